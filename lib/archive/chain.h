@@ -1,0 +1,81 @@
+/*
+ * chain: the state of a server at one snapshot, as one stream of documents per database, in the
+ * archive's order.
+ *
+ * A snapshot holds what changed since its parent, so the state at it is a merge by id of the
+ * snapshots of its chain: the newest that has an id gives its whole leaf set, or says that it is
+ * gone. Databases whose newest base is `fresh`, or which a manifest in between lacks, begin anew
+ * there. A stub is resolved on the way: its bytes come from the nearest older snapshot that holds
+ * them for an ancestor of that leaf.
+ *
+ *     chain_open → chain_database_open → { chain_next → { chain_attachment → chain_data… }… }…
+ *
+ * A long chain is merged in passes into temporary packs (under $TMPDIR, encrypted to a key that
+ * only this process has), so that memory and open files stay bounded.
+ */
+#pragma once
+
+#include "lib/archive/manifest.h"
+#include "lib/archive/store.h"
+#include "lib/couch/leaf.h"
+
+struct chain;
+
+/*
+ * Opens the chain that ends at `at`; all its snapshots must be trusted, and the chain rooted
+ * (FAIL_DAMAGED names what is missing). Keys must be able to decrypt (FAIL_KEY). `memory`: bytes
+ * for merging, 0 for the default of 40 MB. Store, snapshot and keys must outlive it.
+ */
+struct chain *chain_open(struct store *store, const struct snapshot *at, const struct keys *keys,
+                         gsize memory, GError **error);
+void chain_free(struct chain *chain);
+AUTO_DEFINE(chain)
+
+/* The manifest of the newest snapshot: every database and how it stands, and what could not be
+ * read. */
+const struct manifest *chain_manifest(const struct chain *chain);
+
+/* server/config.json of the newest snapshot; NULL without an error when it has none. */
+GString *chain_server_config(struct chain *chain, GError **error);
+
+/* Each file under server/files/ of the newest snapshot: absolute path, mode, and its bytes through
+ * the callbacks. */
+struct chain_files {
+    gboolean (*begin)(void *context, const char *path, mode_t mode, guint64 size, GError **error);
+    gboolean (*bytes)(void *context, const void *data, gsize size, GError **error);
+    gboolean (*end)(void *context, GError **error);
+    void *context;
+};
+gboolean chain_server_files(struct chain *chain, const struct chain_files *files, GError **error);
+
+/* ---- one database ---- */
+
+struct chain_database {
+    char *name;
+    char *at;         /* id of the snapshot it stands at */
+    GString *db_json; /* db.json, local.json and end.json of that snapshot, checked JSON */
+    GString *local_json;
+    GString *end_json;
+};
+
+/* Opens a database that the newest manifest lists as read or unchanged. One at a time. */
+struct chain_database *chain_database_open(struct chain *chain, const char *name, GError **error);
+void chain_database_free(struct chain_database *database);
+AUTO_DEFINE(chain_database)
+
+/*
+ * The next leaf; leaves of one document follow one another. *end after the last. Its attachments
+ * all have `here` set when their bytes can be had, stubs having been resolved; `here` FALSE means
+ * that no snapshot of the chain holds them. The leaf is valid until the next call.
+ */
+gboolean chain_next(struct chain_database *database, const struct leaf **leaf, gboolean *end,
+                    GError **error);
+
+/*
+ * Goes to the bytes of the leaf's attachment number `which`; in ascending order, each at most once.
+ * Those passed over are skipped. chain_data gives up to `size` bytes, *got 0 at the end. A second
+ * reading is not possible.
+ */
+gboolean chain_attachment(struct chain_database *database, guint which, GError **error);
+gboolean chain_data(struct chain_database *database, void *data, gsize size, gsize *got,
+                    GError **error);

@@ -1,0 +1,63 @@
+/*
+ * manifest: the table of an archive's entries and databases, written last (manifest.json) and read
+ * first.
+ *
+ * It can have a million entries, so neither side holds it: the writer spools entries to a temporary
+ * file, the reader passes over them as a stream and keeps only what it asked for.
+ */
+#pragma once
+
+#include "lib/archive/pack.h"
+
+struct manifest_entry {
+    const char *name;
+    guint64 place; /* of the frame that it lies in */
+    guint64 size;
+    guint8 sha256[HASH_SHA256_SIZE];
+};
+
+/* ---- writing ---- */
+
+struct manifest_writer;
+struct manifest_writer *manifest_writer_new(GError **error);
+gboolean manifest_writer_add(struct manifest_writer *writer, const struct manifest_entry *entry,
+                             GError **error);
+void manifest_writer_database(struct manifest_writer *writer, const char *name, const char *status,
+                              const char *at, const char *reason, guint64 place, guint64 end);
+void manifest_writer_unread(struct manifest_writer *writer, const char *database, struct slice id,
+                            struct slice rev, const char *reason);
+
+/* Writes manifest.json as the pack's last entry, in a frame of its own: *place is where. */
+gboolean manifest_writer_finish(struct manifest_writer *writer, struct pack_writer *pack,
+                                const char *snapshot_id, guint64 *place, GError **error);
+void manifest_writer_free(struct manifest_writer *writer);
+AUTO_DEFINE(manifest_writer)
+
+/* ---- reading ---- */
+
+struct manifest_database {
+    char *name;
+    char *status;       /* "read", "unchanged", "excluded", "failed" */
+    char *at;           /* id of the snapshot it stands at; NULL unless read or unchanged */
+    char *reason;       /* of a failure, or NULL */
+    guint64 place, end; /* of the frames of db.json and end.json, when read */
+};
+
+struct manifest_unread {
+    char *database, *id, *rev, *reason;
+};
+
+struct manifest {
+    GPtrArray *databases; /* struct manifest_database, names ascending */
+    GPtrArray *unread;    /* struct manifest_unread */
+};
+
+/* Reads the manifest at `place`. Each entry is shown to `look` (or NULL), in the archive's order.
+ * FAIL_DAMAGED when it is malformed. */
+typedef gboolean (*manifest_look)(void *context, const struct manifest_entry *entry,
+                                  GError **error);
+struct manifest *manifest_read(struct pack *pack, guint64 place, manifest_look look, void *context,
+                               GError **error);
+const struct manifest_database *manifest_find(const struct manifest *manifest, const char *name);
+void manifest_free(struct manifest *manifest);
+AUTO_DEFINE(manifest)

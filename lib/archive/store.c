@@ -1,0 +1,502 @@
+#include "lib/archive/store.h"
+
+#include "lib/archive/parts.h"
+#include "lib/archive/readme.h"
+#include "lib/base/fail.h"
+#include "lib/base/file.h"
+#include "lib/base/jsontext.h"
+#include "lib/couch/json.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define STORE_JSON_MAX 65536 /* bytes */
+#define FOLDER_NAME_MAX 64   /* bytes of a snapshot folder's name */
+
+static void
+snapshot_free(gpointer data)
+{
+    struct snapshot *snapshot = data;
+    catalogue_free(snapshot->catalogue);
+    g_free(snapshot->folder);
+    g_free(snapshot->problem);
+    g_free(snapshot);
+}
+
+void
+store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    if (store->snapshots != NULL)
+        g_ptr_array_unref(store->snapshots);
+    fd_auto_close(&store->fd);
+    fd_auto_close(&store->snapshots_fd);
+    g_free(store->path);
+    g_free(store->id);
+    g_free(store->site);
+    g_free(store);
+}
+
+/* ---- one snapshot ---- */
+
+static void
+judge(struct snapshot *snapshot, enum snapshot_trust trust, GError *cause)
+{
+    snapshot->trust = trust;
+    snapshot->problem = g_strdup(cause->message);
+}
+
+/* Checks signature, then entry, of a folder that has both. */
+static void
+judge_signed(struct snapshot *snapshot, const struct keys *keys, struct slice text,
+             const char *signature)
+{
+    g_autoptr(GError) cause = NULL;
+    guint8 signer[MINISIGN_KEY_ID];
+    if (!minisign_signer(signature, signer, &cause)) {
+        judge(snapshot, SNAPSHOT_DAMAGED, cause);
+        return;
+    }
+    const struct minisign_public *key = keys != NULL ? keys_trusted(keys, signer) : NULL;
+    if (key != NULL && !minisign_verify(key, signature, text.data, text.size, NULL, &cause)) {
+        judge(snapshot, SNAPSHOT_DAMAGED, cause);
+        return;
+    }
+    snapshot->catalogue = catalogue_parse(text, &cause);
+    if (snapshot->catalogue == NULL) {
+        judge(snapshot, SNAPSHOT_DAMAGED, cause);
+        return;
+    }
+    if (key == NULL) {
+        g_autofree char *id = hash_hex(signer, sizeof signer);
+        snapshot->trust = SNAPSHOT_FOREIGN;
+        snapshot->problem =
+            g_strdup_printf("signed by a key that is not trusted here (key id %s, node '%s')", id,
+                            snapshot->catalogue->node);
+    }
+}
+
+/* A part that is missing or cut short shows without reading any. */
+static void
+judge_size(struct snapshot *snapshot, int fd)
+{
+    guint64 sum = 0;
+    struct stat info;
+    guint n = 0;
+    for (; n < PARTS_MAX; n++) {
+        g_autofree char *name = g_strdup_printf("data.%03u", n);
+        if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            break;
+        sum += (guint64)info.st_size;
+    }
+    if (sum == snapshot->catalogue->bytes_stored)
+        return;
+    snapshot->trust = SNAPSHOT_DAMAGED;
+    snapshot->problem =
+        n == 0 ? g_strdup("its part 'data.000' is missing")
+               : g_strdup_printf("its parts 'data.000' to 'data.%03u' have %" G_GUINT64_FORMAT
+                                 " bytes, not %" G_GUINT64_FORMAT
+                                 ": one is missing, cut short or another's",
+                                 n - 1, sum, snapshot->catalogue->bytes_stored);
+}
+
+static struct snapshot *
+read_snapshot(int snapshots_fd, const char *folder, const struct keys *keys)
+{
+    struct snapshot *snapshot = g_new0(struct snapshot, 1);
+    g_autoptr(GError) cause = NULL;
+    gsize size = 0;
+    snapshot->folder = g_strdup(folder);
+    AUTO_FD int fd = file_open_folder(snapshots_fd, folder, FALSE, &cause);
+    g_autofree char *signature =
+        fd >= 0 ? file_read(fd, "snapshot.json.minisig", MINISIGN_FILE_MAX, NULL, &cause) : NULL;
+    if (signature == NULL) {
+        gboolean absent =
+            fd >= 0 && faccessat(fd, "snapshot.json.minisig", F_OK, 0) != 0 && errno == ENOENT;
+        judge(snapshot, absent ? SNAPSHOT_UNSEALED : SNAPSHOT_DAMAGED, cause);
+        return snapshot;
+    }
+    g_autofree char *text = file_read(fd, "snapshot.json", CATALOGUE_MAX, &size, &cause);
+    if (text == NULL)
+        judge(snapshot, SNAPSHOT_DAMAGED, cause);
+    else
+        judge_signed(snapshot, keys, (struct slice){text, size}, signature);
+    if (snapshot->trust == SNAPSHOT_TRUSTED)
+        judge_size(snapshot, fd);
+    return snapshot;
+}
+
+/* ---- the list ---- */
+
+static gint
+by_folder(gconstpointer a, gconstpointer b)
+{
+    const struct snapshot *const *left = a, *const *right = b;
+    return strcmp((*left)->folder, (*right)->folder);
+}
+
+static gboolean
+is_usable(const struct snapshot *snapshot)
+{
+    return snapshot->trust == SNAPSHOT_TRUSTED;
+}
+
+/* Two folders with one id: a merge was interrupted between sealing and deleting. The one with the
+ * higher number of bytes wins later. */
+static void
+link_parents(struct store *store)
+{
+    g_autoptr(GHashTable) by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        struct snapshot *snapshot = store->snapshots->pdata[i];
+        if (is_usable(snapshot))
+            g_hash_table_insert(by_id, snapshot->catalogue->id, snapshot);
+    }
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        struct snapshot *snapshot = store->snapshots->pdata[i];
+        snapshot->parent = NULL;
+        if (is_usable(snapshot) && snapshot->catalogue->parent != NULL)
+            snapshot->parent = g_hash_table_lookup(by_id, snapshot->catalogue->parent);
+    }
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        struct snapshot *snapshot = store->snapshots->pdata[i];
+        struct snapshot *at = snapshot;
+        guint depth = 0;
+        while (is_usable(at) && at->parent != NULL && depth <= store->snapshots->len) {
+            at = at->parent;
+            depth++;
+        }
+        snapshot->depth = depth;
+        snapshot->rooted = is_usable(at) && at->catalogue->parent == NULL;
+    }
+}
+
+gboolean
+store_refresh(struct store *store, const struct keys *keys, GError **error)
+{
+    g_ptr_array_set_size(store->snapshots, 0);
+    int fd = openat(store->snapshots_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+    if (entries == NULL)
+        return fail_errno(error, errno, "cannot list '%s/lifeboat/snapshots'", store->path);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        if (entry->d_name[0] == '.' || strlen(entry->d_name) > FOLDER_NAME_MAX)
+            continue;
+        if (store->snapshots->len == STORE_SNAPSHOTS_MAX)
+            break;
+        g_ptr_array_add(store->snapshots, read_snapshot(store->snapshots_fd, entry->d_name, keys));
+    }
+    closedir(entries);
+    g_ptr_array_sort(store->snapshots, by_folder);
+    link_parents(store);
+    return TRUE;
+}
+
+struct snapshot *
+store_tip(const struct store *store, gboolean complete)
+{
+    struct snapshot *tip = NULL;
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        struct snapshot *snapshot = store->snapshots->pdata[i];
+        if (!is_usable(snapshot) || !snapshot->rooted ||
+            (complete && !snapshot->catalogue->complete))
+            continue;
+        if (tip == NULL || snapshot->catalogue->number > tip->catalogue->number)
+            tip = snapshot;
+    }
+    return tip;
+}
+
+const struct snapshot *
+store_orphan(const struct store *store)
+{
+    const struct snapshot *orphan = NULL;
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        const struct snapshot *snapshot = store->snapshots->pdata[i];
+        gboolean lost = is_usable(snapshot)
+                            ? !snapshot->rooted
+                            : snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
+        if (lost && (orphan == NULL || snapshot->catalogue->number > orphan->catalogue->number))
+            orphan = snapshot;
+    }
+    return orphan;
+}
+
+gboolean
+store_is_continued(const struct store *store, const struct snapshot *snapshot)
+{
+    for (guint i = 0; i < store->snapshots->len; i++)
+        if (((const struct snapshot *)store->snapshots->pdata[i])->parent == snapshot)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+is_intact(const struct store *store, const struct snapshot *snapshot, GError **error)
+{
+    AUTO_FD int fd = store_open_snapshot(store, snapshot, error);
+    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, error) : NULL;
+    return sums != NULL && parts_verify(fd, sums, NULL, NULL, error);
+}
+
+const struct snapshot *
+store_find_damage(struct store *store, struct snapshot *tip)
+{
+    for (struct snapshot *snapshot = tip; snapshot != NULL; snapshot = snapshot->parent) {
+        g_autoptr(GError) cause = NULL;
+        if (is_intact(store, snapshot, &cause))
+            continue;
+        judge(snapshot, SNAPSHOT_DAMAGED, cause);
+        link_parents(store);
+        return snapshot;
+    }
+    return NULL;
+}
+
+guint64
+store_next_number(const struct store *store)
+{
+    guint64 highest = 0;
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        const struct snapshot *snapshot = store->snapshots->pdata[i];
+        if (is_usable(snapshot))
+            highest = MAX(highest, snapshot->catalogue->number);
+    }
+    return highest + 1;
+}
+
+struct snapshot *
+store_find(const struct store *store, const char *name, GError **error)
+{
+    struct snapshot *found = NULL;
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        struct snapshot *snapshot = store->snapshots->pdata[i];
+        const char *id = snapshot->catalogue != NULL ? snapshot->catalogue->id : "";
+        if (g_str_equal(snapshot->folder, name) || g_str_equal(id, name))
+            return snapshot;
+        if (strlen(name) < 4 || !g_str_has_prefix(id, name))
+            continue;
+        if (found != NULL) {
+            fail_set(error, FAIL_USAGE, "'%s' begins the id of more than one snapshot", name);
+            return NULL;
+        }
+        found = snapshot;
+    }
+    if (found == NULL)
+        fail_set(error, FAIL_USAGE,
+                 "there is no snapshot '%s' in '%s'\nhint: lifeboat-restore list '%s'", name,
+                 store->path, store->path);
+    return found;
+}
+
+/* ---- opening ---- */
+
+static gboolean
+read_store_json(struct store *store, GError **error)
+{
+    gsize size;
+    g_autoptr(GError) cause = NULL;
+    guint64 format = 0;
+    g_autofree char *text = file_read(store->fd, "store.json", STORE_JSON_MAX, &size, &cause);
+    if (text == NULL)
+        return fail_set(error, FAIL_DAMAGED, "'%s' holds no readable store: %s", store->path,
+                        cause->message);
+    struct slice json = {text, size};
+    if (!json_check(json, &cause))
+        return fail_set(error, FAIL_DAMAGED, "'%s/lifeboat/store.json': %s", store->path,
+                        cause->message);
+    json_member_unsigned(json, "format", &format);
+    if (format > CATALOGUE_FORMAT)
+        return fail_set(error, FAIL_FAILED,
+                        "store '%s' has format %" G_GUINT64_FORMAT "\nhint: use a newer Lifeboat",
+                        store->path, format);
+    json_member_text(json, "store", &store->id);
+    json_member_text(json, "site", &store->site);
+    if (store->id == NULL || !g_uuid_string_is_valid(store->id) || store->site == NULL)
+        return fail_set(error, FAIL_DAMAGED, "'%s/lifeboat/store.json' names no store or site",
+                        store->path);
+    return TRUE;
+}
+
+static struct store *
+store_new(const char *path)
+{
+    struct store *store = g_new0(struct store, 1);
+    store->path = g_strdup(path);
+    store->fd = store->snapshots_fd = -1;
+    store->snapshots = g_ptr_array_new_with_free_func(snapshot_free);
+    return store;
+}
+
+static gboolean
+open_rest(struct store *store, const struct keys *keys, GError **error)
+{
+    store->snapshots_fd = file_open_folder(store->fd, "snapshots", FALSE, error);
+    return store->snapshots_fd >= 0 && store_refresh(store, keys, error);
+}
+
+struct store *
+store_open(const char *path, const struct keys *keys, GError **error)
+{
+    AUTO(store) *store = store_new(path);
+    g_autofree char *folder = g_build_filename(path, "lifeboat", NULL);
+    store->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->fd < 0) {
+        fail_set(error, FAIL_DAMAGED,
+                 "there is no store in '%s': %s\nhint: name the folder that holds 'lifeboat/'",
+                 path, g_strerror(errno));
+        return NULL;
+    }
+    if (!read_store_json(store, error) || !open_rest(store, keys, error))
+        return NULL;
+    return g_steal_pointer(&store);
+}
+
+static gboolean
+write_signer(struct store *store, const struct keys *keys, GError **error)
+{
+    struct minisign_public public;
+    g_autofree char *name = g_strdup_printf("%s.pub", keys->node);
+    AUTO_FD int folder = file_open_folder(store->fd, "signers", TRUE, error);
+    if (folder < 0)
+        return FALSE;
+    minisign_secret_public(keys->signing, &public);
+    g_autofree char *comment = g_strdup_printf("lifeboat node %s", keys->node);
+    g_autofree char *text = minisign_public_file(&public, comment);
+    g_autofree char *present = file_read(folder, name, MINISIGN_FILE_MAX, NULL, NULL);
+    if (present != NULL && g_str_equal(present, text))
+        return TRUE;
+    return file_replace(folder, name, text, strlen(text), 0644, error);
+}
+
+/* store.json comes last: with it, the store exists. */
+static gboolean
+make_store(struct store *store, const struct keys *keys, const char *created, GError **error)
+{
+    store->id = g_uuid_string_random();
+    store->site = g_strdup(keys->site);
+    g_autoptr(GString) json = g_string_new(NULL);
+    json_text_begin_object(json);
+    json_text_member_integer(json, "format", CATALOGUE_FORMAT);
+    json_text_member_string(json, "store", store->id);
+    json_text_member_string(json, "site", store->site);
+    json_text_member_string(json, "created", created);
+    json_text_end_object(json);
+    g_string_append_c(json, '\n');
+    AUTO_FD int snapshots = file_open_folder(store->fd, "snapshots", TRUE, error);
+    return snapshots >= 0 && write_signer(store, keys, error) &&
+           file_replace(store->fd, "store.json", json->str, json->len, 0644, error);
+}
+
+struct store *
+store_open_for_writing(const char *path, const struct keys *keys, const char *created,
+                       GError **error)
+{
+    AUTO(store) *store = store_new(path);
+    g_assert(keys->site != NULL && keys->signing != NULL); /* a node's keys */
+    AUTO_FD int above = file_open_folder(AT_FDCWD, path, FALSE, error);
+    if (above < 0)
+        return NULL;
+    store->fd = file_open_folder(above, "lifeboat", TRUE, error);
+    if (store->fd < 0)
+        return NULL;
+    gboolean exists = faccessat(store->fd, "store.json", F_OK, 0) == 0;
+    if (!(exists ? read_store_json(store, error) : make_store(store, keys, created, error)))
+        return NULL;
+    if (g_strcmp0(store->site, keys->site) != 0) {
+        fail_set(error, FAIL_FAILED, "store '%s' belongs to site '%s', not to '%s': left alone",
+                 path, store->site, keys->site);
+        return NULL;
+    }
+    if (!write_signer(store, keys, error) || !open_rest(store, keys, error) ||
+        !readme_write(store, keys, error))
+        return NULL;
+    return g_steal_pointer(&store);
+}
+
+/* ---- writing ---- */
+
+gboolean
+store_remove_unsealed(struct store *store, GError **error)
+{
+    for (guint i = store->snapshots->len; i-- > 0;) {
+        const struct snapshot *snapshot = store->snapshots->pdata[i];
+        if (snapshot->trust != SNAPSHOT_UNSEALED)
+            continue;
+        if (!file_remove_tree(store->snapshots_fd, snapshot->folder, error))
+            return FALSE;
+        g_ptr_array_remove_index(store->snapshots, i);
+    }
+    return TRUE;
+}
+
+int
+store_make_snapshot(struct store *store, const char *id, const char *started, char **folder,
+                    GError **error)
+{
+    /* 2026-11-22T08:15:00Z becomes 20261122T081500Z */
+    g_autoptr(GString) name = g_string_new(NULL);
+    for (const char *at = started; *at != '\0'; at++)
+        if (*at != '-' && *at != ':')
+            g_string_append_c(name, *at);
+    g_string_append_printf(name, "-%.4s", id);
+    if (mkdirat(store->snapshots_fd, name->str, 0755) != 0) {
+        fail_errno(error, errno, "cannot make '%s/lifeboat/snapshots/%s'", store->path, name->str);
+        return -1;
+    }
+    int fd = file_open_folder(store->snapshots_fd, name->str, FALSE, error);
+    if (fd >= 0)
+        *folder = g_string_free(g_steal_pointer(&name), FALSE);
+    return fd;
+}
+
+gboolean
+store_seal(struct store *store, int folder_fd, const char *sums, struct catalogue *catalogue,
+           const struct keys *keys, GError **error)
+{
+    guint8 digest[HASH_SHA256_SIZE];
+    hash_sha256(sums, strlen(sums), digest);
+    g_free(catalogue->sums);
+    catalogue->sums = hash_hex(digest, sizeof digest);
+    g_autoptr(GString) text = catalogue_write(catalogue);
+    g_autofree char *comment =
+        g_strdup_printf("lifeboat snapshot %s of %s", catalogue->id, catalogue->started);
+    g_autofree char *signature = minisign_sign(keys->signing, text->str, text->len, comment, error);
+    return signature != NULL &&
+           file_replace(folder_fd, "SHA256SUMS", sums, strlen(sums), 0644, error) &&
+           file_replace(folder_fd, "snapshot.json", text->str, text->len, 0644, error) &&
+           file_sync(store->snapshots_fd, "snapshots", error) &&
+           file_replace(folder_fd, "snapshot.json.minisig", signature, strlen(signature), 0644,
+                        error);
+}
+
+int
+store_open_snapshot(const struct store *store, const struct snapshot *snapshot, GError **error)
+{
+    return file_open_folder(store->snapshots_fd, snapshot->folder, FALSE, error);
+}
+
+char *
+store_read_sums(int folder_fd, const struct snapshot *snapshot, GError **error)
+{
+    gsize size;
+    guint8 digest[HASH_SHA256_SIZE];
+    g_autofree char *sums = file_read(folder_fd, "SHA256SUMS", STORE_SUMS_MAX, &size, error);
+    if (sums == NULL) {
+        if (error != NULL && *error != NULL)
+            (*error)->code = FAIL_DAMAGED;
+        g_prefix_error(error, "snapshot %s: ", snapshot->folder);
+        return NULL;
+    }
+    hash_sha256(sums, size, digest);
+    g_autofree char *found = hash_hex(digest, sizeof digest);
+    if (!g_str_equal(found, snapshot->catalogue->sums)) {
+        fail_set(error, FAIL_DAMAGED, "snapshot %s: SHA256SUMS is not the file that was signed",
+                 snapshot->folder);
+        return NULL;
+    }
+    return g_steal_pointer(&sums);
+}

@@ -1,0 +1,106 @@
+/*
+ * store: the directory `lifeboat/` that holds snapshots, and what is trusted in it.
+ *
+ *     STORE/lifeboat/  README.txt  store.json  signers/NODE.pub  snapshots/TIME-ID/…
+ *
+ * A folder under snapshots/ counts only with a signature by a trusted key over a snapshot.json that
+ * fits; everything else is an unsealed rest that the next writer removes. Order is by parent, never
+ * by time. The store on the medium is not believed: every text is capped and checked.
+ */
+#pragma once
+
+#include "lib/archive/catalogue.h"
+#include "lib/crypt/keys.h"
+
+#define STORE_SNAPSHOTS_MAX 100000  /* folders that a reader looks at */
+#define STORE_SUMS_MAX (256 * 1024) /* bytes of SHA256SUMS */
+
+/* What became of a folder under snapshots/. */
+enum snapshot_trust {
+    SNAPSHOT_TRUSTED,  /* signed by a key that we trust */
+    SNAPSHOT_UNSEALED, /* no signature: an interrupted run's rest */
+    SNAPSHOT_FOREIGN,  /* signed by a key that we do not trust */
+    SNAPSHOT_DAMAGED,  /* signature or catalogue entry broken */
+};
+
+struct snapshot {
+    char *folder; /* "20261122T081500Z-7f3a" */
+    enum snapshot_trust trust;
+    char *problem;               /* why it is not trusted; NULL otherwise */
+    struct catalogue *catalogue; /* NULL when damaged or unsealed; for a foreign one only to show */
+    struct snapshot
+        *parent;     /* in this store, trusted; NULL when first or when the parent is missing */
+    guint depth;     /* snapshots before it in its chain, as far as they are here */
+    gboolean rooted; /* the chain reaches back to a snapshot without a parent */
+};
+
+struct store {
+    char *path; /* as given, for messages */
+    char *id;   /* UUID */
+    char *site;
+    int fd; /* STORE/lifeboat */
+    int snapshots_fd;
+    GPtrArray *snapshots; /* struct snapshot, folder names ascending */
+};
+
+/*
+ * Opens a store for reading. FAIL_DAMAGED when there is none, or its store.json is unreadable. With
+ * keys, folders are checked against them; NULL: nothing is trusted, yet all is listed.
+ */
+struct store *store_open(const char *path, const struct keys *keys, GError **error);
+
+/*
+ * Opens one for writing, making it (with README and signers) when the directory has none. Refuses a
+ * store of another site. `created` is the time for store.json, RFC 3339.
+ */
+struct store *store_open_for_writing(const char *path, const struct keys *keys, const char *created,
+                                     GError **error);
+void store_free(struct store *store);
+AUTO_DEFINE(store)
+
+/* Removes folders without a signature; nothing that was ever sealed is touched. */
+gboolean store_remove_unsealed(struct store *store, GError **error);
+
+/* The newest trusted snapshot, by number, whose chain is whole; with `complete`, a complete one.
+ * NULL if none. */
+struct snapshot *store_tip(const struct store *store, gboolean complete);
+
+/*
+ * Reads every part of the chain that ends at `tip`, and takes the first snapshot that is damaged
+ * out of what is trusted: its problem says why. NULL if all are intact.
+ */
+const struct snapshot *store_find_damage(struct store *store, struct snapshot *tip);
+
+/* The newest snapshot that cannot be restored: damaged, or standing on one that is missing or
+ * damaged. NULL if none. */
+const struct snapshot *store_orphan(const struct store *store);
+
+/* Whether a trusted snapshot builds upon this one: a link that was interrupted has been gone on
+ * from. */
+gboolean store_is_continued(const struct store *store, const struct snapshot *snapshot);
+
+/* The number for the next snapshot. */
+guint64 store_next_number(const struct store *store);
+
+/* Reads the folders again, after a seal or removal. */
+gboolean store_refresh(struct store *store, const struct keys *keys, GError **error);
+
+/* By id, a unique beginning of it (4 digits at least), or folder name. FAIL_FAILED names what is
+ * there. */
+struct snapshot *store_find(const struct store *store, const char *name, GError **error);
+
+/* Makes the folder for a new snapshot; its name goes to *folder (caller frees). */
+int store_make_snapshot(struct store *store, const char *id, const char *started, char **folder,
+                        GError **error);
+
+/* Opens the snapshot's folder; and reads SHA256SUMS, which must have the hash that the signed
+ * catalogue entry names. */
+int store_open_snapshot(const struct store *store, const struct snapshot *snapshot, GError **error);
+char *store_read_sums(int folder_fd, const struct snapshot *snapshot, GError **error);
+
+/*
+ * Seals a folder whose parts are durable and verified: SHA256SUMS, snapshot.json, the signature
+ * last. The catalogue's `sums` is filled in here.
+ */
+gboolean store_seal(struct store *store, int folder_fd, const char *sums,
+                    struct catalogue *catalogue, const struct keys *keys, GError **error);

@@ -1,0 +1,46 @@
+/*
+ * file: making things durable, reading them back with a cap, and temporary files that no one can
+ * find.
+ *
+ * One function makes a file durable: temporary name, write, fsync, rename, fsync of the folder.
+ * Whatever interrupts it leaves the old file or the new one.
+ */
+#pragma once
+
+#include "lib/base/cleanup.h"
+
+/* The path of folder/name for messages; caller frees. */
+char *file_path(int folder_fd, const char *name);
+
+/* Writes all of `size` bytes, through EINTR and short writes. `name` is for the message only. */
+gboolean file_write(int fd, const void *data, gsize size, const char *name, GError **error);
+
+/* Reads exactly `size` bytes at `offset`; a shorter file is an error that says so. */
+gboolean file_read_at(int fd, guint64 offset, void *data, gsize size, const char *name,
+                      GError **error);
+
+/* Replaces folder/name durably. `mode` is of the new file. */
+gboolean file_replace(int folder_fd, const char *name, const void *data, gsize size, mode_t mode,
+                      GError **error);
+
+/* fsync with the file's name in the error. */
+gboolean file_sync(int fd, const char *name, GError **error);
+
+/* Reads a whole small file of at most `cap` bytes into a terminated buffer that the caller frees.
+ */
+char *file_read(int folder_fd, const char *name, gsize cap, gsize *size, GError **error);
+
+/* Opens a folder for the *at functions; -1 on error. With `create`, makes it and its parents
+ * durably (mode 0700). */
+int file_open_folder(int parent_fd, const char *path, gboolean create, GError **error);
+
+/* Removes folder/name and all below it, never following a symbolic link. Not existing is fine. */
+gboolean file_remove_tree(int folder_fd, const char *name, GError **error);
+
+/* An unnamed read-write file in $TMPDIR, else /var/tmp: gone when closed, never on a drive. -1 on
+ * error. */
+int file_temporary(GError **error);
+
+/* Drops the file's pages from the cache so that the next read comes from the medium (best effort).
+ */
+void file_forget_cache(int fd);

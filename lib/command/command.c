@@ -1,0 +1,453 @@
+/* command: see the header. */
+#include "lib/command/command.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/command/configuration.h"
+#include "lib/command/manual.h"
+
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct command_line {
+    const struct program *program;
+    const struct command *command;
+    struct option_value *values; /* one for each option of the table, set or not */
+    GPtrArray *arguments;        /* positional ones, borrowed from argv */
+    char **rest;                 /* borrowed: what goes to another program */
+    char *text;                  /* to print instead of running */
+};
+
+/* ---- which command ---- */
+
+/* The words of argv that name the command: 1 or 2, or 0 when it is another. */
+static int
+command_words(const struct command *command, int argc, char **argv)
+{
+    g_auto(GStrv) words = g_strsplit(command->name, " ", 2);
+    int n_words = (int)g_strv_length(words);
+    if (argc <= n_words)
+        return 0;
+    for (int i = 0; i < n_words; i++) {
+        if (strcmp(words[i], argv[i + 1]) != 0)
+            return 0;
+    }
+    return n_words;
+}
+
+static gboolean
+unknown_command(const struct program *program, int argc, char **argv, GError **error)
+{
+    g_autoptr(GPtrArray) firsts = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) seconds = g_string_new(NULL);
+    for (gsize i = 0; i < program->n_commands; i++) {
+        const char *name = program->commands[i].name;
+        gsize first = strcspn(name, " ");
+        g_ptr_array_add(firsts, g_strndup(name, first));
+        if (name[first] == ' ' && strcmp(firsts->pdata[i], argv[1]) == 0)
+            g_string_append_printf(seconds, "%s'%s'", seconds->len > 0 ? " or " : "", name);
+    }
+    if (seconds->len > 0 && argc < 3)
+        return fail_set(error, FAIL_USAGE, "'%s' alone is not a command: %s", argv[1],
+                        seconds->str);
+    if (seconds->len > 0)
+        return fail_set(error, FAIL_USAGE, "'%s %s' is not a command: %s", argv[1], argv[2],
+                        seconds->str);
+    const char *closest = option_closest(argv[1], (const char *const *)firsts->pdata, firsts->len);
+    if (closest != NULL)
+        return fail_set(error, FAIL_USAGE, "unknown command '%s'\nhint: did you mean '%s %s'?",
+                        argv[1], program->name, closest);
+    return fail_set(error, FAIL_USAGE, "unknown command '%s'\nhint: '%s --help' lists the commands",
+                    argv[1], program->name);
+}
+
+static gboolean
+is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+/* What stands in the place of a command: --help, --version or --print. */
+static gboolean
+parse_program_option(struct command_line *line, int argc, char **argv, GError **error)
+{
+    const struct program *program = line->program;
+    if (is_help(argv[1]))
+        line->text = manual_help(program);
+    else if (strcmp(argv[1], "--version") == 0)
+        line->text = g_strdup_printf("%s %s\n", program->name, LIFEBOAT_VERSION);
+    else if (strcmp(argv[1], "--print") == 0 && argc == 3)
+        line->text = manual_print(program, argv[2]);
+    if (line->text != NULL)
+        return TRUE;
+    return fail_set(
+        error, FAIL_USAGE,
+        "'%s' where a command is expected\nhint: options follow the command: %s COMMAND --OPTION",
+        argv[1], program->name);
+}
+
+/* Gives the number of words that the command took, 0 when there is a text to print; -1 on error. */
+static int
+parse_command(struct command_line *line, int argc, char **argv, GError **error)
+{
+    const struct program *program = line->program;
+    if (argc < 2) {
+        fail_set(error, FAIL_USAGE, "no command given\nhint: '%s --help' lists the commands",
+                 program->name);
+        return -1;
+    }
+    if (argv[1][0] == '-')
+        return parse_program_option(line, argc, argv, error) ? 0 : -1;
+    for (gsize i = 0; i < program->n_commands; i++) {
+        int words = command_words(&program->commands[i], argc, argv);
+        if (words > 0) {
+            line->command = &program->commands[i];
+            return words;
+        }
+    }
+    if (argc == 3 && is_help(argv[2])) { /* `lifeboat key --help` */
+        line->text = manual_help(program);
+        return 0;
+    }
+    unknown_command(program, argc, argv, error);
+    return -1;
+}
+
+/* ---- its options and arguments ---- */
+
+static gboolean
+unknown_option(const struct command_line *line, const char *given, const char *name, GError **error)
+{
+    const struct option_table *table = line->program->options;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (gsize i = 0; i < table->n_options; i++) {
+        if ((table->options[i].commands & line->command->takes) != 0)
+            g_ptr_array_add(names, (gpointer)table->options[i].name);
+    }
+    const char *closest = option_closest(name, (const char *const *)names->pdata, names->len);
+    if (closest != NULL)
+        return fail_set(error, FAIL_USAGE, "unknown option '%s'\nhint: did you mean '--%s'?", given,
+                        closest);
+    return fail_set(error, FAIL_USAGE,
+                    "unknown option '%s'\nhint: '%s %s --help' lists the options", given,
+                    line->program->name, line->command->name);
+}
+
+/* Parses argv[*at] and, if it takes one from there, its value; *at moves to the last one used. */
+static gboolean
+parse_option(struct command_line *line, int argc, char **argv, int *at, GError **error)
+{
+    const struct option_table *table = line->program->options;
+    const char *given = argv[*at];
+    const char *text = strchr(given, '=');
+    g_autofree char *name = g_strndup(given, text != NULL ? (gsize)(text - given) : strlen(given));
+    const char *bare = name + strspn(name, "-");
+    const struct option *option = option_find(table, bare, line->command->takes);
+    if (option == NULL || !g_str_has_prefix(name, "--") || bare != name + 2)
+        return unknown_option(line, name, bare, error);
+
+    struct option_value *value = &line->values[option - table->options];
+    if (value->origin == OPTION_COMMAND_LINE && option->type != OPTION_LIST &&
+        option->type != OPTION_FLAG)
+        return fail_set(error, FAIL_USAGE, "%s is given twice", name);
+    if (option->type == OPTION_FLAG) {
+        if (text != NULL)
+            return fail_set(error, FAIL_USAGE, "%s takes no value", name);
+        return option_value_set(value, option, "yes", OPTION_COMMAND_LINE, error);
+    }
+    if (text != NULL)
+        text++;
+    else if (*at + 1 < argc && !g_str_has_prefix(argv[*at + 1], "--"))
+        text = argv[++*at];
+    else
+        return fail_set(error, FAIL_USAGE, "%s needs a value: %s %s", name, name,
+                        option->placeholder);
+    if (option_value_set(value, option, text, OPTION_COMMAND_LINE, error))
+        return TRUE;
+    g_prefix_error(error, "%s: ", name);
+    return FALSE;
+}
+
+static gboolean
+check_arguments(const struct command_line *line, GError **error)
+{
+    guint n_known = 0;
+    for (const struct command_argument *known = line->command->arguments;
+         n_known < COMMAND_ARGUMENTS_MAX && known[n_known].name != NULL; n_known++) {
+        if (n_known >= line->arguments->len && !known[n_known].optional)
+            return fail_set(error, FAIL_USAGE,
+                            "%s is missing\nhint: '%s %s --help' shows what to give",
+                            known[n_known].name, line->program->name, line->command->name);
+    }
+    if (line->arguments->len > n_known)
+        return fail_set(error, FAIL_USAGE,
+                        "unexpected argument '%s'\nhint: '%s %s --help' shows what to give",
+                        (const char *)line->arguments->pdata[n_known], line->program->name,
+                        line->command->name);
+    return TRUE;
+}
+
+static gboolean
+parse_arguments(struct command_line *line, int argc, char **argv, int first, GError **error)
+{
+    gboolean options_ended = FALSE;
+    for (int at = first; at < argc; at++) {
+        const char *argument = argv[at];
+        if (options_ended || argument[0] != '-' || argument[1] == '\0') {
+            g_ptr_array_add(line->arguments, argv[at]);
+        } else if (strcmp(argument, "--") == 0) {
+            options_ended = TRUE;
+        } else if (is_help(argument)) {
+            line->text = manual_command_help(line->program, line->command);
+            return TRUE;
+        } else if (!parse_option(line, argc, argv, &at, error)) {
+            return FALSE;
+        }
+    }
+    return check_arguments(line, error);
+}
+
+/* ---- what the command line leaves open ---- */
+
+static void
+set_defaults(struct command_line *line)
+{
+    const struct option_table *table = line->program->options;
+    for (gsize i = 0; i < table->n_options; i++) {
+        const struct option *option = &table->options[i];
+        g_autoptr(GError) error = NULL;
+        if (option->fallback == NULL)
+            continue;
+        if (!option_value_set(&line->values[i], option, option->fallback, OPTION_DEFAULT, &error))
+            g_error("the default of --%s: %s", option->name, error->message);
+    }
+}
+
+static gboolean
+load_configuration(struct command_line *line, GError **error)
+{
+    const struct option_table *table = line->program->options;
+    if (option_find(table, "config", line->command->takes) == NULL)
+        return TRUE;
+    return configuration_load(table, options_string(line, "config"), options_given(line, "config"),
+                              line->values, error);
+}
+
+static gboolean
+check_required(const struct command_line *line, GError **error)
+{
+    const struct option_table *table = line->program->options;
+    for (gsize i = 0; i < table->n_options; i++) {
+        const struct option *option = &table->options[i];
+        if ((option->required & line->command->takes) == 0 ||
+            line->values[i].origin != OPTION_UNSET)
+            continue;
+        if (option->key == NULL)
+            return fail_set(error, FAIL_USAGE, "--%s %s is missing\nhint: %s", option->name,
+                            option->placeholder, option->help);
+        return fail_set(error, FAIL_USAGE,
+                        "--%s %s is missing\nhint: give it, or set '%s' in [%s] of %s",
+                        option->name, option->placeholder, option->key, option->section,
+                        options_string(line, "config"));
+    }
+    return TRUE;
+}
+
+static gboolean
+parse(struct command_line *line, int argc, char **argv, GError **error)
+{
+    int words = parse_command(line, argc, argv, error);
+    if (words <= 0)
+        return words == 0;
+    if (line->command->pass_to != NULL) {
+        line->rest = argv + 1 + words;
+        return TRUE;
+    }
+    set_defaults(line);
+    if (!parse_arguments(line, argc, argv, 1 + words, error))
+        return FALSE;
+    return line->text != NULL || (load_configuration(line, error) && check_required(line, error));
+}
+
+struct command_line *
+command_line_parse(const struct program *program, int argc, char **argv, GError **error)
+{
+    AUTO(command_line) *line = g_new0(struct command_line, 1);
+    line->program = program;
+    line->values = g_new0(struct option_value, program->options->n_options);
+    line->arguments = g_ptr_array_new();
+    if (!parse(line, argc, argv, error))
+        return NULL;
+    return g_steal_pointer(&line);
+}
+
+const char *
+command_line_text(const struct command_line *line)
+{
+    return line->text;
+}
+
+void
+command_line_free(struct command_line *line)
+{
+    if (line == NULL)
+        return;
+    for (gsize i = 0; i < line->program->options->n_options; i++)
+        option_value_clear(&line->values[i]);
+    g_free(line->values);
+    g_ptr_array_unref(line->arguments);
+    g_free(line->text);
+    g_free(line);
+}
+
+/* ---- what a command asks ---- */
+
+static const struct option_value *
+value_of(const struct command_line *line, const char *name, guint types)
+{
+    const struct option_table *table = line->program->options;
+    const struct option *option = option_find(table, name, line->command->takes);
+    if (option == NULL)
+        g_error("'%s' asks for --%s, which it does not take", line->command->name, name);
+    if ((types & 1u << option->type) == 0)
+        g_error("'%s' asks for --%s, which is of another type", line->command->name, name);
+    return &line->values[option - table->options];
+}
+
+const char *
+options_string(const struct command_line *line, const char *name)
+{
+    const struct option_value *value =
+        value_of(line, name, 1u << OPTION_STRING | 1u << OPTION_PATH);
+    return value->texts != NULL ? value->texts->pdata[0] : NULL;
+}
+
+gboolean
+options_flag(const struct command_line *line, const char *name)
+{
+    return value_of(line, name, 1u << OPTION_FLAG)->number != 0;
+}
+
+const char *const *
+options_list(const struct command_line *line, const char *name)
+{
+    static const char *const none[] = {NULL};
+    const struct option_value *value = value_of(line, name, 1u << OPTION_LIST);
+    return value->texts != NULL ? (const char *const *)value->texts->pdata : none;
+}
+
+gint64
+options_integer(const struct command_line *line, const char *name)
+{
+    const struct option_value *value = value_of(line, name, 1u << OPTION_INTEGER);
+    if (value->origin == OPTION_UNSET)
+        g_error("--%s has neither value nor default", name);
+    return value->number;
+}
+
+gboolean
+options_time(const struct command_line *line, const char *name, gint64 *microseconds)
+{
+    const struct option_value *value = value_of(line, name, 1u << OPTION_TIME);
+    *microseconds = value->number;
+    return value->origin != OPTION_UNSET;
+}
+
+gboolean
+options_given(const struct command_line *line, const char *name)
+{
+    return value_of(line, name, ~0u)->origin > OPTION_DEFAULT;
+}
+
+gboolean
+options_typed(const struct command_line *line, const char *name)
+{
+    return value_of(line, name, ~0u)->origin == OPTION_COMMAND_LINE;
+}
+
+const char *
+command_argument(const struct command_line *line, const char *name)
+{
+    const struct command_argument *known = line->command->arguments;
+    for (guint i = 0; i < COMMAND_ARGUMENTS_MAX && known[i].name != NULL; i++) {
+        if (strcmp(known[i].name, name) == 0)
+            return i < line->arguments->len ? line->arguments->pdata[i] : NULL;
+    }
+    g_error("'%s' asks for the argument %s, which it does not take", line->command->name, name);
+}
+
+char *const *
+command_rest(const struct command_line *line)
+{
+    return line->rest;
+}
+
+const struct command *
+command_of(const struct command_line *line)
+{
+    return line->command;
+}
+
+/* ---- main ---- */
+
+static int
+run(const struct command_line *line, GError **error)
+{
+    if (line->text != NULL) {
+        fputs(line->text, stdout);
+        return 0;
+    }
+    g_assert(line->command != NULL);
+    const struct option *quiet = option_find(line->program->options, "quiet", line->command->takes);
+    if (quiet != NULL && options_flag(line, "quiet"))
+        log_limit(LOG_LEVEL_WARNING);
+    return line->command->run(line, error);
+}
+
+/* A list or summary that did not reach its file must not pass for one that did. */
+static gboolean
+flush_output(GError **error)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return TRUE;
+    return fail_errno(error, errno, "cannot write to standard output");
+}
+
+/* What stood on the command line is read by now: other users shall not find a URL's password in the
+ * list of processes. */
+static void
+hide_passwords(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char *begin = strstr(argv[i], "://");
+        if (begin == NULL)
+            continue;
+        begin += strlen("://");
+        char *end = begin + strcspn(begin, "/?#");
+        char *at = memrchr(begin, '@', (gsize)(end - begin));
+        if (at != NULL)
+            memset(begin, '*', (gsize)(at - begin));
+    }
+}
+
+int
+program_main(const struct program *program, int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    g_autoptr(GError) error = NULL;
+    AUTO(command_line) *line = command_line_parse(program, argc, argv, &error);
+    if (line != NULL &&
+        line->rest == NULL) /* a program that it is passed on to hides it by itself */
+        hide_passwords(argc, argv);
+    int code = line != NULL ? run(line, &error) : FAIL_USAGE;
+    if (error == NULL)
+        flush_output(&error);
+    if (error == NULL)
+        return code;
+    log_failure(program->name, error);
+    return fail_exit_code(error);
+}

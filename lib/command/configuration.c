@@ -1,0 +1,194 @@
+/*
+ * configuration: see the header.
+ *
+ * GKeyFile knows no line numbers and passes over what we want to refuse. So a first walk over the
+ * lines checks the structure and notes where each key stands; GKeyFile then gives the values.
+ */
+#include "lib/command/configuration.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+struct reading {
+    const struct option_table *table;
+    const char *path;
+    const struct option_section *section; /* the one that the walk is in */
+    guint line;                           /* from 1 */
+    guint *places;                        /* line of each option's key, 0 when it is not there */
+};
+
+static gboolean wrong(const struct reading *reading, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+static gboolean
+wrong(const struct reading *reading, GError **error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *message = g_strdup_vprintf(format, args);
+    va_end(args);
+    return fail_set(error, FAIL_USAGE, "%s:%u: %s", reading->path, reading->line, message);
+}
+
+/* "\nhint: did you mean …", or nothing. */
+static char *
+guess(const char *word, const char *const *candidates, gsize n_candidates)
+{
+    const char *closest = option_closest(word, candidates, n_candidates);
+    return closest == NULL ? g_strdup("") : g_strdup_printf("\nhint: did you mean '%s'?", closest);
+}
+
+static gboolean
+walk_section(struct reading *reading, char *line, GError **error)
+{
+    const struct option_table *table = reading->table;
+    char *end = line + strlen(line) - 1;
+    if (*end != ']')
+        return wrong(reading, error, "the section's name does not end with ']'");
+    *end = '\0';
+    reading->section = option_find_section(table, line + 1);
+    if (reading->section != NULL)
+        return TRUE;
+    g_autofree const char **names = g_new0(const char *, table->n_sections);
+    for (gsize i = 0; i < table->n_sections; i++)
+        names[i] = table->sections[i].name;
+    g_autofree char *hint = guess(line + 1, names, table->n_sections);
+    return wrong(reading, error, "unknown section [%s]%s", line + 1, hint);
+}
+
+static gboolean
+walk_key(struct reading *reading, char *line, GError **error)
+{
+    const struct option_table *table = reading->table;
+    char *equals = strchr(line, '=');
+    if (equals == NULL)
+        return wrong(reading, error, "'%s' is neither 'key = value', '[section]' nor '# comment'",
+                     line);
+    if (reading->section == NULL)
+        return wrong(reading, error, "a key before the first [section]");
+    *equals = '\0';
+    const char *key = g_strchomp(line);
+    const char *section = reading->section->name;
+    const struct option *option = option_find_key(table, section, key);
+    if (option != NULL) {
+        guint *place = &reading->places[option - table->options];
+        if (*place != 0)
+            return wrong(reading, error, "'%s' stands in [%s] already, in line %u", key, section,
+                         *place);
+        *place = reading->line;
+        return TRUE;
+    }
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (gsize i = 0; i < table->n_options; i++) {
+        if (g_strcmp0(table->options[i].section, section) == 0)
+            g_ptr_array_add(names, (gpointer)table->options[i].key);
+    }
+    g_autofree char *hint = guess(key, (const char *const *)names->pdata, names->len);
+    return wrong(reading, error, "unknown key '%s' in [%s]%s", key, section, hint);
+}
+
+static gboolean
+walk(struct reading *reading, const char *text, gsize size, GError **error)
+{
+    for (const char *at = text, *end = text + size; at < end;) {
+        const char *newline = memchr(at, '\n', (gsize)(end - at));
+        gsize length = (gsize)((newline != NULL ? newline : end) - at);
+        reading->line++;
+        if (!g_utf8_validate_len(at, length, NULL))
+            return wrong(reading, error, "the line is not UTF-8 text");
+        g_autofree char *copy = g_strndup(at, length);
+        char *line = g_strstrip(copy);
+        gboolean passed = *line == '\0' || *line == '#' ? TRUE
+                          : *line == '['                ? walk_section(reading, line, error)
+                                                        : walk_key(reading, line, error);
+        if (!passed)
+            return FALSE;
+        at += length + 1;
+    }
+    return TRUE;
+}
+
+static gboolean
+set_text(struct reading *reading, const struct option *option, struct option_value *value,
+         char *text, GError **error)
+{
+    g_strstrip(text); /* GKeyFile keeps spaces at the end, which nobody sees */
+    gsize length = strlen(text);
+    if (length >= 2 && text[0] == '"' && text[length - 1] == '"')
+        return wrong(reading, error, "%s: values are written without quotation marks", option->key);
+    if (option->type == OPTION_PATH && *text != '\0' && *text != '/')
+        return wrong(reading, error, "%s: '%s' is not an absolute path", option->key, text);
+    g_autoptr(GError) cause = NULL;
+    if (!option_value_set(value, option, text, OPTION_CONFIGURATION, &cause))
+        return wrong(reading, error, "%s: %s", option->key, cause->message);
+    return TRUE;
+}
+
+static gboolean
+set_value(struct reading *reading, GKeyFile *file, const struct option *option,
+          struct option_value *value, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_auto(GStrv) texts = NULL;
+    if (option->type == OPTION_LIST) {
+        texts = g_key_file_get_string_list(file, option->section, option->key, NULL, &cause);
+    } else {
+        texts = g_new0(char *, 2);
+        texts[0] = g_key_file_get_string(file, option->section, option->key, &cause);
+    }
+    if (cause != NULL)
+        return wrong(reading, error, "%s: %s\nhint: a backslash is written \\\\", option->key,
+                     cause->message);
+    for (char **text = texts; *text != NULL; text++) {
+        if (!set_text(reading, option, value, *text, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+configuration_parse(const struct option_table *table, const char *path, const char *text,
+                    gsize size, struct option_value *values, GError **error)
+{
+    g_autofree guint *places = g_new0(guint, table->n_options);
+    struct reading reading = {.table = table, .path = path, .places = places};
+    if (!walk(&reading, text, size, error))
+        return FALSE;
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) cause = NULL;
+    if (size > 0 && !g_key_file_load_from_data(file, text, size, G_KEY_FILE_NONE, &cause))
+        return fail_set(error, FAIL_USAGE, "%s: %s", path, cause->message);
+    for (gsize i = 0; i < table->n_options; i++) {
+        struct option_value checked = {0};
+        if (places[i] == 0)
+            continue;
+        reading.line = places[i];
+        if (!set_value(&reading, file, &table->options[i], &checked, error)) {
+            option_value_clear(&checked);
+            return FALSE;
+        }
+        if (values[i].origin < OPTION_CONFIGURATION) {
+            option_value_clear(&values[i]);
+            values[i] = checked;
+        } else {
+            option_value_clear(
+                &checked); /* read all the same: a bad file is told of at once, not one day */
+        }
+    }
+    return TRUE;
+}
+
+gboolean
+configuration_load(const struct option_table *table, const char *path, gboolean needed,
+                   struct option_value *values, GError **error)
+{
+    if (!needed && faccessat(AT_FDCWD, path, F_OK, 0) != 0 && errno == ENOENT)
+        return TRUE;
+    gsize size;
+    g_autofree char *text = file_read(AT_FDCWD, path, CONFIGURATION_MAX, &size, error);
+    return text != NULL && configuration_parse(table, path, text, size, values, error);
+}

@@ -1,0 +1,29 @@
+/*
+ * configuration: reads lifeboat.conf, in the syntax of GKeyFile:
+ *
+ *     # comment, on a line of its own
+ *     [source]
+ *     url = http://127.0.0.1:5984
+ *     [snapshot]
+ *     exclude = medic-logs;test-*
+ *
+ * One file serves all programs. A section or key that no option has, a key given twice, a bad value
+ * or a line that is nothing of these is FAIL_USAGE and names the file and line: a mistyped setting
+ * must not be silently ignored.
+ */
+#pragma once
+
+#include "lib/command/option.h"
+
+#define CONFIGURATION_MAX (1024 * 1024) /* bytes of the file */
+
+/*
+ * Sets `values` (one for each option of the table) where nothing stands yet that wins over the
+ * configuration. An absent file is fine unless `needed`.
+ */
+gboolean configuration_load(const struct option_table *table, const char *path, gboolean needed,
+                            struct option_value *values, GError **error);
+
+/* The same from text; `path` is for messages. */
+gboolean configuration_parse(const struct option_table *table, const char *path, const char *text,
+                             gsize size, struct option_value *values, GError **error);

@@ -1,0 +1,565 @@
+#include "lib/couch/http.h"
+
+#include "lib/base/fail.h"
+#include "lib/couch/json.h"
+#include "lib/couch/patience.h"
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+G_DEFINE_QUARK(lifeboat - http, http)
+
+#define CONNECT_SECONDS 20L
+#define STALL_SECONDS 120
+#define CONNECTIONS_MAX 8L
+
+struct http {
+    CURLM *multi;
+    char *base; /* scheme://host:port/prefix without credentials or a slash at the end */
+    char *user, *password;
+    char *ca_file;
+    guint stall_seconds;
+    struct patience *patience; /* of http_fetch; NULL: none */
+    gboolean moved;            /* a call got bytes, or ended, since it was cleared */
+};
+
+struct http_call {
+    struct http *http;
+    CURL *easy;
+    struct curl_slist *headers;
+    char *what; /* "GET /db/_changes", for messages */
+    char curl_error[CURL_ERROR_SIZE];
+    guint status;
+    GHashTable *answer_headers;
+    gsize header_bytes;
+    GByteArray *buffer;
+    gsize consumed; /* bytes of the buffer already read */
+    gboolean paused, head_done, ended;
+    CURLcode result;
+    http_source source;
+    void *source_context;
+    GError *source_error;
+};
+
+gboolean
+http_has_status(const GError *error, int status)
+{
+    return error != NULL && error->domain == HTTP && error->code == status;
+}
+
+gboolean
+http_is_transient(const GError *error)
+{
+    if (error == NULL || error->domain != HTTP)
+        return FALSE;
+    return error->code == HTTP_TRANSPORT || error->code == 408 || error->code == 429 ||
+           error->code >= 500;
+}
+
+gboolean
+http_is_refused(const GError *error)
+{
+    return http_has_status(error, 401) || http_has_status(error, 403);
+}
+
+void
+http_blame_transport(GError **error)
+{
+    if (error == NULL || *error == NULL || (*error)->domain == HTTP)
+        return;
+    GError *blamed = g_error_new_literal(HTTP, HTTP_TRANSPORT, (*error)->message);
+    g_clear_error(error);
+    *error = blamed;
+}
+
+/* ---- server ---- */
+
+static char *
+url_part(CURLU *url, CURLUPart part, unsigned flags)
+{
+    char *text = NULL;
+    if (curl_url_get(url, part, &text, flags) != CURLUE_OK)
+        return NULL;
+    char *copy = g_strdup(text);
+    curl_free(text);
+    return copy;
+}
+
+static gboolean
+url_take_apart(struct http *http, const char *text, GError **error)
+{
+    CURLU *url = curl_url();
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
+    g_autofree char *scheme = url_part(url, CURLUPART_SCHEME, 0);
+    gboolean usable = code == CURLUE_OK && scheme != NULL &&
+                      (g_str_equal(scheme, "http") || g_str_equal(scheme, "https"));
+    if (usable) {
+        http->user = url_part(url, CURLUPART_USER, CURLU_URLDECODE);
+        http->password = url_part(url, CURLUPART_PASSWORD, CURLU_URLDECODE);
+        curl_url_set(url, CURLUPART_USER, NULL, 0);
+        curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
+        curl_url_set(url, CURLUPART_QUERY, NULL, 0);
+        curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
+        http->base = url_part(url, CURLUPART_URL, 0);
+        for (gsize end = strlen(http->base); end > 0 && http->base[end - 1] == '/'; end--)
+            http->base[end - 1] = '\0';
+    }
+    curl_url_cleanup(url);
+    if (!usable)
+        return fail_set(error, FAIL_USAGE,
+                        "the server's address is not a URL that begins with http:// or https://\n"
+                        "hint: for example http://127.0.0.1:5984");
+    return TRUE;
+}
+
+struct http *
+http_new(const struct http_options *options, GError **error)
+{
+    static gsize once;
+    if (g_once_init_enter(&once)) {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        g_once_init_leave(&once, 1);
+    }
+    AUTO(http) *http = g_new0(struct http, 1);
+    if (!url_take_apart(http, options->url, error))
+        return NULL;
+    if (options->credentials != NULL) {
+        g_free(http->user);
+        g_free(http->password);
+        http->user = g_strdup(options->credentials->user);
+        http->password = g_strdup(options->credentials->password);
+    }
+    http->ca_file = g_strdup(options->ca_file);
+    http->stall_seconds = options->stall_seconds != 0 ? options->stall_seconds : STALL_SECONDS;
+    http->multi = curl_multi_init();
+    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
+    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    return g_steal_pointer(&http);
+}
+
+struct http *
+http_connect(const char *url, const char *credentials_file, GError **error)
+{
+    struct http_credentials credentials = {NULL, NULL};
+    struct http_options options = {.url = url};
+    if (credentials_file != NULL) {
+        if (!http_credentials_read(credentials_file, &credentials, error))
+            return NULL;
+        options.credentials = &credentials;
+    }
+    struct http *http = http_new(&options, error);
+    http_credentials_clear(&credentials);
+    return http;
+}
+
+void
+http_free(struct http *http)
+{
+    if (http == NULL)
+        return;
+    if (http->multi != NULL)
+        curl_multi_cleanup(http->multi);
+    if (http->password != NULL)
+        OPENSSL_cleanse(http->password, strlen(http->password));
+    g_free(http->base);
+    g_free(http->user);
+    g_free(http->password);
+    g_free(http->ca_file);
+    g_free(http);
+}
+
+const char *
+http_name(const struct http *http)
+{
+    return http->base;
+}
+
+void
+http_escape(GString *out, struct slice text)
+{
+    for (gsize i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (g_ascii_isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~')
+            g_string_append_c(out, c);
+        else
+            g_string_append_printf(out, "%%%02X", (guint8)c);
+    }
+}
+
+/* ---- curl's callbacks ---- */
+
+static size_t
+on_header(char *data, size_t one, size_t size, void *context)
+{
+    struct http_call *call = context;
+    (void)one;
+    call->header_bytes += size;
+    call->http->moved = TRUE;
+    if (call->header_bytes > HTTP_HEADERS_MAX)
+        return 0;
+    if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        g_hash_table_remove_all(call->answer_headers);
+        return size;
+    }
+    const char *colon = memchr(data, ':', size);
+    if (colon != NULL) {
+        g_autofree char *name = g_ascii_strdown(data, colon - data);
+        char *value = g_strstrip(g_strndup(colon + 1, size - (gsize)(colon + 1 - data)));
+        g_hash_table_insert(call->answer_headers, g_steal_pointer(&name), value);
+    } else if (size <= 2) { /* the empty line; after a 100 Continue another head follows */
+        long status = 0;
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        call->head_done = status >= 200;
+        call->status = (guint)status;
+    }
+    return size;
+}
+
+static size_t
+on_body(char *data, size_t one, size_t size, void *context)
+{
+    struct http_call *call = context;
+    (void)one;
+    if (call->buffer->len - call->consumed >= HTTP_BUFFER) {
+        call->paused = TRUE;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    g_byte_array_append(call->buffer, (const guint8 *)data, (guint)size);
+    call->http->moved = TRUE;
+    return size;
+}
+
+static size_t
+on_source(char *data, size_t one, size_t size, void *context)
+{
+    struct http_call *call = context;
+    gsize got = 0;
+    if (!call->source(call->source_context, data, one * size, &got, &call->source_error))
+        return CURL_READFUNC_ABORT;
+    return got;
+}
+
+/* ---- calls ---- */
+
+static void
+set_headers(struct http_call *call, const struct http_request *request, gboolean has_body)
+{
+    static const char no_expect[] = "Expect:"; /* no second's wait for a 100 Continue */
+    const char *type = request->content_type != NULL ? request->content_type : "application/json";
+    g_autofree char *accept = g_strdup_printf(
+        "Accept: %s", request->accept != NULL ? request->accept : "application/json");
+    call->headers = curl_slist_append(call->headers, accept);
+    call->headers = curl_slist_append(call->headers, no_expect);
+    if (has_body) {
+        g_autofree char *line = g_strdup_printf("Content-Type: %s", type);
+        call->headers = curl_slist_append(call->headers, line);
+    }
+    if (request->header != NULL)
+        call->headers = curl_slist_append(call->headers, request->header);
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void
+set_body(struct http_call *call, const struct http_request *request)
+{
+    CURL *easy = call->easy;
+    if (request->source != NULL) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_source);
+        curl_easy_setopt(easy, CURLOPT_READDATA, call);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->source_size);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+    } else if (request->body.data != NULL) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
+    }
+    if (request->method != NULL && g_str_equal(request->method, "HEAD"))
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (request->method != NULL)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static void
+set_options(struct http_call *call, const char *url)
+{
+    struct http *http = call->http;
+    CURL *easy = call->easy;
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "lifeboat");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)http->stall_seconds);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    if (http->ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+    if (http->user != NULL) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(easy, CURLOPT_USERNAME, http->user);
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, http->password != NULL ? http->password : "");
+    }
+}
+
+struct http_call *
+http_start(struct http *http, const struct http_request *request)
+{
+    struct http_call *call = g_new0(struct http_call, 1);
+    gboolean has_body = request->body.data != NULL || request->source != NULL;
+    const char *method = request->method != NULL ? request->method : has_body ? "POST" : "GET";
+    call->http = http;
+    call->what = g_strdup_printf("%s %s%s", method, http->base, request->path);
+    call->answer_headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    call->buffer = g_byte_array_new();
+    call->source = request->source;
+    call->source_context = request->source_context;
+    call->easy = curl_easy_init();
+    g_autofree char *url = g_strconcat(http->base, request->path, NULL);
+    set_options(call, url);
+    set_headers(call, request, has_body);
+    set_body(call, request);
+    curl_multi_add_handle(http->multi, call->easy);
+    int running;
+    curl_multi_perform(http->multi, &running);
+    return call;
+}
+
+void
+http_call_free(struct http_call *call)
+{
+    if (call == NULL)
+        return;
+    curl_multi_remove_handle(call->http->multi, call->easy);
+    curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->headers);
+    g_hash_table_unref(call->answer_headers);
+    g_byte_array_unref(call->buffer);
+    g_clear_error(&call->source_error);
+    g_free(call->what);
+    g_free(call);
+}
+
+/* Takes note of the calls that have ended; whether there were any. */
+static gboolean
+note_ended(struct http *http)
+{
+    gboolean some = FALSE;
+    int left;
+    for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
+        struct http_call *call;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        call->ended = TRUE;
+        call->result = message->data.result;
+        some = TRUE;
+    }
+    return some;
+}
+
+/* Waits for the network and lets every call of the server go on. The wait comes first: behind it,
+ * the caller would not learn what has come before more comes. */
+static void
+drive(struct http *http)
+{
+    int running;
+    if (note_ended(http))
+        return;
+    curl_multi_poll(http->multi, NULL, 0, 1000, NULL);
+    curl_multi_perform(http->multi, &running);
+    note_ended(http);
+}
+
+static gsize
+available(const struct http_call *call)
+{
+    return call->buffer->len - call->consumed;
+}
+
+/* Lets a held-back answer go on when its reader has caught up. */
+static void
+let_go_on(struct http_call *call)
+{
+    if (call->paused && available(call) < HTTP_BUFFER / 2) {
+        call->paused = FALSE;
+        curl_easy_pause(call->easy, CURLPAUSE_CONT);
+    }
+}
+
+static gboolean
+call_failed(struct http_call *call, GError **error)
+{
+    if (call->source_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&call->source_error));
+        return FALSE;
+    }
+    const char *cause =
+        call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(call->result);
+    g_set_error(error, HTTP, HTTP_TRANSPORT, "%s: %s", call->what, cause);
+    return FALSE;
+}
+
+gboolean
+http_status(struct http_call *call, guint *status, GError **error)
+{
+    while (!call->head_done && !call->ended)
+        drive(call->http);
+    if (!call->head_done)
+        return call_failed(call, error);
+    *status = call->status;
+    return TRUE;
+}
+
+const char *
+http_header(const struct http_call *call, const char *name)
+{
+    return g_hash_table_lookup(call->answer_headers, name);
+}
+
+gboolean
+http_peek(struct http_call *call, struct slice *bytes, GError **error)
+{
+    let_go_on(call);
+    while (available(call) == 0 && !call->ended)
+        drive(call->http);
+    *bytes = (struct slice){"", 0};
+    if (available(call) > 0) {
+        *bytes = (struct slice){(const char *)call->buffer->data + call->consumed, available(call)};
+        return TRUE;
+    }
+    return call->result == CURLE_OK && call->source_error == NULL ? TRUE : call_failed(call, error);
+}
+
+void
+http_skip(struct http_call *call, gsize size)
+{
+    g_assert(size <= available(call));
+    call->consumed += size;
+    if (call->consumed == call->buffer->len) {
+        g_byte_array_set_size(call->buffer, 0);
+        call->consumed = 0;
+    } else if (call->consumed > HTTP_BUFFER) {
+        g_byte_array_remove_range(call->buffer, 0, (guint)call->consumed);
+        call->consumed = 0;
+    }
+}
+
+gboolean
+http_ready(struct http_call *call)
+{
+    return available(call) > 0 || call->ended;
+}
+
+guint
+http_wait_any(struct http *http, struct http_call *const *calls, guint n_calls)
+{
+    for (;;) {
+        for (guint i = 0; i < n_calls; i++)
+            if (calls[i] != NULL && http_ready(calls[i]))
+                return i;
+        drive(http);
+    }
+}
+
+GString *
+http_read_all(struct http_call *call, gsize cap, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (;;) {
+        struct slice bytes;
+        if (!http_peek(call, &bytes, error))
+            return NULL;
+        if (bytes.size == 0)
+            return g_steal_pointer(&text);
+        if (text->len + bytes.size > cap) {
+            fail_set(error, FAIL_FAILED, "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes",
+                     call->what, cap);
+            return NULL;
+        }
+        g_string_append_len(text, bytes.data, (gssize)bytes.size);
+        http_skip(call, bytes.size);
+    }
+}
+
+gboolean
+http_expect_success(struct http_call *call, GError **error)
+{
+    guint status;
+    if (!http_status(call, &status, error))
+        return FALSE;
+    if (status >= 200 && status < 300)
+        return TRUE;
+    g_autoptr(GString) text = http_read_all(call, 65536, NULL);
+    g_autofree char *name = NULL;
+    g_autofree char *reason = NULL;
+    struct slice answer = {text != NULL ? text->str : "", text != NULL ? text->len : 0};
+    if (json_check(answer, NULL)) {
+        json_member_text(answer, "error", &name);
+        json_member_text(answer, "reason", &reason);
+    }
+    const char *hint = "";
+    if (status == 401 || status == 403)
+        hint = "\nhint: check the credentials; the account must be a server admin";
+    g_set_error(error, HTTP, (int)status, "%s: status %u%s%s%s%s%s", call->what, status,
+                name != NULL ? ", " : "", name != NULL ? name : "", reason != NULL ? ": " : "",
+                reason != NULL ? reason : "", hint);
+    return FALSE;
+}
+
+static GString *
+fetch_once(struct http *http, const struct http_request *request, GError **error)
+{
+    AUTO(http_call) *call = http_start(http, request);
+    if (!http_expect_success(call, error))
+        return NULL;
+    g_autoptr(GString) text = http_read_all(call, HTTP_ANSWER_MAX, error);
+    if (text == NULL)
+        return NULL;
+    if (!json_check((struct slice){text->str, text->len}, error)) {
+        http_blame_transport(error);
+        g_prefix_error(error, "%s: ", call->what);
+        return NULL;
+    }
+    return g_steal_pointer(&text);
+}
+
+void
+http_be_patient(struct http *http, struct patience *patience)
+{
+    http->patience = patience;
+}
+
+gboolean
+http_again(struct http *http, GError **failure, GError **error)
+{
+    if (http->patience != NULL)
+        return patience_again(http->patience, failure, error);
+    g_propagate_error(error, g_steal_pointer(failure));
+    return FALSE;
+}
+
+GString *
+http_fetch(struct http *http, const char *method, const char *path, struct slice body,
+           GError **error)
+{
+    struct http_request request = {.method = method, .path = path, .body = body};
+    GError *failure = NULL;
+    GString *answer;
+    while ((answer = fetch_once(http, &request, &failure)) == NULL)
+        if (!http_again(http, &failure, error))
+            return NULL;
+    if (http->patience != NULL)
+        patience_progress(http->patience);
+    return answer;
+}

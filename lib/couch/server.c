@@ -1,0 +1,319 @@
+#include "lib/couch/server.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/jsontext.h"
+#include "lib/couch/json.h"
+
+#define NOTHING ((struct slice){NULL, 0})
+
+static struct slice
+text_of(const GString *string)
+{
+    return (struct slice){string->str, string->len};
+}
+
+char *
+server_path(const char *database, const char *rest)
+{
+    g_autoptr(GString) path = g_string_new("/");
+    http_escape(path, slice_of(database));
+    g_string_append(path, rest);
+    return g_string_free(g_steal_pointer(&path), FALSE);
+}
+
+/* ---- the server ---- */
+
+void
+server_info_clear(struct server_info *info)
+{
+    g_clear_pointer(&info->version, g_free);
+    g_clear_pointer(&info->uuid, g_free);
+}
+
+gboolean
+server_info_fetch(struct http *http, struct server_info *info, GError **error)
+{
+    *info = (struct server_info){NULL, NULL};
+    g_autoptr(GString) answer = http_fetch(http, "GET", "/", NOTHING, error);
+    if (answer == NULL)
+        return FALSE;
+    struct slice json = text_of(answer), welcome;
+    if (!json_member(json, "couchdb", &welcome) && !json_member(json, "express-pouchdb", &welcome))
+        return fail_set(error, FAIL_FAILED, "%s is no CouchDB server", http_name(http));
+    if (!json_member_text(json, "version", &info->version))
+        info->version = g_strdup("unknown");
+    json_member_text(json, "uuid", &info->uuid);
+    return TRUE;
+}
+
+static gint
+by_bytes(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **
+server_databases(struct http *http, GError **error)
+{
+    g_autoptr(GString) answer = http_fetch(http, "GET", "/_all_dbs", NOTHING, error);
+    if (answer == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) name = g_string_new(NULL);
+    struct slice element, list = text_of(answer);
+    if (json_type(list) != JSON_ARRAY) {
+        fail_set(error, FAIL_FAILED, "%s gives no list of databases", http_name(http));
+        return NULL;
+    }
+    for (gsize place = 0; json_next_element(list, &place, &element);) {
+        if (json_type(element) != JSON_STRING || names->len == SERVER_DATABASES_MAX) {
+            fail_set(error, FAIL_FAILED, "%s gives no list of databases", http_name(http));
+            return NULL;
+        }
+        g_string_truncate(name, 0);
+        json_unescape(element, name);
+        g_ptr_array_add(names, g_strndup(name->str, name->len));
+    }
+    g_ptr_array_sort(names, by_bytes);
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+}
+
+struct pair {
+    struct slice key, value;
+};
+
+static gint
+by_key(gconstpointer a, gconstpointer b)
+{
+    return slice_compare(((const struct pair *)a)->key, ((const struct pair *)b)->key);
+}
+
+/* Members in the order of their raw keys; values of the first level likewise. */
+static void
+append_sorted(GString *out, struct slice object, guint levels)
+{
+    g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(struct pair));
+    struct pair pair;
+    for (gsize place = 0; json_next_member(object, &place, &pair.key, &pair.value);)
+        g_array_append_val(pairs, pair);
+    g_array_sort(pairs, by_key);
+    g_string_append_c(out, '{');
+    for (guint i = 0; i < pairs->len; i++) {
+        pair = g_array_index(pairs, struct pair, i);
+        g_string_append_printf(out, "%s\"", i > 0 ? "," : "");
+        g_string_append_len(out, pair.key.data, (gssize)pair.key.size);
+        g_string_append(out, "\":");
+        if (levels > 1 && json_type(pair.value) == JSON_OBJECT)
+            append_sorted(out, pair.value, levels - 1);
+        else
+            g_string_append_len(out, pair.value.data, (gssize)pair.value.size);
+    }
+    g_string_append_c(out, '}');
+}
+
+GString *
+server_config(struct http *http, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GString) answer = http_fetch(http, "GET", "/_node/_local/_config", NOTHING, &cause);
+    if (answer == NULL && http_has_status(cause, 404)) {
+        g_clear_error(&cause);
+        answer = http_fetch(http, "GET", "/_config", NOTHING, &cause);
+        if (answer == NULL && (http_has_status(cause, 404) || http_has_status(cause, 405)))
+            return NULL;
+    }
+    if (answer == NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return NULL;
+    }
+    GString *sorted = g_string_new(NULL);
+    append_sorted(sorted, text_of(answer), 2);
+    return sorted;
+}
+
+/* ---- a database ---- */
+
+void
+server_database_clear(struct server_database *database)
+{
+    g_free(database->update_seq);
+    g_free(database->purge_seq);
+    g_free(database->instance_start_time);
+    g_free(database->security);
+    *database = (struct server_database){0};
+}
+
+static char *
+raw_member(struct slice object, const char *name)
+{
+    struct slice value;
+    return json_member(object, name, &value) ? slice_dup(value) : NULL;
+}
+
+gboolean
+server_database_info(struct http *http, const char *name, struct server_database *database,
+                     GError **error)
+{
+    *database = (struct server_database){0};
+    g_autofree char *path = server_path(name, "");
+    g_autoptr(GString) answer = http_fetch(http, "GET", path, NOTHING, error);
+    if (answer == NULL)
+        return FALSE;
+    struct slice json = text_of(answer), member;
+    database->update_seq = raw_member(json, "update_seq");
+    database->purge_seq = raw_member(json, "purge_seq");
+    json_member_text(json, "instance_start_time", &database->instance_start_time);
+    json_member_unsigned(json, "doc_count", &database->documents);
+    database->counts_deleted = json_member_unsigned(json, "doc_del_count", &database->deleted);
+    if (json_member(json, "cluster", &member)) {
+        json_member_unsigned(member, "q", &database->q);
+        json_member_unsigned(member, "n", &database->n);
+    }
+    if (json_member(json, "props", &member))
+        database->partitioned = json_member_true(member, "partitioned");
+    return TRUE;
+}
+
+/* The server has no such endpoint. */
+static gboolean
+is_unknown(const GError *error)
+{
+    return http_has_status(error, 404) || http_has_status(error, 405) ||
+           http_has_status(error, 501);
+}
+
+/* An answer as it is, or `otherwise` where the server has no such endpoint. */
+static GString *
+fetch_or(struct http *http, const char *name, const char *rest, const char *otherwise,
+         GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *path = server_path(name, rest);
+    GString *answer = http_fetch(http, "GET", path, NOTHING, &cause);
+    if (answer != NULL)
+        return answer;
+    if (otherwise != NULL && is_unknown(cause))
+        return g_string_new(otherwise);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
+}
+
+gboolean
+server_database_fetch(struct http *http, const char *name, struct server_database *database,
+                      GError **error)
+{
+    if (!server_database_info(http, name, database, error))
+        return FALSE;
+    g_autoptr(GString) security = fetch_or(http, name, "/_security", "{}", error);
+    g_autoptr(GString) limit =
+        security != NULL ? fetch_or(http, name, "/_revs_limit", "1000", error) : NULL;
+    if (limit == NULL)
+        return FALSE;
+    g_strstrip(security->str);
+    g_strstrip(limit->str);
+    database->security = g_strdup(security->str);
+    if (!json_unsigned(slice_of(limit->str), &database->revs_limit))
+        return fail_set(error, FAIL_FAILED, "its _revs_limit is no number");
+    return TRUE;
+}
+
+/* Whether a _local document belongs to somebody who will make it anew. */
+static gboolean
+is_passing(struct slice id, struct slice document)
+{
+    static const char *const prefixes[] = {"_local/lifeboat-", "_local/purge-",
+                                           "_local/shard-sync-"};
+    struct slice member;
+    for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++)
+        if (id.size >= strlen(prefixes[i]) &&
+            memcmp(id.data, prefixes[i], strlen(prefixes[i])) == 0)
+            return TRUE;
+    return json_member(document, "session_id", &member) &&
+           json_member(document, "history", &member);
+}
+
+/* Adds the document of a row if it is worth keeping. */
+static gboolean
+keep_local(GString *kept, struct slice row, GError **error)
+{
+    g_autoptr(GString) id = g_string_new(NULL);
+    struct slice document, raw_id;
+    if (!json_member(row, "doc", &document) || !json_member(document, "_id", &raw_id) ||
+        json_type(raw_id) != JSON_STRING)
+        return TRUE;
+    json_unescape(raw_id, id);
+    if (is_passing(text_of(id), document))
+        return TRUE;
+    if (kept->len + document.size > HTTP_ANSWER_MAX)
+        return fail_set(error, FAIL_FAILED, "the _local documents have more than %d bytes",
+                        HTTP_ANSWER_MAX);
+    g_string_append(kept, kept->len > 0 ? ",\n" : "\n");
+    g_string_append_len(kept, document.data, (gssize)document.size);
+    return TRUE;
+}
+
+/* Row by row: every phone has left checkpoints here, many times more than what is kept. */
+static gboolean
+read_local(struct http *http, const char *path, GString *kept, GError **error)
+{
+    struct http_request request = {.path = path};
+    AUTO(http_call) *call = http_start(http, &request);
+    AUTO(json_split) *split = json_split_new("rows", NULL, HTTP_ANSWER_MAX);
+    struct slice input, row;
+    enum json_event event = JSON_MORE;
+    g_string_truncate(kept, 0);
+    if (!http_expect_success(call, error) || !http_peek(call, &input, error))
+        return FALSE;
+    while (input.size > 0) {
+        gsize size = input.size;
+        while ((event = json_split_feed(split, &input, &row, error)) == JSON_ELEMENT)
+            if (!keep_local(kept, row, error))
+                return FALSE;
+        http_blame_transport(error);
+        http_skip(call, size);
+        if (event == JSON_FAILED || !http_peek(call, &input, error))
+            return FALSE;
+    }
+    if (event != JSON_END)
+        g_set_error(error, HTTP, HTTP_TRANSPORT, "the list of _local documents was cut off");
+    return event == JSON_END;
+}
+
+GString *
+server_local_documents(struct http *http, const char *name, GError **error)
+{
+    g_autofree char *path = server_path(name, "/_local_docs?include_docs=true");
+    g_autoptr(GString) kept = g_string_new(NULL);
+    GError *failure = NULL;
+    while (!read_local(http, path, kept, &failure)) {
+        if (is_unknown(failure)) {
+            g_clear_error(&failure);
+            g_string_truncate(kept, 0);
+            break;
+        }
+        if (!http_again(http, &failure, error))
+            return NULL;
+    }
+    g_string_prepend(kept, "{\"docs\":[");
+    g_string_append(kept, "]}\n");
+    return g_steal_pointer(&kept);
+}
+
+GHashTable *
+server_purged_ids(struct http *http, const char *name, GError **error)
+{
+    g_autoptr(GString) answer =
+        fetch_or(http, name, "/_purged_infos", "{\"purged_infos\":[]}", error);
+    struct slice list, one;
+    if (answer == NULL)
+        return NULL;
+    GHashTable *ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (json_member(text_of(answer), "purged_infos", &list))
+        for (gsize place = 0; json_next_element(list, &place, &one);) {
+            char *id = NULL;
+            if (json_member_text(one, "id", &id))
+                g_hash_table_add(ids, id);
+        }
+    return ids;
+}

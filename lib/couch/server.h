@@ -1,0 +1,62 @@
+/*
+ * server: small questions to a CouchDB: who it is, which databases it has, how they are set up.
+ *
+ * Answers are kept as raw JSON where we only pass them on. Other servers that speak the protocol
+ * (PouchDB Server) lack some of the endpoints; such members are NULL then.
+ */
+#pragma once
+
+#include "lib/couch/http.h"
+
+#define SERVER_DATABASES_MAX 1000000 /* names accepted from _all_dbs */
+
+struct server_info {
+    char *version; /* "3.4.3" */
+    char *uuid;
+};
+
+gboolean server_info_fetch(struct http *http, struct server_info *info, GError **error);
+void server_info_clear(struct server_info *info);
+
+/* Names of all databases, ascending by their bytes; ends with NULL. */
+char **server_databases(struct http *http, GError **error);
+
+/*
+ * The effective configuration as {"section":{"key":"value"}}, sections and keys sorted, so that
+ * equal settings give equal texts. NULL without an error when the server has no such endpoint.
+ */
+GString *server_config(struct http *http, GError **error);
+
+struct server_database {
+    char *update_seq; /* raw JSON */
+    char *purge_seq;  /* raw JSON */
+    char *instance_start_time;
+    guint64 documents, deleted;
+    gboolean counts_deleted; /* FALSE: the server does not tell `deleted` */
+    guint64 q, n;            /* 0 when unknown */
+    gboolean partitioned;
+    char *security; /* raw JSON */
+    guint64 revs_limit;
+};
+
+/* GET /db; FAIL with HTTP 404 when it does not exist. Leaves security and revs_limit unset. */
+gboolean server_database_info(struct http *http, const char *name, struct server_database *database,
+                              GError **error);
+
+/* The same with _security and _revs_limit. */
+gboolean server_database_fetch(struct http *http, const char *name,
+                               struct server_database *database, GError **error);
+void server_database_clear(struct server_database *database);
+
+/*
+ * The _local documents that are worth keeping, as {"docs":[…]}, each as CouchDB gave it: not
+ * replication checkpoints (session_id and history), not CouchDB's own, not our tokens. {"docs":[]}
+ * when the server cannot list them.
+ */
+GString *server_local_documents(struct http *http, const char *name, GError **error);
+
+/* Ids in _purged_infos, as a set; empty when there are none or the server cannot tell. */
+GHashTable *server_purged_ids(struct http *http, const char *name, GError **error);
+
+/* "/name" + rest, escaped. Caller frees. */
+char *server_path(const char *database, const char *rest);

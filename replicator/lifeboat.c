@@ -1,0 +1,131 @@
+/*
+ * lifeboat: the operator's one command. What reads a store is lifeboat-restore's, which it runs.
+ */
+#include "replicator/key.h"
+#include "replicator/snapshot_entry.h"
+
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder that this very program runs from, so that a build or copied tree uses its own parts.
+ */
+static char *
+own_folder(void)
+{
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    return self != NULL ? g_path_get_dirname(self) : g_strdup(LIFEBOAT_BINDIR);
+}
+
+/* Becomes the other program. `first` is put before the arguments unless NULL. */
+static int
+become(const struct command_line *line, const char *first, GError **error)
+{
+    const char *name = command_of(line)->pass_to;
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new();
+    g_ptr_array_add(arguments, (gpointer)name);
+    if (first != NULL)
+        g_ptr_array_add(arguments, (gpointer)first);
+    for (char *const *rest = command_rest(line); *rest != NULL; rest++)
+        g_ptr_array_add(arguments, *rest);
+    g_ptr_array_add(arguments, NULL);
+
+    g_autofree char *own = own_folder();
+    const char *const folders[] = {own, LIFEBOAT_BINDIR};
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *path = g_build_filename(folders[i], name, NULL);
+        execv(path, (char *const *)arguments->pdata);
+        if (errno != ENOENT) {
+            fail_errno(error, errno, "cannot run '%s'", path);
+            return FAIL_FAILED;
+        }
+    }
+    fail_set(error, FAIL_FAILED, "'%s' is neither in '%s' nor in '%s'", name, own, LIFEBOAT_BINDIR);
+    return FAIL_FAILED;
+}
+
+static int
+restore_command(const struct command_line *line, GError **error)
+{
+    return become(line, NULL, error);
+}
+
+static int
+verify_command(const struct command_line *line, GError **error)
+{
+    return become(line, "verify", error);
+}
+
+static const struct command commands[] = {
+    {
+        .name = "key init",
+        .summary = "Make this node's keys and show the recovery sheet, once",
+        .text =
+            "Makes the node's age identity, its signing key and the site's recovery key, and shows "
+            "the recovery sheet on standard output: the recovery secret, the signer's public key "
+            "and "
+            "the site's name, as text and as QR codes.\n\n"
+            "The sheet is shown this one time. Of the recovery key only the public half stays on "
+            "the "
+            "server. Print it and keep it in a safe: when the server is lost, the sheet and a "
+            "drive "
+            "are all that a restore needs, and without the sheet no drive can be read. Keys that "
+            "are there already are never overwritten.",
+        .takes = FOR_KEY_INIT,
+        .exits = {FAIL_FAILED, FAIL_USAGE},
+        .run = key_init_command,
+    },
+    {
+        .name = "key show",
+        .summary = "Show the public halves of this node's keys",
+        .text =
+            "Shows site and node, whom snapshots are encrypted for, and the public key that they "
+            "are signed with, which --signer of `lifeboat-restore` takes. No secrets.",
+        .takes = FOR_KEY_SHOW,
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_KEY},
+        .run = key_show_command,
+    },
+    SNAPSHOT_ENTRY,
+    {
+        .name = "restore",
+        .summary = "Run lifeboat-restore: list, verify, run, extract, drill",
+        .text = "`lifeboat restore run STORE ...` is `lifeboat-restore run STORE ...`.",
+        .pass_to = "lifeboat-restore",
+        .run = restore_command,
+    },
+    {
+        .name = "verify",
+        .summary = "Check a store: run lifeboat-restore verify",
+        .text = "`lifeboat verify STORE ...` is `lifeboat-restore verify STORE ...`.",
+        .pass_to = "lifeboat-restore",
+        .run = verify_command,
+    },
+};
+
+static const struct program program = {
+    .name = "lifeboat",
+    .manual = "1",
+    .summary = "keep a CouchDB server's data through disaster",
+    .text =
+        "Lifeboat takes encrypted, signed snapshots of a CouchDB server to a drive or folder, and "
+        "rebuilds a server from them, with no Internet.\n\n"
+        "First make keys with `lifeboat key init` and put the recovery sheet in a safe. Then "
+        "`lifeboat snapshot` takes a snapshot, and `lifeboat restore run` brings it back.",
+    .example = "lifeboat key init\n"
+               "lifeboat snapshot --source http://127.0.0.1:5984 --credentials /root/couchdb --to "
+               "/media/blue\n"
+               "lifeboat verify /media/blue\n"
+               "lifeboat restore run /media/blue --target http://127.0.0.1:5984 --credentials "
+               "/root/couchdb",
+    .commands = commands,
+    .n_commands = G_N_ELEMENTS(commands),
+    .options = &settings,
+};
+
+int
+main(int argc, char **argv)
+{
+    return program_main(&program, argc, argv);
+}

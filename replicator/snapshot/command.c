@@ -1,0 +1,133 @@
+/* command: see the header. From options to a run, and from a run to what the operator reads. */
+#include "replicator/snapshot/command.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/file.h"
+#include "lib/base/lock.h"
+#include "lib/base/log.h"
+#include "replicator/snapshot/run.h"
+#include "replicator/snapshot/state.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+static void
+wait_and_tell(void *context, guint milliseconds, const GError *cause)
+{
+    (void)context;
+    log_notice("%s; trying again in %.1f s", cause->message, milliseconds / 1000.0);
+    g_usleep((gulong)milliseconds * 1000);
+}
+
+/* ---- what became of it ---- */
+
+static void
+tell_json(const struct run *run, double seconds, int exit_code)
+{
+    const struct catalogue_counts *counts = &run->counts;
+    GString *event = progress_event_begin(run->progress, "summary");
+    json_text_member_string(event, "snapshot", run->catalogue != NULL ? run->catalogue->id : NULL);
+    json_text_member_string(event, "kind", run->catalogue != NULL ? run->catalogue->kind : NULL);
+    json_text_member_unsigned(event, "databases", counts->databases);
+    json_text_member_unsigned(event, "unchanged", run->unchanged);
+    json_text_member_unsigned(event, "failed", run->failed);
+    json_text_member_unsigned(event, "documents", counts->documents);
+    json_text_member_unsigned(event, "leaves", counts->leaves);
+    json_text_member_unsigned(event, "attachments", counts->attachments);
+    json_text_member_unsigned(event, "gone", counts->gone);
+    json_text_member_unsigned(event, "unread", counts->unread);
+    json_text_member_unsigned(event, "bytes", run->bytes_stored);
+    json_text_member_decimal(event, "seconds", seconds);
+    json_text_member_integer(event, "exit", exit_code);
+    progress_event_end(run->progress);
+}
+
+static void
+tell_person(const struct run *run, double seconds)
+{
+    const struct catalogue_counts *counts = &run->counts;
+    if (run->catalogue == NULL) {
+        printf("nothing changed since the snapshot of %s; nothing written\n",
+               run->parent->catalogue->started);
+        return;
+    }
+    g_autofree char *size = g_format_size(run->bytes_stored);
+    printf("%s snapshot %.8s sealed and verified: %" G_GUINT64_FORMAT
+           " documents and %" G_GUINT64_FORMAT " attachments from %" G_GUINT64_FORMAT
+           " databases (%" G_GUINT64_FORMAT " more unchanged), %s in %.1f s\n",
+           run->catalogue->kind, run->catalogue->id, counts->documents, counts->attachments,
+           counts->databases, run->unchanged, size, seconds);
+    if (counts->gone > 0)
+        printf("%" G_GUINT64_FORMAT " documents had left their databases\n", counts->gone);
+    if (run->problems > 0)
+        printf("INCOMPLETE: %u things could not be read; see above\n", run->problems);
+}
+
+/* ---- the command ---- */
+
+/* The lock comes first: two runs may be the first in a new store. */
+static struct lock *
+take_lock(const char *to, GError **error)
+{
+    AUTO_FD int above = file_open_folder(AT_FDCWD, to, FALSE, error);
+    AUTO_FD int folder = above >= 0 ? file_open_folder(above, "lifeboat", TRUE, error) : -1;
+    return folder >= 0 ? lock_take(folder, "lock", "lifeboat snapshot", error) : NULL;
+}
+
+static gboolean
+take_into(struct run *run, const char *to, const char *state, GError **error)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_now_utc();
+    g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    run->store = store_open_for_writing(to, run->keys, created, error);
+    if (run->store == NULL || !store_remove_unsealed(run->store, error))
+        return FALSE;
+    run->state_fd = state_open_folder(state, run->store->id, error);
+    return run->state_fd >= 0 && run_snapshot(run, error);
+}
+
+static gboolean
+take_snapshot(struct run *run, const struct command_line *line, GError **error)
+{
+    const char *to = options_string(line, "to");
+    run->http =
+        http_connect(options_string(line, "source"), options_string(line, "credentials"), error);
+    if (run->http == NULL)
+        return FALSE;
+    http_be_patient(run->http, &run->patience);
+    AUTO(lock) *lock = take_lock(to, error);
+    if (lock == NULL)
+        return FALSE;
+    return take_into(run, to, options_string(line, "state"), error);
+}
+
+int
+snapshot_command(const struct command_line *line, GError **error)
+{
+    AUTO(keys) *keys = keys_open(options_string(line, "keys"), error);
+    if (keys == NULL)
+        return FAIL_KEY;
+    AUTO(progress) *progress =
+        progress_new(options_flag(line, "json"), options_flag(line, "quiet"));
+    const struct run_options options = {
+        .include = options_list(line, "include"),
+        .exclude = options_list(line, "exclude"),
+        .files = options_list(line, "file"),
+        .full = options_flag(line, "full"),
+        .link_bytes = (guint64)options_integer(line, "link-size") << 20,
+    };
+    struct run run = {.keys = keys, .options = &options, .progress = progress, .state_fd = -1};
+    run.patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),
+                                     .wait = wait_and_tell};
+    gint64 began = g_get_monotonic_time();
+    gboolean done = take_snapshot(&run, line, error);
+    double seconds = (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC;
+    int exit_code = !done ? fail_exit_code(*error) : run.problems > 0 ? FAIL_INCOMPLETE : 0;
+    progress_clear(progress);
+    if (done && options_flag(line, "json"))
+        tell_json(&run, seconds, exit_code);
+    else if (done && !options_flag(line, "quiet"))
+        tell_person(&run, seconds);
+    run_clear(&run);
+    return exit_code;
+}

@@ -1,0 +1,55 @@
+/*
+ * reading: one database being read for a snapshot. plan.c finds out what is to be read, record.c
+ * writes what comes, and database.c leads from one to the other.
+ */
+#pragma once
+
+#include "replicator/snapshot/run.h"
+#include "replicator/snapshot/state.h"
+#include "replicator/snapshot/walk.h"
+
+struct reading {
+    struct run *run;
+    const char *name;
+    struct server_database info;
+    GString *local_json;
+    GString *db_json;
+    char *setup;
+    struct state *state; /* the chain's, NULL when the chain has nothing of it */
+    gboolean distrust;   /* a first attempt showed that it may not be, */
+    gboolean trusted;    /* else whether the chain's since may be used */
+    struct walk walk;
+    GHashTable *purged;
+    gboolean begun; /* the database stands in the snapshot */
+
+    struct fetch_wanted first; /* the walk's first, looked at to see whether there is any */
+    gboolean has_first, no_more;
+
+    struct row_spool *changed; /* rows of documents fetched, and of ids gone, without leaves */
+    GByteArray *gone; /* the next id gone, not yet written, as a row; empty when none is known */
+    gsize row_mark, leaf_mark; /* the row being made */
+    gboolean in_row;
+    guint64 unread;
+    gboolean miscounted; /* what was gathered does not add up */
+};
+
+/*
+ * Asks for the set-up and the _local documents, then for the feed: from the chain's sequence if it
+ * may be trusted, else from the beginning.
+ */
+gboolean plan_make(struct reading *reading, GError **error);
+
+/* Whether there is anything to write: a first document, an id gone, or another set-up. */
+gboolean plan_look_for_change(struct reading *reading, gboolean *changed, GError **error);
+
+/* The next document that differs from the chain's state, for fetch_handler.next; `context` is the
+ * reading. */
+gboolean plan_next(void *context, struct fetch_wanted *wanted, gboolean *end, GError **error);
+
+/* Fetches all that differs into the snapshot, ids gone included. Between documents a link is sealed
+ * when it is due. */
+gboolean record_changes(struct reading *reading, GError **error);
+
+/* Seals what was read so far and goes on in the next link, on top of it. The sequence does not move
+ * on. */
+gboolean database_link(struct reading *reading, GError **error);

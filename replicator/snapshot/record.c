@@ -1,0 +1,149 @@
+/*
+ * What comes of a database is written: leaves and attachments into the snapshot, ids gone at their
+ * place between them, and a row of each into the list of changes, from which the new state is made.
+ */
+#include "lib/base/fail.h"
+#include "replicator/snapshot/reading.h"
+
+static gboolean
+holds(const struct row_leaf *ancestor, const struct attachment *attachment)
+{
+    struct slice rest = ancestor->attachments;
+    struct row_attachment held;
+    while (row_next_attachment(&rest, &held))
+        if (held.stored == attachment->stored && attachment->digest.size > 0 &&
+            slice_compare(held.name, attachment->name) == 0 &&
+            slice_compare(held.digest, attachment->digest) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* An attachment's bytes are left out only if an ancestor of this very leaf holds them in the chain.
+ */
+static void
+choose_attachments(void *context, struct leaf *leaf, const struct row *held)
+{
+    (void)context;
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        leaf->attachments[i].here = TRUE;
+    struct slice rest = held->leaves;
+    for (struct row_leaf ancestor; leaf->n_attachments > 0 && row_next_leaf(&rest, &ancestor);)
+        if (leaf_descends_from(leaf, ancestor.rev))
+            for (guint i = 0; i < leaf->n_attachments; i++)
+                if (holds(&ancestor, &leaf->attachments[i]))
+                    leaf->attachments[i].here = FALSE;
+}
+
+static gboolean
+write_gone(struct reading *reading, struct slice id, GError **error)
+{
+    g_autofree char *text = slice_dup(id);
+    gboolean purged = reading->purged != NULL && g_hash_table_contains(reading->purged, text);
+    return snapshot_writer_gone(reading->run->writer, id, purged, error) &&
+           row_spool_add(reading->changed, row_begin(row_spool_buffer(reading->changed), id),
+                         error);
+}
+
+/* Writes the ids gone that come before `id` in the archive's order; all that are known when it is
+ * NULL. */
+static gboolean
+write_gone_before(struct reading *reading, const struct slice *id, GError **error)
+{
+    for (;;) {
+        struct row row;
+        if (reading->gone->len == 0) {
+            if (!row_spool_next(reading->walk.gone, &row, error))
+                return FALSE;
+            if (row.id.data == NULL)
+                return TRUE;
+            row_append(reading->gone, &row); /* a copy: the walk goes on adding to its spool */
+        }
+        row = row_decode(reading->gone->data);
+        if (id != NULL && row_compare_ids(row.id, *id) > 0)
+            return TRUE;
+        if (!write_gone(reading, row.id, error))
+            return FALSE;
+        g_byte_array_set_size(reading->gone, 0);
+    }
+}
+
+static gboolean
+take_leaf(void *context, const struct leaf *leaf, GError **error)
+{
+    struct reading *reading = context;
+    GByteArray *row = row_spool_buffer(reading->changed);
+    if (!reading->in_row) {
+        if (!write_gone_before(reading, &leaf->id, error))
+            return FALSE;
+        reading->row_mark = row_begin(row, leaf->id);
+        reading->in_row = TRUE;
+    }
+    reading->leaf_mark = row->len;
+    leaf_append_to_row(leaf, row);
+    return snapshot_writer_leaf(reading->run->writer, leaf, error);
+}
+
+static gboolean
+take_bytes(void *context, const void *data, gsize size, GError **error)
+{
+    struct reading *reading = context;
+    progress_add(reading->run->progress, 0, size);
+    return snapshot_writer_bytes(reading->run->writer, data, size, error);
+}
+
+static gboolean
+take_leaf_end(void *context, const struct leaf *leaf, const char *damage, GError **error)
+{
+    struct reading *reading = context;
+    if (damage != NULL) /* not held: the next run asks for it again */
+        g_byte_array_set_size(row_spool_buffer(reading->changed), (guint)reading->leaf_mark);
+    progress_add(reading->run->progress, 0, leaf->json.size);
+    return snapshot_writer_leaf_end(reading->run->writer, error);
+}
+
+static gboolean
+take_document_end(void *context, struct slice id, gboolean complete, GError **error)
+{
+    struct reading *reading = context;
+    progress_add(reading->run->progress, 1, 0);
+    if (reading->in_row) {
+        reading->in_row = FALSE;
+        if (!row_spool_add(reading->changed, reading->row_mark, error))
+            return FALSE;
+    } else if (complete) { /* gone between the listing and now */
+        if (!write_gone_before(reading, &id, error) || !write_gone(reading, id, error))
+            return FALSE;
+    }
+    return run_link_is_due(reading->run) ? database_link(reading, error) : TRUE;
+}
+
+static void
+take_problem(void *context, struct slice id, struct slice rev, const char *reason)
+{
+    struct reading *reading = context;
+    reading->unread++;
+    snapshot_writer_unread(reading->run->writer, id, rev, reason);
+    run_problem(
+        reading->run, "database '%s': document '" SLICE_FORMAT "'%s" SLICE_FORMAT " is missing: %s",
+        reading->name, SLICE_ARGS(id), rev.size > 0 ? " revision " : "", SLICE_ARGS(rev), reason);
+}
+
+gboolean
+record_changes(struct reading *reading, GError **error)
+{
+    const struct fetch_handler handler = {
+        .next = plan_next,
+        .choose = choose_attachments,
+        .leaf = take_leaf,
+        .bytes = take_bytes,
+        .leaf_end = take_leaf_end,
+        .document_end = take_document_end,
+        .problem = take_problem,
+        .context = reading,
+    };
+    progress_begin(reading->run->progress, "reading", reading->name,
+                   listing_rows(reading->walk.listing));
+    return fetch_documents(reading->run->http, reading->name, &handler, &reading->run->patience,
+                           error) &&
+           write_gone_before(reading, NULL, error);
+}

@@ -1,0 +1,412 @@
+#include "replicator/snapshot/run.h"
+
+#include "config.h"
+#include "lib/archive/snapshot_reader.h"
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "replicator/snapshot/files.h"
+#include "replicator/snapshot/state.h"
+
+#include <fnmatch.h>
+
+#define GLOBAL_CHANGES "_global_changes" /* CouchDB makes it anew by itself */
+
+/* ---- what is known of the parent ---- */
+
+const char *
+run_parent_at(const struct run *run, const char *name)
+{
+    const struct manifest_database *database =
+        run->parent_manifest != NULL ? manifest_find(run->parent_manifest, name) : NULL;
+    return database != NULL ? database->at : NULL;
+}
+
+/* Compares the parent's server entries with ours: `same` counts those that are alike, `others` the
+ * rest. */
+struct server_look {
+    GHashTable *ours; /* name → SHA-256 hex */
+    guint same, others;
+};
+
+static gboolean
+look_at_server_entry(void *context, const struct manifest_entry *entry, GError **error)
+{
+    struct server_look *look = context;
+    (void)error;
+    if (!g_str_has_prefix(entry->name, "server/"))
+        return TRUE;
+    g_autofree char *hex = hash_hex(entry->sha256, sizeof entry->sha256);
+    if (g_strcmp0(g_hash_table_lookup(look->ours, entry->name), hex) == 0)
+        look->same++;
+    else
+        look->others++;
+    return TRUE;
+}
+
+/* Reads the parent's manifest. *differs: server settings or files are not those that it has. */
+static gboolean
+read_parent(struct run *run, gboolean *differs, GError **error)
+{
+    g_autoptr(GHashTable) ours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    struct server_look look = {.ours = ours};
+    if (run->config != NULL) {
+        guint8 digest[HASH_SHA256_SIZE];
+        hash_sha256(run->config->str, run->config->len, digest);
+        g_hash_table_insert(ours, g_strdup("server/config.json"), hash_hex(digest, sizeof digest));
+    }
+    for (guint i = 0; i < run->files->len; i++) {
+        char *hash = files_hash(run->files->pdata[i], error);
+        if (hash == NULL)
+            return FALSE;
+        g_hash_table_insert(ours, g_strconcat("server/files", run->files->pdata[i], NULL), hash);
+    }
+    AUTO(snapshot_reader) *reader = snapshot_reader_open(run->store, run->parent, run->keys, error);
+    if (reader == NULL)
+        return FALSE;
+    run->parent_manifest = snapshot_reader_manifest(reader, look_at_server_entry, &look, error);
+    *differs = look.others > 0 || look.same != g_hash_table_size(ours);
+    return run->parent_manifest != NULL;
+}
+
+/* ---- databases that are not written ---- */
+
+static void
+passed_free(gpointer data)
+{
+    struct run_passed *passed = data;
+    g_free(passed->name);
+    g_free(passed->status);
+    g_free(passed->at);
+    g_free(passed->reason);
+    g_free(passed);
+}
+
+void
+run_pass(struct run *run, const char *name, const char *status, const char *at, const char *reason)
+{
+    if (run->writer != NULL) {
+        snapshot_writer_database_passed(run->writer, name, status, at, reason);
+        return;
+    }
+    struct run_passed *passed = g_new0(struct run_passed, 1);
+    passed->name = g_strdup(name);
+    passed->status = g_strdup(status);
+    passed->at = g_strdup(at);
+    passed->reason = g_strdup(reason);
+    g_ptr_array_add(run->passed, passed);
+}
+
+void
+run_problem(struct run *run, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *message = g_strdup_vprintf(format, args);
+    va_end(args);
+    run->problems++;
+    progress_event(run->progress, "problem", "message", message, NULL);
+    if (run->problems <= RUN_PROBLEMS_SHOWN)
+        log_warning("%s", message);
+    else if (run->problems == RUN_PROBLEMS_SHOWN + 1)
+        log_warning("more is missing; the snapshot's manifest names it all");
+}
+
+/* ---- the snapshot ---- */
+
+static char *
+now(void)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_now_utc();
+    return g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+static struct catalogue *
+new_catalogue(const struct run *run)
+{
+    struct catalogue *catalogue = catalogue_new();
+    const char *parent = run->previous_link != NULL ? run->previous_link
+                         : run->parent != NULL      ? run->parent->catalogue->id
+                                                    : NULL;
+    catalogue->id = g_uuid_string_random();
+    catalogue->parent = g_strdup(parent);
+    catalogue->store = g_strdup(run->store->id);
+    catalogue->site = g_strdup(run->keys->site);
+    catalogue->node = g_strdup(run->keys->node);
+    catalogue->kind = g_strdup(parent != NULL ? "increment" : "full");
+    catalogue->number = store_next_number(run->store);
+    catalogue->heals = g_strdup(run->heals);
+    catalogue->started = now();
+    catalogue->lifeboat = g_strdup(LIFEBOAT_VERSION);
+    catalogue->couchdb = g_strdup(run->source.version);
+    return catalogue;
+}
+
+gboolean
+run_begin_writer(struct run *run, GError **error)
+{
+    if (run->writer != NULL)
+        return TRUE;
+    run->catalogue = new_catalogue(run);
+    run->link_began = g_get_monotonic_time();
+    run->writer =
+        snapshot_writer_begin(run->store, run->keys, run->catalogue, run->source.uuid, 0, error);
+    if (run->writer == NULL)
+        return FALSE;
+    if (run->config != NULL &&
+        !snapshot_writer_server(run->writer, (struct slice){run->config->str, run->config->len},
+                                error))
+        return FALSE;
+    for (guint i = 0; i < run->files->len; i++)
+        if (!snapshot_writer_file(run->writer, run->files->pdata[i], error))
+            return FALSE;
+    for (guint i = 0; i < run->passed->len; i++) {
+        const struct run_passed *passed = run->passed->pdata[i];
+        snapshot_writer_database_passed(run->writer, passed->name, passed->status, passed->at,
+                                        passed->reason);
+    }
+    return TRUE;
+}
+
+gboolean
+run_link_is_due(const struct run *run)
+{
+    return snapshot_writer_plain(run->writer) >= run->options->link_bytes ||
+           g_get_monotonic_time() - run->link_began >= (gint64)RUN_LINK_SECONDS * G_USEC_PER_SEC;
+}
+
+static void
+count_link(struct run *run)
+{
+    const struct catalogue_counts *link = &run->catalogue->counts;
+    run->counts.databases += link->databases;
+    run->counts.documents += link->documents;
+    run->counts.leaves += link->leaves;
+    run->counts.attachments += link->attachments;
+    run->counts.gone += link->gone;
+    run->counts.unread += link->unread;
+    run->bytes_stored += run->catalogue->bytes_stored;
+}
+
+static void
+show_verified(void *context, guint64 bytes)
+{
+    struct run *run = context;
+    (void)bytes;
+    progress_add(run->progress, 0, 0);
+}
+
+/* A link says of the databases still to come that they stand where they stood. */
+static void
+pass_rest(struct run *run)
+{
+    for (guint i = run->at + 1; run->names[i] != NULL; i++) {
+        const char *at = run_parent_at(run, run->names[i]);
+        snapshot_writer_database_passed(run->writer, run->names[i],
+                                        at != NULL ? "unchanged" : "pending", at, NULL);
+    }
+}
+
+/* Databases written in this link stand at it from now on; those passed stay as they are. */
+static gboolean
+carry_over(struct run *run, GError **error)
+{
+    g_ptr_array_set_size(run->passed, 0);
+    if (!store_refresh(run->store, run->keys, error))
+        return FALSE;
+    const struct snapshot *link = store_find(run->store, run->catalogue->id, error);
+    AUTO(snapshot_reader) *reader =
+        link != NULL ? snapshot_reader_open(run->store, link, run->keys, error) : NULL;
+    AUTO(manifest) *manifest =
+        reader != NULL ? snapshot_reader_manifest(reader, NULL, NULL, error) : NULL;
+    if (manifest == NULL)
+        return FALSE;
+    for (guint i = 0; i < run->at && run->names[i] != NULL; i++) {
+        const struct manifest_database *database = manifest_find(manifest, run->names[i]);
+        if (database != NULL)
+            run_pass(run, database->name, database->at != NULL ? "unchanged" : database->status,
+                     database->at, database->reason);
+    }
+    return TRUE;
+}
+
+gboolean
+run_seal(struct run *run, gboolean complete, GError **error)
+{
+    g_autofree char *finished = now();
+    run->catalogue->complete = complete;
+    if (!complete)
+        pass_rest(run);
+    progress_begin(run->progress, "verifying", NULL, 0);
+    if (!snapshot_writer_seal(run->writer, finished, show_verified, run, error))
+        return FALSE;
+    count_link(run);
+    for (guint i = 0; i < run->states->len; i++)
+        if (!state_writer_commit(run->states->pdata[i], error))
+            return FALSE;
+    g_ptr_array_set_size(run->states, 0);
+    if (complete)
+        return TRUE;
+    g_clear_pointer(&run->writer, snapshot_writer_free);
+    g_free(run->previous_link);
+    run->previous_link = g_strdup(run->catalogue->id);
+    gboolean done = carry_over(run, error);
+    g_clear_pointer(&run->catalogue, catalogue_free);
+    return done;
+}
+
+/* ---- the whole ---- */
+
+static gboolean
+matches(const char *const *globs, const char *name)
+{
+    for (gsize i = 0; globs != NULL && globs[i] != NULL; i++)
+        if (fnmatch(globs[i], name, 0) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+is_wanted(const struct run *run, const char *name)
+{
+    const struct run_options *options = run->options;
+    gboolean all = options->include == NULL || options->include[0] == NULL;
+    return (all || matches(options->include, name)) && !matches(options->exclude, name);
+}
+
+/* Whether the parent has a database that is not there any more. */
+static gboolean
+some_dropped(const struct run *run)
+{
+    if (run->parent_manifest == NULL)
+        return FALSE;
+    for (guint i = 0; i < run->parent_manifest->databases->len; i++) {
+        const struct manifest_database *database = run->parent_manifest->databases->pdata[i];
+        if (database->at != NULL &&
+            !g_strv_contains((const char *const *)run->names, database->name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+read_source(struct run *run, GError **error)
+{
+    GError *failure = NULL;
+    g_autoptr(GError) cause = NULL;
+    while (!server_info_fetch(run->http, &run->source, &failure))
+        if (!patience_again(&run->patience, &failure, error))
+            return FALSE;
+    run->config = server_config(run->http, &cause);
+    if (cause != NULL) /* also a 401, which CouchDB says to a known user who is no admin */
+        run_problem(run, "the server's settings could not be read: %s", cause->message);
+    run->names = server_databases(run->http, error);
+    return run->names != NULL;
+}
+
+static gboolean
+read_databases(struct run *run, GError **error)
+{
+    for (run->at = 0; run->names[run->at] != NULL; run->at++) {
+        const char *name = run->names[run->at];
+        if (g_str_equal(name, GLOBAL_CHANGES))
+            continue;
+        if (!is_wanted(run, name))
+            run_pass(run, name, "excluded", run_parent_at(run, name), NULL);
+        else if (!run_database(run, name, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/*
+ * The parent is the newest snapshot whose chain is whole. When a newer one stands on something
+ * missing or damaged, building on the older one makes the newest state whole again: what only the
+ * lost one held differs, and is fetched.
+ */
+static void
+choose_parent(struct run *run)
+{
+    run->parent = run->options->full ? NULL : store_tip(run->store, FALSE);
+    const struct snapshot *orphan = store_orphan(run->store);
+    guint64 number = run->parent != NULL ? run->parent->catalogue->number : 0;
+    if (orphan == NULL || orphan->catalogue->number < number || run->options->full)
+        return;
+    g_free(run->heals);
+    run->heals = g_strdup(orphan->trust == SNAPSHOT_DAMAGED ? orphan->catalogue->id
+                                                            : orphan->catalogue->parent);
+    log_warning("store '%s': snapshot %s cannot be restored: it, or one that it builds upon, is "
+                "missing or damaged; "
+                "this run makes the newest state whole again",
+                run->store->path, orphan->folder);
+}
+
+static gboolean
+run_once(struct run *run, GError **error)
+{
+    gboolean differs = TRUE;
+    run->passed = g_ptr_array_new_with_free_func(passed_free);
+    run->states = g_ptr_array_new_with_free_func((GDestroyNotify)state_writer_free);
+    run->files = files_list(run->options->files, error);
+    if (run->files == NULL || !read_source(run, error))
+        return FALSE;
+    choose_parent(run);
+    if (run->parent != NULL && !read_parent(run, &differs, error))
+        return FALSE;
+    differs = differs || some_dropped(run) || run->heals != NULL ||
+              (run->parent != NULL && !run->parent->catalogue->complete);
+    if ((differs && !run_begin_writer(run, error)) || !read_databases(run, error))
+        return FALSE;
+    return run->writer == NULL || run_seal(run, TRUE, error);
+}
+
+/* All that one attempt made. What was not sealed is removed. */
+static void
+forget_attempt(struct run *run)
+{
+    g_clear_pointer(&run->writer, snapshot_writer_free);
+    g_clear_pointer(&run->catalogue, catalogue_free);
+    g_clear_pointer(&run->passed, g_ptr_array_unref);
+    g_clear_pointer(&run->states, g_ptr_array_unref);
+    g_clear_pointer(&run->files, g_ptr_array_unref);
+    g_clear_pointer(&run->names, g_strfreev);
+    g_clear_pointer(&run->previous_link, g_free);
+    g_clear_pointer(&run->chain, chain_free);
+    g_clear_pointer(&run->parent_manifest, manifest_free);
+    g_clear_pointer(&run->heals, g_free);
+    if (run->config != NULL)
+        g_string_free(run->config, TRUE);
+    run->config = NULL;
+    server_info_clear(&run->source);
+    run->counts = (struct catalogue_counts){0};
+    run->unchanged = run->failed = run->bytes_stored = 0;
+    run->problems = 0;
+}
+
+gboolean
+run_snapshot(struct run *run, GError **error)
+{
+    for (;;) {
+        g_autoptr(GError) cause = NULL;
+        if (run_once(run, &cause))
+            return TRUE;
+        const struct snapshot *damaged = NULL;
+        if (g_error_matches(cause, FAIL, FAIL_DAMAGED) && run->parent != NULL)
+            damaged = store_find_damage(run->store, run->parent);
+        if (damaged == NULL) {
+            g_propagate_error(error, g_steal_pointer(&cause));
+            return FALSE;
+        }
+        log_warning("store '%s': snapshot %s is damaged: %s; starting again without it",
+                    run->store->path, damaged->folder, damaged->problem);
+        forget_attempt(run);
+    }
+}
+
+void
+run_clear(struct run *run)
+{
+    forget_attempt(run);
+    fd_auto_close(&run->state_fd);
+    store_free(run->store);
+    http_free(run->http);
+}

@@ -1,0 +1,32 @@
+/*
+ * token: tells a trustworthy sequence from a plausible one.
+ *
+ * A source that was rolled back, whole or one shard of it, keeps giving sequences that look right.
+ * So every run leaves a random token in _local/lifeboat-STORE-K of each database, K chosen so that
+ * every shard has one, and the snapshot records it. `since` is trusted only if each shard still has
+ * the token of the chain's last snapshot, or has it as the one before (the run after it was
+ * interrupted).
+ */
+#pragma once
+
+#include "lib/couch/http.h"
+
+#define TOKEN_SHARDS_MAX 4096 /* shards of a database that are looked at */
+
+enum token_verdict {
+    TOKEN_TRUSTED,
+    TOKEN_MISMATCH, /* a shard lost its token or has another: rolled back, replaced, or made anew */
+    TOKEN_NONE,     /* the chain has none */
+};
+
+/* `recorded` is the raw JSON object of the chain's tokens, {"K":"value"}, or NULL. */
+gboolean token_check(struct http *http, const char *database, const char *store_id,
+                     const char *recorded, guint64 shards, enum token_verdict *verdict,
+                     GError **error);
+
+/*
+ * Writes a new token to every shard and gives the object to record; "{}" when the account may not
+ * write. `recorded` as above: its values become the ones before.
+ */
+gboolean token_write(struct http *http, const char *database, const char *store_id,
+                     const char *recorded, guint64 shards, char **tokens, GError **error);

@@ -1,0 +1,122 @@
+/* check: proves that what was meant to be in a database is there. See restore.h. */
+#include "lib/couch/write/revisions.h"
+#include "restore/database/details.h"
+#include "restore/database/present.h"
+#include "restore/run/restore.h"
+#include "restore/run/stop.h"
+
+struct check {
+    struct restore *restore;
+    const struct plan_item *item;
+    struct expectation *expectation;
+    struct revisions *revisions;
+    struct details *details;
+    gboolean own;
+    struct row listed; /* the target's row at or behind the present one; id.data NULL at the end */
+    struct present *present;
+    guint64 unexpected;
+    guint64 asked, missing; /* leaves that are not listed */
+};
+
+static gboolean
+on_missing(void *context, struct slice id, struct slice rev, GError **error)
+{
+    struct check *check = context;
+    check->missing++;
+    report_problem(&check->restore->report, check->item->target, id, rev,
+                   "it is not in the target");
+    return stop_check(error);
+}
+
+static void
+on_difference(void *context, struct slice id, struct slice rev, const char *difference)
+{
+    struct check *check = context;
+    report_problem(&check->restore->report, check->item->target, id, rev, "%s", difference);
+}
+
+static gboolean
+has_more_leaves(const struct row *listed, const struct row *expected)
+{
+    struct slice rest = listed->leaves;
+    struct row_leaf leaf, found;
+    while (row_next_leaf(&rest, &leaf))
+        if (!row_find_leaf(expected, leaf.rev, &found))
+            return TRUE;
+    return FALSE;
+}
+
+/* A leaf that is not listed may still be there as the past of a newer one; _revs_diff tells. */
+static gboolean
+check_row(struct check *check, const struct row *expected, GError **error)
+{
+    struct slice rest = expected->leaves;
+    struct row_leaf leaf, found;
+    if (!present_seek(check->present, expected->id, &check->listed, &check->unexpected, error))
+        return FALSE;
+    gboolean is_listed =
+        check->listed.id.data != NULL && slice_compare(check->listed.id, expected->id) == 0;
+    while (row_next_leaf(&rest, &leaf)) {
+        if (expectation_is_excused(check->expectation, expected->id, leaf.rev))
+            continue;
+        gboolean is_leaf = is_listed && row_find_leaf(&check->listed, leaf.rev, &found);
+        check->asked += !is_leaf;
+        if (!is_leaf && !revisions_ask(check->revisions, expected->id, leaf.rev, error))
+            return FALSE;
+        if (is_leaf && expectation_has_details(&leaf) &&
+            !details_ask(check->details, expected->id, &leaf, error))
+            return FALSE;
+    }
+    if (!is_listed)
+        return TRUE;
+    check->unexpected += has_more_leaves(&check->listed, expected);
+    return present_next(check->present, &check->listed, error);
+}
+
+static gboolean
+check_rows(struct check *check, GError **error)
+{
+    struct row expected;
+    row_spool_rewind(check->expectation->rows);
+    for (guint n = 0;; n++) {
+        if (!row_spool_next(check->expectation->rows, &expected, error))
+            return FALSE;
+        if (expected.id.data == NULL)
+            break;
+        if (!check_row(check, &expected, error))
+            return FALSE;
+        if (n % 1024 == 1023) {
+            progress_add(check->restore->report.progress, 1024, 0);
+            if (!stop_check(error))
+                return FALSE;
+        }
+    }
+    while (check->listed.id.data != NULL) {
+        check->unexpected++;
+        if (!present_next(check->present, &check->listed, error))
+            return FALSE;
+    }
+    check->restore->report.foreign += check->own ? check->unexpected : 0;
+    if (!revisions_end(check->revisions, error) || !details_end(check->details, error))
+        return FALSE;
+    check->restore->report.superseded += check->asked - check->missing;
+    return TRUE;
+}
+
+gboolean
+check_database(struct restore *restore, const struct plan_item *item,
+               struct expectation *expectation, gboolean own, GError **error)
+{
+    struct check check = {.restore = restore, .item = item, .expectation = expectation, .own = own};
+    progress_begin(restore->report.progress, "checking", item->target, expectation->documents);
+    AUTO(present) *present = present_open(restore, item, error);
+    if (present == NULL || !present_next(present, &check.listed, error))
+        return FALSE;
+    check.present = present;
+    AUTO(revisions) *revisions = revisions_new(restore->http, item->target, on_missing, &check);
+    AUTO(details) *details =
+        details_new(restore->http, item->target, &restore->patience, on_difference, &check);
+    check.revisions = revisions;
+    check.details = details;
+    return check_rows(&check, error);
+}

@@ -1,0 +1,262 @@
+/* setup: making a database as it was, closed until it is whole. See restore.h. */
+#include "lib/base/fail.h"
+#include "lib/couch/json.h"
+#include "lib/couch/write/same.h"
+#include "lib/couch/write/splice.h"
+#include "restore/run/restore.h"
+
+#define NOTHING ((struct slice){NULL, 0})
+#define RACE_ATTEMPTS                                                                              \
+    20 /* after a DELETE, CouchDB may take the old database for the new one for a moment */
+#define RACE_WAIT 250 /* milliseconds */
+
+/* Nobody but admins may read or write; the mark tells a later run that the database is a restore's.
+ */
+#define CLOSED_MARK "\"lifeboat\":\"restore under way\""
+static const char closed[] =
+    "{\"admins\":{\"roles\":[\"_admin\"]},\"members\":{\"roles\":[\"_admin\"]}," CLOSED_MARK "}";
+
+static struct slice
+text_of(const GString *string)
+{
+    return (struct slice){string->str, string->len};
+}
+
+struct setup
+setup_parse(const struct chain_database *source)
+{
+    struct setup setup = {0};
+    struct slice json = text_of(source->db_json);
+    json_member_unsigned(json, "q", &setup.q);
+    json_member_unsigned(json, "n", &setup.n);
+    json_member_unsigned(json, "revs_limit", &setup.revs_limit);
+    setup.partitioned = json_member_true(json, "partitioned");
+    if (!json_member(json, "security", &setup.security) || json_type(setup.security) != JSON_OBJECT)
+        setup.security = slice_of("{}");
+    return setup;
+}
+
+/* PUTs a small JSON; an endpoint that the server lacks is no error. */
+static gboolean
+put(struct restore *restore, const char *target, const char *rest, struct slice json,
+    GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *path = server_path(target, rest);
+    g_autoptr(GString) answer = http_fetch(restore->http, "PUT", path, json, &failure);
+    if (answer != NULL)
+        return TRUE;
+    if (!restore->traits.couchdb && !http_is_refused(failure) && !http_is_transient(failure))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+/* ---- making it ---- */
+
+static gboolean
+is_marked(const char *security)
+{
+    struct slice mark;
+    return security != NULL && json_member(slice_of(security), "lifeboat", &mark) &&
+           slice_is(mark, "\"restore under way\"");
+}
+
+gboolean
+setup_look(struct restore *restore, const char *target, enum setup_standing *standing,
+           struct server_database *present, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (server_database_fetch(restore->http, target, present, &failure)) {
+        *standing = is_marked(present->security) ? SETUP_CONTINUED : SETUP_EXISTED;
+        return TRUE;
+    }
+    server_database_clear(present);
+    *standing = SETUP_ABSENT;
+    if (http_has_status(failure, 404))
+        return TRUE;
+    g_propagate_prefixed_error(error, g_steal_pointer(&failure), "database '%s': ", target);
+    return FALSE;
+}
+
+static gboolean
+exists(struct restore *restore, const char *target)
+{
+    struct server_database present;
+    gboolean there = server_database_info(restore->http, target, &present, NULL);
+    server_database_clear(&present);
+    return there;
+}
+
+/* As many copies as the target has nodes, if the source had more. */
+static char *
+create_path(struct restore *restore, const char *target, const struct setup *setup)
+{
+    g_autoptr(GString) rest = g_string_new(NULL);
+    if (restore->traits.couchdb && setup->q > 0)
+        g_string_append_printf(rest, "&q=%" G_GUINT64_FORMAT, setup->q);
+    if (restore->traits.couchdb && setup->n > 0)
+        g_string_append_printf(rest, "&n=%" G_GUINT64_FORMAT,
+                               MIN(setup->n, (guint64)g_strv_length(restore->traits.nodes)));
+    if (setup->partitioned)
+        g_string_append(rest, "&partitioned=true");
+    if (rest->len > 0)
+        rest->str[0] = '?';
+    return server_path(target, rest->str);
+}
+
+static gboolean
+make(struct restore *restore, const char *target, const struct setup *setup, GError **error)
+{
+    g_autofree char *path = create_path(restore, target, setup);
+    for (guint attempt = 0;; attempt++) {
+        g_autoptr(GError) failure = NULL;
+        g_autoptr(GString) answer = http_fetch(restore->http, "PUT", path, NOTHING, &failure);
+        if ((answer != NULL || http_has_status(failure, 412)) && exists(restore, target))
+            return TRUE;
+        if (answer == NULL && !http_has_status(failure, 412)) {
+            g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+                                       "database '%s' cannot be made: ", target);
+            return FALSE;
+        }
+        if (attempt == RACE_ATTEMPTS)
+            return fail_set(error, FAIL_FAILED,
+                            "database '%s' cannot be made: the server says that it is there, and "
+                            "then that it is not",
+                            target);
+        restore->patience.wait(restore->patience.context, RACE_WAIT, NULL);
+    }
+}
+
+/* A path of revisions that is longer than the limit would be cut off when it is written. */
+static gboolean
+raise_limit(struct restore *restore, const char *target, const struct setup *setup, guint64 present,
+            gboolean own, GError **error)
+{
+    g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, setup->revs_limit);
+    if (setup->revs_limit == 0 || setup->revs_limit == present ||
+        (!own && setup->revs_limit < present))
+        return TRUE;
+    if (!own)
+        report_note(&restore->report,
+                    "database '%s': its _revs_limit was %" G_GUINT64_FORMAT
+                    " and is now %s, as in the snapshot",
+                    target, present, number);
+    return put(restore, target, "/_revs_limit", slice_of(number), error);
+}
+
+gboolean
+setup_begin(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+            enum setup_standing *standing, GError **error)
+{
+    struct server_database present;
+    guint64 limit = 0;
+    if (!setup_look(restore, item->target, standing, &present, error))
+        return FALSE;
+    limit = present.revs_limit;
+    server_database_clear(&present);
+    if (*standing == SETUP_ABSENT) {
+        if (!make(restore, item->target, setup, error) ||
+            (!plan_is_users(item->target) &&
+             !put(restore, item->target, "/_security", slice_of(closed), error)))
+            return FALSE;
+        *standing = SETUP_MADE;
+        limit = 0;
+    }
+    return raise_limit(restore, item->target, setup, limit, *standing != SETUP_EXISTED, error);
+}
+
+/* ---- _local documents ---- */
+
+/* "/_local/ID", the id escaped behind the slash. */
+static char *
+local_path(const char *target, struct slice id)
+{
+    static const gsize prefix = sizeof "_local/" - 1;
+    g_autoptr(GString) rest = g_string_new("/_local/");
+    http_escape(rest, (struct slice){id.data + prefix, id.size - prefix});
+    return server_path(target, rest->str);
+}
+
+/* Writes one; in a database of others, one that is there stays as it is. */
+static gboolean
+write_local(struct restore *restore, const struct plan_item *item, struct slice id,
+            struct slice json, enum setup_standing standing, GError **error)
+{
+    static const char *const drop[] = {"_rev", NULL};
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *path = local_path(item->target, id);
+    g_autofree char *rev = NULL;
+    struct slice raw;
+    g_autoptr(GString) present = http_fetch(restore->http, "GET", path, NOTHING, &failure);
+    if (present != NULL && standing == SETUP_EXISTED)
+        return TRUE;
+    if (present != NULL && json_member(text_of(present), "_rev", &raw))
+        rev = g_strdup_printf("\"_rev\":" SLICE_FORMAT, SLICE_ARGS(raw));
+    g_clear_error(&failure);
+    g_autoptr(GString) body = g_string_new(NULL);
+    splice_members(body, json, rev, drop);
+    g_autoptr(GString) answer = http_fetch(restore->http, "PUT", path, text_of(body), &failure);
+    if (answer != NULL)
+        return TRUE;
+    if (http_is_transient(failure) || http_has_status(failure, 401)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    report_problem(&restore->report, item->target, id, (struct slice){"", 0}, "%s",
+                   failure->message);
+    return TRUE;
+}
+
+gboolean
+setup_locals(struct restore *restore, const struct plan_item *item, const GString *local_json,
+             enum setup_standing standing, GError **error)
+{
+    struct slice documents, json, raw_id;
+    g_autoptr(GString) id = g_string_new(NULL);
+    if (local_json == NULL || !json_member(text_of(local_json), "docs", &documents))
+        return TRUE;
+    for (gsize place = 0; json_next_element(documents, &place, &json);) {
+        g_string_truncate(id, 0);
+        if (!json_member(json, "_id", &raw_id) || json_type(raw_id) != JSON_STRING)
+            continue;
+        json_unescape(raw_id, id);
+        if (!g_str_has_prefix(id->str, "_local/"))
+            continue;
+        if (item->documents != NULL && !g_hash_table_contains(item->documents, id->str))
+            continue;
+        plan_found(item, id->str, NULL);
+        if (!write_local(restore, item, text_of(id), json, standing, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- the end ---- */
+
+static gboolean
+compare_security(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+                 GError **error)
+{
+    g_autofree char *path = server_path(item->target, "/_security");
+    g_autoptr(GString) present = http_fetch(restore->http, "GET", path, NOTHING, error);
+    if (present == NULL)
+        return FALSE;
+    if (!json_same(text_of(present), setup->security))
+        report_note(&restore->report,
+                    "database '%s': its _security is not the snapshot's, and stays as it is: "
+                    "the snapshot has " SLICE_FORMAT,
+                    item->target, SLICE_ARGS(setup->security));
+    return TRUE;
+}
+
+gboolean
+setup_end(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+          enum setup_standing standing, GError **error)
+{
+    if (item->documents != NULL && standing == SETUP_EXISTED)
+        return TRUE;
+    if (standing == SETUP_EXISTED || plan_is_users(item->target))
+        return restore->traits.couchdb ? compare_security(restore, item, setup, error) : TRUE;
+    return put(restore, item->target, "/_security", setup->security, error);
+}

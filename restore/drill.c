@@ -1,0 +1,314 @@
+/*
+ * drill: `lifeboat-restore drill`, the proof that a backup restores. Every database goes into a
+ * scratch database on the target, is read back and compared (leaves, JSON byte for byte,
+ * attachments by their digests), and is removed, whatever happens.
+ */
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/couch/read/fetch.h"
+#include "restore/commands.h"
+#include "restore/run/restore.h"
+#include "restore/run/stop.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#define PREFIX "lifeboat-drill-"
+#define REMOVE_ATTEMPTS 5
+#define REMOVE_WAIT 1000 /* milliseconds */
+
+struct drill {
+    struct restore restore;
+    char *prefix;     /* of this drill's databases */
+    guint64 compared; /* leaves read back */
+    gint64 began;
+};
+
+/* ---- reading back ---- */
+
+struct reading {
+    struct drill *drill;
+    const struct plan_item *item;
+    struct expectation *expectation;
+    GQueue rows; /* GByteArray: the documents asked for and not yet given, in order */
+};
+
+static gboolean
+next_wanted(void *context, struct fetch_wanted *wanted, gboolean *end, GError **error)
+{
+    struct reading *reading = context;
+    struct row row;
+    if (!row_spool_next(reading->expectation->rows, &row, error) || !stop_check(error))
+        return FALSE;
+    *end = row.id.data == NULL;
+    if (*end)
+        return TRUE;
+    GByteArray *copy = g_byte_array_new();
+    row_append(copy, &row);
+    g_queue_push_tail(&reading->rows, copy);
+    *wanted = (struct fetch_wanted){.listed = row};
+    return TRUE;
+}
+
+static void
+choose_all(void *context, struct leaf *leaf, const struct row *held)
+{
+    (void)context;
+    (void)held;
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        leaf->attachments[i].here = TRUE;
+}
+
+static gboolean
+take_leaf(void *context, const struct leaf *leaf, GError **error)
+{
+    struct reading *reading = context;
+    struct report *report = &reading->drill->restore.report;
+    const GByteArray *bytes = g_queue_peek_head(&reading->rows);
+    struct row row = row_decode(bytes->data);
+    struct row_leaf expected;
+    if (!row_find_leaf(&row, leaf->rev, &expected)) {
+        report_problem(report, reading->item->name, leaf->id, leaf->rev,
+                       "the snapshot has no such revision");
+        return stop_check(error);
+    }
+    const struct packed_where where = {reading->drill->restore.http, reading->item->target};
+    g_autofree char *difference = expectation_compare(&expected, leaf, &where);
+    if (difference != NULL)
+        report_problem(report, reading->item->name, leaf->id, leaf->rev, "%s", difference);
+    return stop_check(error);
+}
+
+static gboolean
+take_bytes(void *context, const void *data, gsize size, GError **error)
+{
+    struct reading *reading = context;
+    (void)data;
+    progress_add(reading->drill->restore.report.progress, 0, size);
+    return stop_check(error);
+}
+
+static gboolean
+end_leaf(void *context, const struct leaf *leaf, const char *damage, GError **error)
+{
+    struct reading *reading = context;
+    (void)error;
+    if (damage != NULL)
+        report_problem(&reading->drill->restore.report, reading->item->name, leaf->id, leaf->rev,
+                       "%s", damage);
+    reading->drill->compared++;
+    return TRUE;
+}
+
+static gboolean
+end_document(void *context, struct slice id, gboolean complete, GError **error)
+{
+    struct reading *reading = context;
+    (void)id;
+    (void)complete;
+    (void)error;
+    g_byte_array_unref(g_queue_pop_head(&reading->rows));
+    progress_add(reading->drill->restore.report.progress, 1, 0);
+    return TRUE;
+}
+
+static void
+on_problem(void *context, struct slice id, struct slice rev, const char *reason)
+{
+    struct reading *reading = context;
+    if (!expectation_is_excused(reading->expectation, id, rev))
+        report_problem(&reading->drill->restore.report, reading->item->name, id, rev, "%s", reason);
+}
+
+static gboolean
+read_back(struct drill *drill, const struct plan_item *item, struct expectation *expectation,
+          GError **error)
+{
+    struct reading reading = {.drill = drill, .item = item, .expectation = expectation};
+    const struct fetch_handler handler = {next_wanted, choose_all,   take_leaf,  take_bytes,
+                                          end_leaf,    end_document, on_problem, &reading};
+    g_queue_init(&reading.rows);
+    row_spool_rewind(expectation->rows);
+    progress_begin(drill->restore.report.progress, "reading back", item->name,
+                   expectation->documents);
+    gboolean fine = fetch_documents(drill->restore.http, item->target, &handler,
+                                    &drill->restore.patience, error);
+    g_queue_clear_full(&reading.rows, (GDestroyNotify)g_byte_array_unref);
+    return fine;
+}
+
+/* ---- scratch databases ---- */
+
+static gboolean
+draw_prefix(struct drill *drill, GError **error)
+{
+    guint8 random[4];
+    if (RAND_bytes(random, sizeof random) != 1)
+        return fail_set(error, FAIL_FAILED, "no random numbers for the names of scratch databases");
+    g_autofree char *hex = hash_hex(random, sizeof random);
+    drill->prefix = g_strdup_printf(PREFIX "%s-", hex);
+    return TRUE;
+}
+
+/* Numbers, not names: a source's name may be none that the target takes, or one that makes CouchDB
+ * act on it. */
+static void
+rename_all(struct drill *drill)
+{
+    for (guint i = 0; i < drill->restore.plan->len; i++) {
+        struct plan_item *item = drill->restore.plan->pdata[i];
+        g_free(item->target);
+        item->target = g_strdup_printf("%s%05u", drill->prefix, i + 1);
+    }
+}
+
+static gboolean
+remove_database(struct drill *drill, const char *name)
+{
+    g_autofree char *path = server_path(name, "");
+    for (guint attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
+        g_autoptr(GError) failure = NULL;
+        g_autoptr(GString) answer =
+            http_fetch(drill->restore.http, "DELETE", path, (struct slice){NULL, 0}, &failure);
+        if (answer != NULL || http_has_status(failure, 404))
+            return TRUE;
+        log_warning("scratch database '%s' cannot be removed: %s", name, failure->message);
+        g_usleep(REMOVE_WAIT * 1000);
+    }
+    return FALSE;
+}
+
+/* Removes those of this drill that are there; what cannot be removed is named. */
+static void
+remove_all(struct drill *drill)
+{
+    g_autoptr(GError) failure = NULL;
+    g_auto(GStrv) names =
+        drill->prefix != NULL ? server_databases(drill->restore.http, &failure) : NULL;
+    for (char **name = names; name != NULL && *name != NULL; name++)
+        if (g_str_has_prefix(*name, drill->prefix) && !remove_database(drill, *name))
+            report_problem(&drill->restore.report, *name, (struct slice){"", 0},
+                           (struct slice){"", 0},
+                           "this scratch database is left on the target: remove it by hand");
+    if (failure != NULL)
+        report_problem(&drill->restore.report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "databases that begin with '%s' may be left on the target: %s",
+                       drill->prefix, failure->message);
+}
+
+/* A drill that was killed leaves some; they may also be those of one that is under way. */
+static void
+tell_left_over(struct drill *drill)
+{
+    g_auto(GStrv) names = server_databases(drill->restore.http, NULL);
+    guint n = 0;
+    for (char **name = names; name != NULL && *name != NULL; name++)
+        n += g_str_has_prefix(*name, PREFIX);
+    if (n > 0)
+        report_note(&drill->restore.report,
+                    "the target has %u scratch databases (" PREFIX
+                    "…) of another drill, which may be "
+                    "removed unless it is under way",
+                    n);
+}
+
+/* ---- the drill ---- */
+
+static gboolean
+drill_database(struct drill *drill, const struct plan_item *item, GError **error)
+{
+    struct expectation expectation;
+    expectation_init(&expectation, TRUE, !drill->restore.traits.couchdb);
+    gboolean fine = database_restore(&drill->restore, item, &expectation, error) &&
+                    read_back(drill, item, &expectation, error);
+    expectation_clear(&expectation);
+    remove_database(drill, item->target);
+    if (!fine)
+        g_prefix_error(error, "drill of '%s': ", item->name);
+    return fine;
+}
+
+static gboolean
+drill_all(struct drill *drill, struct selection *selection, const struct command_line *line,
+          GError **error)
+{
+    static const char *const none[] = {NULL};
+    struct restore *restore = &drill->restore;
+    if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error) ||
+        !draw_prefix(drill, error))
+        return FALSE;
+    restore->plan = plan_make(chain_manifest(restore->chain), none, none, error);
+    if (restore->plan == NULL)
+        return FALSE;
+    rename_all(drill);
+    tell_left_over(drill);
+    if (!preflight(restore, error))
+        return FALSE;
+    restore_tell_lacking(restore, TRUE);
+    for (guint i = 0; i < restore->plan->len; i++)
+        if (!stop_check(error) || !drill_database(drill, restore->plan->pdata[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+/* ---- what became of it ---- */
+
+static void
+tell(struct drill *drill, const struct selection *selection, gboolean json, int exit_code)
+{
+    const struct report *report = &drill->restore.report;
+    const struct catalogue *catalogue = selection->snapshot->catalogue;
+    double seconds = (double)(g_get_monotonic_time() - drill->began) / G_USEC_PER_SEC;
+    if (json) {
+        GString *event = progress_event_begin(report->progress, "summary");
+        json_text_member_string(event, "snapshot", catalogue->id);
+        json_text_member_unsigned(event, "databases", report->databases);
+        json_text_member_unsigned(event, "documents", report->documents);
+        json_text_member_unsigned(event, "leaves", report->leaves);
+        json_text_member_unsigned(event, "attachments", report->attachments);
+        json_text_member_unsigned(event, "compared", drill->compared);
+        json_text_member_unsigned(event, "problems", report->problems);
+        json_text_member_decimal(event, "seconds", seconds);
+        json_text_member_integer(event, "exit", exit_code);
+        progress_event_end(report->progress);
+        return;
+    }
+    g_autofree char *databases = report_number(report->databases);
+    g_autofree char *documents = report_number(report->documents);
+    g_autofree char *attachments = report_number(report->attachments);
+    g_autofree char *problems = report_number(report->problems);
+    g_autofree char *duration = report_duration(seconds);
+    printf("drill: the snapshot of %s was restored into scratch databases, read back, compared, "
+           "and removed again:\n"
+           "%s databases, %s documents, %s attachments in %s; ",
+           catalogue->started, databases, documents, attachments, duration);
+    if (report->problems == 0)
+        printf("this backup restores\n");
+    else
+        printf("%s PROBLEMS, named above\n", problems);
+}
+
+int
+restore_drill(const struct command_line *line, GError **error)
+{
+    struct selection selection = {0};
+    struct drill drill = {.began = g_get_monotonic_time()};
+    stop_watch();
+    AUTO(progress) *progress =
+        progress_new(options_flag(line, "json"), options_flag(line, "quiet"));
+    drill.restore.report.progress = progress;
+    gboolean done =
+        selection_open(&selection, line, TRUE, error) && drill_all(&drill, &selection, line, error);
+    progress_clear(progress);
+    if (drill.restore.http != NULL)
+        remove_all(&drill);
+    int exit_code = !done                               ? fail_exit_code(*error)
+                    : drill.restore.report.problems > 0 ? FAIL_INCOMPLETE
+                                                        : 0;
+    if (done && (options_flag(line, "json") || !options_flag(line, "quiet")))
+        tell(&drill, &selection, options_flag(line, "json"), exit_code);
+    g_free(drill.prefix);
+    restore_clear(&drill.restore);
+    selection_clear(&selection);
+    return exit_code;
+}

@@ -1,0 +1,99 @@
+/*
+ * lifeboat-restore: reads stores. It works with no daemon, no configuration and no network: on the
+ * day it is needed there may be nothing but a new machine, a drive and the recovery sheet.
+ */
+#include "lib/base/fail.h"
+#include "lib/command/settings.h"
+#include "restore/commands.h"
+
+static const struct command commands[] = {
+    {
+        .name = "list",
+        .summary = "Show the snapshots of a store",
+        .text =
+            "Shows chains and snapshots: when, full or increment, complete or not, size, whether "
+            "the signature is good. Needs no key.",
+        .takes = FOR_LIST,
+        .arguments = {{"STORE", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_DAMAGED},
+        .run = restore_list,
+    },
+    {
+        .name = "verify",
+        .summary = "Check that a store is whole and unaltered",
+        .text = "Checks signatures and hashes of all snapshots, or of the one that is named; with "
+                "a key it "
+                "also decrypts them and checks all that is in them. Whatever is wrong is named.",
+        .takes = FOR_VERIFY,
+        .arguments = {{"STORE", FALSE}, {"SNAPSHOT", TRUE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY},
+        .run = restore_verify,
+    },
+    {
+        .name = "run",
+        .summary = "Restore databases into a CouchDB server",
+        .text =
+            "Writes the state at a snapshot, the newest by default, into an empty server or "
+            "beside what is there, and then checks that all of it arrived. Newer data in the "
+            "target is not overwritten: CouchDB merges revisions. After an interruption, run it "
+            "again: it goes on.\n\n"
+            "--dry-run says what would be written. --doc brings back single documents. On a "
+            "bare machine give --key and --signer from the recovery sheet.",
+        .takes = FOR_RUN,
+        .arguments = {{"STORE", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY, FAIL_LATER},
+        .run = restore_run,
+    },
+    {
+        .name = "extract",
+        .summary = "Write databases to files, without a server",
+        .text =
+            "Writes the state at a snapshot, the newest by default, into a new folder. For each "
+            "database there is a folder with docs.jsonl (every leaf revision, one a line, in the "
+            "bytes that CouchDB gave), db.json, local.json, and the attachments as files below "
+            "attachments/ID/REVISION/, all names percent-encoded; _server/ has the server's "
+            "settings and the extra files.",
+        .takes = FOR_EXTRACT,
+        .arguments = {{"STORE", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY},
+        .run = restore_extract,
+    },
+    {
+        .name = "drill",
+        .summary = "Prove that a store restores: into scratch databases, compared, removed",
+        .text = "Restores the newest state into scratch databases on the target, compares "
+                "everything with the store, removes them and reports. The databases that are there "
+                "are not "
+                "touched.",
+        .takes = FOR_DRILL,
+        .arguments = {{"STORE", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY, FAIL_LATER},
+        .run = restore_drill,
+    },
+};
+
+static const struct program program = {
+    .name = "lifeboat-restore",
+    .manual = "1",
+    .summary = "list, verify and restore Lifeboat's snapshots",
+    .text = "STORE is the folder that holds lifeboat/, such as the drive's. Keys are this node's "
+            "(--keys), or on a bare machine the two on the recovery sheet: --key FILE with the "
+            "secret and --signer PUBLICKEY.\n\n"
+            "README.txt in the store tells how to restore without this program.",
+    .example = "lifeboat-restore list /media/blue\n"
+               "lifeboat-restore run /media/blue --target http://127.0.0.1:5984 --credentials "
+               "/root/couchdb\n"
+               "lifeboat-restore run /media/blue --target http://127.0.0.1:5984 --db "
+               "medic=medic-last-week --at "
+               "2026-11-15T00:00:00Z\n"
+               "lifeboat-restore run /media/blue --target URL --key recovery.key --signer RWQ...",
+    .commands = commands,
+    .n_commands = G_N_ELEMENTS(commands),
+    .options = &settings,
+};
+
+int
+main(int argc, char **argv)
+{
+    return program_main(&program, argc, argv);
+}

@@ -1,0 +1,176 @@
+/*
+ * list: the snapshots of a store, the newest last.
+ *
+ * With --json, one object a line for each, `"event":"snapshot"`, with the members that tell_json
+ * writes, then `"event":"summary"`. `state` is ok, foreign, damaged or unsealed; `restorable` tells
+ * whether the chain below is whole.
+ */
+#include "lib/base/fail.h"
+#include "lib/base/progress.h"
+#include "restore/commands.h"
+#include "restore/selection.h"
+#include "restore/show.h"
+
+#include <stdio.h>
+
+static const char *
+state_of(const struct snapshot *snapshot)
+{
+    switch (snapshot->trust) {
+    case SNAPSHOT_TRUSTED:
+        return "ok";
+    case SNAPSHOT_UNSEALED:
+        return "unsealed";
+    case SNAPSHOT_FOREIGN:
+        return "foreign";
+    case SNAPSHOT_DAMAGED:
+        break;
+    }
+    return "damaged";
+}
+
+/* ---- JSON ---- */
+
+static void
+tell_counts(GString *event, const struct catalogue *catalogue)
+{
+    const struct catalogue_counts *counts = &catalogue->counts;
+    json_text_member_unsigned(event, "databases", counts->databases);
+    json_text_member_unsigned(event, "documents", counts->documents);
+    json_text_member_unsigned(event, "leaves", counts->leaves);
+    json_text_member_unsigned(event, "attachments", counts->attachments);
+    json_text_member_unsigned(event, "gone", counts->gone);
+    json_text_member_unsigned(event, "unread", counts->unread);
+    json_text_member_unsigned(event, "bytes", catalogue->bytes_stored);
+}
+
+static void
+tell_json(struct progress *progress, const struct snapshot *snapshot)
+{
+    const struct catalogue *catalogue = snapshot->catalogue;
+    GString *event = progress_event_begin(progress, "snapshot");
+    json_text_member_string(event, "folder", snapshot->folder);
+    json_text_member_string(event, "state", state_of(snapshot));
+    if (snapshot->problem != NULL)
+        json_text_member_string(event, "problem", snapshot->problem);
+    if (catalogue != NULL) {
+        json_text_member_string(event, "id", catalogue->id);
+        json_text_member_string(event, "parent", catalogue->parent);
+        json_text_member_string(event, "kind", catalogue->kind);
+        json_text_member_boolean(event, "complete", catalogue->complete);
+        json_text_member_unsigned(event, "number", catalogue->number);
+        json_text_member_boolean(event, "restorable", snapshot->rooted);
+        json_text_member_string(event, "started", catalogue->started);
+        json_text_member_string(event, "finished", catalogue->finished);
+        json_text_member_string(event, "node", catalogue->node);
+        if (catalogue->heals != NULL)
+            json_text_member_string(event, "heals", catalogue->heals);
+        tell_counts(event, catalogue);
+    }
+    progress_event_end(progress);
+}
+
+static void
+tell_json_summary(struct progress *progress, const struct store *store, guint usable, gboolean keys)
+{
+    const struct snapshot *newest = store_tip(store, TRUE);
+    GString *event = progress_event_begin(progress, "summary");
+    json_text_member_string(event, "store", store->id);
+    json_text_member_string(event, "site", store->site);
+    json_text_member_unsigned(event, "snapshots", store->snapshots->len);
+    json_text_member_unsigned(event, "restorable", usable);
+    json_text_member_string(event, "newest", newest != NULL ? newest->catalogue->id : NULL);
+    json_text_member_string(event, "signers", keys ? "keys" : "medium");
+    progress_event_end(progress);
+}
+
+/* ---- for people ---- */
+
+static void
+tell_row(const struct store *store, const struct snapshot *snapshot)
+{
+    const struct catalogue *catalogue = snapshot->catalogue;
+    g_autofree char *problem = show_text(snapshot->problem);
+    g_autofree char *folder = show_text(snapshot->folder);
+    if (catalogue == NULL) {
+        printf("%-20s  %s: %s\n", folder, state_of(snapshot),
+               snapshot->trust == SNAPSHOT_UNSEALED
+                   ? "an interrupted run's rest; the next run removes it"
+                   : problem);
+        return;
+    }
+    g_autofree char *size = g_format_size(catalogue->bytes_stored);
+    g_autofree char *started = show_text(catalogue->started);
+    g_autofree char *node = show_text(catalogue->node);
+    const char *missing = snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->rooted
+                              ? ", what it builds upon is missing"
+                              : "";
+    printf("%-20s  %-9s  %9" G_GUINT64_FORMAT "  %9" G_GUINT64_FORMAT "  %10s  %-4s  %.8s  %s%s%s",
+           started, catalogue->kind, catalogue->counts.databases, catalogue->counts.documents, size,
+           node, catalogue->id, state_of(snapshot),
+           catalogue->complete                   ? ""
+           : store_is_continued(store, snapshot) ? ", gone on from"
+                                                 : ", unfinished",
+           missing);
+    if (catalogue->counts.unread > 0)
+        printf(", %" G_GUINT64_FORMAT " unread", catalogue->counts.unread);
+    printf("%s%s\n", *problem != '\0' ? ": " : "", problem);
+}
+
+static void
+tell_summary(const struct store *store, guint usable, gboolean keys)
+{
+    const struct snapshot *newest = store_tip(store, TRUE);
+    g_autofree char *site = show_text(store->site);
+    if (newest != NULL)
+        printf("\nsite '%s': %u snapshots can be restored, the newest complete one is %.8s of %s\n",
+               site, usable, newest->catalogue->id, newest->catalogue->started);
+    else
+        printf("\nsite '%s': nothing that can be restored\n", site);
+    if (!keys)
+        printf("signatures were checked with the keys that lie on the store itself: this shows "
+               "damage, not who made them\n");
+}
+
+/* ---- the command ---- */
+
+static int
+list(const struct command_line *line, struct selection *selection, GError **error)
+{
+    gboolean keys = selection->keys != NULL, json = options_flag(line, "json");
+    guint usable = 0;
+    int exit_code = 0;
+    if (!keys && !selection_trust_medium(selection, error))
+        return FAIL_FAILED;
+    g_autoptr(GPtrArray) row = selection_in_order(selection->store);
+    AUTO(progress) *progress = progress_new(json, TRUE);
+    if (!json && row->len > 0)
+        printf("%-20s  %-9s  %9s  %9s  %10s  %-4s  %-8s  %s\n", "STARTED (UTC)", "KIND",
+               "DATABASES", "DOCUMENTS", "SIZE", "NODE", "ID", "STATE");
+    for (guint i = 0; i < row->len; i++) {
+        const struct snapshot *snapshot = row->pdata[i];
+        usable += snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted &&
+                  snapshot->catalogue->complete;
+        if (snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN)
+            exit_code = FAIL_DAMAGED;
+        if (json)
+            tell_json(progress, snapshot);
+        else
+            tell_row(selection->store, snapshot);
+    }
+    if (json)
+        tell_json_summary(progress, selection->store, usable, keys);
+    else
+        tell_summary(selection->store, usable, keys);
+    return exit_code;
+}
+
+int
+restore_list(const struct command_line *line, GError **error)
+{
+    struct selection selection;
+    int exit_code = selection_open(&selection, line, FALSE, error) ? list(line, &selection, error)
+                                                                   : FAIL_FAILED;
+    selection_clear(&selection);
+    return exit_code;
+}

@@ -1,0 +1,298 @@
+/* configuration: see the header. */
+#include "restore/run/configuration.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/couch/json.h"
+
+#include <openssl/rand.h>
+
+#define UUID_SIZE 16 /* bytes */
+
+/* When a setting is written: with the limits, with the rest, or never. */
+enum phase { PHASE_LIMITS, PHASE_REST, PHASE_NEVER };
+
+static const struct {
+    const char *section, *key; /* key NULL: all of the section */
+    enum phase phase;
+} known[] = {
+    {"couchdb", "max_document_size", PHASE_LIMITS},
+    {"couchdb", "max_attachment_size", PHASE_LIMITS},
+    {"chttpd", "max_http_request_size", PHASE_LIMITS},
+    {"httpd", "max_http_request_size", PHASE_LIMITS},
+    {"attachments", NULL, PHASE_LIMITS},
+    {"couchdb", "default_security", PHASE_REST},
+    {"couchdb", "users_db_security_editable", PHASE_REST},
+    {"couch_httpd_auth", "authentication_db", PHASE_NEVER}, /* follows the database's name */
+    {"couch_httpd_auth", NULL, PHASE_REST},
+    {"chttpd_auth", "authentication_db", PHASE_NEVER},
+    {"chttpd_auth", NULL, PHASE_REST},
+    {"admins", NULL, PHASE_REST},
+    {"chttpd", "require_valid_user", PHASE_REST},
+    {"chttpd", "require_valid_user_except_for_up", PHASE_REST},
+    {"chttpd", "enable_cors", PHASE_REST},
+    {"httpd", "enable_cors", PHASE_REST},
+    {"httpd", "WWW-Authenticate", PHASE_REST},
+    {"chttpd", "authentication_handlers", PHASE_REST},
+    {"cors", NULL, PHASE_REST},
+    {"jwt_auth", NULL, PHASE_REST},
+    {"jwt_keys", NULL, PHASE_REST},
+    {"csp", NULL, PHASE_REST},
+};
+
+static enum phase
+phase_of(const char *section, const char *key)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+        if (g_str_equal(known[i].section, section) &&
+            (known[i].key == NULL || g_str_equal(known[i].key, key)))
+            return known[i].phase;
+    return PHASE_NEVER;
+}
+
+/* ---- the settings of the snapshot, one by one ---- */
+
+struct setting {
+    char *section, *key, *value;
+};
+
+static void
+setting_free(gpointer data)
+{
+    struct setting *setting = data;
+    g_free(setting->section);
+    g_free(setting->key);
+    g_free(setting->value);
+    g_free(setting);
+}
+
+static char *
+text_of(struct slice string)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    json_unescape(string, text);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static char *
+key_of(struct slice key)
+{
+    return text_of((struct slice){key.data - 1, key.size + 2});
+}
+
+/* In the order of sections and keys; our own account's line comes last. */
+static GPtrArray *
+settings_of(const struct restore *restore)
+{
+    GPtrArray *settings = g_ptr_array_new_with_free_func(setting_free);
+    struct slice json = {restore->config->str, restore->config->len}, section, members, key, value;
+    struct setting *own = NULL;
+    for (gsize i = 0; json_next_member(json, &i, &section, &members);)
+        for (gsize j = 0;
+             json_type(members) == JSON_OBJECT && json_next_member(members, &j, &key, &value);) {
+            if (json_type(value) != JSON_STRING)
+                continue;
+            struct setting *setting = g_new0(struct setting, 1);
+            *setting = (struct setting){key_of(section), key_of(key), text_of(value)};
+            if (g_str_equal(setting->section, "admins") &&
+                g_str_equal(setting->key, restore->traits.account))
+                own = setting;
+            else
+                g_ptr_array_add(settings, setting);
+        }
+    if (own != NULL)
+        g_ptr_array_add(settings, own);
+    return settings;
+}
+
+static gboolean
+is_hashed(const char *value)
+{
+    return g_str_has_prefix(value, "-pbkdf2") || g_str_has_prefix(value, "-hashed-");
+}
+
+/* ---- before anything is written ---- */
+
+gboolean
+configuration_check(struct restore *restore, GError **error)
+{
+    if (restore->config == NULL)
+        return fail_set(error, FAIL_FAILED,
+                        "the snapshot holds no server settings: its source did not give them\n"
+                        "hint: run without --server-config");
+    if (restore->traits.config == NULL || !restore->traits.couchdb)
+        return fail_set(
+            error, FAIL_FAILED,
+            "%s is no server whose settings can be set\nhint: run without --server-config",
+            http_name(restore->http));
+    return TRUE;
+}
+
+gboolean
+configuration_check_hashes(struct restore *restore, GError **error)
+{
+    g_autoptr(GPtrArray) settings = settings_of(restore);
+    for (guint i = 0; i < settings->len; i++) {
+        const struct setting *setting = settings->pdata[i];
+        if (g_str_equal(setting->section, "admins") && g_str_has_prefix(setting->value, "-pbkdf2:"))
+            return fail_set(error, FAIL_FAILED,
+                            "CouchDB %s cannot check the password of administrator '%s', which "
+                            "needs CouchDB 3.4\n"
+                            "hint: restore into CouchDB 3.4 or newer, or without --server-config",
+                            restore->traits.version, setting->key);
+    }
+    return TRUE;
+}
+
+gboolean
+configuration_raises_limit(const struct restore *restore)
+{
+    g_autofree char *value = traits_setting(restore->config, "couchdb", "max_document_size");
+    return value != NULL;
+}
+
+/* ---- setting ---- */
+
+static gboolean
+set_on_node(struct restore *restore, const char *node, const struct setting *setting,
+            GError **error)
+{
+    g_autoptr(GString) path = g_string_new("/_node/");
+    g_autoptr(GString) body = g_string_new(NULL);
+    http_escape(path, slice_of(node));
+    g_string_append(path, "/_config/");
+    http_escape(path, slice_of(setting->section));
+    g_string_append_c(path, '/');
+    http_escape(path, slice_of(setting->key));
+    json_append_string(body, slice_of(setting->value));
+    g_autoptr(GString) answer =
+        http_fetch(restore->http, "PUT", path->str, (struct slice){body->str, body->len}, error);
+    return answer != NULL;
+}
+
+/* A setting that the server refuses is a problem; that we are locked out ends it. */
+static gboolean
+set(struct restore *restore, const struct setting *setting, GError **error)
+{
+    for (char **node = restore->traits.nodes; *node != NULL; node++) {
+        g_autoptr(GError) failure = NULL;
+        if (set_on_node(restore, *node, setting, &failure))
+            continue;
+        if (http_has_status(failure, 401) || http_is_transient(failure)) {
+            g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+                                       "setting [%s] %s: ", setting->section, setting->key);
+            return FALSE;
+        }
+        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "setting [%s] %s was refused: %s", setting->section, setting->key,
+                       failure->message);
+        return TRUE;
+    }
+    log_info("set [%s] %s", setting->section, setting->key);
+    progress_event(restore->report.progress, "setting", "section", setting->section, "key",
+                   setting->key, NULL);
+    return TRUE;
+}
+
+static gboolean
+is_different(const struct restore *restore, const struct setting *setting)
+{
+    g_autofree char *present =
+        traits_setting(restore->traits.config, setting->section, setting->key);
+    return present == NULL || !g_str_equal(present, setting->value);
+}
+
+/* A password in clear text would be hashed with a salt of its own, which ends the sessions: it is
+ * left out and named. */
+static gboolean
+is_usable(struct restore *restore, const struct setting *setting)
+{
+    if (!g_str_equal(setting->section, "admins") || is_hashed(setting->value))
+        return TRUE;
+    report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                   "administrator '%s' has no hashed password in the snapshot, and is left out",
+                   setting->key);
+    return FALSE;
+}
+
+static gboolean
+set_phase(struct restore *restore, enum phase phase, GError **error)
+{
+    g_autoptr(GPtrArray) settings = settings_of(restore);
+    for (guint i = 0; i < settings->len; i++) {
+        const struct setting *setting = settings->pdata[i];
+        if (phase_of(setting->section, setting->key) == phase && is_different(restore, setting) &&
+            is_usable(restore, setting) && !set(restore, setting, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+configuration_set_limits(struct restore *restore, GError **error)
+{
+    return set_phase(restore, PHASE_LIMITS, error);
+}
+
+/* ---- the end ---- */
+
+static gboolean
+draw_uuid(struct restore *restore, GError **error)
+{
+    guint8 random[UUID_SIZE];
+    if (RAND_bytes(random, sizeof random) != 1)
+        return fail_set(error, FAIL_FAILED, "no random numbers for a new uuid");
+    g_autofree char *uuid = hash_hex(random, sizeof random);
+    const struct setting setting = {(char *)"couchdb", (char *)"uuid", uuid};
+    return set(restore, &setting, error);
+}
+
+/* What differs and is not ours to set, for the operator to look at. */
+static void
+tell_left(struct restore *restore)
+{
+    g_autoptr(GPtrArray) settings = settings_of(restore);
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (guint i = 0; i < settings->len; i++) {
+        const struct setting *setting = settings->pdata[i];
+        gboolean is_uuid =
+            g_str_equal(setting->section, "couchdb") && g_str_equal(setting->key, "uuid");
+        if (phase_of(setting->section, setting->key) == PHASE_NEVER &&
+            is_different(restore, setting) && !is_uuid)
+            g_string_append_printf(names, "%s[%s] %s", names->len > 0 ? ", " : "", setting->section,
+                                   setting->key);
+    }
+    if (names->len > 0)
+        report_note(&restore->report,
+                    "settings that differ from the snapshot's and were left alone: %s", names->str);
+}
+
+gboolean
+configuration_set_rest(struct restore *restore, GError **error)
+{
+    g_autofree char *before =
+        traits_setting(restore->traits.config, "admins", restore->traits.account);
+    g_autofree char *after = traits_setting(restore->config, "admins", restore->traits.account);
+    tell_left(restore);
+    if (after != NULL && is_hashed(after) && g_strcmp0(before, after) != 0)
+        report_note(&restore->report,
+                    "administrator '%s' now has the password that it had on the source",
+                    restore->traits.account);
+    return draw_uuid(restore, error) && set_phase(restore, PHASE_REST, error);
+}
+
+gboolean
+configuration_preview(struct restore *restore, GError **error)
+{
+    g_autoptr(GPtrArray) settings = settings_of(restore);
+    (void)error;
+    for (guint i = 0; i < settings->len; i++) {
+        const struct setting *setting = settings->pdata[i];
+        if (phase_of(setting->section, setting->key) != PHASE_NEVER &&
+            is_different(restore, setting))
+            report_note(&restore->report, "would set [%s] %s", setting->section, setting->key);
+    }
+    report_note(&restore->report, "would draw a new uuid");
+    tell_left(restore);
+    return TRUE;
+}

@@ -1,0 +1,138 @@
+/* files: see the header. */
+#include "restore/run/files.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define PARTIAL ".lifeboat-partial"
+#define DEPTH_MAX 200 /* folders in a path */
+
+struct files {
+    struct restore *restore;
+    const char *folder; /* for messages */
+    int root;
+    int parent; /* of the file being written, -1 between files */
+    int file;
+    char *name; /* its last part */
+    char *path; /* as in the snapshot */
+    mode_t mode;
+    guint64 count;
+};
+
+/* A part of a path that stays below where it is. */
+static gboolean
+is_plain(const char *part)
+{
+    return *part != '\0' && !g_str_equal(part, ".") && !g_str_equal(part, "..") &&
+           strchr(part, '/') == NULL;
+}
+
+/* Goes down one folder, making it when it is not there; a symbolic link is no folder here. */
+static int
+descend(int from, const char *part, const struct files *files, GError **error)
+{
+    if (mkdirat(from, part, 0700) != 0 && errno != EEXIST) {
+        fail_errno(error, errno, "cannot make folder '%s' below '%s'", part, files->folder);
+        return -1;
+    }
+    int folder = openat(from, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        fail_errno(error, errno, "cannot open folder '%s' below '%s'", part, files->folder);
+    return folder;
+}
+
+static gboolean
+open_parent(struct files *files, const char *path, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(*path == '/' ? path + 1 : path, "/", DEPTH_MAX);
+    guint n = g_strv_length(parts);
+    AUTO_FD int at = fcntl(files->root, F_DUPFD_CLOEXEC, 0);
+    for (guint i = 0; i < n; i++)
+        if (!is_plain(parts[i]))
+            return fail_set(error, FAIL_DAMAGED,
+                            "the snapshot has a file with the path '%s', which is not written",
+                            path);
+    if (n == 0 || at < 0)
+        return fail_set(error, FAIL_DAMAGED, "the snapshot has a file without a path");
+    for (guint i = 0; i + 1 < n; i++) {
+        int next = descend(at, parts[i], files, error);
+        if (next < 0)
+            return FALSE;
+        close(at);
+        at = next;
+    }
+    files->parent = fd_steal(&at);
+    files->name = g_strdup(parts[n - 1]);
+    return TRUE;
+}
+
+static void
+close_file(struct files *files)
+{
+    fd_auto_close(&files->file);
+    fd_auto_close(&files->parent);
+    files->file = files->parent = -1;
+    g_clear_pointer(&files->name, g_free);
+    g_clear_pointer(&files->path, g_free);
+}
+
+static gboolean
+begin(void *context, const char *path, mode_t mode, guint64 size, GError **error)
+{
+    struct files *files = context;
+    (void)size;
+    if (!open_parent(files, path, error))
+        return FALSE;
+    files->path = g_strdup(path);
+    files->mode = mode & 0777; /* never setuid */
+    g_autofree char *partial = g_strconcat(files->name, PARTIAL, NULL);
+    unlinkat(files->parent, partial, 0);
+    files->file =
+        openat(files->parent, partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return files->file >= 0 ? TRUE
+                            : fail_errno(error, errno, "cannot write '%s%s'", files->folder, path);
+}
+
+static gboolean
+bytes(void *context, const void *data, gsize size, GError **error)
+{
+    struct files *files = context;
+    return file_write(files->file, data, size, files->path, error);
+}
+
+static gboolean
+end(void *context, GError **error)
+{
+    struct files *files = context;
+    g_autofree char *partial = g_strconcat(files->name, PARTIAL, NULL);
+    if (fchmod(files->file, files->mode) != 0)
+        return fail_errno(error, errno, "cannot set the mode of '%s'", files->path);
+    if (!file_sync(files->file, files->path, error))
+        return FALSE;
+    if (renameat(files->parent, partial, files->parent, files->name) != 0)
+        return fail_errno(error, errno, "cannot write '%s%s'", files->folder, files->path);
+    progress_event(files->restore->report.progress, "file", "path", files->path, NULL);
+    files->count++;
+    gboolean fine = file_sync(files->parent, files->path, error);
+    close_file(files);
+    return fine;
+}
+
+gboolean
+files_restore(struct restore *restore, const char *folder, guint64 *count, GError **error)
+{
+    struct files files = {.restore = restore, .folder = folder, .parent = -1, .file = -1};
+    const struct chain_files callbacks = {begin, bytes, end, &files};
+    files.root = file_open_folder(AT_FDCWD, folder, TRUE, error);
+    if (files.root < 0)
+        return FALSE;
+    gboolean fine = chain_server_files(restore->chain, &callbacks, error);
+    close_file(&files);
+    fd_auto_close(&files.root);
+    *count = files.count;
+    return fine;
+}

@@ -1,0 +1,227 @@
+/* plan: see the header. */
+#include "restore/run/plan.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/slice.h"
+
+static void
+document_free(gpointer data)
+{
+    struct plan_document *document = data;
+    g_free(document->winner);
+    g_free(document);
+}
+
+static void
+item_free(gpointer data)
+{
+    struct plan_item *item = data;
+    g_free(item->name);
+    g_free(item->target);
+    if (item->documents != NULL)
+        g_hash_table_unref(item->documents);
+    g_free(item);
+}
+
+static gboolean
+is_named(const char *name, const char *word)
+{
+    const char *slash = strrchr(name, '/');
+    return g_str_equal(slash != NULL ? slash + 1 : name, word);
+}
+
+gboolean
+plan_is_replicator(const char *name)
+{
+    return is_named(name, "_replicator");
+}
+
+gboolean
+plan_is_users(const char *name)
+{
+    return is_named(name, "_users");
+}
+
+static gboolean
+is_held(const struct manifest_database *database)
+{
+    return g_str_equal(database->status, "read") || g_str_equal(database->status, "unchanged");
+}
+
+/* CouchDB's rule among leaves that are not deleted: the longer path, then the greater revision. */
+static gboolean
+wins(const struct leaf *leaf, const char *other)
+{
+    guint64 generation = 0;
+    if (other == NULL || !revision_generation(slice_of(other), &generation))
+        return TRUE;
+    return leaf->generation != generation ? leaf->generation > generation
+                                          : slice_compare(leaf->rev, slice_of(other)) > 0;
+}
+
+void
+plan_found(const struct plan_item *item, const char *id, const struct leaf *leaf)
+{
+    struct plan_document *document =
+        item->documents != NULL ? g_hash_table_lookup(item->documents, id) : NULL;
+    if (document == NULL)
+        return;
+    document->found = TRUE;
+    if (leaf == NULL || leaf->deleted || !wins(leaf, document->winner))
+        return;
+    g_free(document->winner);
+    document->winner = slice_dup(leaf->rev);
+}
+
+/* ---- the names ---- */
+
+static gboolean
+check_held(const struct manifest *manifest, const char *name, GError **error)
+{
+    const struct manifest_database *database = manifest_find(manifest, name);
+    if (database == NULL)
+        return fail_set(error, FAIL_USAGE, "the snapshot has no database '%s'", name);
+    if (!is_held(database))
+        return fail_set(
+            error, FAIL_USAGE, "the snapshot does not hold database '%s': it %s%s%s", name,
+            g_str_equal(database->status, "excluded") ? "was excluded" : "could not be read",
+            database->reason != NULL ? ": " : "", database->reason != NULL ? database->reason : "");
+    return TRUE;
+}
+
+static struct plan_item *
+find(const GPtrArray *items, const char *name)
+{
+    for (guint i = 0; i < items->len; i++) {
+        struct plan_item *item = items->pdata[i];
+        if (g_str_equal(item->name, name))
+            return item;
+    }
+    return NULL;
+}
+
+static struct plan_item *
+add(GPtrArray *items, const char *name, const char *target)
+{
+    struct plan_item *item = g_new0(struct plan_item, 1);
+    item->name = g_strdup(name);
+    item->target = g_strdup(target);
+    g_ptr_array_add(items, item);
+    return item;
+}
+
+static gboolean
+add_named(GPtrArray *items, const struct manifest *manifest, const char *text, GError **error)
+{
+    const char *equals = strchr(text, '='); /* no name holds one */
+    g_autofree char *name =
+        equals != NULL ? g_strndup(text, (gsize)(equals - text)) : g_strdup(text);
+    const char *target = equals != NULL ? equals + 1 : name;
+    if (!check_held(manifest, name, error))
+        return FALSE;
+    if (*target == '\0')
+        return fail_set(error, FAIL_USAGE, "--db '%s' has no name behind the '='", text);
+    if (find(items, name) != NULL)
+        return fail_set(error, FAIL_USAGE, "--db names '%s' twice", name);
+    add(items, name, target);
+    return TRUE;
+}
+
+/* ---- documents ---- */
+
+/* The longest name of a held database that the text begins with, followed by a slash: names may
+ * hold slashes. */
+static const char *
+database_of(const struct manifest *manifest, const char *text)
+{
+    const char *longest = NULL;
+    for (guint i = 0; i < manifest->databases->len; i++) {
+        const struct manifest_database *database = manifest->databases->pdata[i];
+        gsize length = strlen(database->name);
+        if (is_held(database) && g_str_has_prefix(text, database->name) && text[length] == '/' &&
+            text[length + 1] != '\0' && (longest == NULL || length > strlen(longest)))
+            longest = database->name;
+    }
+    return longest;
+}
+
+static gboolean
+add_document(GPtrArray *items, const struct manifest *manifest, const char *text, GError **error)
+{
+    const char *name = database_of(manifest, text);
+    if (name == NULL)
+        return fail_set(
+            error, FAIL_USAGE,
+            "--doc '%s' does not begin with the name of a database in the snapshot and a slash",
+            text);
+    struct plan_item *item = find(items, name);
+    if (item == NULL)
+        item = add(items, name, name);
+    if (item->documents == NULL)
+        item->documents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, document_free);
+    g_hash_table_insert(item->documents, g_strdup(text + strlen(name) + 1),
+                        g_new0(struct plan_document, 1));
+    return TRUE;
+}
+
+/* With --doc, a --db only tells the new name; one without documents would be restored whole by
+ * mistake. */
+static gboolean
+check_used(const GPtrArray *items, GError **error)
+{
+    for (guint i = 0; i < items->len; i++) {
+        const struct plan_item *item = items->pdata[i];
+        if (item->documents == NULL)
+            return fail_set(error, FAIL_USAGE,
+                            "--db '%s': none of the documents named with --doc is in it",
+                            item->name);
+    }
+    return TRUE;
+}
+
+/* ---- the plan ---- */
+
+static gint
+by_name(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(const struct plan_item *const *)a)->name,
+                  (*(const struct plan_item *const *)b)->name);
+}
+
+static gboolean
+check_targets(const GPtrArray *items, GError **error)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < items->len; i++) {
+        const struct plan_item *item = items->pdata[i];
+        if (!g_hash_table_add(names, item->target))
+            return fail_set(error, FAIL_USAGE, "two databases would be restored into '%s'",
+                            item->target);
+    }
+    return TRUE;
+}
+
+GPtrArray *
+plan_make(const struct manifest *manifest, const char *const *databases,
+          const char *const *documents, GError **error)
+{
+    g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func(item_free);
+    for (const char *const *name = databases; *name != NULL; name++)
+        if (!add_named(items, manifest, *name, error))
+            return NULL;
+    for (const char *const *text = documents; *text != NULL; text++)
+        if (!add_document(items, manifest, *text, error))
+            return NULL;
+    if (*documents != NULL && !check_used(items, error))
+        return NULL;
+    for (guint i = 0; *databases == NULL && *documents == NULL && i < manifest->databases->len;
+         i++) {
+        const struct manifest_database *database = manifest->databases->pdata[i];
+        if (is_held(database))
+            add(items, database->name, database->name);
+    }
+    if (!check_targets(items, error))
+        return NULL;
+    g_ptr_array_sort(items, by_name);
+    return g_steal_pointer(&items);
+}

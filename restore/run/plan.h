@@ -1,0 +1,35 @@
+/*
+ * plan: which databases of a snapshot are restored, under which names, and which documents of them.
+ */
+#pragma once
+
+#include "lib/archive/manifest.h"
+#include "lib/couch/leaf.h"
+
+struct plan_document {
+    gboolean found; /* in the snapshot */
+    char *winner;   /* its revision that is not deleted and wins there, or NULL */
+};
+
+struct plan_item {
+    char *name;   /* in the snapshot */
+    char *target; /* in the target */
+    GHashTable
+        *documents; /* ids of --doc, each with whether it was found (GINT_TO_POINTER); NULL: all */
+};
+
+/*
+ * `databases` are NAME or NAME=NEW, `documents` DB/ID; both end with NULL and may be empty. The
+ * items come in the order of their names in the snapshot. FAIL_USAGE with what is there when a name
+ * is not; two that would become one are refused.
+ */
+GPtrArray *plan_make(const struct manifest *manifest, const char *const *databases,
+                     const char *const *documents, GError **error);
+
+/* Notes that a document was found; `leaf` is one of its leaves, or NULL. Nothing when it is none of
+ * the item's. */
+void plan_found(const struct plan_item *item, const char *id, const struct leaf *leaf);
+
+/* Whether a database of that name is one whose documents CouchDB acts on. */
+gboolean plan_is_replicator(const char *name);
+gboolean plan_is_users(const char *name);

@@ -1,0 +1,89 @@
+/* report: see the header. */
+#include "restore/run/report.h"
+
+#include "lib/base/log.h"
+
+/* A hint in an error's message is for whom the error ends the work, not for one of many. */
+static void
+cut_hint(char *text)
+{
+    char *hint = strstr(text, "\nhint: ");
+    if (hint != NULL)
+        *hint = '\0';
+}
+
+static char *
+where(const char *database, struct slice id, struct slice rev)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (database != NULL)
+        g_string_append_printf(text, "database '%s': ", database);
+    if (id.size > 0)
+        g_string_append_printf(text, "document '" SLICE_FORMAT "'", SLICE_ARGS(id));
+    if (rev.size > 0)
+        g_string_append_printf(text, " %s" SLICE_FORMAT, id.size > 0 ? "" : "revision ",
+                               SLICE_ARGS(rev));
+    if (id.size > 0 || rev.size > 0)
+        g_string_append(text, ": ");
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+void
+report_problem(struct report *report, const char *database, struct slice id, struct slice rev,
+               const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *reason = g_strdup_vprintf(format, args);
+    va_end(args);
+    cut_hint(reason);
+    report->problems++;
+    if (report->problems > REPORT_NAMED_MAX)
+        return;
+    g_autofree char *place = where(database, id, rev);
+    log_warning("%s%s", place, reason);
+    GString *event = progress_event_begin(report->progress, "problem");
+    json_text_member_string(event, "database", database);
+    if (id.size > 0)
+        json_text_member_slice(event, "id", id);
+    if (rev.size > 0)
+        json_text_member_slice(event, "rev", rev);
+    json_text_member_string(event, "reason", reason);
+    progress_event_end(report->progress);
+    if (report->problems == REPORT_NAMED_MAX)
+        log_warning("there are more; from here on they are counted only");
+}
+
+void
+report_note(struct report *report, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    report->notes++;
+    log_notice("%s", text);
+    progress_event(report->progress, "note", "text", text, NULL);
+}
+
+char *
+report_number(guint64 number)
+{
+    g_autofree char *digits = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (gsize i = 0, n = strlen(digits); i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0)
+            g_string_append_c(text, ',');
+        g_string_append_c(text, digits[i]);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+char *
+report_duration(double seconds)
+{
+    guint64 whole = (guint64)(seconds + 0.5);
+    return whole >= 3600 ? g_strdup_printf("%u:%02u:%02u", (guint)(whole / 3600),
+                                           (guint)(whole / 60 % 60), (guint)(whole % 60))
+                         : g_strdup_printf("%u:%02u", (guint)(whole / 60), (guint)(whole % 60));
+}

@@ -1,0 +1,115 @@
+/* restore: what every kind of restore begins and ends with. See the header. */
+#include "restore/run/restore.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/command/command.h"
+#include "restore/run/stop.h"
+
+#define MERGE_MEMORY (24 * 1024 * 1024) /* bytes for the chain; writing takes as much again */
+
+static void
+wait_and_tell(void *context, guint milliseconds, const GError *cause)
+{
+    (void)context;
+    if (cause != NULL)
+        log_notice("%s; trying again in %.1f s", cause->message, milliseconds / 1000.0);
+    stop_sleep(milliseconds);
+}
+
+gboolean
+restore_connect(struct restore *restore, const struct command_line *line, GError **error)
+{
+    restore->http =
+        http_connect(options_string(line, "target"), options_string(line, "credentials"), error);
+    if (restore->http == NULL)
+        return FALSE;
+    restore->patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),
+                                          .wait = wait_and_tell};
+    if (!traits_fetch(restore->http, &restore->traits, error))
+        return FALSE;
+    http_be_patient(restore->http,
+                    &restore->patience); /* not before: a wrong address fails at once */
+    restore->repack = repack_new(restore->http, &restore->traits);
+    return TRUE;
+}
+
+gboolean
+restore_open_chain(struct restore *restore, struct selection *selection, GError **error)
+{
+    if (selection->snapshot == NULL)
+        return fail_set(error, FAIL_FAILED, "'%s' holds no complete snapshot",
+                        selection->store->path);
+    restore->chain =
+        chain_open(selection->store, selection->snapshot, selection->keys, MERGE_MEMORY, error);
+    if (restore->chain == NULL)
+        return FALSE;
+    g_autoptr(GError) failure = NULL;
+    restore->source_version = selection->snapshot->catalogue->couchdb;
+    restore->config = chain_server_config(restore->chain, &failure);
+    if (failure == NULL)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+void
+restore_clear(struct restore *restore)
+{
+    if (restore->plan != NULL)
+        g_ptr_array_unref(restore->plan);
+    if (restore->config != NULL)
+        g_string_free(restore->config, TRUE);
+    chain_free(restore->chain);
+    repack_free(restore->repack);
+    traits_clear(&restore->traits);
+    http_free(restore->http);
+}
+
+/* ---- what the snapshot lacks ---- */
+
+static const struct plan_item *
+planned(const struct restore *restore, const char *database)
+{
+    for (guint i = 0; i < restore->plan->len; i++) {
+        const struct plan_item *item = restore->plan->pdata[i];
+        if (g_str_equal(item->name, database))
+            return item;
+    }
+    return NULL;
+}
+
+void
+restore_tell_lacking(struct restore *restore, gboolean all)
+{
+    const struct manifest *manifest = chain_manifest(restore->chain);
+    const struct slice none = {"", 0};
+    for (guint i = 0; all && i < manifest->databases->len; i++) {
+        const struct manifest_database *database = manifest->databases->pdata[i];
+        if (g_str_equal(database->status, "failed"))
+            report_problem(&restore->report, database->name, none, none,
+                           "it is not in the snapshot, because it could not be read: %s",
+                           database->reason != NULL ? database->reason : "no reason given");
+    }
+    for (guint i = 0; i < manifest->unread->len; i++) {
+        const struct manifest_unread *unread = manifest->unread->pdata[i];
+        const struct plan_item *item = planned(restore, unread->database);
+        if (item != NULL &&
+            (item->documents == NULL || g_hash_table_contains(item->documents, unread->id)))
+            report_problem(&restore->report, unread->database, slice_of(unread->id),
+                           slice_of(unread->rev != NULL ? unread->rev : ""),
+                           "it could not be read when the snapshot was taken: %s",
+                           unread->reason != NULL ? unread->reason : "no reason given");
+    }
+}
+
+void
+restore_add_hint(GError **error, const char *hint)
+{
+    if (error == NULL || *error == NULL || strstr((*error)->message, "\nhint: ") != NULL)
+        return;
+    GError *hinted =
+        g_error_new((*error)->domain, (*error)->code, "%s\nhint: %s", (*error)->message, hint);
+    g_clear_error(error);
+    *error = hinted;
+}

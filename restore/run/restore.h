@@ -1,0 +1,107 @@
+/*
+ * restore: writes the state at a snapshot into a server and proves that it is there.
+ *
+ *     preflight   refuses what cannot work, before anything is written
+ *     each database:
+ *       setup     made with q, n, partitioned; _revs_limit first, _security closed to all but
+ * admins write     every leaf in the order of ids, less those that are there; design documents
+ * last; then _local documents check     one listing of the target against what was meant to be
+ * there, attachments by digest setup     the real _security
+ *
+ * Everything is idempotent, so an interrupted restore is run again. It finds its own half-made
+ * databases by a mark in their _security, and treats those as its own. In databases that were there
+ * before, nothing is taken away: CouchDB merges revisions.
+ */
+#pragma once
+
+#include "lib/archive/chain.h"
+#include "lib/couch/patience.h"
+#include "lib/couch/read/listing.h"
+#include "lib/couch/server.h"
+#include "lib/couch/write/repack.h"
+#include "lib/couch/write/traits.h"
+#include "restore/database/expectation.h"
+#include "restore/run/plan.h"
+#include "restore/run/report.h"
+#include "restore/selection.h"
+
+struct restore {
+    struct http *http;
+    struct patience patience;
+    struct traits traits;
+    struct repack *repack;
+    struct chain *chain;
+    const char *source_version; /* CouchDB's, of the snapshot; or NULL */
+    GString *config;            /* the snapshot's server/config.json, or NULL */
+    GPtrArray *plan;            /* struct plan_item */
+    struct report report;
+    gboolean with_config; /* --server-config */
+};
+
+/* The target from the options --target and --credentials. FALSE when it cannot be used. */
+gboolean restore_connect(struct restore *restore, const struct command_line *line, GError **error);
+
+/* The chain of the selected snapshot, and its server settings. */
+gboolean restore_open_chain(struct restore *restore, struct selection *selection, GError **error);
+void restore_clear(struct restore *restore);
+
+/* Names what the snapshot itself lacks, of the databases of the plan; with `all`, whole databases
+ * too. */
+void restore_tell_lacking(struct restore *restore, gboolean all);
+
+/* Adds a hint to an error that has none. */
+void restore_add_hint(GError **error, const char *hint);
+
+/* ---- preflight.c ---- */
+
+/* Refuses what cannot work: FAIL_FAILED with the first reason. Writes nothing. */
+gboolean preflight(struct restore *restore, GError **error);
+
+/* ---- setup.c ---- */
+
+enum setup_standing {
+    SETUP_ABSENT,
+    SETUP_MADE,      /* by this run */
+    SETUP_CONTINUED, /* by an interrupted restore */
+    SETUP_EXISTED,   /* by others */
+};
+
+/* A database as the snapshot has it. */
+struct setup {
+    guint64 q, n, revs_limit;
+    gboolean partitioned;
+    struct slice security; /* raw JSON */
+};
+struct setup setup_parse(const struct chain_database *source);
+
+/* How it stands in the target, without changing anything. `present` is filled unless it is absent.
+ */
+gboolean setup_look(struct restore *restore, const char *target, enum setup_standing *standing,
+                    struct server_database *present, GError **error);
+
+/* Makes the database unless it is there, and gets it ready to be written to. */
+gboolean setup_begin(struct restore *restore, const struct plan_item *item,
+                     const struct setup *setup, enum setup_standing *standing, GError **error);
+
+/* The _local documents, and at the end the real _security. */
+gboolean setup_locals(struct restore *restore, const struct plan_item *item,
+                      const GString *local_json, enum setup_standing standing, GError **error);
+gboolean setup_end(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+                   enum setup_standing standing, GError **error);
+
+/* ---- database.c ---- */
+
+/* Writes one database of the plan and checks it. `expectation` is empty, and says afterwards what
+ * was meant to be there. */
+gboolean database_restore(struct restore *restore, const struct plan_item *item,
+                          struct expectation *expectation, GError **error);
+
+/* Says what would be done, and writes nothing. */
+gboolean database_preview(struct restore *restore, const struct plan_item *item, GError **error);
+
+/* ---- check.c ---- */
+
+/* Compares a database with what was meant to be there. `own`: this restore made it. Differences are
+ * reported as problems. */
+gboolean check_database(struct restore *restore, const struct plan_item *item,
+                        struct expectation *expectation, gboolean own, GError **error);

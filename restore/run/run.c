@@ -1,0 +1,239 @@
+/* run: `lifeboat-restore run`, from its options to what the operator reads. */
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "restore/commands.h"
+#include "restore/database/revive.h"
+#include "restore/run/configuration.h"
+#include "restore/run/files.h"
+#include "restore/run/restore.h"
+#include "restore/run/stop.h"
+
+#include <stdio.h>
+
+struct run {
+    struct restore restore;
+    const struct command_line *line;
+    guint64 files;
+    gboolean partial; /* the snapshot is an incomplete one */
+    gint64 began;
+};
+
+static double
+seconds_since(gint64 began)
+{
+    return (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC;
+}
+
+/* ---- what became of it ---- */
+
+static void
+tell_json(struct run *run, int exit_code)
+{
+    const struct report *report = &run->restore.report;
+    GString *event = progress_event_begin(report->progress, "summary");
+    json_text_member_boolean(event, "dry_run", options_flag(run->line, "dry-run"));
+    json_text_member_unsigned(event, "databases", report->databases);
+    json_text_member_unsigned(event, "created", report->created);
+    json_text_member_unsigned(event, "documents", report->documents);
+    json_text_member_unsigned(event, "leaves", report->leaves);
+    json_text_member_unsigned(event, "attachments", report->attachments);
+    json_text_member_unsigned(event, "written", report->written);
+    json_text_member_unsigned(event, "present", report->present);
+    json_text_member_unsigned(event, "superseded", report->superseded);
+    json_text_member_unsigned(event, "foreign", report->foreign);
+    json_text_member_unsigned(event, "bytes", report->bytes);
+    json_text_member_unsigned(event, "files", run->files);
+    json_text_member_unsigned(event, "problems", report->problems);
+    json_text_member_unsigned(event, "notes", report->notes);
+    json_text_member_boolean(event, "verified",
+                             report->problems == 0 && !options_flag(run->line, "dry-run"));
+    json_text_member_boolean(event, "partial", run->partial);
+    json_text_member_decimal(event, "seconds", seconds_since(run->began));
+    json_text_member_integer(event, "exit", exit_code);
+    progress_event_end(report->progress);
+}
+
+static void
+tell_preview(const struct report *report)
+{
+    g_autofree char *databases = report_number(report->databases);
+    g_autofree char *written = report_number(report->written);
+    g_autofree char *present = report_number(report->present);
+    printf("nothing was written; a restore of %s databases would add %s revisions (%s are there) "
+           "and make %" G_GUINT64_FORMAT " databases\n",
+           databases, written, present, report->created);
+}
+
+static void
+tell_person(struct run *run)
+{
+    const struct report *report = &run->restore.report;
+    g_autofree char *databases = report_number(report->databases);
+    g_autofree char *documents = report_number(report->documents);
+    g_autofree char *attachments = report_number(report->attachments);
+    g_autofree char *problems = report_number(report->problems);
+    g_autofree char *duration = report_duration(seconds_since(run->began));
+    if (report->present > 0 || report->superseded > 0)
+        printf("%" G_GUINT64_FORMAT " revisions were there already; %" G_GUINT64_FORMAT
+               " have newer ones in the target, which were kept\n",
+               report->present, report->superseded);
+    if (report->foreign > 0)
+        printf("%" G_GUINT64_FORMAT " documents were written by others meanwhile\n",
+               report->foreign);
+    if (run->files > 0)
+        printf("%" G_GUINT64_FORMAT " extra files written below '%s'\n", run->files,
+               options_string(run->line, "files"));
+    printf("restored %s databases, %s documents, %s attachments in %s; ", databases, documents,
+           attachments, duration);
+    if (report->problems == 0)
+        printf("verified: everything is there\n");
+    else
+        printf("INCOMPLETE: %s things are missing, named above\n", problems);
+}
+
+/* ---- the work ---- */
+
+static gboolean
+check_options(const struct command_line *line, GError **error)
+{
+    gboolean some = *options_list(line, "doc") != NULL;
+    if (some && options_flag(line, "server-config"))
+        return fail_set(error, FAIL_USAGE, "--doc and --server-config do not go together");
+    return TRUE;
+}
+
+static gboolean
+prepare(struct run *run, struct selection *selection, GError **error)
+{
+    struct restore *restore = &run->restore;
+    const struct command_line *line = run->line;
+    restore->with_config = options_flag(line, "server-config");
+    run->partial = selection->partial;
+    if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error))
+        return FALSE;
+    restore->plan = plan_make(chain_manifest(restore->chain), options_list(line, "db"),
+                              options_list(line, "doc"), error);
+    if (restore->plan == NULL)
+        return FALSE;
+    return (!restore->with_config || configuration_check(restore, error)) &&
+           preflight(restore, error);
+}
+
+static void
+tell_unfound(struct run *run, const struct plan_item *item)
+{
+    GHashTableIter iter;
+    gpointer id, document;
+    if (item->documents == NULL)
+        return;
+    g_hash_table_iter_init(&iter, item->documents);
+    while (g_hash_table_iter_next(&iter, &id, &document))
+        if (!((struct plan_document *)document)->found)
+            report_problem(&run->restore.report, item->name, slice_of(id), (struct slice){"", 0},
+                           "it is not in this snapshot");
+}
+
+static gboolean
+preview(struct run *run, GError **error)
+{
+    struct restore *restore = &run->restore;
+    for (guint i = 0; i < restore->plan->len; i++) {
+        if (!database_preview(restore, restore->plan->pdata[i], error))
+            return FALSE;
+        tell_unfound(run, restore->plan->pdata[i]);
+    }
+    return !restore->with_config || configuration_preview(restore, error);
+}
+
+static gboolean
+write_databases(struct run *run, GError **error)
+{
+    struct restore *restore = &run->restore;
+    for (guint i = 0; i < restore->plan->len; i++) {
+        const struct plan_item *item = restore->plan->pdata[i];
+        struct expectation expectation;
+        expectation_init(&expectation, FALSE, !restore->traits.couchdb);
+        gboolean fine = stop_check(error) && database_restore(restore, item, &expectation, error);
+        expectation_clear(&expectation);
+        if (!fine)
+            return FALSE;
+        tell_unfound(run, item);
+        if (!revive(restore, item, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* The limits that were just set are those that hold now. */
+static gboolean
+set_limits(struct restore *restore, GError **error)
+{
+    if (!restore->with_config)
+        return TRUE;
+    if (!configuration_set_limits(restore, error))
+        return FALSE;
+    g_clear_pointer(&restore->repack, repack_free);
+    traits_clear(&restore->traits);
+    if (!traits_fetch(restore->http, &restore->traits, error))
+        return FALSE;
+    restore->repack = repack_new(restore->http, &restore->traits);
+    return TRUE;
+}
+
+static gboolean
+perform(struct run *run, GError **error)
+{
+    struct restore *restore = &run->restore;
+    const char *folder = options_string(run->line, "files");
+    gboolean all =
+        *options_list(run->line, "db") == NULL && *options_list(run->line, "doc") == NULL;
+    restore_tell_lacking(restore, all);
+    if (run->partial)
+        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "the snapshot is an unfinished one: what its run had not come to yet is as "
+                       "the snapshot before has it");
+    return set_limits(restore, error) && write_databases(run, error) &&
+           (folder == NULL || files_restore(restore, folder, &run->files, error)) &&
+           (!restore->with_config || configuration_set_rest(restore, error));
+}
+
+static gboolean
+run_all(struct run *run, struct selection *selection, GError **error)
+{
+    if (!prepare(run, selection, error))
+        return FALSE;
+    if (options_flag(run->line, "dry-run"))
+        return preview(run, error);
+    if (perform(run, error))
+        return TRUE;
+    restore_add_hint(error, "run the same command again: it goes on");
+    return FALSE;
+}
+
+int
+restore_run(const struct command_line *line, GError **error)
+{
+    struct selection selection = {0};
+    struct run run = {.line = line, .began = g_get_monotonic_time()};
+    if (!check_options(line, error))
+        return FAIL_USAGE;
+    stop_watch();
+    AUTO(progress) *progress =
+        progress_new(options_flag(line, "json"), options_flag(line, "quiet"));
+    run.restore.report.progress = progress;
+    gboolean done =
+        selection_open(&selection, line, TRUE, error) && run_all(&run, &selection, error);
+    int exit_code = !done                             ? fail_exit_code(*error)
+                    : run.restore.report.problems > 0 ? FAIL_INCOMPLETE
+                                                      : 0;
+    progress_clear(progress);
+    if (done && options_flag(line, "json"))
+        tell_json(&run, exit_code);
+    else if (done && options_flag(line, "dry-run"))
+        tell_preview(&run.restore.report);
+    else if (done && !options_flag(line, "quiet"))
+        tell_person(&run);
+    restore_clear(&run.restore);
+    selection_clear(&selection);
+    return exit_code;
+}

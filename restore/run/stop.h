@@ -1,0 +1,17 @@
+/*
+ * stop: ending cleanly on SIGINT and SIGTERM. The signal only sets a mark, which work looks at
+ * between two steps; a second one ends the program at once.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* From now on the signals are caught. */
+void stop_watch(void);
+gboolean stop_requested(void);
+
+/* FALSE with FAIL_LATER when asked to stop. */
+gboolean stop_check(GError **error);
+
+/* Waits unless asked to stop. */
+void stop_sleep(guint milliseconds);

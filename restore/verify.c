@@ -1,0 +1,255 @@
+/*
+ * verify: is the store whole, unaltered and ours? Every snapshot is checked and told, whatever came
+ * before; the worst finding makes the exit code. How far it goes depends on the keys:
+ *
+ *     none             signatures by the keys on the medium, and hashes of all parts
+ *     --signer         signatures by a key that we trust
+ *     an identity too  all that is inside (content.h), and the state through its chain
+ *
+ * With --json, one object a line: `"event":"snapshot"` for each, with folder, id, state (ok,
+ * incomplete, damaged, foreign, unsealed, key, failed) and problems; `"event":"chain"` for the
+ * state; then `"event":"summary"`.
+ */
+#include "lib/archive/parts.h"
+#include "lib/base/fail.h"
+#include "lib/base/progress.h"
+#include "restore/commands.h"
+#include "restore/content.h"
+#include "restore/selection.h"
+#include "restore/show.h"
+
+#include <stdio.h>
+
+struct verification {
+    struct content content;
+    gboolean decrypts; /* there is a key for it */
+    gboolean json;
+    gboolean foreign; /* one is by a signer that we do not know */
+    guint snapshots, good;
+    int code; /* the worst so far */
+};
+
+struct reading {
+    struct progress *progress;
+    guint64 bytes;
+};
+
+static void
+on_part(void *context, guint64 bytes)
+{
+    struct reading *reading = context;
+    progress_add(reading->progress, 0, bytes - reading->bytes);
+    reading->bytes = bytes;
+}
+
+/* ---- telling ---- */
+
+static const char *
+state_name(const struct snapshot *snapshot, int code)
+{
+    if (snapshot->trust == SNAPSHOT_UNSEALED)
+        return "unsealed";
+    if (snapshot->trust == SNAPSHOT_FOREIGN)
+        return "foreign";
+    switch (code) {
+    case 0:
+        return "ok";
+    case FAIL_INCOMPLETE:
+        return "incomplete";
+    case FAIL_DAMAGED:
+        return "damaged";
+    case FAIL_KEY:
+        return "key";
+    default:
+        return "failed";
+    }
+}
+
+static void
+tell(const struct verification *verification, const char *event_name,
+     const struct snapshot *snapshot, const char *state, const struct verdict *verdict)
+{
+    progress_clear(verification->content.progress);
+    if (!verification->json) {
+        g_autofree char *folder = show_text(snapshot->folder);
+        printf("%s%s  %s\n", g_str_equal(event_name, "chain") ? "state at " : "", folder, state);
+        for (guint i = 0; i < verdict->problems->len; i++) {
+            g_autofree char *problem = show_text(verdict->problems->pdata[i]);
+            printf("    %s\n", problem);
+        }
+        return;
+    }
+    GString *event = progress_event_begin(verification->content.progress, event_name);
+    json_text_member_string(event, "folder", snapshot->folder);
+    json_text_member_string(event, "id",
+                            snapshot->catalogue != NULL ? snapshot->catalogue->id : NULL);
+    json_text_member_string(event, "state", state);
+    json_text_member_array(event, "problems");
+    for (guint i = 0; i < verdict->problems->len; i++)
+        json_text_string(event, verdict->problems->pdata[i]);
+    json_text_end_array(event);
+    progress_event_end(verification->content.progress);
+}
+
+/* ---- one snapshot ---- */
+
+static gboolean
+verify_parts(const struct verification *verification, const struct snapshot *snapshot,
+             GError **error)
+{
+    struct reading reading = {verification->content.progress, 0};
+    AUTO_FD int fd = store_open_snapshot(verification->content.store, snapshot, error);
+    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, error) : NULL;
+    if (sums == NULL)
+        return FALSE;
+    progress_begin(reading.progress, "reading parts of", snapshot->folder, 0);
+    if (parts_verify(fd, sums, on_part, &reading, error))
+        return TRUE;
+    g_prefix_error(error, "snapshot %s: ", snapshot->folder);
+    return FALSE;
+}
+
+static void
+add_error(struct verdict *verdict, const GError *cause)
+{
+    verdict_add(verdict, fail_exit_code(cause), "%s", cause->message);
+}
+
+static void
+check_place_in_chain(const struct store *store, const struct snapshot *snapshot,
+                     struct verdict *verdict)
+{
+    const struct catalogue *catalogue = snapshot->catalogue;
+    if (catalogue->parent != NULL && snapshot->parent == NULL)
+        verdict_add(verdict, FAIL_DAMAGED,
+                    "it builds upon snapshot %s, which is missing here or not usable",
+                    catalogue->parent);
+    else if (!snapshot->rooted)
+        verdict_add(verdict, FAIL_DAMAGED, "the chain that it builds upon is broken further down");
+    if (!catalogue->complete && !store_is_continued(store, snapshot))
+        verdict_add(verdict, FAIL_INCOMPLETE, "it is unfinished: its run was interrupted");
+}
+
+static void
+verify_snapshot(struct verification *verification, const struct snapshot *snapshot)
+{
+    struct verdict verdict;
+    g_autoptr(GError) cause = NULL;
+    verdict_init(&verdict);
+    verification->snapshots += snapshot->trust != SNAPSHOT_UNSEALED;
+    verification->foreign |= snapshot->trust == SNAPSHOT_FOREIGN;
+    if (snapshot->trust == SNAPSHOT_UNSEALED) {
+        verdict_add(&verdict, 0,
+                    "an interrupted run's rest, which does not count; the next run removes it");
+    } else if (snapshot->trust != SNAPSHOT_TRUSTED) {
+        verdict_add(&verdict, FAIL_DAMAGED, "%s", snapshot->problem);
+        gboolean signed_by_us = snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
+        if (signed_by_us && !verify_parts(verification, snapshot, &cause))
+            add_error(&verdict, cause); /* names the part */
+    } else {
+        check_place_in_chain(verification->content.store, snapshot, &verdict);
+        if (!verify_parts(verification, snapshot, &cause) ||
+            (verification->decrypts &&
+             !content_verify(&verification->content, snapshot, &verdict, &cause)))
+            add_error(&verdict, cause);
+        verification->good += verdict.code == 0;
+    }
+    verification->code = verdict_worse(verification->code, verdict.code);
+    tell(verification, "snapshot", snapshot, state_name(snapshot, verdict.code), &verdict);
+    verdict_clear(&verdict);
+}
+
+/* ---- all of them ---- */
+
+/* The named one and what it builds upon, the oldest first; or all. */
+static GPtrArray *
+list_wanted(const struct store *store, const struct snapshot *named)
+{
+    if (named == NULL)
+        return selection_in_order(store);
+    GPtrArray *wanted = g_ptr_array_new();
+    for (const struct snapshot *one = named; one != NULL; one = one->parent) {
+        if (g_ptr_array_find(wanted, one, NULL))
+            break;
+        g_ptr_array_insert(wanted, 0, (gpointer)one);
+    }
+    return wanted;
+}
+
+static void
+verify_state(struct verification *verification, const struct snapshot *snapshot)
+{
+    struct verdict verdict;
+    g_autoptr(GError) cause = NULL;
+    verdict_init(&verdict);
+    if (!content_verify_state(&verification->content, snapshot, &verdict, &cause))
+        add_error(&verdict, cause);
+    verification->code = verdict_worse(verification->code, verdict.code);
+    tell(verification, "chain", snapshot, state_name(snapshot, verdict.code), &verdict);
+    verdict_clear(&verdict);
+}
+
+static void
+tell_summary(const struct verification *verification, gboolean medium)
+{
+    progress_clear(verification->content.progress);
+    if (verification->json) {
+        GString *event = progress_event_begin(verification->content.progress, "summary");
+        json_text_member_unsigned(event, "snapshots", verification->snapshots);
+        json_text_member_unsigned(event, "ok", verification->good);
+        json_text_member_boolean(event, "content", verification->decrypts);
+        json_text_member_string(event, "signers", medium ? "medium" : "keys");
+        json_text_member_integer(event, "exit", verification->code);
+        progress_event_end(verification->content.progress);
+        return;
+    }
+    printf("\n%u of %u snapshots are in order\n", verification->good, verification->snapshots);
+    if (verification->foreign)
+        printf("a signer is accepted by --signer, or by its key in a node's KEYS/trusted/; compare "
+               "it with the recovery sheet first\n");
+    if (!verification->decrypts)
+        printf("without a key only signatures and hashes were checked, not what is inside\n");
+    if (medium)
+        printf("the signers' keys were taken from the store itself: this shows damage, not who "
+               "made it\n");
+}
+
+static gboolean
+verify_all(struct verification *verification, struct selection *selection, const char *name,
+           GError **error)
+{
+    const struct snapshot *named = NULL;
+    gboolean medium = selection->keys == NULL;
+    if (medium && !selection_trust_medium(selection, error))
+        return FALSE;
+    verification->content.store = selection->store;
+    verification->content.keys = selection->keys;
+    verification->decrypts = selection->keys->n_identities > 0;
+    if (name != NULL && (named = store_find(selection->store, name, error)) == NULL)
+        return FALSE;
+    g_autoptr(GPtrArray) wanted = list_wanted(selection->store, named);
+    for (guint i = 0; i < wanted->len; i++)
+        verify_snapshot(verification, wanted->pdata[i]);
+    const struct snapshot *tip = named != NULL ? named : store_tip(selection->store, FALSE);
+    gboolean sound = verification->code == 0 || verification->code == FAIL_INCOMPLETE;
+    if (verification->decrypts && sound && tip != NULL && tip->rooted)
+        verify_state(verification, tip);
+    tell_summary(verification, medium);
+    return TRUE;
+}
+
+int
+restore_verify(const struct command_line *line, GError **error)
+{
+    struct selection selection;
+    struct verification verification = {
+        .json = options_flag(line, "json"),
+    };
+    AUTO(progress) *progress = progress_new(verification.json, options_flag(line, "quiet"));
+    verification.content.progress = progress;
+    gboolean done =
+        selection_open(&selection, line, FALSE, error) &&
+        verify_all(&verification, &selection, command_argument(line, "SNAPSHOT"), error);
+    selection_clear(&selection);
+    return done ? verification.code : FAIL_FAILED;
+}

@@ -1,0 +1,295 @@
+/* command: the command line means what its tables say, and each mistake is told as it is. */
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/command/command.h"
+#include "lib/command/manual.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define TAKE 1u
+#define SHOW 2u
+
+static const struct option_section sections[] = {{"source", "Where from."}};
+
+static const struct option options[] = {
+    {.name = "source",
+     .placeholder = "URL",
+     .type = OPTION_STRING,
+     .commands = TAKE,
+     .required = TAKE,
+     .section = "source",
+     .key = "url",
+     .example = "http://h",
+     .help = "Server."},
+    {.name = "to", .placeholder = "DIR", .type = OPTION_PATH, .commands = SHOW, .help = "Folder."},
+    {.name = "skip",
+     .placeholder = "GLOB",
+     .type = OPTION_LIST,
+     .commands = TAKE,
+     .help = "Not these."},
+    {.name = "full", .type = OPTION_FLAG, .commands = TAKE, .help = "All."},
+    {.name = "memory",
+     .placeholder = "MB",
+     .type = OPTION_INTEGER,
+     .commands = TAKE | SHOW,
+     .fallback = "16",
+     .minimum = 4,
+     .maximum = 64,
+     .unit = "MB",
+     .section = "source",
+     .key = "memory",
+     .help = "Memory."},
+    {.name = "at", .placeholder = "TIME", .type = OPTION_TIME, .commands = TAKE, .help = "When."},
+    {.name = "config",
+     .placeholder = "FILE",
+     .type = OPTION_PATH,
+     .commands = TAKE | SHOW,
+     .fallback = "/nonexistent/lifeboat.conf",
+     .help = "Configuration."},
+};
+
+static const struct option_table table = {options, G_N_ELEMENTS(options), sections,
+                                          G_N_ELEMENTS(sections)};
+
+static int
+run_nothing(const struct command_line *line, GError **error)
+{
+    (void)line;
+    (void)error;
+    return 0;
+}
+
+static const struct command commands[] = {
+    {.name = "take",
+     .summary = "Take one",
+     .text = "Takes one.",
+     .takes = TAKE,
+     .arguments = {{"STORE", FALSE}, {"SNAPSHOT", TRUE}},
+     .exits = {FAIL_FAILED, FAIL_LATER},
+     .run = run_nothing},
+    {.name = "key init", .summary = "Make", .text = "Makes.", .takes = SHOW, .run = run_nothing},
+    {.name = "key show", .summary = "Show", .text = "Shows.", .takes = SHOW, .run = run_nothing},
+    {.name = "restore",
+     .summary = "Pass",
+     .text = "Passes.",
+     .pass_to = "other",
+     .run = run_nothing},
+};
+
+static const struct program program = {
+    .name = "boat",
+    .manual = "1",
+    .summary = "a boat",
+    .text = "A boat.\n\nIt's -- floating.",
+    .commands = commands,
+    .n_commands = G_N_ELEMENTS(commands),
+    .options = &table,
+};
+
+/* Parses words separated by one space. The words live as long as the test program: lines borrow
+ * them. */
+static struct command_line *
+parse(const char *words, GError **error)
+{
+    static GPtrArray *kept;
+    if (kept == NULL)
+        kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+    char **argv = g_strsplit(words, " ", -1);
+    g_ptr_array_add(kept, argv);
+    return command_line_parse(&program, (int)g_strv_length(argv), argv, error);
+}
+
+static void
+assert_refused(const char *words, const char *message)
+{
+    g_autoptr(GError) error = NULL;
+    AUTO(command_line) *line = parse(words, &error);
+    g_assert_null(line);
+    g_assert_error(error, FAIL, FAIL_USAGE);
+    g_assert_cmpstr(error->message, ==, message);
+}
+
+static void
+options_and_arguments_mix(void)
+{
+    g_autoptr(GError) error = NULL;
+    AUTO(command_line) *line =
+        parse("boat take --source http://h /store --skip=a* --full --skip b= newest --memory=8 "
+              "--at 1970-01-01T00:00:01Z",
+              &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(options_string(line, "source"), ==, "http://h");
+    g_assert_true(options_flag(line, "full"));
+    g_assert_cmpint(options_integer(line, "memory"), ==, 8);
+    const char *const *skip = options_list(line, "skip");
+    g_assert_cmpstr(skip[0], ==, "a*");
+    g_assert_cmpstr(skip[1], ==, "b=");
+    g_assert_null(skip[2]);
+    gint64 at;
+    g_assert_true(options_time(line, "at", &at));
+    g_assert_cmpint(at, ==, G_USEC_PER_SEC);
+    g_assert_cmpstr(command_argument(line, "STORE"), ==, "/store");
+    g_assert_cmpstr(command_argument(line, "SNAPSHOT"), ==, "newest");
+}
+
+static void
+what_is_not_given_has_its_default(void)
+{
+    AUTO(command_line) *line = parse("boat take - --source x", NULL);
+    g_assert_nonnull(line);
+    gint64 at;
+    g_assert_false(options_time(line, "at", &at));
+    g_assert_false(options_flag(line, "full"));
+    g_assert_null(options_list(line, "skip")[0]);
+    g_assert_cmpint(options_integer(line, "memory"), ==, 16);
+    g_assert_false(options_given(line, "memory"));
+    g_assert_true(options_given(line, "source"));
+    g_assert_cmpstr(command_argument(line, "STORE"), ==, "-");
+    g_assert_null(command_argument(line, "SNAPSHOT"));
+
+    AUTO(command_line) *show = parse("boat key show", NULL);
+    g_assert_null(options_string(show, "to"));
+    g_assert_cmpstr(command_of(show)->name, ==, "key show");
+}
+
+static void
+two_dashes_end_the_options(void)
+{
+    AUTO(command_line) *line = parse("boat take --source x -- --full -y", NULL);
+    g_assert_nonnull(line);
+    g_assert_false(options_flag(line, "full"));
+    g_assert_cmpstr(command_argument(line, "STORE"), ==, "--full");
+    g_assert_cmpstr(command_argument(line, "SNAPSHOT"), ==, "-y");
+}
+
+static void
+what_another_program_gets_is_untouched(void)
+{
+    AUTO(command_line) *line = parse("boat restore run --help -- --unknown", NULL);
+    g_assert_nonnull(line);
+    g_assert_null(command_line_text(line));
+    g_autofree char *rest = g_strjoinv(" ", (char **)command_rest(line));
+    g_assert_cmpstr(rest, ==, "run --help -- --unknown");
+}
+
+static void
+mistakes_are_told(void)
+{
+    assert_refused("boat", "no command given\nhint: 'boat --help' lists the commands");
+    assert_refused("boat tkae", "unknown command 'tkae'\nhint: did you mean 'boat take'?");
+    assert_refused("boat swim", "unknown command 'swim'\nhint: 'boat --help' lists the commands");
+    assert_refused("boat key", "'key' alone is not a command: 'key init' or 'key show'");
+    assert_refused("boat key int", "'key int' is not a command: 'key init' or 'key show'");
+    assert_refused("boat --full take", "'--full' where a command is expected\nhint: options follow "
+                                       "the command: boat COMMAND --OPTION");
+    assert_refused("boat take s --sorce x",
+                   "unknown option '--sorce'\nhint: did you mean '--source'?");
+    assert_refused("boat take s --ful=1", "unknown option '--ful'\nhint: did you mean '--full'?");
+    assert_refused("boat take s --to /x",
+                   "unknown option '--to'\nhint: 'boat take --help' lists the options");
+    assert_refused("boat take s -v",
+                   "unknown option '-v'\nhint: 'boat take --help' lists the options");
+    assert_refused("boat take s ---full", "unknown option '---full'\nhint: did you mean '--full'?");
+    assert_refused("boat take s --source", "--source needs a value: --source URL");
+    assert_refused("boat take s --source --full", "--source needs a value: --source URL");
+    assert_refused("boat take s --source=", "--source: the value is empty");
+    assert_refused("boat take s --full=yes", "--full takes no value");
+    assert_refused("boat take s --source a --source b", "--source is given twice");
+    assert_refused("boat take s --source a --memory 65",
+                   "--memory: '65' is not a whole number from 4 to 64 MB");
+    assert_refused("boat take --source a",
+                   "STORE is missing\nhint: 'boat take --help' shows what to give");
+    assert_refused("boat take a b c --source x",
+                   "unexpected argument 'c'\nhint: 'boat take --help' shows what to give");
+    assert_refused("boat take s",
+                   "--source URL is missing\nhint: give it, or set 'url' in [source] of "
+                   "/nonexistent/lifeboat.conf");
+}
+
+static void
+the_configuration_gives_what_the_command_line_does_not(void)
+{
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "test-command-XXXXXX", NULL);
+    int fd = g_mkstemp(path);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    g_assert_true(
+        g_file_set_contents(path, "[source]\nurl = http://conf\nmemory = 32\n", -1, NULL));
+    g_autofree char *words = g_strdup_printf("boat take s --memory 8 --config %s", path);
+    g_autoptr(GError) error = NULL;
+    AUTO(command_line) *line = parse(words, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(options_string(line, "source"), ==, "http://conf");
+    g_assert_true(options_given(line, "source"));
+    g_assert_cmpint(options_integer(line, "memory"), ==, 8);
+    g_unlink(path);
+
+    AUTO(command_line) *gone = parse(words, &error); /* --config names a file that must be there */
+    g_assert_null(gone);
+    g_assert_nonnull(error);
+}
+
+static void
+asking_for_an_unknown_option_is_a_bug(void)
+{
+    if (g_test_subprocess()) {
+        AUTO(command_line) *line = parse("boat key show", NULL);
+        options_string(line, "source"); /* belongs to another command */
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_failed();
+    g_test_trap_assert_stderr("*'key show' asks for --source*");
+}
+
+static void
+help_and_man_page_name_every_option(void)
+{
+    AUTO(command_line) *line = parse("boat take --source --help", NULL);
+    g_assert_null(line); /* a missing value comes first */
+    AUTO(command_line) *help = parse("boat take --full --help --unknown", NULL);
+    const char *text = command_line_text(help);
+    g_assert_true(g_str_has_prefix(
+        text, "Usage: boat take STORE [SNAPSHOT] --source URL [--skip GLOB]... [--full]\n"));
+    g_assert_nonnull(strstr(text, "\n  --memory MB           Memory. (default: 16)\n"));
+    g_assert_nonnull(strstr(text, "\n  75                    try later"));
+    g_assert_null(strstr(text, "--to"));
+
+    g_autofree char *page = manual_page(&program);
+    for (gsize i = 0; i < table.n_options; i++) {
+        g_autofree char *name = g_strdup_printf("\\-\\-%s", options[i].name);
+        g_assert_nonnull(strstr(page, name));
+    }
+    g_assert_nonnull(strstr(page, "It\\(aqs \\-\\- floating."));
+}
+
+static void
+a_log_line_stays_one_line(void)
+{
+    g_autofree char *terminal = log_format(LOG_LEVEL_WARNING, TRUE, "drive 'a\nb\x1b[2J\xff' é");
+    g_assert_cmpstr(terminal, ==, "warning: drive 'a\\nb\\x1b[2J\\xff' é\n");
+    g_autofree char *journal = log_format(LOG_LEVEL_WARNING, FALSE, "c1 \xc2\x9b\tend");
+    g_assert_cmpstr(journal, ==, "<4>c1 \\xc2\\x9b\\tend\n");
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/command/options-and-arguments-mix", options_and_arguments_mix);
+    g_test_add_func("/command/what-is-not-given-has-its-default",
+                    what_is_not_given_has_its_default);
+    g_test_add_func("/command/two-dashes-end-the-options", two_dashes_end_the_options);
+    g_test_add_func("/command/what-another-program-gets-is-untouched",
+                    what_another_program_gets_is_untouched);
+    g_test_add_func("/command/mistakes-are-told", mistakes_are_told);
+    g_test_add_func("/command/the-configuration-gives-what-the-command-line-does-not",
+                    the_configuration_gives_what_the_command_line_does_not);
+    g_test_add_func("/command/asking-for-an-unknown-option-is-a-bug",
+                    asking_for_an_unknown_option_is_a_bug);
+    g_test_add_func("/command/help-and-man-page-name-every-option",
+                    help_and_man_page_name_every_option);
+    g_test_add_func("/log/a-line-stays-one-line", a_log_line_stays_one_line);
+    return g_test_run();
+}
