@@ -27,6 +27,7 @@ tar_entry(GByteArray *tar, const char *name, const guint8 *data, gsize size)
 {
     char header[TAR_BLOCK] = {0};
     static const guint8 zeros[TAR_BLOCK];
+    static const char magic[8] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'};
     guint sum = 0;
     g_strlcpy(header, name, 100);
     memcpy(header + 100, "0000600", 8);
@@ -34,7 +35,7 @@ tar_entry(GByteArray *tar, const char *name, const guint8 *data, gsize size)
     memcpy(header + 136, "00000000000", 12);
     memset(header + 148, ' ', 8);
     header[156] = '0';
-    memcpy(header + 257, "ustar\00000", 8);
+    memcpy(header + 257, magic, sizeof magic);
     for (guint i = 0; i < TAR_BLOCK; i++)
         sum += (guint8)header[i];
     snprintf(header + 148, 8, "%06o", sum);

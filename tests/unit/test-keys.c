@@ -340,7 +340,7 @@ the_sheet_says_all_and_its_code_is_the_secret(void)
     QRcode *code = QRcode_encodeString(made->sheet->secret, 0, QR_ECLEVEL_M, QR_MODE_8, 1);
     g_assert_cmpint(width, ==, code->width);
     for (int i = 0; i < width * width; i++)
-        g_assert_cmpint(modules[i], ==, '0' + (code->data[i] & 1));
+        g_assert_cmpint((guint8)modules[i], ==, '0' + (code->data[i] & 1));
     QRcode_free(code);
 }
 

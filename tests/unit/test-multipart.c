@@ -37,7 +37,7 @@ append_json(GString *out, const struct document *document)
             i == 0 ? ",\"_attachments\":{" : ",", part->name,
             part->data != NULL && !part->encoded ? strlen(part->data) : 77,
             part->data != NULL ? "follows" : "stub", i == 0 ? ",\"digest\":\"md5-x\"" : "");
-        if (part->encoded)
+        if (part->encoded && part->data != NULL)
             g_string_append_printf(out, ",\"encoding\":\"gzip\",\"encoded_length\":%zu",
                                    strlen(part->data));
         g_string_append_c(out, '}');
