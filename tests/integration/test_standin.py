@@ -97,6 +97,38 @@ class Answers(unittest.TestCase):
         self.couch.bulk(self.db, [revision('x', 10, list('jihgfedcba'))], new_edits=False)
         self.assertEqual(['j', 'i', 'h'], json.loads(self.couch.leaves(self.db, 'x')[0])['_revisions']['ids'])
 
+    def path_told(self):
+        return self.couch.get('/%s/x' % self.db, revs='true')['_revisions']['ids']
+
+    def test_a_lower_revs_limit_hides_a_path_until_the_document_is_written_again(self):
+        self.couch.bulk(self.db, [revision('x', 9, list('ihgfedcba'))], new_edits=False)
+        self.couch.set_revs_limit(self.db, 3)
+        self.assertEqual(['i', 'h', 'g'], self.path_told())
+        self.couch.set_revs_limit(self.db, 1000)
+        self.assertEqual(list('ihgfedcba'), self.path_told())
+        self.couch.set_revs_limit(self.db, 3)
+        self.couch.bulk(self.db, [revision('x', 1, ['z'])], new_edits=False)
+        self.couch.set_revs_limit(self.db, 1000)
+        self.assertEqual(['i', 'h', 'g'], self.path_told())
+
+    def test_security_and_revs_limit_move_the_sequence_of_an_untouched_database(self):
+        self.assertTrue(self.couch.info(self.db)['update_seq'].startswith('0-'))
+        self.couch.set_security(self.db, {'admins': {'roles': ['_admin']}, 'members': {'roles': ['_admin']}})
+        once = self.couch.info(self.db)['update_seq']
+        self.assertFalse(once.startswith('0-'))
+        self.couch.set_revs_limit(self.db, 5)
+        self.assertNotEqual(once, self.couch.info(self.db)['update_seq'])
+        self.assertEqual([], self.ids())
+
+    def test_a_validator_refuses_replicated_writes_but_no_design_documents(self):
+        self.couch.put(self.db, {'_id': '_design/v', 'validate_doc_update': "function(doc) { throw({forbidden: 'no'}); }"})
+        self.couch.put(self.db, {'_id': '_design/w'})
+        answer = self.couch.ask('POST', '/%s/_bulk_docs' % self.db,
+                                {'new_edits': False, 'docs': [revision('x', 1, ['a'])]}).json()
+        self.assertEqual(('x', 'forbidden'), (answer[0]['id'], answer[0]['error']))
+        answer = self.couch.ask('PUT', '/%s/x?new_edits=false' % self.db, revision('x', 1, ['a']), expect=(403,))
+        self.assertEqual('forbidden', answer.json()['error'])
+
     def test_revs_diff_names_what_is_missing(self):
         self.tree()
         answer = self.couch.ask('POST', '/%s/_revs_diff' % self.db, {'x': ['3-c', '2-b', '9-q'], 'y': ['1-a']}).json()

@@ -267,12 +267,14 @@ class _Handler(BaseHTTPRequestHandler):
             if database.name == '_users':
                 raise Refused(403, 'forbidden', 'Administration of _users security is disabled.')
             database.security = rawjson.decode(self.body)
+            database.move()
             return self.json({'ok': True})
         self.answer(200, database.security)
 
     def database_revs_limit(self, database):
         if self.command == 'PUT':
             database.revs_limit = int(self.body)
+            database.move()
             return self.json({'ok': True})
         self.json(database.revs_limit)
 

@@ -13,11 +13,13 @@ import copy
 import gzip
 import hashlib
 import json
+import re
 import time
 import zlib
 
 from . import rawjson
 
+FORBIDS_ALL = re.compile(r'function\s*\(\w*\)\s*\{\s*throw\(\{forbidden:')  # the one validator that is understood
 COMPRESSIBLE = ('text/', 'application/javascript', 'application/json', 'application/xml')
 
 
@@ -113,8 +115,9 @@ class Document:
         return True
 
     def _store(self, leaf, revs_limit):
-        leaf.path = leaf.path[:revs_limit]
         self.leaves[leaf.rev] = leaf
+        for each in self.leaves.values():  # every write cuts the whole tree, not the new branch only
+            each.path = each.path[:revs_limit]
 
 
 class Shard:
@@ -167,6 +170,11 @@ class Database:
 
     # ---- sequences ----
 
+    def move(self):
+        """What a new _security or _revs_limit does to the sequence: it moves, and no row comes."""
+        for shard in self.shards:
+            shard.sequence += 1
+
     def seq(self, numbers=None):
         numbers = numbers or [s.sequence for s in self.shards]
         packed = base64.urlsafe_b64encode(json.dumps([self.created, numbers]).encode()).decode().rstrip('=')
@@ -211,6 +219,7 @@ class Database:
             raise Refused(400, 'illegal_docid', 'Only reserved document ids may start with underscore.')
         if id.startswith('_local/'):
             return self.put_local(id, body, special)
+        self._validate(id)
         shard = self.shard(id)
         document = shard.documents.get(id) or Document()
         deleted = special.get('_deleted') == 'true'
@@ -225,6 +234,16 @@ class Database:
             shard.documents[id] = document
             shard.touch(id)
         return leaf.rev
+
+    def _validate(self, id):
+        """Validators see every write but a design document's; replicated ones too."""
+        for shard in self.shards if not id.startswith('_design/') else ():
+            for other, document in shard.documents.items():
+                winner = document.winner()
+                if other.startswith('_design/') and not winner.deleted:
+                    function = json.loads(dict(winner.body).get('validate_doc_update', '""'))
+                    if FORBIDS_ALL.match(function):
+                        raise Refused(403, 'forbidden', 'the validator of %s' % other)
 
     def _next_revision(self, document, body, special, deleted):
         given = json.loads(special.get('_rev', 'null'))
@@ -310,7 +329,7 @@ class Database:
         if leaf.deleted:
             pairs.append(('_deleted', 'true'))
         if revs:
-            told = {'start': leaf.position, 'ids': leaf.path}
+            told = {'start': leaf.position, 'ids': leaf.path[:self.revs_limit]}  # longer ones are kept, and not told
             pairs.append(('_revisions', json.dumps(told, separators=(',', ':'))))
         if leaf.attachments:
             how = {'follows': lambda a: {'follows': True},
