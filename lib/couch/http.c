@@ -404,8 +404,10 @@ call_failed(struct http_call *call, GError **error)
         g_propagate_error(error, g_steal_pointer(&call->source_error));
         return FALSE;
     }
-    const char *cause =
-        call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(call->result);
+    const char *cause = call->result == CURLE_SEND_FAIL_REWIND
+                            ? "the server closed the connection while it was sent"
+                        : call->curl_error[0] != '\0' ? call->curl_error
+                                                      : curl_easy_strerror(call->result);
     g_set_error(error, HTTP, HTTP_TRANSPORT, "%s: %s", call->what, cause);
     return FALSE;
 }
