@@ -3,6 +3,7 @@
 #include "lib/couch/json.h"
 #include "lib/couch/write/splice.h"
 #include "lib/couch/write/target.h"
+#include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/database/salvage.h"
 #include "restore/run/restore.h"
@@ -388,7 +389,7 @@ restore_into(struct writing *writing, GError **error)
                    documents_known(writing->source));
     if (!setup_begin(restore, item, &setup, &standing, error) ||
         !write_all(writing, standing, error) ||
-        !setup_locals(restore, item, writing->source->local_json, standing, error))
+        !locals_write(restore, item, writing->source->local_json, standing, error))
         return FALSE;
     compare_state(restore, item, writing->source, writing->expectation);
     if (!check_database(restore, item, writing->expectation, standing != SETUP_EXISTED, error) ||

@@ -1,6 +1,7 @@
 /* preview: --dry-run, what a restore of a database would do. See restore.h. */
 #include "lib/base/log.h"
 #include "lib/couch/write/revisions.h"
+#include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"
@@ -122,5 +123,5 @@ database_preview(struct restore *restore, const struct plan_item *item, GError *
     g_string_free(preview.id, TRUE);
     if (fine)
         tell(&preview, &setup, standing);
-    return fine;
+    return fine && locals_preview(restore, item, source->local_json, standing, error);
 }

@@ -49,7 +49,7 @@ find_deleted_one(struct reviving *reviving, const struct row *row, const char *w
     if (row_find_leaf(row, slice_of(wanted), &leaf))
         return TRUE;
     if (answer != NULL) {
-        report_note(&reviving->restore->report,
+        report_kept(&reviving->restore->report,
                     "document '%s/" SLICE_FORMAT
                     "' was edited in the target since, and stays as it is there "
                     "(--db '%s=NEW' brings the old one back beside it)",

@@ -2,7 +2,6 @@
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/same.h"
-#include "lib/couch/write/splice.h"
 #include "restore/run/restore.h"
 
 #define NOTHING ((struct slice){NULL, 0})
@@ -166,72 +165,6 @@ setup_begin(struct restore *restore, const struct plan_item *item, const struct 
     return raise_limit(restore, item->target, setup, limit, *standing != SETUP_EXISTED, error);
 }
 
-/* ---- _local documents ---- */
-
-/* "/_local/ID", the id escaped behind the slash. */
-static char *
-local_path(const char *target, struct slice id)
-{
-    static const gsize prefix = sizeof "_local/" - 1;
-    g_autoptr(GString) rest = g_string_new("/_local/");
-    http_escape(rest, (struct slice){id.data + prefix, id.size - prefix});
-    return server_path(target, rest->str);
-}
-
-/* Writes one; in a database of others, one that is there stays as it is. */
-static gboolean
-write_local(struct restore *restore, const struct plan_item *item, struct slice id,
-            struct slice json, enum setup_standing standing, GError **error)
-{
-    static const char *const drop[] = {"_rev", NULL};
-    g_autoptr(GError) failure = NULL;
-    g_autofree char *path = local_path(item->target, id);
-    g_autofree char *rev = NULL;
-    struct slice raw;
-    g_autoptr(GString) present = http_fetch(restore->http, "GET", path, NOTHING, &failure);
-    if (present != NULL && standing == SETUP_EXISTED)
-        return TRUE;
-    if (present != NULL && json_member(text_of(present), "_rev", &raw))
-        rev = g_strdup_printf("\"_rev\":" SLICE_FORMAT, SLICE_ARGS(raw));
-    g_clear_error(&failure);
-    g_autoptr(GString) body = g_string_new(NULL);
-    splice_members(body, json, rev, drop);
-    g_autoptr(GString) answer = http_fetch(restore->http, "PUT", path, text_of(body), &failure);
-    if (answer != NULL)
-        return TRUE;
-    if (http_is_transient(failure) || http_has_status(failure, 401)) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return FALSE;
-    }
-    report_problem(&restore->report, item->target, id, (struct slice){"", 0}, "%s",
-                   failure->message);
-    return TRUE;
-}
-
-gboolean
-setup_locals(struct restore *restore, const struct plan_item *item, const GString *local_json,
-             enum setup_standing standing, GError **error)
-{
-    struct slice documents, json, raw_id;
-    g_autoptr(GString) id = g_string_new(NULL);
-    if (local_json == NULL || !json_member(text_of(local_json), "docs", &documents))
-        return TRUE;
-    for (gsize place = 0; json_next_element(documents, &place, &json);) {
-        g_string_truncate(id, 0);
-        if (!json_member(json, "_id", &raw_id) || json_type(raw_id) != JSON_STRING)
-            continue;
-        json_unescape(raw_id, id);
-        if (!g_str_has_prefix(id->str, "_local/"))
-            continue;
-        if (item->documents != NULL && !g_hash_table_contains(item->documents, id->str))
-            continue;
-        plan_found(item, id->str, NULL);
-        if (!write_local(restore, item, text_of(id), json, standing, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 /* ---- the end ---- */
 
 static gboolean
@@ -243,7 +176,7 @@ compare_security(struct restore *restore, const struct plan_item *item, const st
     if (present == NULL)
         return FALSE;
     if (!json_same(text_of(present), setup->security))
-        report_note(&restore->report,
+        report_kept(&restore->report,
                     "database '%s': its _security is not the snapshot's, and stays as it is: "
                     "the snapshot has " SLICE_FORMAT,
                     item->target, SLICE_ARGS(setup->security));

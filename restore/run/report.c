@@ -54,16 +54,31 @@ report_problem(struct report *report, const char *database, struct slice id, str
         log_warning("there are more; from here on they are counted only");
 }
 
+static void G_GNUC_PRINTF(2, 0) note(struct report *report, const char *format, va_list args)
+{
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    report->notes++;
+    log_notice("%s", text);
+    progress_event(report->progress, "note", "text", text, NULL);
+}
+
 void
 report_note(struct report *report, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
+    note(report, format, args);
     va_end(args);
-    report->notes++;
-    log_notice("%s", text);
-    progress_event(report->progress, "note", "text", text, NULL);
+}
+
+void
+report_kept(struct report *report, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(report, format, args);
+    va_end(args);
+    report->kept++;
 }
 
 char *

@@ -18,12 +18,16 @@ struct report {
     guint64 superseded;                     /* leaves that have newer ones in the target */
     guint64 bytes;                          /* posted */
     guint64 foreign;                        /* documents that somebody else wrote meanwhile */
+    guint64 kept;                           /* what is otherwise in the target, and stays so */
 };
 
 /* The id and rev may be empty. */
 void report_problem(struct report *report, const char *database, struct slice id, struct slice rev,
                     const char *format, ...) G_GNUC_PRINTF(5, 6);
 void report_note(struct report *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* A note that something is not as in the snapshot, because the target's own is left alone. */
+void report_kept(struct report *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* A number with its thousands apart: 40,123. The caller frees. */
 char *report_number(guint64 number);

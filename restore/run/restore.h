@@ -83,9 +83,7 @@ gboolean setup_look(struct restore *restore, const char *target, enum setup_stan
 gboolean setup_begin(struct restore *restore, const struct plan_item *item,
                      const struct setup *setup, enum setup_standing *standing, GError **error);
 
-/* The _local documents, and at the end the real _security. */
-gboolean setup_locals(struct restore *restore, const struct plan_item *item,
-                      const GString *local_json, enum setup_standing standing, GError **error);
+/* At the end, the real _security. */
 gboolean setup_end(struct restore *restore, const struct plan_item *item, const struct setup *setup,
                    enum setup_standing standing, GError **error);
 

@@ -41,6 +41,7 @@ tell_json(struct run *run, int exit_code)
     json_text_member_unsigned(event, "present", report->present);
     json_text_member_unsigned(event, "superseded", report->superseded);
     json_text_member_unsigned(event, "foreign", report->foreign);
+    json_text_member_unsigned(event, "kept", report->kept);
     json_text_member_unsigned(event, "bytes", report->bytes);
     json_text_member_unsigned(event, "files", run->files);
     json_text_member_unsigned(event, "problems", report->problems);
@@ -85,7 +86,11 @@ tell_person(struct run *run)
                options_string(run->line, "files"));
     printf("restored %s databases, %s documents, %s attachments in %s; ", databases, documents,
            attachments, duration);
-    if (report->problems == 0)
+    if (report->problems == 0 && report->kept > 0)
+        printf("verified: all is there but for %" G_GUINT64_FORMAT
+               ", named above, where the target keeps its own\n",
+               report->kept);
+    else if (report->problems == 0)
         printf("verified: everything is there\n");
     else
         printf("INCOMPLETE: %s things are missing, named above\n", problems);

@@ -17,7 +17,7 @@ import tempfile
 import time
 import unittest
 
-from .couch import Couch
+from .couch import Couch, quote
 from .standin import Standin
 
 REAL = os.environ.get('LIFEBOAT_TEST_COUCHDB')
