@@ -1,8 +1,8 @@
 /* database: writing one database's leaves. See restore.h. */
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
-#include "lib/couch/write/splice.h"
 #include "lib/couch/write/target.h"
+#include "restore/database/disable.h"
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/database/salvage.h"
@@ -23,13 +23,11 @@ struct writing {
     GHashTable *interrupted; /* ids to be written in the next pass */
     GHashTable *only;        /* in later passes: those ids; NULL in the first */
     GHashTable *damaged;     /* ids of which something could not be read from the source; or NULL */
-    gboolean disable;        /* documents that CouchDB would act on */
-    gboolean designs;        /* the first design document has come */
+    struct disable disable;
+    gboolean designs; /* the first design document has come */
 
     GString *id; /* of the document at hand */
     gboolean wanted;
-    struct leaf made; /* a leaf that was changed */
-    GString *made_text;
     guint64 absent; /* leaves that the target does not list */
 };
 
@@ -78,24 +76,6 @@ static gboolean
 source_data(void *context, void *data, gsize size, gsize *got, GError **error)
 {
     return chain_data(context, data, size, got, error);
-}
-
-/* A replication that starts by itself would be a surprise: the document says that it has failed. */
-static gboolean
-disable_document(struct writing *writing, const struct leaf **leaf, GError **error)
-{
-    static const char *const drop[] = {"_replication_state", NULL};
-    if (!writing->disable || (*leaf)->deleted || row_is_design((*leaf)->id))
-        return TRUE;
-    g_string_truncate(writing->made_text, 0);
-    splice_members(writing->made_text, (*leaf)->json, "\"_replication_state\":\"failed\"", drop);
-    if (!leaf_parse(&writing->made,
-                    (struct slice){writing->made_text->str, writing->made_text->len}, error))
-        return FALSE;
-    for (guint i = 0; i < writing->made.n_attachments; i++)
-        writing->made.attachments[i].here = (*leaf)->attachments[i].here;
-    *leaf = &writing->made;
-    return TRUE;
 }
 
 static void
@@ -152,7 +132,7 @@ write_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
 static gboolean
 take_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
 {
-    if (!disable_document(writing, &leaf, error))
+    if (!disable_leaf(&writing->disable, &leaf, error))
         return FALSE;
     gboolean present = is_present(writing, leaf);
     if (writing->only == NULL) {
@@ -297,11 +277,10 @@ writing_clear(struct writing *writing)
 {
     target_free(writing->target);
     present_free(writing->present);
-    leaf_clear(&writing->made);
+    disable_clear(&writing->disable);
     g_clear_pointer(&writing->interrupted, g_hash_table_unref);
     g_clear_pointer(&writing->damaged, g_hash_table_unref);
     g_string_free(writing->id, TRUE);
-    g_string_free(writing->made_text, TRUE);
 }
 
 static gboolean
@@ -316,9 +295,8 @@ writing_init(struct writing *writing)
 {
     writing->interrupted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     writing->damaged = damaged_ids(writing->restore, writing->item->name);
-    writing->disable = plan_is_replicator(writing->item->target);
+    disable_init(&writing->disable, writing->item);
     writing->id = g_string_new(NULL);
-    writing->made_text = g_string_new(NULL);
 }
 
 /* Writes the leaves; the target must exist. */

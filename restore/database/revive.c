@@ -5,6 +5,7 @@
 #include "lib/couch/json.h"
 #include "lib/couch/write/body.h"
 #include "lib/couch/write/splice.h"
+#include "restore/database/disable.h"
 #include "restore/database/present.h"
 #include "restore/run/stop.h"
 
@@ -15,6 +16,7 @@ struct reviving {
     const struct plan_item *item;
     struct chain_database *source;
     GHashTable *deleted; /* ids of those that are to come back */
+    struct disable disable;
 };
 
 static char *
@@ -137,6 +139,8 @@ write_leaf(struct reviving *reviving, const struct leaf *leaf, GError **error)
     static const char front[] = "\"_rev\":\"1-0\"";
     g_autoptr(GString) text = g_string_new(NULL);
     struct leaf made = {0};
+    if (!disable_leaf(&reviving->disable, &leaf, error))
+        return FALSE;
     splice_members(text, leaf->json, front, drop);
     gboolean fine = leaf_parse(&made, (struct slice){text->str, text->len}, error);
     text->str[sizeof front] = '{'; /* the comma behind it */
@@ -173,12 +177,14 @@ revive(struct restore *restore, const struct plan_item *item, GError **error)
     if (item->documents == NULL)
         return TRUE;
     reviving.deleted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    disable_init(&reviving.disable, item);
     gboolean fine = find_deleted(&reviving, error);
     if (fine && g_hash_table_size(reviving.deleted) > 0) {
         reviving.source = chain_database_open(restore->chain, item->name, error);
         fine = reviving.source != NULL && write_all(&reviving, error);
         chain_database_free(reviving.source);
     }
+    disable_clear(&reviving.disable);
     g_hash_table_unref(reviving.deleted);
     return fine;
 }

@@ -4,6 +4,17 @@ has of its own."""
 from support.small import Small
 
 
+class Replicator(Small):
+    def test_a_deleted_replication_does_not_start_when_it_is_brought_back(self):
+        name = self.couch.create(self.server.name('jobs/_replicator'))
+        self.couch.put(name, {'_id': 'nightly', 'source': 'http://127.0.0.1:1/a', 'target': 'http://127.0.0.1:1/b'})
+        self.site.snapshot(self.server)
+        self.couch.remove(name, 'nightly')
+        self.site.restore(self.server, '--doc', name + '/nightly')
+        back = self.couch.get(self.couch.path(name, 'nightly'))
+        self.assertEqual(('http://127.0.0.1:1/a', 'failed'), (back['source'], back['_replication_state']))
+
+
 class Local(Small):
     def setUp(self):
         super().setUp()
