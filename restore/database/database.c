@@ -16,15 +16,17 @@ struct writing {
     struct restore *restore;
     const struct plan_item *item;
     struct chain_database *source;
-    struct target *target; /* NULL: only counts */
+    struct target *target;
     struct expectation *expectation;
     struct present *present; /* NULL when the target has nothing yet */
     struct row present_row;  /* at or behind the document at hand */
-    GHashTable *interrupted; /* ids to be written in the next pass */
-    GHashTable *only;        /* in later passes: those ids; NULL in the first */
-    GHashTable *damaged;     /* ids of which something could not be read from the source; or NULL */
     struct disable disable;
-    gboolean designs; /* the first design document has come */
+    GHashTable *interrupted; /* ids to be written in the next pass, and why */
+    GHashTable *held_back;   /* ids of design documents that wait for those */
+    GHashTable *only;        /* in later passes: both; NULL in the first */
+    GHashTable *damaged;     /* ids of which something could not be read from the source; or NULL */
+    gboolean designs;        /* the first design document has come … */
+    gboolean hold_back;      /* … and not all before it has arrived */
 
     GString *id; /* of the document at hand */
     gboolean wanted;
@@ -61,7 +63,7 @@ on_interrupted(void *context, struct slice id, struct slice rev, const GError *c
                 "database '%s': document '" SLICE_FORMAT "' was interrupted and is written again "
                 "later: %s",
                 writing->item->target, SLICE_ARGS(id), cause->message);
-    g_hash_table_add(writing->interrupted, slice_dup(id));
+    g_hash_table_insert(writing->interrupted, slice_dup(id), g_strdup(cause->message));
 }
 
 /* ---- one leaf ---- */
@@ -79,14 +81,12 @@ source_data(void *context, void *data, gsize size, gsize *got, GError **error)
 }
 
 static void
-report_lost(struct writing *writing, const struct leaf *leaf)
+report_lost(struct writing *writing, const struct leaf *leaf, guint i, const char *why)
 {
-    for (guint i = 0; i < leaf->n_attachments; i++)
-        if (!leaf->attachments[i].here)
-            report_problem(&writing->restore->report, writing->item->target, leaf->id, leaf->rev,
-                           "restored without its attachment " SLICE_FORMAT
-                           ", which no snapshot of the chain holds",
-                           SLICE_ARGS(leaf->attachments[i].name));
+    if (writing->only == NULL)
+        report_problem(&writing->restore->report, writing->item->target, leaf->id, leaf->rev,
+                       "restored without its attachment " SLICE_FORMAT ", which %s",
+                       SLICE_ARGS(leaf->attachments[i].name), why);
 }
 
 static gboolean
@@ -105,25 +105,43 @@ is_damaged(const struct writing *writing, const struct leaf *leaf)
            g_hash_table_contains(writing->damaged, writing->id->str);
 }
 
-static gboolean
-write_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
+/* What is meant to be there, in the first pass. */
+static void
+expect_leaf(struct writing *writing, const struct leaf *leaf, gboolean present)
 {
-    struct body_bytes bytes = {source_attachment, source_data, writing->source};
-    if (!is_damaged(writing, leaf))
-        return target_leaf(writing->target, leaf, &bytes, error);
+    if (writing->only != NULL)
+        return;
+    plan_found(writing->item, writing->id->str, leaf);
+    expectation_add(writing->expectation, leaf);
+    writing->restore->report.present += present;
+    writing->absent += !present;
+}
+
+static gboolean
+send_leaf(struct writing *writing, const struct leaf *leaf, const struct body_bytes *bytes,
+          GError **error)
+{
+    if (!writing->hold_back)
+        return target_leaf(writing->target, leaf, bytes, error);
+    g_hash_table_insert(writing->held_back, g_strdup(writing->id->str), NULL);
+    return TRUE;
+}
+
+/* Of a document of which something was unread: what is good of this leaf, and no more is expected.
+ */
+static gboolean
+take_damaged(struct writing *writing, const struct leaf *leaf, const struct body_bytes *bytes,
+             GError **error)
+{
     struct salvage salvage;
-    gboolean fine = salvage_open(&salvage, leaf, &bytes, error);
+    gboolean fine = salvage_open(&salvage, leaf, bytes, error);
     for (guint i = 0; fine && i < leaf->n_attachments; i++)
         if (leaf->attachments[i].here && !salvage.leaf.attachments[i].here)
-            report_problem(&writing->restore->report, writing->item->target, leaf->id, leaf->rev,
-                           "restored without its attachment " SLICE_FORMAT
-                           ", which could not be read when the snapshot was taken",
-                           SLICE_ARGS(leaf->attachments[i].name));
+            report_lost(writing, leaf, i, "could not be read when the snapshot was taken");
     if (fine) {
-        expectation_excuse(writing->expectation, leaf->id,
-                           leaf->rev); /* it cannot come out identical */
         struct body_bytes kept = salvage_bytes(&salvage);
-        fine = target_leaf(writing->target, &salvage.leaf, &kept, error);
+        expect_leaf(writing, &salvage.leaf, FALSE);
+        fine = send_leaf(writing, &salvage.leaf, &kept, error);
     }
     salvage_close(&salvage);
     return fine;
@@ -132,19 +150,19 @@ write_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
 static gboolean
 take_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
 {
+    struct body_bytes bytes = {source_attachment, source_data, writing->source};
     if (!disable_leaf(&writing->disable, &leaf, error))
         return FALSE;
     gboolean present = is_present(writing, leaf);
-    if (writing->only == NULL) {
-        plan_found(writing->item, writing->id->str, leaf);
-        expectation_add(writing->expectation, leaf);
-        report_lost(writing, leaf);
-        writing->restore->report.present += present;
-        writing->absent += !present;
-    }
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        if (!leaf->attachments[i].here)
+            report_lost(writing, leaf, i, "no snapshot of the chain holds");
+    if (!present && is_damaged(writing, leaf))
+        return take_damaged(writing, leaf, &bytes, error);
+    expect_leaf(writing, leaf, present);
     if (present)
         progress_add(writing->restore->report.progress, 1, 0);
-    return present || writing->target == NULL ? TRUE : write_leaf(writing, leaf, error);
+    return present || send_leaf(writing, leaf, &bytes, error);
 }
 
 /* ---- all leaves ---- */
@@ -158,12 +176,16 @@ is_wanted(const struct writing *writing, struct slice id)
     return memchr(id.data, '\0', id.size) == NULL && g_hash_table_contains(ids, writing->id->str);
 }
 
-/* Validators would refuse documents that come after them: all others arrive first. */
+/* Validators would refuse documents that come after them: all others arrive first, or the design
+ * documents wait for another pass. */
 static gboolean
 begin_designs(struct writing *writing, GError **error)
 {
     writing->designs = TRUE;
-    return writing->target != NULL ? target_flush(writing->target, error) : TRUE;
+    if (!target_flush(writing->target, error))
+        return FALSE;
+    writing->hold_back = g_hash_table_size(writing->interrupted) > 0;
+    return TRUE;
 }
 
 static gboolean
@@ -186,7 +208,7 @@ pass(struct writing *writing, GError **error)
 {
     const struct leaf *leaf;
     gboolean end, first = TRUE;
-    writing->designs = FALSE;
+    writing->designs = writing->hold_back = FALSE;
     for (;; first = FALSE) {
         if (!chain_next(writing->source, &leaf, &end, error))
             return FALSE;
@@ -199,20 +221,54 @@ pass(struct writing *writing, GError **error)
         if (writing->wanted && !take_leaf(writing, leaf, error))
             return FALSE;
     }
-    return expectation_end(writing->expectation, error) &&
-           (writing->target == NULL || target_flush(writing->target, error));
+    return expectation_end(writing->expectation, error) && target_flush(writing->target, error);
 }
 
 static void
-report_interrupted(struct writing *writing, GHashTable *ids)
+report_missing(struct writing *writing, const char *id, const char *what, const char *cause)
+{
+    static const struct slice all = {"", 0};
+    report_problem(&writing->restore->report, writing->item->target, slice_of(id), all, "%s%s",
+                   what, cause);
+    expectation_excuse(writing->expectation, slice_of(id), all);
+}
+
+/* After the last pass. */
+static void
+report_interrupted(struct writing *writing)
 {
     GHashTableIter iter;
-    gpointer id;
-    g_hash_table_iter_init(&iter, ids);
+    gpointer id, cause;
+    g_hash_table_iter_init(&iter, writing->interrupted);
+    while (g_hash_table_iter_next(&iter, &id, &cause))
+        report_missing(
+            writing, id,
+            "sending its attachments failed each of " G_STRINGIFY(PASSES) " times: ", cause);
+    g_hash_table_iter_init(&iter, writing->held_back);
     while (g_hash_table_iter_next(&iter, &id, NULL))
-        report_problem(
-            &writing->restore->report, writing->item->target, slice_of(id), (struct slice){"", 0},
-            "the connection failed each of %d times that its attachments were sent", PASSES);
+        report_missing(writing, id,
+                       "held back, because it might refuse what has not arrived before it", "");
+}
+
+static GHashTable *
+set_of_ids(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+/* What the next pass is about. */
+static GHashTable *
+take_left(struct writing *writing)
+{
+    GHashTable *ids = g_steal_pointer(&writing->interrupted);
+    GHashTableIter iter;
+    gpointer id;
+    g_hash_table_iter_init(&iter, writing->held_back);
+    while (g_hash_table_iter_next(&iter, &id, NULL))
+        g_hash_table_insert(ids, g_strdup(id), NULL);
+    g_hash_table_remove_all(writing->held_back);
+    writing->interrupted = set_of_ids();
+    return ids;
 }
 
 /* Large attachments stream from the archive, so after an interruption the archive is read once
@@ -221,12 +277,11 @@ static gboolean
 pass_again(struct writing *writing, GError **error)
 {
     for (guint n = 1; g_hash_table_size(writing->interrupted) > 0; n++) {
-        g_autoptr(GHashTable) ids = g_steal_pointer(&writing->interrupted);
-        writing->interrupted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         if (n == PASSES) {
-            report_interrupted(writing, ids);
+            report_interrupted(writing);
             return TRUE;
         }
+        g_autoptr(GHashTable) ids = take_left(writing);
         stop_sleep(PASS_WAIT << (n - 1));
         AUTO(chain_database) *source =
             chain_database_open(writing->restore->chain, writing->item->name, error);
@@ -279,6 +334,7 @@ writing_clear(struct writing *writing)
     present_free(writing->present);
     disable_clear(&writing->disable);
     g_clear_pointer(&writing->interrupted, g_hash_table_unref);
+    g_clear_pointer(&writing->held_back, g_hash_table_unref);
     g_clear_pointer(&writing->damaged, g_hash_table_unref);
     g_string_free(writing->id, TRUE);
 }
@@ -293,7 +349,8 @@ open_present(struct writing *writing, GError **error)
 static void
 writing_init(struct writing *writing)
 {
-    writing->interrupted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    writing->interrupted = set_of_ids();
+    writing->held_back = set_of_ids();
     writing->damaged = damaged_ids(writing->restore, writing->item->name);
     disable_init(&writing->disable, writing->item);
     writing->id = g_string_new(NULL);
@@ -355,6 +412,20 @@ tell_database(struct restore *restore, const struct plan_item *item, enum setup_
     progress_event_end(report->progress);
 }
 
+/* Without its validators it is not to be opened; the run that completes it opens it. */
+static gboolean
+end_database(struct writing *writing, const struct setup *setup, enum setup_standing standing,
+             GError **error)
+{
+    if (g_hash_table_size(writing->held_back) == 0 || standing == SETUP_EXISTED)
+        return setup_end(writing->restore, writing->item, setup, standing, error);
+    report_problem(&writing->restore->report, writing->item->target, (struct slice){"", 0},
+                   (struct slice){"", 0},
+                   "it stays closed to all but admins until it is whole: run the same command "
+                   "again");
+    return TRUE;
+}
+
 static gboolean
 restore_into(struct writing *writing, GError **error)
 {
@@ -371,7 +442,7 @@ restore_into(struct writing *writing, GError **error)
         return FALSE;
     compare_state(restore, item, writing->source, writing->expectation);
     if (!check_database(restore, item, writing->expectation, standing != SETUP_EXISTED, error) ||
-        !setup_end(restore, item, &setup, standing, error))
+        !end_database(writing, &setup, standing, error))
         return FALSE;
     tell_database(restore, item, standing, writing->expectation,
                   restore->report.problems - problems);

@@ -1,6 +1,14 @@
 """What a restore must neither lose nor change without saying so: revision paths, shape, who may read, what the target
 has of its own."""
 
+import hashlib
+import json
+import shutil
+
+from support import compare, faulty
+from support.cht import in_base64, revision
+from support.forge import Forged
+from support.lifeboat import INCOMPLETE
 from support.small import Small
 
 
@@ -44,3 +52,70 @@ class Local(Small):
         self.change()
         run = self.person(self.server, '--doc', self.medic + '/_local/x', '--dry-run')
         self.assert_says(run, '_local/x', 'stays as it is')
+
+
+class Damaged(Small):
+    """A document of which something was unread when the snapshot was taken, whose leaves are not all alike."""
+
+    scripted = True
+
+    def forge(self, first, second):
+        """Two leaves with an attachment each; the first one's bytes, and the second's."""
+        forged = Forged(self.site)
+        forged.add('db/medic/db.json', json.dumps({'base': 'fresh', 'q': 2, 'n': 1, 'partitioned': False,
+                                                   'revs_limit': 1000, 'security': {}}).encode())
+        place = forged.entries[-1]['place']
+        forged.add('db/medic/local.json', b'{"docs":[]}')
+        for n, (letter, data) in enumerate((('a', first), ('b', second)), 1):
+            leaf = revision('doc', 1, [letter * 32], _attachments={'f': {
+                'content_type': 'application/octet-stream', 'revpos': 1, 'length': 2000, 'follows': True,
+                'digest': 'md5-' + in_base64(hashlib.md5(b'x' * 2000).digest())}})
+            forged.add('db/medic/leaf/000001-%d/doc.json' % n, json.dumps(leaf).encode())
+            forged.add('db/medic/leaf/000001-%d/1' % n, data)
+        forged.add('db/medic/end.json', json.dumps({'last_seq': '0', 'tokens': {}, 'documents': 1, 'leaves': 2,
+                                                    'attachments': 2, 'gone': 0, 'unread': 1}).encode())
+        forged.databases.append({'name': 'medic', 'status': 'read', 'at': forged.id, 'place': place,
+                                 'end': forged.entries[-1]['place']})
+        forged.seal(json.dumps({'format': 1, 'snapshot': forged.id, 'entries': forged.entries, 'databases': forged.databases,
+                                'unread': [{'database': 'medic', 'id': 'doc', 'rev': '1-' + 'a' * 32,
+                                            'reason': 'scripted'}]}).encode())
+
+    def setUp(self):
+        super().setUp()
+        self.site.snapshot(self.server)
+        for name in self.site.snapshots():
+            shutil.rmtree(self.site.snapshot_folder(name))
+
+    def test_a_good_leaf_of_it_that_the_target_refuses_is_named(self):
+        self.forge(bytes(2000), b'x' * 2000)
+        target = self.empty_target()
+
+        def refuse(x):
+            if b'"_rev": "1-' + b'b' * 32 in x.body:
+                return x.send(201, [], json.dumps([{'id': 'doc', 'rev': '1-' + 'b' * 32, 'error': 'forbidden',
+                                                    'reason': 'no'}]).encode())
+            x.pass_on()
+        with faulty.Faulty(target.url) as proxy:
+            proxy.on('POST', '/medic/_bulk_docs', refuse, times=None)
+            run = self.site.restore(proxy.url, expect=INCOMPLETE)
+        self.assert_says(run, '1-' + 'b' * 32, 'forbidden: no')
+
+    def test_a_leaf_of_it_that_vanishes_is_missed(self):
+        self.forge(bytes(2000), b'x' * 2000)
+        target = self.empty_target()
+        with faulty.Faulty(target.url) as proxy:
+            proxy.on('POST', '/medic/_bulk_docs', lambda x: x.send(201, [], b'[]'), times=None)
+            run = self.site.restore(proxy.url, expect=INCOMPLETE)
+        missing = {line['rev'] for line in run.lines if 'not in the target' in line.get('reason', '')}
+        self.assertEqual({'1-' + 'a' * 32, '1-' + 'b' * 32}, missing)
+
+    def test_what_is_good_of_it_is_whole_and_each_loss_is_named_once(self):
+        self.forge(bytes(2000), b'x' * 2000)
+        target = self.empty_target()
+        for how in ('first', 'again'):
+            with self.subTest(how):
+                run = self.site.restore(target, expect=INCOMPLETE)
+                told = [line['reason'] for line in run.lines if line['event'] == 'problem' and 'rev' in line]
+                self.assertEqual(2, len(told), told)  # that it was unread, and that its attachment is missing
+        leaves = compare.capture(target.couch, 'medic')['leaves']
+        self.assertEqual([[], ['f']], [list(leaves['doc', '1-' + letter * 32]['attachments']) for letter in 'ab'])
