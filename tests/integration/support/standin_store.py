@@ -125,6 +125,7 @@ class Shard:
         self.range = '%08x-%08x' % (first, last)
         self.first, self.last = first, last
         self.documents, self.local = {}, {}
+        self.designs = {}  # those of the documents
         self.changed = {}  # id -> sequence of its latest change, oldest first
         self.sequence = 0
 
@@ -232,15 +233,17 @@ class Database:
             leaf.attachments = self._attachments(document, leaf, special, follows)
         if document.add(leaf, self.revs_limit):
             shard.documents[id] = document
+            if id.startswith('_design/'):
+                shard.designs[id] = document
             shard.touch(id)
         return leaf.rev
 
     def _validate(self, id):
         """Validators see every write but a design document's; replicated ones too."""
         for shard in self.shards if not id.startswith('_design/') else ():
-            for other, document in shard.documents.items():
+            for other, document in shard.designs.items():
                 winner = document.winner()
-                if other.startswith('_design/') and not winner.deleted:
+                if not winner.deleted:
                     function = json.loads(dict(winner.body).get('validate_doc_update', '""'))
                     if FORBIDS_ALL.match(function):
                         raise Refused(403, 'forbidden', 'the validator of %s' % other)
@@ -319,6 +322,7 @@ class Database:
             shard.touch(id)
             if not document.leaves:
                 del shard.documents[id]
+                shard.designs.pop(id, None)
         return gone
 
     # ---- telling ----
