@@ -292,7 +292,7 @@ int
 restore_drill(const struct command_line *line, GError **error)
 {
     struct selection selection = {0};
-    struct drill drill = {.began = g_get_monotonic_time()};
+    struct drill drill = {.began = g_get_monotonic_time(), .restore.scratch = TRUE};
     stop_watch();
     AUTO(progress) *progress =
         progress_new(options_flag(line, "json"), options_flag(line, "quiet"));

@@ -3,6 +3,7 @@
 #include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
 #include "restore/database/disable.h"
+#include "restore/database/limit.h"
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/database/salvage.h"
@@ -20,6 +21,7 @@ struct writing {
     struct expectation *expectation;
     struct present *present; /* NULL when the target has nothing yet */
     struct row present_row;  /* at or behind the document at hand */
+    struct limit limit;
     struct disable disable;
     GHashTable *interrupted; /* ids to be written in the next pass, and why */
     GHashTable *held_back;   /* ids of design documents that wait for those */
@@ -122,7 +124,8 @@ send_leaf(struct writing *writing, const struct leaf *leaf, const struct body_by
           GError **error)
 {
     if (!writing->hold_back)
-        return target_leaf(writing->target, leaf, bytes, error);
+        return limit_fit(&writing->limit, leaf, error) &&
+               target_leaf(writing->target, leaf, bytes, error);
     g_hash_table_insert(writing->held_back, g_strdup(writing->id->str), NULL);
     return TRUE;
 }
@@ -396,14 +399,14 @@ tell_database(struct restore *restore, const struct plan_item *item, enum setup_
     g_autofree char *digest = hash_hex(expectation->digest.sum, sizeof expectation->digest.sum);
     struct report *report = &restore->report;
     report->databases++;
-    report->created += standing != SETUP_EXISTED;
+    report->created += setup_is_own(standing);
     report->documents += expectation->documents;
     report->leaves += expectation->leaves;
     report->attachments += expectation->attachments;
     GString *event = progress_event_begin(report->progress, "database");
     json_text_member_string(event, "database", item->name);
     json_text_member_string(event, "target", item->target);
-    json_text_member_boolean(event, "created", standing != SETUP_EXISTED);
+    json_text_member_boolean(event, "created", setup_is_own(standing));
     json_text_member_unsigned(event, "documents", expectation->documents);
     json_text_member_unsigned(event, "leaves", expectation->leaves);
     json_text_member_unsigned(event, "attachments", expectation->attachments);
@@ -417,8 +420,9 @@ static gboolean
 end_database(struct writing *writing, const struct setup *setup, enum setup_standing standing,
              GError **error)
 {
-    if (g_hash_table_size(writing->held_back) == 0 || standing == SETUP_EXISTED)
-        return setup_end(writing->restore, writing->item, setup, standing, error);
+    if (g_hash_table_size(writing->held_back) == 0 || !setup_is_own(standing) ||
+        writing->restore->scratch)
+        return setup_end(writing->restore, writing->item, setup, standing, &writing->limit, error);
     report_problem(&writing->restore->report, writing->item->target, (struct slice){"", 0},
                    (struct slice){"", 0},
                    "it stays closed to all but admins until it is whole: run the same command "
@@ -431,17 +435,17 @@ restore_into(struct writing *writing, GError **error)
 {
     struct restore *restore = writing->restore;
     const struct plan_item *item = writing->item;
-    struct setup setup = setup_parse(writing->source);
+    struct setup setup = setup_parse(item, writing->source);
     guint64 problems = restore->report.problems;
     enum setup_standing standing;
     progress_begin(restore->report.progress, "restoring", item->target,
                    documents_known(writing->source));
-    if (!setup_begin(restore, item, &setup, &standing, error) ||
+    if (!setup_begin(restore, item, &setup, &standing, &writing->limit, error) ||
         !write_all(writing, standing, error) ||
         !locals_write(restore, item, writing->source->local_json, standing, error))
         return FALSE;
     compare_state(restore, item, writing->source, writing->expectation);
-    if (!check_database(restore, item, writing->expectation, standing != SETUP_EXISTED, error) ||
+    if (!check_database(restore, item, writing->expectation, setup_is_own(standing), error) ||
         !end_database(writing, &setup, standing, error))
         return FALSE;
     tell_database(restore, item, standing, writing->expectation,

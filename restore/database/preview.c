@@ -71,6 +71,12 @@ count_all(struct preview *preview, struct chain_database *source, GError **error
     }
 }
 
+static gboolean
+is_made(enum setup_standing standing)
+{
+    return standing == SETUP_ABSENT || standing == SETUP_OUTDATED;
+}
+
 static void
 tell(const struct preview *preview, const struct setup *setup, enum setup_standing standing)
 {
@@ -78,7 +84,7 @@ tell(const struct preview *preview, const struct setup *setup, enum setup_standi
     g_autofree char *leaves = report_number(preview->leaves);
     g_autofree char *missing = report_number(preview->missing);
     report->databases++;
-    report->created += standing == SETUP_ABSENT;
+    report->created += is_made(standing);
     report->documents += preview->documents;
     report->leaves += preview->leaves;
     report->written += preview->missing;
@@ -86,18 +92,48 @@ tell(const struct preview *preview, const struct setup *setup, enum setup_standi
     GString *event = progress_event_begin(report->progress, "would-restore");
     json_text_member_string(event, "database", preview->item->name);
     json_text_member_string(event, "target", preview->item->target);
-    json_text_member_boolean(event, "created", standing == SETUP_ABSENT);
+    json_text_member_boolean(event, "created", is_made(standing));
     json_text_member_unsigned(event, "documents", preview->documents);
     json_text_member_unsigned(event, "leaves", preview->leaves);
     json_text_member_unsigned(event, "missing", preview->missing);
     progress_event_end(report->progress);
-    if (standing == SETUP_ABSENT)
+    if (standing == SETUP_OUTDATED)
+        report_note(report,
+                    "database '%s' is half made, by a restore of another snapshot that was "
+                    "interrupted, and would be removed and made again",
+                    preview->item->target);
+    if (is_made(standing))
         log_info("'%s' would be made (q=%" G_GUINT64_FORMAT "%s), with %s revisions",
                  preview->item->target, setup->q, setup->partitioned ? ", partitioned" : "",
                  leaves);
     else
         log_info("'%s' is there, and lacks %s of %s revisions, which would be added",
                  preview->item->target, missing, leaves);
+}
+
+static gboolean
+open_present(struct preview *preview, enum setup_standing standing, GError **error)
+{
+    if (is_made(standing))
+        return TRUE;
+    preview->present = present_open(preview->restore, preview->item, error);
+    return preview->present != NULL && present_next(preview->present, &preview->row, error);
+}
+
+static gboolean
+compare(struct preview *preview, struct chain_database *source, const struct setup *setup,
+        enum setup_standing standing, GError **error)
+{
+    struct restore *restore = preview->restore;
+    if (!open_present(preview, standing, error))
+        return FALSE;
+    AUTO(revisions) *revisions =
+        revisions_new(restore->http, preview->item->target, on_missing, preview);
+    preview->revisions = revisions;
+    if (!count_all(preview, source, error))
+        return FALSE;
+    tell(preview, setup, standing);
+    return locals_preview(restore, preview->item, source->local_json, standing, error);
 }
 
 gboolean
@@ -107,21 +143,15 @@ database_preview(struct restore *restore, const struct plan_item *item, GError *
     struct server_database there;
     enum setup_standing standing;
     AUTO(chain_database) *source = chain_database_open(restore->chain, item->name, error);
-    if (source == NULL || !setup_look(restore, item->target, &standing, &there, error))
+    if (source == NULL || !setup_look(restore, item, &standing, &there, error))
         return FALSE;
-    server_database_clear(&there);
-    struct setup setup = setup_parse(source);
-    AUTO(present) *present = standing != SETUP_ABSENT ? present_open(restore, item, error) : NULL;
-    if (standing != SETUP_ABSENT &&
-        (present == NULL || !present_next(present, &preview.row, error)))
-        return FALSE;
-    AUTO(revisions) *revisions = revisions_new(restore->http, item->target, on_missing, &preview);
-    preview.present = present;
-    preview.revisions = revisions;
+    struct setup setup = setup_parse(item, source);
     preview.id = g_string_new(NULL);
-    gboolean fine = count_all(&preview, source, error);
+    gboolean fine = compare(&preview, source, &setup, standing, error);
+    if (fine && standing == SETUP_EXISTED)
+        setup_compare_security(restore, item, &setup, slice_of(there.security));
+    server_database_clear(&there);
+    present_free(preview.present);
     g_string_free(preview.id, TRUE);
-    if (fine)
-        tell(&preview, &setup, standing);
-    return fine && locals_preview(restore, item, source->local_json, standing, error);
+    return fine;
 }

@@ -2,6 +2,8 @@
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/same.h"
+#include "restore/database/limit.h"
+#include "restore/database/mark.h"
 #include "restore/run/restore.h"
 
 #define NOTHING ((struct slice){NULL, 0})
@@ -9,20 +11,25 @@
     20 /* after a DELETE, CouchDB may take the old database for the new one for a moment */
 #define RACE_WAIT 250 /* milliseconds */
 
-/* Nobody but admins may read or write; the mark tells a later run that the database is a restore's.
- */
-#define CLOSED_MARK "\"lifeboat\":\"restore under way\""
-static const char closed[] =
-    "{\"admins\":{\"roles\":[\"_admin\"]},\"members\":{\"roles\":[\"_admin\"]}," CLOSED_MARK "}";
-
 static struct slice
 text_of(const GString *string)
 {
     return (struct slice){string->str, string->len};
 }
 
+/*
+ * Accounts and replications hold passwords, which CouchDB hides in databases of those names only.
+ * Under another name, the _security that they had may be a public one.
+ */
+static gboolean
+must_stay_closed(const struct plan_item *item)
+{
+    return (plan_is_users(item->name) && !plan_is_users(item->target)) ||
+           (plan_is_replicator(item->name) && !plan_is_replicator(item->target));
+}
+
 struct setup
-setup_parse(const struct chain_database *source)
+setup_parse(const struct plan_item *item, const struct chain_database *source)
 {
     struct setup setup = {0};
     struct slice json = text_of(source->db_json);
@@ -30,15 +37,15 @@ setup_parse(const struct chain_database *source)
     json_member_unsigned(json, "n", &setup.n);
     json_member_unsigned(json, "revs_limit", &setup.revs_limit);
     setup.partitioned = json_member_true(json, "partitioned");
-    if (!json_member(json, "security", &setup.security) || json_type(setup.security) != JSON_OBJECT)
-        setup.security = slice_of("{}");
+    if (must_stay_closed(item) || !json_member(json, "security", &setup.security) ||
+        json_type(setup.security) != JSON_OBJECT || mark_is_one(setup.security))
+        setup.security = slice_of(MARK_CLOSED);
     return setup;
 }
 
-/* PUTs a small JSON; an endpoint that the server lacks is no error. */
-static gboolean
-put(struct restore *restore, const char *target, const char *rest, struct slice json,
-    GError **error)
+gboolean
+setup_put(struct restore *restore, const char *target, const char *rest, struct slice json,
+          GError **error)
 {
     g_autoptr(GError) failure = NULL;
     g_autofree char *path = server_path(target, rest);
@@ -51,32 +58,57 @@ put(struct restore *restore, const char *target, const char *rest, struct slice 
     return FALSE;
 }
 
-/* ---- making it ---- */
+/* ---- how it stands ---- */
 
-static gboolean
-is_marked(const char *security)
+gboolean
+setup_is_own(enum setup_standing standing)
 {
-    struct slice mark;
-    return security != NULL && json_member(slice_of(security), "lifeboat", &mark) &&
-           slice_is(mark, "\"restore under way\"");
+    return standing == SETUP_MADE || standing == SETUP_CONTINUED;
+}
+
+/* Nothing was ever done to it, not even its _security set, which moves the sequence: a restore was
+ * interrupted just then, or somebody made it who has nothing to lose. */
+static gboolean
+is_untouched(const struct server_database *present)
+{
+    const char *seq = present->update_seq;
+    if (seq == NULL || present->documents > 0 || present->deleted > 0)
+        return FALSE;
+    seq += *seq == '"';
+    return *seq == '0' && !g_ascii_isdigit(seq[1]);
+}
+
+static enum setup_standing
+standing_of(const struct restore *restore, const struct plan_item *item,
+            const struct server_database *present)
+{
+    gboolean documents;
+    g_autofree char *snapshot = mark_read(present->security, item->target, &documents);
+    if (snapshot == NULL)
+        return item->documents == NULL && is_untouched(present) ? SETUP_CONTINUED : SETUP_EXISTED;
+    if (item->documents != NULL)
+        return documents ? SETUP_CONTINUED : SETUP_UNFINISHED;
+    return g_str_equal(snapshot, restore->snapshot) ? SETUP_CONTINUED : SETUP_OUTDATED;
 }
 
 gboolean
-setup_look(struct restore *restore, const char *target, enum setup_standing *standing,
+setup_look(struct restore *restore, const struct plan_item *item, enum setup_standing *standing,
            struct server_database *present, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    if (server_database_fetch(restore->http, target, present, &failure)) {
-        *standing = is_marked(present->security) ? SETUP_CONTINUED : SETUP_EXISTED;
+    if (server_database_fetch(restore->http, item->target, present, &failure)) {
+        *standing = standing_of(restore, item, present);
         return TRUE;
     }
     server_database_clear(present);
     *standing = SETUP_ABSENT;
     if (http_has_status(failure, 404))
         return TRUE;
-    g_propagate_prefixed_error(error, g_steal_pointer(&failure), "database '%s': ", target);
+    g_propagate_prefixed_error(error, g_steal_pointer(&failure), "database '%s': ", item->target);
     return FALSE;
 }
+
+/* ---- making it ---- */
 
 static gboolean
 exists(struct restore *restore, const char *target)
@@ -85,6 +117,28 @@ exists(struct restore *restore, const char *target)
     gboolean there = server_database_info(restore->http, target, &present, NULL);
     server_database_clear(&present);
     return there;
+}
+
+/* DELETE, until the server says that it is gone: made again too soon, it may be the old one. */
+static gboolean
+remove_database(struct restore *restore, const char *target, GError **error)
+{
+    g_autofree char *path = server_path(target, "");
+    for (guint attempt = 0; attempt < RACE_ATTEMPTS; attempt++) {
+        g_autoptr(GError) failure = NULL;
+        g_autoptr(GString) answer = http_fetch(restore->http, "DELETE", path, NOTHING, &failure);
+        if (answer == NULL && !http_has_status(failure, 404)) {
+            g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+                                       "it cannot be removed to be made again: ");
+            return FALSE;
+        }
+        if (!exists(restore, target))
+            return TRUE;
+        restore->patience.wait(restore->patience.context, RACE_WAIT, NULL);
+    }
+    return fail_set(error, FAIL_FAILED,
+                    "it cannot be made again: the server says that it is removed, and then that it "
+                    "is there");
 }
 
 /* As many copies as the target has nodes, if the source had more. */
@@ -104,92 +158,170 @@ create_path(struct restore *restore, const char *target, const struct setup *set
     return server_path(target, rest->str);
 }
 
+/* *made: it was not there before, whatever the server says. */
 static gboolean
-make(struct restore *restore, const char *target, const struct setup *setup, GError **error)
+put_database(struct restore *restore, const char *path, const char *target, gboolean *made,
+             GError **error)
 {
-    g_autofree char *path = create_path(restore, target, setup);
     for (guint attempt = 0;; attempt++) {
         g_autoptr(GError) failure = NULL;
         g_autoptr(GString) answer = http_fetch(restore->http, "PUT", path, NOTHING, &failure);
+        *made |= answer != NULL;
         if ((answer != NULL || http_has_status(failure, 412)) && exists(restore, target))
             return TRUE;
         if (answer == NULL && !http_has_status(failure, 412)) {
-            g_propagate_prefixed_error(error, g_steal_pointer(&failure),
-                                       "database '%s' cannot be made: ", target);
+            g_propagate_prefixed_error(error, g_steal_pointer(&failure), "it cannot be made: ");
             return FALSE;
         }
         if (attempt == RACE_ATTEMPTS)
             return fail_set(error, FAIL_FAILED,
-                            "database '%s' cannot be made: the server says that it is there, and "
-                            "then that it is not",
-                            target);
+                            "it cannot be made: the server says that it is there, and then that it "
+                            "is not");
         restore->patience.wait(restore->patience.context, RACE_WAIT, NULL);
     }
 }
 
-/* A path of revisions that is longer than the limit would be cut off when it is written. */
+/* What came of it. Whether it has partitions can never be changed later. */
 static gboolean
-raise_limit(struct restore *restore, const char *target, const struct setup *setup, guint64 present,
-            gboolean own, GError **error)
+check_made(struct restore *restore, const char *target, const struct setup *setup,
+           const struct server_database *present, GError **error)
 {
-    g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, setup->revs_limit);
-    if (setup->revs_limit == 0 || setup->revs_limit == present ||
-        (!own && setup->revs_limit < present))
+    if (setup->partitioned == present->partitioned)
         return TRUE;
-    if (!own)
+    if (!remove_database(restore, target, error))
+        return FALSE;
+    return fail_set(error, FAIL_FAILED,
+                    "the target makes it without the partitions that it has in the snapshot\n"
+                    "hint: give the address of the CouchDB itself, 3.0 or newer");
+}
+
+static gboolean
+make(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+     enum setup_standing *standing, struct server_database *present, GError **error)
+{
+    gboolean made = FALSE;
+    g_autofree char *path = create_path(restore, item->target, setup);
+    if (!put_database(restore, path, item->target, &made, error) ||
+        !server_database_fetch(restore->http, item->target, present, error))
+        return FALSE;
+    *standing = made || is_untouched(present) ? SETUP_MADE : SETUP_EXISTED;
+    return *standing == SETUP_EXISTED || check_made(restore, item->target, setup, present, error);
+}
+
+/* q and n as they were asked for; a server need not listen. */
+static void
+tell_shape(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+           const struct server_database *present)
+{
+    guint64 n = MIN(setup->n, (guint64)g_strv_length(restore->traits.nodes));
+    if (setup->q > 0 && present->q > 0 && setup->q != present->q)
         report_note(&restore->report,
-                    "database '%s': its _revs_limit was %" G_GUINT64_FORMAT
-                    " and is now %s, as in the snapshot",
-                    target, present, number);
-    return put(restore, target, "/_revs_limit", slice_of(number), error);
+                    "database '%s' has q=%" G_GUINT64_FORMAT
+                    " in the target, and q=%" G_GUINT64_FORMAT " in the snapshot",
+                    item->target, present->q, setup->q);
+    if (n > 0 && present->n > 0 && n != present->n)
+        report_note(&restore->report,
+                    "database '%s' has n=%" G_GUINT64_FORMAT
+                    " in the target, and n=%" G_GUINT64_FORMAT " in the snapshot",
+                    item->target, present->n, setup->n);
+}
+
+static gboolean
+close_database(struct restore *restore, const struct plan_item *item, GError **error)
+{
+    if (plan_is_users(item->target))
+        return TRUE; /* CouchDB lets nobody set that one's _security */
+    g_autoptr(GString) security =
+        mark_make(restore->snapshot, item->target, item->documents != NULL);
+    return setup_put(restore, item->target, "/_security", text_of(security), error);
+}
+
+static gboolean
+make_again(struct restore *restore, const struct plan_item *item, GError **error)
+{
+    report_note(&restore->report,
+                "database '%s' is half made, by a restore of another snapshot that was "
+                "interrupted: it is removed and made again",
+                item->target);
+    return remove_database(restore, item->target, error);
+}
+
+static gboolean
+get_ready(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+          enum setup_standing *standing, struct limit *limit, struct server_database *present,
+          GError **error)
+{
+    gboolean outdated = *standing == SETUP_OUTDATED;
+    if (outdated && !make_again(restore, item, error))
+        return FALSE;
+    if (outdated || *standing == SETUP_ABSENT) {
+        server_database_clear(present);
+        if (!make(restore, item, setup, standing, present, error))
+            return FALSE;
+    }
+    if (setup_is_own(*standing)) {
+        tell_shape(restore, item, setup, present);
+        if (!close_database(restore, item, error))
+            return FALSE;
+    }
+    return limit_begin(limit, restore, item, setup->revs_limit, present->revs_limit,
+                       *standing != SETUP_EXISTED, error);
 }
 
 gboolean
 setup_begin(struct restore *restore, const struct plan_item *item, const struct setup *setup,
-            enum setup_standing *standing, GError **error)
+            enum setup_standing *standing, struct limit *limit, GError **error)
 {
     struct server_database present;
-    guint64 limit = 0;
-    if (!setup_look(restore, item->target, standing, &present, error))
+    if (!setup_look(restore, item, standing, &present, error))
         return FALSE;
-    limit = present.revs_limit;
+    gboolean fine = get_ready(restore, item, setup, standing, limit, &present, error);
     server_database_clear(&present);
-    if (*standing == SETUP_ABSENT) {
-        if (!make(restore, item->target, setup, error) ||
-            (!plan_is_users(item->target) &&
-             !put(restore, item->target, "/_security", slice_of(closed), error)))
-            return FALSE;
-        *standing = SETUP_MADE;
-        limit = 0;
-    }
-    return raise_limit(restore, item->target, setup, limit, *standing != SETUP_EXISTED, error);
+    return fine;
 }
 
 /* ---- the end ---- */
 
-static gboolean
-compare_security(struct restore *restore, const struct plan_item *item, const struct setup *setup,
-                 GError **error)
+void
+setup_compare_security(struct restore *restore, const struct plan_item *item,
+                       const struct setup *setup, struct slice present)
 {
-    g_autofree char *path = server_path(item->target, "/_security");
-    g_autoptr(GString) present = http_fetch(restore->http, "GET", path, NOTHING, error);
-    if (present == NULL)
-        return FALSE;
-    if (!json_same(text_of(present), setup->security))
+    if (restore->traits.couchdb && item->documents == NULL && !json_same(present, setup->security))
         report_kept(&restore->report,
                     "database '%s': its _security is not the snapshot's, and stays as it is: "
                     "the snapshot has " SLICE_FORMAT,
                     item->target, SLICE_ARGS(setup->security));
-    return TRUE;
+}
+
+static gboolean
+end_others(struct restore *restore, const struct plan_item *item, const struct setup *setup,
+           GError **error)
+{
+    g_autofree char *path = server_path(item->target, "/_security");
+    if (item->documents != NULL || !restore->traits.couchdb)
+        return TRUE;
+    g_autoptr(GString) present = http_fetch(restore->http, "GET", path, NOTHING, error);
+    if (present != NULL)
+        setup_compare_security(restore, item, setup, text_of(present));
+    return present != NULL;
 }
 
 gboolean
 setup_end(struct restore *restore, const struct plan_item *item, const struct setup *setup,
-          enum setup_standing standing, GError **error)
+          enum setup_standing standing, struct limit *limit, GError **error)
 {
-    if (item->documents != NULL && standing == SETUP_EXISTED)
+    if (restore->scratch)
         return TRUE;
-    if (standing == SETUP_EXISTED || plan_is_users(item->target))
-        return restore->traits.couchdb ? compare_security(restore, item, setup, error) : TRUE;
-    return put(restore, item->target, "/_security", setup->security, error);
+    if (standing == SETUP_UNFINISHED) {
+        report_kept(&restore->report,
+                    "database '%s' is half made, by a restore that was interrupted and is not "
+                    "finished: it stays closed to all but admins until that restore is run again",
+                    item->target);
+        return TRUE;
+    }
+    if (!limit_end(limit, error))
+        return FALSE;
+    if (!setup_is_own(standing) || plan_is_users(item->target))
+        return end_others(restore, item, setup, error);
+    return setup_put(restore, item->target, "/_security", setup->security, error);
 }

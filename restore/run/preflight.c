@@ -58,27 +58,53 @@ check_name(const struct restore *restore, const char *name, GError **error)
 /* ---- partitions ---- */
 
 static gboolean
+is_partitioned(struct restore *restore, const struct plan_item *item, gboolean *partitioned,
+               GError **error)
+{
+    AUTO(chain_database) *source = chain_database_open(restore->chain, item->name, error);
+    if (source != NULL)
+        *partitioned = setup_parse(item, source).partitioned;
+    return source != NULL;
+}
+
+/* The target would make the database without its partitions, and say nothing. */
+static gboolean
+check_can_partition(struct restore *restore, const struct plan_item *item, GError **error)
+{
+    gboolean partitioned;
+    if (restore->traits.couchdb && traits_at_least(&restore->traits, 3, 0))
+        return TRUE;
+    if (!is_partitioned(restore, item, &partitioned, error))
+        return FALSE;
+    return !partitioned ||
+           fail_set(error, FAIL_FAILED,
+                    "database '%s' is partitioned, which the target (%s %s) has not learned\n"
+                    "hint: restore into CouchDB 3.0 or newer, or name the other databases with "
+                    "--db",
+                    item->name, restore->traits.couchdb ? "CouchDB" : "PouchDB Server",
+                    restore->traits.version);
+}
+
+static gboolean
 check_partitioned(struct restore *restore, const struct plan_item *item, GError **error)
 {
     struct server_database present;
     enum setup_standing standing;
-    if (!setup_look(restore, item->target, &standing, &present, error))
+    gboolean partitioned;
+    if (!setup_look(restore, item, &standing, &present, error))
         return FALSE;
-    gboolean partitioned = present.partitioned;
+    gboolean is = present.partitioned;
     server_database_clear(&present);
-    if (standing == SETUP_ABSENT)
-        return TRUE;
-    AUTO(chain_database) *source = chain_database_open(restore->chain, item->name, error);
-    if (source == NULL)
+    if (standing == SETUP_ABSENT || standing == SETUP_OUTDATED)
+        return check_can_partition(restore, item, error);
+    if (!is_partitioned(restore, item, &partitioned, error))
         return FALSE;
-    struct setup setup = setup_parse(source);
-    if (setup.partitioned == partitioned)
-        return TRUE;
-    return fail_set(error, FAIL_FAILED,
+    return partitioned == is ||
+           fail_set(error, FAIL_FAILED,
                     "database '%s' is %s in the target, and %s in the snapshot\n"
                     "hint: restore it under another name: --db '%s=NEW'",
-                    item->target, partitioned ? "partitioned" : "not partitioned",
-                    setup.partitioned ? "partitioned" : "not partitioned", item->name);
+                    item->target, is ? "partitioned" : "not partitioned",
+                    partitioned ? "partitioned" : "not partitioned", item->name);
 }
 
 /* ---- password hashes ---- */

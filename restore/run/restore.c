@@ -45,6 +45,7 @@ restore_open_chain(struct restore *restore, struct selection *selection, GError 
     if (restore->chain == NULL)
         return FALSE;
     g_autoptr(GError) failure = NULL;
+    restore->snapshot = selection->snapshot->catalogue->id;
     restore->source_version = selection->snapshot->catalogue->couchdb;
     restore->config = chain_server_config(restore->chain, &failure);
     if (failure == NULL)

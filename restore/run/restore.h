@@ -3,14 +3,18 @@
  *
  *     preflight   refuses what cannot work, before anything is written
  *     each database:
- *       setup     made with q, n, partitioned; _revs_limit first, _security closed to all but
- * admins write     every leaf in the order of ids, less those that are there; design documents
- * last; then _local documents check     one listing of the target against what was meant to be
- * there, attachments by digest setup     the real _security
+ *       setup     made with q, n, partitioned; _security closed to all but admins (mark.h), and no
+ *                 _revs_limit that could cut a path (limit.h)
+ *       write     every leaf in the order of ids, less those that are there; design documents only
+ *                 when all else has arrived; then _local documents
+ *       check     one listing of the target against what was meant to be there, attachments by
+ *                 digest
+ *       setup     the real _revs_limit, and last the real _security
  *
  * Everything is idempotent, so an interrupted restore is run again. It finds its own half-made
- * databases by a mark in their _security, and treats those as its own. In databases that were there
- * before, nothing is taken away: CouchDB merges revisions.
+ * databases by the mark in their _security, and goes on there; one that was begun from another
+ * snapshot is made again, so that two states never mix. In databases that were there before,
+ * nothing is taken away: CouchDB merges revisions.
  */
 #pragma once
 
@@ -31,11 +35,13 @@ struct restore {
     struct traits traits;
     struct repack *repack;
     struct chain *chain;
+    const char *snapshot;       /* its id */
     const char *source_version; /* CouchDB's, of the snapshot; or NULL */
     GString *config;            /* the snapshot's server/config.json, or NULL */
     GPtrArray *plan;            /* struct plan_item */
     struct report report;
     gboolean with_config; /* --server-config */
+    gboolean scratch;     /* what is made is compared and removed: it stays closed */
 };
 
 /* The target from the options --target and --credentials. FALSE when it cannot be used. */
@@ -61,31 +67,48 @@ gboolean preflight(struct restore *restore, GError **error);
 
 enum setup_standing {
     SETUP_ABSENT,
-    SETUP_MADE,      /* by this run */
-    SETUP_CONTINUED, /* by an interrupted restore */
-    SETUP_EXISTED,   /* by others */
+    SETUP_MADE,       /* by this run */
+    SETUP_CONTINUED,  /* by an interrupted restore of this snapshot; or nobody touched it yet */
+    SETUP_OUTDATED,   /* by an interrupted restore of another snapshot: it is made again */
+    SETUP_UNFINISHED, /* by an interrupted restore of more than the documents of --doc */
+    SETUP_EXISTED,    /* by others */
 };
+
+/* Whether this restore makes the database and will have finished it. */
+gboolean setup_is_own(enum setup_standing standing);
 
 /* A database as the snapshot has it. */
 struct setup {
     guint64 q, n, revs_limit;
     gboolean partitioned;
-    struct slice security; /* raw JSON */
+    struct slice
+        security; /* raw JSON; never public where user accounts or replications are inside */
 };
-struct setup setup_parse(const struct chain_database *source);
+struct setup setup_parse(const struct plan_item *item, const struct chain_database *source);
 
 /* How it stands in the target, without changing anything. `present` is filled unless it is absent.
  */
-gboolean setup_look(struct restore *restore, const char *target, enum setup_standing *standing,
-                    struct server_database *present, GError **error);
+gboolean setup_look(struct restore *restore, const struct plan_item *item,
+                    enum setup_standing *standing, struct server_database *present, GError **error);
 
-/* Makes the database unless it is there, and gets it ready to be written to. */
+/* Makes the database unless it is there, and gets it ready to be written to. `limit` is begun. */
+struct limit;
 gboolean setup_begin(struct restore *restore, const struct plan_item *item,
-                     const struct setup *setup, enum setup_standing *standing, GError **error);
+                     const struct setup *setup, enum setup_standing *standing, struct limit *limit,
+                     GError **error);
 
-/* At the end, the real _security. */
+/* At the very end: the real _revs_limit and _security. */
 gboolean setup_end(struct restore *restore, const struct plan_item *item, const struct setup *setup,
-                   enum setup_standing standing, GError **error);
+                   enum setup_standing standing, struct limit *limit, GError **error);
+
+/* Tells when the target's _security, raw JSON, is another one and stays. */
+void setup_compare_security(struct restore *restore, const struct plan_item *item,
+                            const struct setup *setup, struct slice present);
+
+/* PUTs a small JSON to the database's path + rest; an endpoint that the server lacks is no error.
+ */
+gboolean setup_put(struct restore *restore, const char *target, const char *rest, struct slice json,
+                   GError **error);
 
 /* ---- database.c ---- */
 

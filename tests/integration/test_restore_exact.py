@@ -3,13 +3,119 @@ has of its own."""
 
 import hashlib
 import json
+import re
 import shutil
 
 from support import compare, faulty
 from support.cht import in_base64, revision
 from support.forge import Forged
-from support.lifeboat import INCOMPLETE
-from support.small import Small
+from support.lifeboat import FAILED, INCOMPLETE
+from support.small import ADMINS, Small
+
+LONG = [('%02x' % n) * 16 for n in range(60, 0, -1)]
+
+
+class Paths(Small):
+    """A path longer than _revs_limit, which the source had lowered: CouchDB keeps it, and would cut it on writing."""
+
+    def setUp(self):
+        super().setUp()
+        self.couch.bulk(self.medic, [revision('long', 60, LONG), revision('short', 1, ['a' * 32])], new_edits=False)
+        self.site.snapshot(self.server)
+        self.couch.set_revs_limit(self.medic, 5)
+        self.couch.put(self.medic, {'_id': 'later'})
+        self.site.snapshot(self.server)
+
+    def assert_kept(self, couch, limit=5):
+        """Whole, if one asks without a limit."""
+        self.assertEqual(limit, couch.get('/%s/_revs_limit' % self.medic))
+        couch.set_revs_limit(self.medic, 1000)
+        self.assertEqual(LONG, couch.get('/%s/long' % self.medic, revs='true')['_revisions']['ids'])
+        couch.set_revs_limit(self.medic, limit)
+
+    def test_it_is_restored_whole_and_the_limit_is_the_source_s(self):
+        target = self.empty_target()
+        self.site.restore(target)
+        self.assert_kept(target.couch)
+
+    def test_and_when_the_restore_was_interrupted(self):
+        target = self.empty_target()
+        self.kill_at(target, 'GET|POST', '/%s/_changes' % self.medic)
+        self.site.restore(target)
+        self.assert_kept(target.couch)
+
+    def test_a_drill_finds_it_whole(self):
+        self.site.drill(self.server)
+
+    def existing_target(self):
+        target = self.empty_target()
+        target.couch.create(self.medic)
+        target.couch.put(self.medic, {'_id': 'mine'})
+        target.couch.set_revs_limit(self.medic, 7)
+        return target
+
+    def test_a_database_of_others_gets_its_own_limit_back(self):
+        target = self.existing_target()
+        run = self.site.restore(target)
+        self.assert_kept(target.couch, 7)
+        self.assert_says(run, '_revs_limit', '7', '60')
+        self.assertEqual({}, target.couch.local_documents(self.medic))
+
+    def test_and_even_when_the_restore_was_interrupted(self):
+        target = self.existing_target()
+        self.kill_at(target, 'GET|POST', '/%s/_changes' % self.medic, after=1)
+        self.assertEqual(60, target.couch.get('/%s/_revs_limit' % self.medic))
+        self.site.restore(target)
+        self.assert_kept(target.couch, 7)
+        self.assertEqual({}, target.couch.local_documents(self.medic))
+
+    def test_where_nothing_is_too_long_the_limit_is_left_alone(self):
+        target = self.existing_target()
+        with faulty.Faulty(target.url) as proxy:
+            self.site.restore(proxy.url, '--doc', self.medic + '/short')
+            self.assertEqual(0, proxy.count('PUT', '_revs_limit|_local'))
+
+
+class Shape(Small):
+    scripted = True
+
+    def setUp(self):
+        super().setUp()
+        self.couch.create('parts', partitioned='true')
+        self.couch.put('parts', {'_id': 'p:a'})
+        self.site.snapshot(self.server)
+
+    def altered(self, proxy, change):
+        def fault(x):
+            x.path = change(x.path)
+            x.pass_on()
+        proxy.on('PUT', r'/(parts|medic)\?', fault, times=None)
+
+    def test_partitions_that_the_target_ignores_are_no_success(self):
+        target = self.empty_target()
+        with faulty.Faulty(target.url) as proxy:
+            self.altered(proxy, lambda path: path.replace('partitioned=true', ''))
+            run = self.site.restore(proxy.url, expect=FAILED)
+        self.assert_says(run, 'parts', 'partition')
+        self.assertFalse(target.couch.exists('parts'))
+
+    def test_partitions_are_refused_at_once_by_a_server_that_has_none(self):
+        for welcome in ({'couchdb': 'Welcome', 'version': '2.3.1'}, {'express-pouchdb': 'Welcome!', 'version': '4.2.0'}):
+            with self.subTest(welcome):
+                target = self.empty_target()
+                with faulty.Faulty(target.url) as proxy:
+                    proxy.on('GET', '^/$', lambda x: x.send(200, [], json.dumps(welcome).encode()), times=None)
+                    run = self.site.restore(proxy.url, expect=FAILED)
+                    self.assertEqual(0, proxy.count('PUT', ''))
+                    self.site.restore(proxy.url, '--db', 'medic')
+                self.assert_says(run, 'parts', 'partition')
+
+    def test_another_number_of_shards_is_told(self):
+        target = self.empty_target()
+        with faulty.Faulty(target.url) as proxy:
+            self.altered(proxy, lambda path: re.sub('q=2', 'q=4', path))
+            run = self.site.restore(proxy.url)
+        self.assert_says(run, 'medic', 'q=4', 'q=2')
 
 
 class Replicator(Small):
@@ -21,6 +127,30 @@ class Replicator(Small):
         self.site.restore(self.server, '--doc', name + '/nightly')
         back = self.couch.get(self.couch.path(name, 'nightly'))
         self.assertEqual(('http://127.0.0.1:1/a', 'failed'), (back['source'], back['_replication_state']))
+
+
+class Security(Small):
+    scripted = True
+
+    def setUp(self):
+        super().setUp()
+        for name in ('_users', '_replicator'):
+            self.couch.put(name, {'_id': 'org.couchdb.user:anna', 'name': 'anna', 'type': 'user', 'roles': []})
+            self.server.standin.databases[name].security = '{}'  # as in CouchDB 2
+        self.site.snapshot(self.server)
+
+    def test_a_copy_of_users_or_replications_is_never_public(self):
+        target = self.empty_target()
+        self.site.restore(target, '--db', '_users=copy', '--db', '_replicator=jobs')
+        self.assertEqual([ADMINS, ADMINS], [self.security(target.couch, name) for name in ('copy', 'jobs')])
+
+    def test_a_drill_s_scratch_databases_are_closed_as_long_as_they_are_there(self):
+        with faulty.Faulty(self.server.url) as proxy:
+            self.site.run('lifeboat-restore', 'drill', self.site.store, '--target', proxy.url, '--keys', self.site.keys)
+            written = proxy.bodies('PUT', '/_security')
+        self.assertEqual(3, len(written))
+        for security in written:
+            self.assertEqual(ADMINS, {'members': security['members'], 'admins': security['admins']})
 
 
 class Local(Small):

@@ -1,7 +1,9 @@
 /* restore: what is restored under which name, what is expected to come out, and what is saved of
  * attachments that the source could not give whole. */
 #include "lib/base/fail.h"
+#include "lib/couch/json.h"
 #include "restore/database/expectation.h"
+#include "restore/database/mark.h"
 #include "restore/database/salvage.h"
 #include "restore/run/plan.h"
 
@@ -160,6 +162,41 @@ an_excuse_without_a_revision_is_for_all(void)
     expectation_clear(&expectation);
 }
 
+/* ---- mark ---- */
+
+static void
+a_mark_is_read_in_its_own_database_only(void)
+{
+    gboolean documents;
+    g_autoptr(GString) whole = mark_make("id \"1\"", "a/b", FALSE);
+    g_autoptr(GString) part = mark_make("id 2", "a/b", TRUE);
+    g_assert_true(json_check((struct slice){whole->str, whole->len}, NULL));
+    g_autofree char *first = mark_read(whole->str, "a/b", &documents);
+    g_assert_cmpstr(first, ==, "id \"1\"");
+    g_assert_false(documents);
+    g_autofree char *second = mark_read(part->str, "a/b", &documents);
+    g_assert_cmpstr(second, ==, "id 2");
+    g_assert_true(documents);
+    g_assert_null(mark_read(whole->str, "a", &documents));
+    g_assert_true(mark_is_one((struct slice){whole->str, whole->len}));
+}
+
+static void
+other_security_is_no_mark(void)
+{
+    static const char *const others[] = {"{}",
+                                         MARK_CLOSED,
+                                         "{\"lifeboat\":1}",
+                                         "{\"lifeboat\":{}}",
+                                         "{\"lifeboat\":{\"restore\":1,\"into\":\"a\"}}",
+                                         "{\"lifeboat\":{\"into\":\"a\"}}"};
+    gboolean documents;
+    g_assert_null(mark_read(NULL, "a", &documents));
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++)
+        g_assert_null(mark_read(others[i], "a", &documents));
+    g_assert_false(mark_is_one(slice_of(MARK_CLOSED)));
+}
+
 /* ---- salvage ---- */
 
 struct given {
@@ -235,6 +272,9 @@ main(int argc, char **argv)
     g_test_add_func("/expectation/every difference is found", every_difference_is_found);
     g_test_add_func("/expectation/an excuse without a revision is for all",
                     an_excuse_without_a_revision_is_for_all);
+    g_test_add_func("/mark/a mark is read in its own database only",
+                    a_mark_is_read_in_its_own_database_only);
+    g_test_add_func("/mark/other security is no mark", other_security_is_no_mark);
     g_test_add_func("/salvage/what has its digest is saved", what_has_its_digest_is_saved);
     return g_test_run();
 }
