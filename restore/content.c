@@ -334,7 +334,7 @@ verify_state_of(const struct content *content, struct chain *chain, const char *
 }
 
 gboolean
-content_verify_state(const struct content *content, const struct snapshot *snapshot,
+content_verify_state(const struct content *content, struct snapshot *snapshot,
                      struct verdict *verdict, GError **error)
 {
     AUTO(chain) *chain = chain_open(content->store, snapshot, content->keys, 0, error);

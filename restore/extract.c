@@ -343,6 +343,8 @@ run(struct extract *extract, const struct command_line *line, const struct selec
 {
     const char *path = options_string(line, "to");
     const char *const *names = options_list(line, "db");
+    if (!store_check_chain(selection->store, selection->snapshot, extract->progress, error))
+        return FALSE;
     AUTO(chain) *chain =
         chain_open(selection->store, selection->snapshot, selection->keys, 0, error);
     if (chain == NULL || !check_names(chain_manifest(chain), names, error))

@@ -10,7 +10,6 @@
  * incomplete, damaged, foreign, unsealed, key, failed) and problems; `"event":"chain"` for the
  * state; then `"event":"summary"`.
  */
-#include "lib/archive/parts.h"
 #include "lib/base/fail.h"
 #include "lib/base/progress.h"
 #include "restore/commands.h"
@@ -28,19 +27,6 @@ struct verification {
     guint snapshots, good;
     int code; /* the worst so far */
 };
-
-struct reading {
-    struct progress *progress;
-    guint64 bytes;
-};
-
-static void
-on_part(void *context, guint64 bytes)
-{
-    struct reading *reading = context;
-    progress_add(reading->progress, 0, bytes - reading->bytes);
-    reading->bytes = bytes;
-}
 
 /* ---- telling ---- */
 
@@ -93,22 +79,6 @@ tell(const struct verification *verification, const char *event_name,
 
 /* ---- one snapshot ---- */
 
-static gboolean
-verify_parts(const struct verification *verification, const struct snapshot *snapshot,
-             GError **error)
-{
-    struct reading reading = {verification->content.progress, 0};
-    AUTO_FD int fd = store_open_snapshot(verification->content.store, snapshot, error);
-    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, error) : NULL;
-    if (sums == NULL)
-        return FALSE;
-    progress_begin(reading.progress, "reading parts of", snapshot->folder, 0);
-    if (parts_verify(fd, sums, on_part, &reading, error))
-        return TRUE;
-    g_prefix_error(error, "snapshot %s: ", snapshot->folder);
-    return FALSE;
-}
-
 static void
 add_error(struct verdict *verdict, const GError *cause)
 {
@@ -131,7 +101,7 @@ check_place_in_chain(const struct store *store, const struct snapshot *snapshot,
 }
 
 static void
-verify_snapshot(struct verification *verification, const struct snapshot *snapshot)
+verify_snapshot(struct verification *verification, struct snapshot *snapshot)
 {
     struct verdict verdict;
     g_autoptr(GError) cause = NULL;
@@ -144,11 +114,13 @@ verify_snapshot(struct verification *verification, const struct snapshot *snapsh
     } else if (snapshot->trust != SNAPSHOT_TRUSTED) {
         verdict_add(&verdict, FAIL_DAMAGED, "%s", snapshot->problem);
         gboolean signed_by_us = snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
-        if (signed_by_us && !verify_parts(verification, snapshot, &cause))
+        if (signed_by_us && !store_check(verification->content.store, snapshot,
+                                         verification->content.progress, &cause))
             add_error(&verdict, cause); /* names the part */
     } else {
         check_place_in_chain(verification->content.store, snapshot, &verdict);
-        if (!verify_parts(verification, snapshot, &cause) ||
+        if (!store_check(verification->content.store, snapshot, verification->content.progress,
+                         &cause) ||
             (verification->decrypts &&
              !content_verify(&verification->content, snapshot, &verdict, &cause)))
             add_error(&verdict, cause);
@@ -177,7 +149,7 @@ list_wanted(const struct store *store, const struct snapshot *named)
 }
 
 static void
-verify_state(struct verification *verification, const struct snapshot *snapshot)
+verify_state(struct verification *verification, struct snapshot *snapshot)
 {
     struct verdict verdict;
     g_autoptr(GError) cause = NULL;
@@ -218,7 +190,7 @@ static gboolean
 verify_all(struct verification *verification, struct selection *selection, const char *name,
            GError **error)
 {
-    const struct snapshot *named = NULL;
+    struct snapshot *named = NULL;
     gboolean medium = selection->keys == NULL;
     if (medium && !selection_trust_medium(selection, error))
         return FALSE;
@@ -230,7 +202,7 @@ verify_all(struct verification *verification, struct selection *selection, const
     g_autoptr(GPtrArray) wanted = list_wanted(selection->store, named);
     for (guint i = 0; i < wanted->len; i++)
         verify_snapshot(verification, wanted->pdata[i]);
-    const struct snapshot *tip = named != NULL ? named : store_tip(selection->store, FALSE);
+    struct snapshot *tip = named != NULL ? named : store_tip(selection->store, FALSE);
     gboolean sound = verification->code == 0 || verification->code == FAIL_INCOMPLETE;
     if (verification->decrypts && sound && tip != NULL && tip->rooted)
         verify_state(verification, tip);

@@ -172,7 +172,7 @@ read_manifests(struct chain *chain, GError **error)
 }
 
 struct chain *
-chain_open(struct store *store, const struct snapshot *at, const struct keys *keys, gsize memory,
+chain_open(struct store *store, struct snapshot *at, const struct keys *keys, gsize memory,
            GError **error)
 {
     AUTO(chain) *chain = g_new0(struct chain, 1);
@@ -182,7 +182,8 @@ chain_open(struct store *store, const struct snapshot *at, const struct keys *ke
     chain->positions = g_hash_table_new(g_str_hash, g_str_equal);
     chain->tracks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, track_free);
     chain->passes = chain_passes_new(store, keys, memory != 0 ? memory : DEFAULT_MEMORY);
-    if (!collect_snapshots(chain, at, error) || !read_manifests(chain, error))
+    if (!collect_snapshots(chain, at, error) || !store_check_chain(store, at, NULL, error) ||
+        !read_manifests(chain, error))
         return NULL;
     return g_steal_pointer(&chain);
 }

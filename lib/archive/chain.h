@@ -23,10 +23,12 @@ struct chain;
 
 /*
  * Opens the chain that ends at `at`; all its snapshots must be trusted, and the chain rooted
- * (FAIL_DAMAGED names what is missing). Keys must be able to decrypt (FAIL_KEY). `memory`: bytes
+ * (FAIL_DAMAGED names what is missing). Those whose parts were not compared with what was signed
+ * (store_check_chain, which shows progress) are compared first. Keys must be able to decrypt
+ * (FAIL_KEY). `memory`: bytes
  * for merging, 0 for the default of 40 MB. Store, snapshot and keys must outlive it.
  */
-struct chain *chain_open(struct store *store, const struct snapshot *at, const struct keys *keys,
+struct chain *chain_open(struct store *store, struct snapshot *at, const struct keys *keys,
                          gsize memory, GError **error);
 void chain_free(struct chain *chain);
 AUTO_DEFINE(chain)

@@ -46,6 +46,7 @@ static void
 judge(struct snapshot *snapshot, enum snapshot_trust trust, GError *cause)
 {
     snapshot->trust = trust;
+    g_free(snapshot->problem);
     snapshot->problem = g_strdup(cause->message);
 }
 
@@ -210,20 +211,31 @@ store_tip(const struct store *store, gboolean complete)
     return tip;
 }
 
+gboolean
+store_is_lost(const struct snapshot *snapshot)
+{
+    return is_usable(snapshot) ? !snapshot->rooted
+                               : snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
+}
+
 const struct snapshot *
 store_orphan(const struct store *store)
 {
     const struct snapshot *orphan = NULL;
     for (guint i = 0; i < store->snapshots->len; i++) {
         const struct snapshot *snapshot = store->snapshots->pdata[i];
-        gboolean lost = is_usable(snapshot)
-                            ? !snapshot->rooted
-                            : snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
-        if (lost && (orphan == NULL || snapshot->catalogue->number > orphan->catalogue->number))
+        if (store_is_lost(snapshot) &&
+            (orphan == NULL || snapshot->catalogue->number > orphan->catalogue->number))
             orphan = snapshot;
     }
     return orphan;
 }
+
+/* How much of one snapshot was read. */
+struct reading {
+    struct progress *progress;
+    guint64 bytes;
+};
 
 gboolean
 store_is_continued(const struct store *store, const struct snapshot *snapshot)
@@ -234,35 +246,62 @@ store_is_continued(const struct store *store, const struct snapshot *snapshot)
     return FALSE;
 }
 
+static void
+count_bytes(void *context, guint64 bytes)
+{
+    struct reading *reading = context;
+    progress_add(reading->progress, 0, bytes - reading->bytes);
+    reading->bytes = bytes;
+}
+
 static gboolean
-is_intact(const struct store *store, const struct snapshot *snapshot, GError **error)
+check_parts(int fd, const char *sums, const struct snapshot *snapshot, struct reading *reading,
+            GError **error)
 {
-    AUTO_FD int fd = store_open_snapshot(store, snapshot, error);
-    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, error) : NULL;
-    return sums != NULL && parts_verify(fd, sums, NULL, NULL, error);
+    if (parts_verify(fd, sums, count_bytes, reading, error))
+        return TRUE;
+    g_prefix_error(error, "snapshot %s: ", snapshot->folder);
+    return FALSE;
 }
 
-const struct snapshot *
-store_find_damage(struct store *store, struct snapshot *tip)
+gboolean
+store_check(struct store *store, struct snapshot *snapshot, struct progress *progress,
+            GError **error)
 {
-    for (struct snapshot *snapshot = tip; snapshot != NULL; snapshot = snapshot->parent) {
-        g_autoptr(GError) cause = NULL;
-        if (is_intact(store, snapshot, &cause))
-            continue;
-        judge(snapshot, SNAPSHOT_DAMAGED, cause);
-        link_parents(store);
-        return snapshot;
-    }
-    return NULL;
+    struct reading reading = {progress, 0};
+    g_autoptr(GError) cause = NULL;
+    if (snapshot->checked)
+        return TRUE;
+    AUTO_FD int fd = store_open_snapshot(store, snapshot, &cause);
+    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, &cause) : NULL;
+    progress_begin(progress, "checking", snapshot->folder, 0);
+    snapshot->checked = sums != NULL && check_parts(fd, sums, snapshot, &reading, &cause);
+    if (snapshot->checked)
+        return TRUE;
+    judge(snapshot, SNAPSHOT_DAMAGED, cause);
+    link_parents(store);
+    return fail_set(error, FAIL_DAMAGED, "%s", cause->message);
 }
 
+gboolean
+store_check_chain(struct store *store, struct snapshot *tip, struct progress *progress,
+                  GError **error)
+{
+    guint left = store->snapshots->len; /* whatever the parents say */
+    for (struct snapshot *one = tip; one != NULL && left > 0; one = one->parent, left--)
+        if (!store_check(store, one, progress, error))
+            return FALSE;
+    return TRUE;
+}
+
+/* Damaged ones count too: who does not know yet that they are must not take them for newer. */
 guint64
 store_next_number(const struct store *store)
 {
     guint64 highest = 0;
     for (guint i = 0; i < store->snapshots->len; i++) {
         const struct snapshot *snapshot = store->snapshots->pdata[i];
-        if (is_usable(snapshot))
+        if (snapshot->catalogue != NULL && snapshot->trust != SNAPSHOT_FOREIGN)
             highest = MAX(highest, snapshot->catalogue->number);
     }
     return highest + 1;

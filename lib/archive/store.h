@@ -10,6 +10,7 @@
 #pragma once
 
 #include "lib/archive/catalogue.h"
+#include "lib/base/progress.h"
 #include "lib/crypt/keys.h"
 
 #define STORE_SNAPSHOTS_MAX 100000  /* folders that a reader looks at */
@@ -29,9 +30,10 @@ struct snapshot {
     char *problem;               /* why it is not trusted; NULL otherwise */
     struct catalogue *catalogue; /* NULL when damaged or unsealed; for a foreign one only to show */
     struct snapshot
-        *parent;     /* in this store, trusted; NULL when first or when the parent is missing */
-    guint depth;     /* snapshots before it in its chain, as far as they are here */
-    gboolean rooted; /* the chain reaches back to a snapshot without a parent */
+        *parent;      /* in this store, trusted; NULL when first or when the parent is missing */
+    guint depth;      /* snapshots before it in its chain, as far as they are here */
+    gboolean rooted;  /* the chain reaches back to a snapshot without a parent */
+    gboolean checked; /* its parts were read, and are those that were signed */
 };
 
 struct store {
@@ -66,13 +68,23 @@ gboolean store_remove_unsealed(struct store *store, GError **error);
 struct snapshot *store_tip(const struct store *store, gboolean complete);
 
 /*
- * Reads every part of the chain that ends at `tip`, and takes the first snapshot that is damaged
- * out of what is trusted: its problem says why. NULL if all are intact.
+ * Reads all parts of a trusted snapshot, past the page cache, and compares them with what was
+ * signed; once for as long as the store is open. FAIL_DAMAGED: it is no longer trusted, and its
+ * problem says why.
  */
-const struct snapshot *store_find_damage(struct store *store, struct snapshot *tip);
+gboolean store_check(struct store *store, struct snapshot *snapshot, struct progress *progress,
+                     GError **error);
 
-/* The newest snapshot that cannot be restored: damaged, or standing on one that is missing or
- * damaged. NULL if none. */
+/* The same for `tip` and all that it builds upon. What comes out of a chain may only be believed
+ * after this. */
+gboolean store_check_chain(struct store *store, struct snapshot *tip, struct progress *progress,
+                           GError **error);
+
+/* Whether a snapshot that was sealed cannot be restored: damaged, or standing on one that is
+ * missing or damaged. */
+gboolean store_is_lost(const struct snapshot *snapshot);
+
+/* The newest one that is lost; NULL if none. */
 const struct snapshot *store_orphan(const struct store *store);
 
 /* Whether a trusted snapshot builds upon this one: a link that was interrupted has been gone on

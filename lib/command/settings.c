@@ -98,6 +98,22 @@ static const struct option options[] = {
                 "One is also sealed after ten minutes.",
     },
     {
+        .name = "scrub",
+        .placeholder = "MB",
+        .type = OPTION_INTEGER,
+        .commands = FOR_SNAPSHOT,
+        .fallback = "256",
+        .minimum = 0,
+        .maximum = 1048576,
+        .unit = "MB",
+        .section = "snapshot",
+        .key = "scrub",
+        .help = "Read so much of the older snapshots back before a run, in turn.",
+        .text =
+            "What has rotted on the drive is found while the server can still make it good; the "
+            "run then does. 0 reads none.",
+    },
+    {
         .name = "include",
         .placeholder = "GLOB",
         .type = OPTION_LIST,

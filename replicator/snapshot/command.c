@@ -115,6 +115,7 @@ snapshot_command(const struct command_line *line, GError **error)
         .files = options_list(line, "file"),
         .full = options_flag(line, "full"),
         .link_bytes = (guint64)options_integer(line, "link-size") << 20,
+        .scrub_bytes = (guint64)options_integer(line, "scrub") << 20,
     };
     struct run run = {.keys = keys, .options = &options, .progress = progress, .state_fd = -1};
     run.patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),

@@ -66,7 +66,7 @@ open_state(struct reading *reading, GError **error)
 /* Sequences are opaque, and a cluster's differ with the copies that answered; the number in front
  * is the sum that counts. */
 static gboolean
-same_purges(const char *a, const char *b)
+same_sequence(const char *a, const char *b)
 {
     static const char digits[] = "0123456789";
     a = a != NULL ? a + strcspn(a, digits) : "";
@@ -93,7 +93,7 @@ judge_sequence(struct reading *reading, GError **error)
         reason = "the source was set back or replaced";
     else if (verdict == TOKEN_NONE)
         reason = "the account may not write tokens";
-    else if (!same_purges(state->purge_seq, reading->info.purge_seq))
+    else if (!same_sequence(state->purge_seq, reading->info.purge_seq))
         reason = "documents were purged";
     else if (state->unread > 0)
         reason = "the last run could not read all of it";
@@ -127,46 +127,64 @@ list_once(struct reading *reading, const char *since, GError **error)
     return TRUE;
 }
 
-/* A whole listing must have the rows that the database says it has: before, and in case it shrank
- * meanwhile, after. */
+/* How many documents changed since the last run, counted before they are listed; not asked where
+ * the database stands where it stood. */
 static gboolean
-check_listing(struct reading *reading, GError **error)
+count_changes(struct reading *reading, const char *since, guint64 *rows, GError **error)
+{
+    *rows = 0;
+    return since == NULL || same_sequence(since, reading->info.update_seq) ||
+           listing_count(reading->run->http, reading->name, since, rows, error);
+}
+
+/* A whole listing must have the rows that the database says it has: before, and in case it shrank
+ * meanwhile, after. One of changes must have those that were counted. */
+static gboolean
+check_listing(struct reading *reading, guint64 counted, GError **error)
 {
     const struct server_database *before = &reading->info;
     guint64 rows = listing_rows(reading->walk.listing);
     struct server_database now;
-    if (!reading->walk.whole || rows >= before->documents + before->deleted)
+    if (!reading->walk.whole)
+        return rows >= counted ||
+               listing_fault(error,
+                             "gave %" G_GUINT64_FORMAT " rows, but %" G_GUINT64_FORMAT
+                             " documents have changed",
+                             rows, counted);
+    if (rows >= before->documents + before->deleted)
         return TRUE;
     if (!server_database_info(reading->run->http, reading->name, &now, error))
         return FALSE;
     guint64 expected = MIN(now.documents + now.deleted, before->documents + before->deleted);
     server_database_clear(&now);
-    if (rows >= expected)
-        return TRUE;
-    g_set_error(error, HTTP, HTTP_TRANSPORT,
-                "the changes feed gave %" G_GUINT64_FORMAT
-                " rows, but the database has %" G_GUINT64_FORMAT " documents",
-                rows, expected);
-    return FALSE;
+    return rows >= expected ||
+           listing_fault(error,
+                         "gave %" G_GUINT64_FORMAT " rows, but the database has %" G_GUINT64_FORMAT
+                         " documents",
+                         rows, expected);
 }
 
 /* The copies of a cluster may lag behind each other for a moment: a listing that falls short is
- * asked for again. */
+ * asked for again. One of changes that stays short is distrusted. */
 static gboolean
 list(struct reading *reading, GError **error)
 {
     const char *since = reading->trusted ? reading->state->last_seq : NULL;
+    guint64 counted;
     reading->walk.whole = since == NULL;
     reading->walk.gone = row_spool_new();
     if (reading->state != NULL)
         reading->walk.held_rows = state_rows(reading->state);
+    if (!count_changes(reading, since, &counted, error))
+        return FALSE;
     for (guint tries = 1;; tries++) {
         GError *failure = NULL;
         if (!list_once(reading, since, error))
             return FALSE;
-        if (check_listing(reading, &failure))
+        if (check_listing(reading, counted, &failure))
             return TRUE;
         if (tries == LISTING_TRIES) {
+            reading->miscounted = !reading->walk.whole;
             g_propagate_error(error, failure);
             return FALSE;
         }
@@ -189,8 +207,8 @@ plan_make(struct reading *reading, GError **error)
     reading->setup =
         state_setup((struct slice){reading->db_json->str, reading->db_json->len},
                     (struct slice){reading->local_json->str, reading->local_json->len});
-    gboolean purge =
-        reading->state != NULL && !same_purges(reading->state->purge_seq, reading->info.purge_seq);
+    gboolean purge = reading->state != NULL &&
+                     !same_sequence(reading->state->purge_seq, reading->info.purge_seq);
     if (purge && (reading->purged = server_purged_ids(run->http, reading->name, error)) == NULL)
         return FALSE;
     return list(reading, error);

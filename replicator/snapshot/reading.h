@@ -30,7 +30,7 @@ struct reading {
     gsize row_mark, leaf_mark; /* the row being made */
     gboolean in_row;
     guint64 unread;
-    gboolean miscounted; /* what was gathered does not add up */
+    gboolean miscounted; /* what was listed or gathered does not add up */
 };
 
 /*

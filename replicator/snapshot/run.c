@@ -5,6 +5,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "replicator/snapshot/files.h"
+#include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
 
 #include <fnmatch.h>
@@ -318,6 +319,23 @@ read_databases(struct run *run, GError **error)
     return TRUE;
 }
 
+/* The restore points that cannot be restored any more, newest first. */
+static void
+tell_lost(const struct run *run)
+{
+    guint told = 0;
+    for (guint i = run->store->snapshots->len; i-- > 0 && told < RUN_PROBLEMS_SHOWN;) {
+        const struct snapshot *snapshot = run->store->snapshots->pdata[i];
+        if (!store_is_lost(snapshot) || !snapshot->catalogue->complete)
+            continue;
+        told++;
+        log_warning("store '%s': snapshot %s cannot be restored any more: %s", run->store->path,
+                    snapshot->folder,
+                    snapshot->problem != NULL ? snapshot->problem
+                                              : "one that it builds upon is missing or damaged");
+    }
+}
+
 /*
  * The parent is the newest snapshot whose chain is whole. When a newer one stands on something
  * missing or damaged, building on the older one makes the newest state whole again: what only the
@@ -329,15 +347,29 @@ choose_parent(struct run *run)
     run->parent = run->options->full ? NULL : store_tip(run->store, FALSE);
     const struct snapshot *orphan = store_orphan(run->store);
     guint64 number = run->parent != NULL ? run->parent->catalogue->number : 0;
+    g_clear_pointer(&run->heals, g_free);
     if (orphan == NULL || orphan->catalogue->number < number || run->options->full)
         return;
-    g_free(run->heals);
     run->heals = g_strdup(orphan->trust == SNAPSHOT_DAMAGED ? orphan->catalogue->id
                                                             : orphan->catalogue->parent);
-    log_warning("store '%s': snapshot %s cannot be restored: it, or one that it builds upon, is "
-                "missing or damaged; "
-                "this run makes the newest state whole again",
-                run->store->path, orphan->folder);
+}
+
+/* A parent whose chain is sound as far as it was read back this time. */
+static gboolean
+find_parent(struct run *run, GError **error)
+{
+    const struct snapshot *damaged;
+    do {
+        choose_parent(run);
+        if (!scrub_chain(run->store, run->parent, run->options->scrub_bytes, run->state_fd,
+                         run->progress, &damaged, error))
+            return FALSE;
+    } while (damaged != NULL);
+    if (run->heals == NULL)
+        return TRUE;
+    tell_lost(run);
+    log_warning("store '%s': this run makes the newest state whole again", run->store->path);
+    return TRUE;
 }
 
 static gboolean
@@ -347,9 +379,8 @@ run_once(struct run *run, GError **error)
     run->passed = g_ptr_array_new_with_free_func(passed_free);
     run->states = g_ptr_array_new_with_free_func((GDestroyNotify)state_writer_free);
     run->files = files_list(run->options->files, error);
-    if (run->files == NULL || !read_source(run, error))
+    if (run->files == NULL || !read_source(run, error) || !find_parent(run, error))
         return FALSE;
-    choose_parent(run);
     if (run->parent != NULL && !read_parent(run, &differs, error))
         return FALSE;
     differs = differs || some_dropped(run) || run->heals != NULL ||
@@ -382,6 +413,17 @@ forget_attempt(struct run *run)
     run->problems = 0;
 }
 
+/* After a failure: whether it came of damage in the chain, which the next attempt then leaves
+ * aside. */
+static gboolean
+parent_is_lost(struct run *run, const GError *cause)
+{
+    if (!g_error_matches(cause, FAIL, FAIL_DAMAGED) || run->parent == NULL)
+        return FALSE;
+    return !store_check_chain(run->store, run->parent, run->progress, NULL) ||
+           store_is_lost(run->parent);
+}
+
 gboolean
 run_snapshot(struct run *run, GError **error)
 {
@@ -389,15 +431,11 @@ run_snapshot(struct run *run, GError **error)
         g_autoptr(GError) cause = NULL;
         if (run_once(run, &cause))
             return TRUE;
-        const struct snapshot *damaged = NULL;
-        if (g_error_matches(cause, FAIL, FAIL_DAMAGED) && run->parent != NULL)
-            damaged = store_find_damage(run->store, run->parent);
-        if (damaged == NULL) {
+        if (!parent_is_lost(run, cause)) {
             g_propagate_error(error, g_steal_pointer(&cause));
             return FALSE;
         }
-        log_warning("store '%s': snapshot %s is damaged: %s; starting again without it",
-                    run->store->path, damaged->folder, damaged->problem);
+        log_warning("store '%s': %s; starting again without it", run->store->path, cause->message);
         forget_attempt(run);
     }
 }

@@ -22,6 +22,7 @@ struct run_options {
     const char *const *files;                    /* extra files and folders */
     gboolean full;                               /* a new chain */
     guint64 link_bytes;                          /* of plain data, after which a link is sealed */
+    guint64 scrub_bytes;                         /* of the chain, read back before the run */
 };
 
 struct run {

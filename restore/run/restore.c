@@ -40,6 +40,8 @@ restore_open_chain(struct restore *restore, struct selection *selection, GError 
     if (selection->snapshot == NULL)
         return fail_set(error, FAIL_FAILED, "'%s' holds no complete snapshot",
                         selection->store->path);
+    if (!store_check_chain(selection->store, selection->snapshot, restore->report.progress, error))
+        return FALSE;
     restore->chain =
         chain_open(selection->store, selection->snapshot, selection->keys, MERGE_MEMORY, error);
     if (restore->chain == NULL)

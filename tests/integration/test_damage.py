@@ -124,15 +124,34 @@ class Files(Damage):
         self.site.snapshot(self.server)
         self.assert_store_holds(self.capture())
 
-    def test_the_next_run_heals_a_chain_whose_data_is_damaged(self):
-        self.flip('data.000', snapshot=1)
+    def assert_next_run_heals(self, snapshot):
+        self.flip('data.000', snapshot=snapshot)
         self.clinic.change()
-        self.site.snapshot(self.server, '--full')
+        run = self.site.snapshot(self.server)
+        self.assert_says(run, os.path.basename(self.folders[snapshot]), 'damaged')
+        self.site.restore(self.empty_target())
+        shutil.rmtree(self.folders[snapshot])  # the independent reader takes none that is damaged
+        self.assert_store_holds(self.capture())
         target = self.empty_target()
         before = self.capture() if target is not self.server else None
         self.site.restore(target)
         if before:
             self.assert_same(before, self.capture(target.couch))
+
+    def test_a_flipped_bit_in_the_newest_snapshot_is_found_and_healed_by_the_next_run(self):
+        self.assert_next_run_heals(1)
+
+    def test_a_flipped_bit_in_the_oldest_snapshot_is_found_and_healed_by_the_next_run(self):
+        self.assert_next_run_heals(0)
+
+    def test_a_snapshot_lost_from_the_middle_is_healed_and_its_restore_points_are_named(self):
+        self.clinic.change()
+        self.site.snapshot(self.server)
+        newest = self.site.snapshots()[-1]
+        shutil.rmtree(self.folders[1])
+        run = self.site.snapshot(self.server)
+        self.assert_says(run, newest)
+        self.assert_store_holds(self.capture())
 
 
 class Keys(Damage):

@@ -160,6 +160,15 @@ class Lasting(Faults):
         self.snapshot()
         self.assert_store_holds(self.capture())
 
+    def test_an_increment_whose_feed_lacks_rows_is_never_sealed_as_complete(self):
+        self.snapshot()
+        for id in self.clinic.contact_ids[:6]:
+            self.couch.put('medic', dict(self.couch.get(self.couch.path('medic', id)), phone='changed'))
+        self.proxy.on('GET|POST', '/medic/_changes.*seq_interval.*since=', faulty.feed_without_rows(2), times=None)
+        run = self.snapshot(expect=None)
+        self.assert_says(run, 'changes feed')
+        self.assert_store_holds(self.capture())
+
     @slow
     def test_invalid_json_for_ever_ends_with_a_failure(self):
         self.proxy.on('GET|POST', '/medic/_changes', faulty.invalid_json(), times=None)

@@ -22,11 +22,11 @@ read_data(void *context, void *data, gsize size, gsize *got, GError **error)
     return chain_data(context, data, size, got, error);
 }
 
-static const struct snapshot *
+static struct snapshot *
 find(struct model_store *model, const char *id)
 {
     g_autoptr(GError) error = NULL;
-    const struct snapshot *snapshot = store_find(model->store, id, &error);
+    struct snapshot *snapshot = store_find(model->store, id, &error);
     g_assert_no_error(error);
     return snapshot;
 }

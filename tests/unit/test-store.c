@@ -196,7 +196,10 @@ a_flipped_bit_is_found_by_looking_for_it(struct fixture *fixture, gconstpointer 
     overwrite(fixture, "data.000", "dat`");
     struct snapshot *snapshot = only_one(fixture);
     g_assert_cmpint(snapshot->trust, ==, SNAPSHOT_TRUSTED);
-    g_assert_true(store_find_damage(fixture->store, snapshot) == snapshot);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(store_check_chain(fixture->store, snapshot, NULL, &error));
+    g_assert_error(error, FAIL, FAIL_DAMAGED);
+    g_assert_true(store_is_lost(snapshot));
     g_assert_null(store_tip(fixture->store, FALSE));
 }
 
