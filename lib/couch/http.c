@@ -62,6 +62,13 @@ http_is_refused(const GError *error)
     return http_has_status(error, 401) || http_has_status(error, 403);
 }
 
+/* A server that is away or busy is there again later; a plain 500 seldom passes. */
+static int
+exit_code_of(const GError *error)
+{
+    return http_is_transient(error) && error->code != 500 ? FAIL_LATER : FAIL_FAILED;
+}
+
 void
 http_blame_transport(GError **error)
 {
@@ -118,6 +125,7 @@ http_new(const struct http_options *options, GError **error)
     static gsize once;
     if (g_once_init_enter(&once)) {
         curl_global_init(CURL_GLOBAL_DEFAULT);
+        fail_register(HTTP, exit_code_of);
         g_once_init_leave(&once, 1);
     }
     AUTO(http) *http = g_new0(struct http, 1);

@@ -7,7 +7,8 @@
  * So memory is bounded whatever the answers are, and code that reads an answer looks like code that
  * reads a file.
  *
- * Nothing is retried here, except that http_is_transient tells what may be.
+ * Nothing is retried here, except that http_is_transient tells what may be. What it calls transient
+ * ends a program with FAIL_LATER, but for a plain 500.
  */
 #pragma once
 

@@ -46,6 +46,16 @@ server_info_fetch(struct http *http, struct server_info *info, GError **error)
     return TRUE;
 }
 
+gboolean
+server_answers(struct http *http, const char *path)
+{
+    struct http_request request = {.path = path};
+    AUTO(http_call) *call = http_start(http, &request);
+    g_autoptr(GString) answer =
+        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
+    return answer != NULL;
+}
+
 static gint
 by_bytes(gconstpointer a, gconstpointer b)
 {

@@ -177,6 +177,8 @@ attempt(struct run *run, const char *name, gboolean distrust, gboolean *again, G
     gboolean at_source =
         *cause != NULL && (*cause)->domain == HTTP && !http_has_status(*cause, 401);
     *again = reading.miscounted && reading.trusted;
+    if (http_is_transient(*cause) && !server_answers(run->http, "/"))
+        at_source = FALSE; /* nobody is there: that says nothing of this database */
     if (!done && at_source)
         done = !reading.begun || snapshot_writer_database_abandon(run->writer, error);
     else if (!done)

@@ -292,11 +292,9 @@ some_dropped(const struct run *run)
 static gboolean
 read_source(struct run *run, GError **error)
 {
-    GError *failure = NULL;
     g_autoptr(GError) cause = NULL;
-    while (!server_info_fetch(run->http, &run->source, &failure))
-        if (!patience_again(&run->patience, &failure, error))
-            return FALSE;
+    if (!server_info_fetch(run->http, &run->source, error))
+        return FALSE;
     run->config = server_config(run->http, &cause);
     if (cause != NULL) /* also a 401, which CouchDB says to a known user who is no admin */
         run_problem(run, "the server's settings could not be read: %s", cause->message);

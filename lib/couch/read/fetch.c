@@ -467,11 +467,7 @@ is_to_blame(struct fetch *fetch, const GError *failure)
     if (!http_is_transient(failure) || fetch->given_up == GIVEN_UP_MAX)
         return FALSE;
     g_autofree char *path = server_path(fetch->database, "");
-    struct http_request request = {.path = path};
-    AUTO(http_call) *call = http_start(fetch->http, &request);
-    g_autoptr(GString) answer =
-        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
-    return answer != NULL;
+    return server_answers(fetch->http, path);
 }
 
 /* After a failure: waits and asks again, for fewer documents when it stays, and gives one up that
