@@ -12,6 +12,8 @@
     (64 * 1024 * 1024) /* bytes beside the entries: databases and what was not read                \
                         */
 
+#define REASON_MAX 300 /* bytes of a reason: the server's words may be many */
+
 /* ---- writing ---- */
 
 struct manifest_writer {
@@ -75,6 +77,15 @@ manifest_writer_add(struct manifest_writer *writer, const struct manifest_entry 
     return writer->rows->len < SPOOL ? TRUE : spool_rows(writer, error);
 }
 
+static void
+add_reason(GString *text, const char *reason)
+{
+    gsize size = strlen(reason);
+    if (size > REASON_MAX)
+        size = (gsize)(g_utf8_find_prev_char(reason, reason + REASON_MAX + 1) - reason);
+    json_text_member_slice(text, "reason", (struct slice){reason, size});
+}
+
 void
 manifest_writer_database(struct manifest_writer *writer, const char *name, const char *status,
                          const char *at, const char *reason, guint64 place, guint64 end)
@@ -86,7 +97,7 @@ manifest_writer_database(struct manifest_writer *writer, const char *name, const
     if (at != NULL)
         json_text_member_string(text, "at", at);
     if (reason != NULL)
-        json_text_member_string(text, "reason", reason);
+        add_reason(text, reason);
     if (g_str_equal(status, "read")) {
         json_text_member_unsigned(text, "place", place);
         json_text_member_unsigned(text, "end", end);
@@ -103,7 +114,7 @@ manifest_writer_unread(struct manifest_writer *writer, const char *database, str
     json_text_member_string(text, "database", database);
     json_text_member_slice(text, "id", id);
     json_text_member_slice(text, "rev", rev);
-    json_text_member_string(text, "reason", reason);
+    add_reason(text, reason);
     json_text_end_object(text);
 }
 
@@ -130,6 +141,9 @@ manifest_writer_finish(struct manifest_writer *writer, struct pack_writer *pack,
         return FALSE;
     json_text_end_array(writer->databases);
     json_text_end_array(writer->unread);
+    if (writer->databases->len + writer->unread->len > REST_CAP)
+        return fail_set(error, FAIL_FAILED,
+                        "there are more databases than the manifest of a snapshot can list");
     g_autofree char *head =
         g_strdup_printf("{\"format\":1,\"snapshot\":\"%s\",\"entries\":[", snapshot_id);
     g_autofree char *tail = g_strdup_printf("],\n\"databases\":%s,\n\"unread\":%s}\n",
@@ -227,18 +241,20 @@ take_databases(struct manifest *manifest, struct slice list, GError **error)
     return TRUE;
 }
 
-static void
-take_unread(struct manifest *manifest, struct slice list)
+static gboolean
+take_unread(struct manifest *manifest, struct slice list, GError **error)
 {
     struct slice one;
     for (gsize place = 0; json_next_element(list, &place, &one);) {
         struct manifest_unread *unread = g_new0(struct manifest_unread, 1);
         g_ptr_array_add(manifest->unread, unread);
-        json_member_text(one, "database", &unread->database);
-        json_member_text(one, "id", &unread->id);
         json_member_text(one, "rev", &unread->rev);
         json_member_text(one, "reason", &unread->reason);
+        if (!json_member_text(one, "database", &unread->database) ||
+            !json_member_text(one, "id", &unread->id))
+            return malformed(error, "what could not be read lacks its database or id");
     }
+    return TRUE;
 }
 
 static gboolean
@@ -292,7 +308,7 @@ manifest_read(struct pack *pack, guint64 place, manifest_look look, void *contex
     }
     if (!take_databases(manifest, list, error))
         return NULL;
-    if (json_member(rest, "unread", &list))
-        take_unread(manifest, list);
+    if (json_member(rest, "unread", &list) && !take_unread(manifest, list, error))
+        return NULL;
     return g_steal_pointer(&manifest);
 }

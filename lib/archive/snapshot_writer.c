@@ -494,7 +494,7 @@ snapshot_writer_database_end(struct snapshot_writer *writer,
     json_text_member_unsigned(text, "leaves", writer->counts.leaves);
     json_text_member_unsigned(text, "attachments", writer->counts.attachments);
     json_text_member_unsigned(text, "gone", writer->counts.gone);
-    json_text_member_unsigned(text, "unread", writer->counts.unread);
+    json_text_member_unsigned(text, "unread", MAX(end->unread, writer->counts.unread));
     json_text_member_string(text, "digest", digest);
     if (end->state_digest != NULL) {
         json_text_member_string(text, "state_digest", end->state_digest);

@@ -60,6 +60,7 @@ struct snapshot_database_end {
     const char *tokens;       /* raw JSON object */
     const char *state_digest; /* hex, or NULL */
     guint64 state_documents;  /* ids in the state, deleted ones too; with state_digest */
+    guint64 unread;           /* leaves that this run could not read, in all of its links */
     gboolean quiet;
 };
 gboolean snapshot_writer_database_end(struct snapshot_writer *writer,

@@ -31,6 +31,7 @@ tell_json(const struct run *run, double seconds, int exit_code)
     json_text_member_unsigned(event, "databases", counts->databases);
     json_text_member_unsigned(event, "unchanged", run->unchanged);
     json_text_member_unsigned(event, "failed", run->failed);
+    json_text_member_unsigned(event, "dropped", run->dropped);
     json_text_member_unsigned(event, "documents", counts->documents);
     json_text_member_unsigned(event, "leaves", counts->leaves);
     json_text_member_unsigned(event, "attachments", counts->attachments);

@@ -14,6 +14,14 @@
 
 /* ---- what is known of the parent ---- */
 
+gboolean
+run_open_chain(struct run *run, GError **error)
+{
+    if (run->chain == NULL)
+        run->chain = chain_open(run->store, run->parent, run->keys, 0, error);
+    return run->chain != NULL;
+}
+
 const char *
 run_parent_at(const struct run *run, const char *name)
 {
@@ -44,12 +52,28 @@ look_at_server_entry(void *context, const struct manifest_entry *entry, GError *
     return TRUE;
 }
 
+/* Settings that could not be read are taken over from the parent. */
+static gboolean
+recall_config(struct run *run, GError **error)
+{
+    GError *failure = NULL;
+    if (!run->no_config || !run_open_chain(run, error))
+        return !run->no_config;
+    run->config = chain_server_config(run->chain, &failure);
+    if (failure == NULL)
+        return TRUE;
+    g_propagate_error(error, failure);
+    return FALSE;
+}
+
 /* Reads the parent's manifest. *differs: server settings or files are not those that it has. */
 static gboolean
 read_parent(struct run *run, gboolean *differs, GError **error)
 {
     g_autoptr(GHashTable) ours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     struct server_look look = {.ours = ours};
+    if (!recall_config(run, error))
+        return FALSE;
     if (run->config != NULL) {
         guint8 digest[HASH_SHA256_SIZE];
         hash_sha256(run->config->str, run->config->len, digest);
@@ -148,7 +172,6 @@ run_begin_writer(struct run *run, GError **error)
     if (run->writer != NULL)
         return TRUE;
     run->catalogue = new_catalogue(run);
-    run->link_began = g_get_monotonic_time();
     run->writer =
         snapshot_writer_begin(run->store, run->keys, run->catalogue, run->source.uuid, 0, error);
     if (run->writer == NULL)
@@ -165,13 +188,15 @@ run_begin_writer(struct run *run, GError **error)
         snapshot_writer_database_passed(run->writer, passed->name, passed->status, passed->at,
                                         passed->reason);
     }
+    run->link_began = g_get_monotonic_time();
+    run->link_base = snapshot_writer_plain(run->writer);
     return TRUE;
 }
 
 gboolean
 run_link_is_due(const struct run *run)
 {
-    return snapshot_writer_plain(run->writer) >= run->options->link_bytes ||
+    return snapshot_writer_plain(run->writer) - run->link_base >= run->options->link_bytes ||
            g_get_monotonic_time() - run->link_began >= (gint64)RUN_LINK_SECONDS * G_USEC_PER_SEC;
 }
 
@@ -207,12 +232,25 @@ pass_rest(struct run *run)
     }
 }
 
+/* The store's snapshots are made anew: what pointed at them is looked up again. */
+static gboolean
+refresh_store(struct run *run, GError **error)
+{
+    g_autofree char *parent = run->parent != NULL ? g_strdup(run->parent->catalogue->id) : NULL;
+    g_clear_pointer(&run->chain, chain_free);
+    run->parent = NULL;
+    if (!store_refresh(run->store, run->keys, error))
+        return FALSE;
+    run->parent = parent != NULL ? store_find(run->store, parent, error) : NULL;
+    return parent == NULL || run->parent != NULL;
+}
+
 /* Databases written in this link stand at it from now on; those passed stay as they are. */
 static gboolean
 carry_over(struct run *run, GError **error)
 {
     g_ptr_array_set_size(run->passed, 0);
-    if (!store_refresh(run->store, run->keys, error))
+    if (!refresh_store(run, error))
         return FALSE;
     const struct snapshot *link = store_find(run->store, run->catalogue->id, error);
     AUTO(snapshot_reader) *reader =
@@ -224,7 +262,8 @@ carry_over(struct run *run, GError **error)
     for (guint i = 0; i < run->at && run->names[i] != NULL; i++) {
         const struct manifest_database *database = manifest_find(manifest, run->names[i]);
         if (database != NULL)
-            run_pass(run, database->name, database->at != NULL ? "unchanged" : database->status,
+            run_pass(run, database->name,
+                     g_str_equal(database->status, "read") ? "unchanged" : database->status,
                      database->at, database->reason);
     }
     return TRUE;
@@ -274,19 +313,20 @@ is_wanted(const struct run *run, const char *name)
     return (all || matches(options->include, name)) && !matches(options->exclude, name);
 }
 
-/* Whether the parent has a database that is not there any more. */
-static gboolean
-some_dropped(const struct run *run)
+/* The databases that the parent has and that are not there any more; the operator should know. */
+static void
+note_dropped(struct run *run)
 {
-    if (run->parent_manifest == NULL)
-        return FALSE;
-    for (guint i = 0; i < run->parent_manifest->databases->len; i++) {
-        const struct manifest_database *database = run->parent_manifest->databases->pdata[i];
-        if (database->at != NULL &&
-            !g_strv_contains((const char *const *)run->names, database->name))
-            return TRUE;
+    for (guint n = 0; run->parent_manifest != NULL && n < run->parent_manifest->databases->len;
+         n++) {
+        const struct manifest_database *database = run->parent_manifest->databases->pdata[n];
+        if (database->at == NULL ||
+            g_strv_contains((const char *const *)run->names, database->name))
+            continue;
+        if (++run->dropped <= RUN_PROBLEMS_SHOWN)
+            log_warning("database '%s' is no longer on the server; older snapshots have it",
+                        database->name);
     }
-    return FALSE;
 }
 
 static gboolean
@@ -296,7 +336,8 @@ read_source(struct run *run, GError **error)
     if (!server_info_fetch(run->http, &run->source, error))
         return FALSE;
     run->config = server_config(run->http, &cause);
-    if (cause != NULL) /* also a 401, which CouchDB says to a known user who is no admin */
+    run->no_config = cause != NULL; /* also a 401, which CouchDB says to a user who is no admin */
+    if (run->no_config)
         run_problem(run, "the server's settings could not be read: %s", cause->message);
     run->names = server_databases(run->http, error);
     return run->names != NULL;
@@ -381,7 +422,8 @@ run_once(struct run *run, GError **error)
         return FALSE;
     if (run->parent != NULL && !read_parent(run, &differs, error))
         return FALSE;
-    differs = differs || some_dropped(run) || run->heals != NULL ||
+    note_dropped(run);
+    differs = differs || run->dropped > 0 || run->heals != NULL ||
               (run->parent != NULL && !run->parent->catalogue->complete);
     if ((differs && !run_begin_writer(run, error)) || !read_databases(run, error))
         return FALSE;
@@ -407,8 +449,9 @@ forget_attempt(struct run *run)
     run->config = NULL;
     server_info_clear(&run->source);
     run->counts = (struct catalogue_counts){0};
-    run->unchanged = run->failed = run->bytes_stored = 0;
+    run->unchanged = run->failed = run->dropped = run->bytes_stored = 0;
     run->problems = 0;
+    run->again = FALSE;
 }
 
 /* After a failure: whether it came of damage in the chain, which the next attempt then leaves
@@ -425,15 +468,18 @@ parent_is_lost(struct run *run, const GError *cause)
 gboolean
 run_snapshot(struct run *run, GError **error)
 {
+    run->distrusted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (;;) {
         g_autoptr(GError) cause = NULL;
         if (run_once(run, &cause))
             return TRUE;
-        if (!parent_is_lost(run, cause)) {
+        if (!run->again && !parent_is_lost(run, cause)) {
             g_propagate_error(error, g_steal_pointer(&cause));
             return FALSE;
         }
-        log_warning("store '%s': %s; starting again without it", run->store->path, cause->message);
+        if (!run->again)
+            log_warning("store '%s': %s; starting again without it", run->store->path,
+                        cause->message);
         forget_attempt(run);
     }
 }
@@ -442,6 +488,7 @@ void
 run_clear(struct run *run)
 {
     forget_attempt(run);
+    g_clear_pointer(&run->distrusted, g_hash_table_unref);
     fd_auto_close(&run->state_fd);
     store_free(run->store);
     http_free(run->http);

@@ -35,8 +35,9 @@ struct run {
     int state_fd;
 
     struct server_info source;
-    GString *config;  /* server/config.json, or NULL */
-    GPtrArray *files; /* paths of regular files, sorted */
+    GString *config;    /* server/config.json, or NULL */
+    gboolean no_config; /* the server would not give it */
+    GPtrArray *files;   /* paths of regular files, sorted */
 
     struct snapshot *parent; /* NULL for a full one */
     struct manifest *parent_manifest;
@@ -46,13 +47,17 @@ struct run {
     struct catalogue *catalogue;
     char *heals;         /* id of the snapshot whose loss this run makes good, or NULL */
     char *previous_link; /* id of the link sealed before by this run */
-    gint64 link_began;   /* monotonic microseconds */
+    gint64 link_began;   /* monotonic microseconds … */
+    guint64 link_base;   /* … and plain bytes, behind settings and files */
     GPtrArray *passed;   /* struct run_passed: databases dealt with before the writer was begun */
     char **names;        /* all databases of this run, ascending */
     guint at;            /* index of the one being read */
     GPtrArray *states;   /* struct state_writer, to be put in place when sealed */
 
+    GHashTable *distrusted; /* names of databases whose sequence was believed, wrongly */
+    gboolean again;         /* the run is to begin anew, knowing that */
     guint64 unchanged, failed;
+    guint64 dropped;                /* databases that the parent has and the server has no more */
     struct catalogue_counts counts; /* of links already sealed */
     guint64 bytes_stored;
     guint problems;
@@ -73,6 +78,9 @@ void run_pass(struct run *run, const char *name, const char *status, const char 
 
 /* Tells the operator of something that is missing from the snapshot. */
 void run_problem(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Opens the parent's chain unless it is open: to make a state anew, or to take settings over. */
+gboolean run_open_chain(struct run *run, GError **error);
 
 /* The id of the snapshot at which the parent has a database, or NULL. */
 const char *run_parent_at(const struct run *run, const char *name);

@@ -399,6 +399,8 @@ class Snapshot:
         told = leaf.told[name]
         length = told['encoded_length'] if 'encoding' in told else told['length']
         check(length == len(data), '%r %s: %s has %d bytes, not %d', leaf.id, leaf.rev, name, len(data), length)
+        if any((row['id'], row['rev']) == (leaf.id, leaf.rev) for row in self.manifest['unread']):
+            return  # named as damaged: zeros stand for what the source did not give
         digest = 'md5-' + base64.b64encode(hashlib.md5(data).digest()).decode()
         check(told['digest'] == digest, '%r %s: digest of %s', leaf.id, leaf.rev, name)
 

@@ -263,7 +263,8 @@ clear_up(struct fetch *fetch, struct slice id, const struct row *held, GError **
         } else if (fetch->ended) {
             g_propagate_error(error, failure);
             return FALSE;
-        } else if (http_has_status(failure, 500) && fetch->given_up < GIVEN_UP_MAX) {
+        } else if ((http_has_status(failure, 500) || http_has_status(failure, HTTP_ANSWER)) &&
+                   fetch->given_up < GIVEN_UP_MAX) {
             g_clear_error(&failure);
             patience_progress(fetch->patience);
             fetch->given_up++;
