@@ -54,6 +54,18 @@ tell_missing(struct extract *extract, const char *what)
 }
 
 static void
+tell_newer(struct extract *extract, const GPtrArray *found)
+{
+    for (guint i = 0; i < found->len; i++) {
+        const struct newer *newer = found->pdata[i];
+        g_autofree char *what = g_strdup_printf(
+            "snapshot %s, which is newer than the one that is used, but cannot be used: %s",
+            newer->folder, newer->reason);
+        tell_missing(extract, what);
+    }
+}
+
+static void
 tell_unread(struct extract *extract)
 {
     const struct manifest *manifest = chain_manifest(extract->chain);
@@ -318,6 +330,7 @@ tell_summary(const struct extract *extract, const struct snapshot *snapshot, con
     if (extract->json) {
         GString *event = progress_event_begin(extract->progress, "summary");
         json_text_member_string(event, "snapshot", snapshot->catalogue->id);
+        json_text_member_string(event, "started", snapshot->catalogue->started);
         json_text_member_unsigned(event, "databases", extract->databases);
         json_text_member_unsigned(event, "documents", extract->documents);
         json_text_member_unsigned(event, "leaves", extract->leaves);
@@ -328,9 +341,10 @@ tell_summary(const struct extract *extract, const struct snapshot *snapshot, con
         progress_event_end(extract->progress);
         return;
     }
-    printf("snapshot %.8s of %s is in '%s': %" G_GUINT64_FORMAT " databases, %" G_GUINT64_FORMAT
-           " documents, %" G_GUINT64_FORMAT " attachments, %" G_GUINT64_FORMAT " extra files\n",
-           snapshot->catalogue->id, snapshot->catalogue->started, path, extract->databases,
+    printf("state of %s, snapshot %.8s, is in '%s': %" G_GUINT64_FORMAT
+           " databases, %" G_GUINT64_FORMAT " documents, %" G_GUINT64_FORMAT
+           " attachments, %" G_GUINT64_FORMAT " extra files\n",
+           snapshot->catalogue->started, snapshot->catalogue->id, path, extract->databases,
            extract->documents, extract->attachments, extract->files);
     if (extract->missing > 0)
         printf("INCOMPLETE: %" G_GUINT64_FORMAT " things are missing; see above\n",
@@ -354,6 +368,7 @@ run(struct extract *extract, const struct command_line *line, const struct selec
         return FALSE;
     extract->chain = chain;
     extract->folder_fd = folder;
+    tell_newer(extract, selection->newer);
     tell_unread(extract);
     if (!write_databases(extract, names, error) || !write_server(extract, error))
         return FALSE;

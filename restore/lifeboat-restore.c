@@ -15,7 +15,7 @@ static const struct command commands[] = {
             "the signature is good. Needs no key.",
         .takes = FOR_LIST,
         .arguments = {{"STORE", FALSE}},
-        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_DAMAGED},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED},
         .run = restore_list,
     },
     {

@@ -2,8 +2,9 @@
  * list: the snapshots of a store, the newest last.
  *
  * With --json, one object a line for each, `"event":"snapshot"`, with the members that tell_json
- * writes, then `"event":"summary"`. `state` is ok, foreign, damaged or unsealed; `restorable` tells
- * whether the chain below is whole.
+ * writes, then `"event":"summary"`. `state` is ok, replaced (by a merged one), foreign, elsewhere
+ * (another store's), damaged, unsigned or unsealed; `restorable` tells whether the chain below is
+ * whole.
  */
 #include "lib/base/fail.h"
 #include "lib/base/progress.h"
@@ -18,11 +19,15 @@ state_of(const struct snapshot *snapshot)
 {
     switch (snapshot->trust) {
     case SNAPSHOT_TRUSTED:
-        return "ok";
+        return snapshot->replaced ? "replaced" : "ok";
     case SNAPSHOT_UNSEALED:
         return "unsealed";
+    case SNAPSHOT_UNSIGNED:
+        return "unsigned";
     case SNAPSHOT_FOREIGN:
         return "foreign";
+    case SNAPSHOT_ELSEWHERE:
+        return "elsewhere";
     case SNAPSHOT_DAMAGED:
         break;
     }
@@ -59,7 +64,7 @@ tell_json(struct progress *progress, const struct snapshot *snapshot)
         json_text_member_string(event, "kind", catalogue->kind);
         json_text_member_boolean(event, "complete", catalogue->complete);
         json_text_member_unsigned(event, "number", catalogue->number);
-        json_text_member_boolean(event, "restorable", snapshot->rooted);
+        json_text_member_boolean(event, "restorable", snapshot->rooted && !snapshot->replaced);
         json_text_member_string(event, "started", catalogue->started);
         json_text_member_string(event, "finished", catalogue->finished);
         json_text_member_string(event, "node", catalogue->node);
@@ -74,12 +79,17 @@ static void
 tell_json_summary(struct progress *progress, const struct store *store, guint usable, gboolean keys)
 {
     const struct snapshot *newest = store_tip(store, TRUE);
+    g_autoptr(GPtrArray) newer = newer_find(store, newest, NULL);
     GString *event = progress_event_begin(progress, "summary");
     json_text_member_string(event, "store", store->id);
     json_text_member_string(event, "site", store->site);
     json_text_member_unsigned(event, "snapshots", store->snapshots->len);
     json_text_member_unsigned(event, "restorable", usable);
     json_text_member_string(event, "newest", newest != NULL ? newest->catalogue->id : NULL);
+    json_text_member_array(event, "newer_not_usable"); /* folders */
+    for (guint i = 0; i < newer->len; i++)
+        json_text_string(event, ((const struct newer *)newer->pdata[i])->folder);
+    json_text_end_array(event);
     json_text_member_string(event, "signers", keys ? "keys" : "medium");
     progress_event_end(progress);
 }
@@ -93,10 +103,7 @@ tell_row(const struct store *store, const struct snapshot *snapshot)
     g_autofree char *problem = show_text(snapshot->problem);
     g_autofree char *folder = show_text(snapshot->folder);
     if (catalogue == NULL) {
-        printf("%-20s  %s: %s\n", folder, state_of(snapshot),
-               snapshot->trust == SNAPSHOT_UNSEALED
-                   ? "an interrupted run's rest; the next run removes it"
-                   : problem);
+        printf("%-20s  %s: %s\n", folder, state_of(snapshot), problem);
         return;
     }
     g_autofree char *size = g_format_size(catalogue->bytes_stored);
@@ -121,12 +128,22 @@ static void
 tell_summary(const struct store *store, guint usable, gboolean keys)
 {
     const struct snapshot *newest = store_tip(store, TRUE);
+    g_autoptr(GPtrArray) newer = newer_find(store, newest, NULL);
     g_autofree char *site = show_text(store->site);
     if (newest != NULL)
         printf("\nsite '%s': %u snapshots can be restored, the newest complete one is %.8s of %s\n",
                site, usable, newest->catalogue->id, newest->catalogue->started);
     else
-        printf("\nsite '%s': nothing that can be restored\n", site);
+        printf("\nsite '%s': %s\n", site,
+               store_tip(store, FALSE) != NULL
+                   ? "unfinished snapshots only: `run --partial` restores what they hold"
+                   : "NOTHING THAT CAN BE RESTORED");
+    for (guint i = 0; i < newer->len; i++) {
+        const struct newer *one = newer->pdata[i];
+        g_autofree char *folder = show_text(one->folder);
+        g_autofree char *reason = show_text(one->reason);
+        printf("NEWER, but not usable: %s: %s\n", folder, reason);
+    }
     if (!keys)
         printf("signatures were checked with the keys that lie on the store itself: this shows "
                "damage, not who made them\n");
@@ -149,15 +166,18 @@ list(const struct command_line *line, struct selection *selection, GError **erro
                "DATABASES", "DOCUMENTS", "SIZE", "NODE", "ID", "STATE");
     for (guint i = 0; i < row->len; i++) {
         const struct snapshot *snapshot = row->pdata[i];
-        usable += snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted &&
+        usable += snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted && !snapshot->replaced &&
                   snapshot->catalogue->complete;
-        if (snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN)
+        if (snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN ||
+            snapshot->trust == SNAPSHOT_ELSEWHERE)
             exit_code = FAIL_DAMAGED;
         if (json)
             tell_json(progress, snapshot);
         else
             tell_row(selection->store, snapshot);
     }
+    if (usable == 0 && exit_code == 0)
+        exit_code = store_tip(selection->store, FALSE) != NULL ? FAIL_INCOMPLETE : FAIL_DAMAGED;
     if (json)
         tell_json_summary(progress, selection->store, usable, keys);
     else

@@ -166,6 +166,7 @@ catalogue_parse(struct slice text, GError **error)
     parse_texts(catalogue, text);
     const char *wrong = !is_uuid(catalogue->id)                                    ? "id"
                         : catalogue->parent != NULL && !is_uuid(catalogue->parent) ? "parent"
+                        : !is_uuid(catalogue->store)                               ? "store"
                         : catalogue->node == NULL                                  ? "node"
                         : !is_kind(catalogue->kind)                                ? "kind"
                         : !is_time(catalogue->started)                             ? "started"

@@ -258,10 +258,11 @@ static const struct option options[] = {
     {
         .name = "signer",
         .placeholder = "PUBLICKEY",
-        .type = OPTION_STRING,
+        .type = OPTION_LIST,
         .commands = FOR_STORE,
         .help = "On a bare machine: the signer's public key from the recovery sheet.",
-        .text = "Snapshots signed by another key are not used.",
+        .text = "Snapshots signed by another key are not used. Where two servers write to the "
+                "store, give both keys.",
     },
     /* ---- all ---- */
     {

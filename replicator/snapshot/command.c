@@ -75,6 +75,18 @@ take_lock(const char *to, GError **error)
     return folder >= 0 ? lock_take(folder, "lock", "lifeboat snapshot", error) : NULL;
 }
 
+/* Snapshots that somebody copied here from another store. */
+static void
+tell_elsewhere(const struct store *store)
+{
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        const struct snapshot *snapshot = store->snapshots->pdata[i];
+        if (snapshot->trust == SNAPSHOT_ELSEWHERE)
+            log_warning("store '%s': snapshot %s is not used: %s", store->path, snapshot->folder,
+                        snapshot->problem);
+    }
+}
+
 static gboolean
 take_into(struct run *run, const char *to, const char *state, GError **error)
 {
@@ -83,6 +95,7 @@ take_into(struct run *run, const char *to, const char *state, GError **error)
     run->store = store_open_for_writing(to, run->keys, created, error);
     if (run->store == NULL || !store_remove_unsealed(run->store, error))
         return FALSE;
+    tell_elsewhere(run->store);
     run->state_fd = state_open_folder(state, run->store->id, error);
     return run->state_fd >= 0 && run_snapshot(run, error);
 }

@@ -375,6 +375,25 @@ tell_lost(const struct run *run)
     }
 }
 
+/* The newest snapshot that this node can read: what another one writes here, only the recovery key
+ * and that node's own decrypt. */
+static struct snapshot *
+newest_readable(const struct run *run)
+{
+    g_autoptr(GError) cause = NULL;
+    struct snapshot *tip = store_tip(run->store, FALSE);
+    AUTO(snapshot_reader) *reader =
+        tip != NULL ? snapshot_reader_open(run->store, tip, run->keys, &cause) : NULL;
+    if (!g_error_matches(cause, FAIL, FAIL_KEY))
+        return tip;
+    struct minisign_public ours;
+    minisign_secret_public(run->keys->signing, &ours);
+    log_info("store '%s': snapshot %s was made by node '%s' for its own keys: this node keeps a "
+             "chain of its own beside it",
+             run->store->path, tip->folder, tip->catalogue->node);
+    return store_tip_by(run->store, FALSE, ours.id);
+}
+
 /*
  * The parent is the newest snapshot whose chain is whole. When a newer one stands on something
  * missing or damaged, building on the older one makes the newest state whole again: what only the
@@ -383,7 +402,7 @@ tell_lost(const struct run *run)
 static void
 choose_parent(struct run *run)
 {
-    run->parent = run->options->full ? NULL : store_tip(run->store, FALSE);
+    run->parent = run->options->full ? NULL : newest_readable(run);
     const struct snapshot *orphan = store_orphan(run->store);
     guint64 number = run->parent != NULL ? run->parent->catalogue->number : 0;
     g_clear_pointer(&run->heals, g_free);

@@ -68,6 +68,20 @@ restore_clear(struct restore *restore)
     http_free(restore->http);
 }
 
+int
+restore_tell_newer(struct restore *restore, const struct selection *selection)
+{
+    int worst = 0;
+    for (guint i = 0; i < selection->newer->len; i++) {
+        const struct newer *newer = selection->newer->pdata[i];
+        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "snapshot %s is newer than the one that is used, but cannot be used: %s",
+                       newer->folder, newer->reason);
+        worst = MAX(worst, newer->code);
+    }
+    return worst;
+}
+
 /* ---- what the snapshot lacks ---- */
 
 static const struct plan_item *

@@ -45,6 +45,10 @@ gboolean restore_connect(struct restore *restore, const struct command_line *lin
 gboolean restore_open_chain(struct restore *restore, struct selection *selection, GError **error);
 void restore_clear(struct restore *restore);
 
+/* Names what is newer than the selected snapshot and cannot be used: each is a problem. The worst
+ * code of them (newer.h), or 0. */
+int restore_tell_newer(struct restore *restore, const struct selection *selection);
+
 /* Names what the snapshot itself lacks, of the databases of the plan; with `all`, whole databases
  * too. */
 void restore_tell_lacking(struct restore *restore, gboolean all);

@@ -14,7 +14,8 @@ struct run {
     struct restore restore;
     const struct command_line *line;
     guint64 files;
-    gboolean partial; /* the snapshot is an incomplete one */
+    gboolean partial;           /* the snapshot is an incomplete one */
+    const struct catalogue *at; /* of the snapshot */
     gint64 began;
 };
 
@@ -31,6 +32,8 @@ tell_json(struct run *run, int exit_code)
 {
     const struct report *report = &run->restore.report;
     GString *event = progress_event_begin(report->progress, "summary");
+    json_text_member_string(event, "snapshot", run->at->id);
+    json_text_member_string(event, "started", run->at->started);
     json_text_member_boolean(event, "dry_run", options_flag(run->line, "dry-run"));
     json_text_member_unsigned(event, "databases", report->databases);
     json_text_member_unsigned(event, "created", report->created);
@@ -54,14 +57,15 @@ tell_json(struct run *run, int exit_code)
 }
 
 static void
-tell_preview(const struct report *report)
+tell_preview(const struct run *run)
 {
+    const struct report *report = &run->restore.report;
     g_autofree char *databases = report_number(report->databases);
     g_autofree char *written = report_number(report->written);
     g_autofree char *present = report_number(report->present);
-    printf("nothing was written; a restore of %s databases would add %s revisions (%s are there) "
-           "and make %" G_GUINT64_FORMAT " databases\n",
-           databases, written, present, report->created);
+    printf("state of %s, snapshot %.8s: nothing was written; a restore of %s databases would add "
+           "%s revisions (%s are there) and make %" G_GUINT64_FORMAT " databases\n",
+           run->at->started, run->at->id, databases, written, present, report->created);
 }
 
 static void
@@ -83,8 +87,9 @@ tell_person(struct run *run)
     if (run->files > 0)
         printf("%" G_GUINT64_FORMAT " extra files written below '%s'\n", run->files,
                options_string(run->line, "files"));
-    printf("restored %s databases, %s documents, %s attachments in %s; ", databases, documents,
-           attachments, duration);
+    printf(
+        "state of %s, snapshot %.8s: restored %s databases, %s documents, %s attachments in %s; ",
+        run->at->started, run->at->id, databases, documents, attachments, duration);
     if (report->problems == 0)
         printf("verified: everything is there\n");
     else
@@ -111,6 +116,8 @@ prepare(struct run *run, struct selection *selection, GError **error)
     run->partial = selection->partial;
     if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error))
         return FALSE;
+    run->at = selection->snapshot->catalogue;
+    restore_tell_newer(restore, selection);
     restore->plan = plan_make(chain_manifest(restore->chain), options_list(line, "db"),
                               options_list(line, "doc"), error);
     if (restore->plan == NULL)
@@ -230,7 +237,7 @@ restore_run(const struct command_line *line, GError **error)
     if (done && options_flag(line, "json"))
         tell_json(&run, exit_code);
     else if (done && options_flag(line, "dry-run"))
-        tell_preview(&run.restore.report);
+        tell_preview(&run);
     else if (done && !options_flag(line, "quiet"))
         tell_person(&run);
     restore_clear(&run.restore);
