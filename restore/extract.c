@@ -21,6 +21,7 @@
 #include "restore/commands.h"
 #include "restore/selection.h"
 #include "restore/tree.h"
+#include "restore/versions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -352,6 +353,33 @@ tell_summary(const struct extract *extract, const struct snapshot *snapshot, con
 }
 
 static gboolean
+check_options(const struct command_line *line, GError **error)
+{
+    gint64 at;
+    if (*options_list(line, "doc") != NULL &&
+        (*options_list(line, "db") != NULL || options_string(line, "snapshot") != NULL ||
+         options_time(line, "at", &at)))
+        return fail_set(
+            error, FAIL_USAGE,
+            "--doc takes every version that the store has, so --db, --at and --snapshot "
+            "do not go with it");
+    return TRUE;
+}
+
+/* With --doc: not the state at one snapshot, but what all have of some documents. */
+static gboolean
+run_versions(struct extract *extract, const struct command_line *line,
+             const struct selection *selection, int *exit_code, GError **error)
+{
+    const char *path = options_string(line, "to");
+    AUTO_FD int folder = open_empty_folder(path, error);
+    if (folder < 0 ||
+        !versions_extract(line, selection, extract->progress, folder, exit_code, error))
+        return FALSE;
+    return syncfs(folder) == 0 || fail_errno(error, errno, "cannot write '%s'", path);
+}
+
+static gboolean
 run(struct extract *extract, const struct command_line *line, const struct selection *selection,
     GError **error)
 {
@@ -394,8 +422,14 @@ restore_extract(const struct command_line *line, GError **error)
                               .file_fd = -1};
     AUTO(progress) *progress = progress_new(extract.json, options_flag(line, "quiet"));
     extract.progress = progress;
-    gboolean done =
-        selection_open(&selection, line, TRUE, error) && run(&extract, line, &selection, error);
+    int exit_code = 0;
+    if (!check_options(line, error))
+        return FAIL_USAGE;
+    gboolean done = selection_open(&selection, line, TRUE, error);
+    if (done && *options_list(line, "doc") != NULL)
+        done = run_versions(&extract, line, &selection, &exit_code, error);
+    else
+        done = done && run(&extract, line, &selection, error);
     selection_clear(&selection);
-    return !done ? FAIL_FAILED : extract.missing > 0 ? FAIL_INCOMPLETE : 0;
+    return !done ? FAIL_FAILED : extract.missing > 0 ? FAIL_INCOMPLETE : exit_code;
 }

@@ -52,7 +52,9 @@ static const struct command commands[] = {
             "database there is a folder with docs.jsonl (every leaf revision, one a line, in the "
             "bytes that CouchDB gave), db.json, local.json, and the attachments as files below "
             "attachments/ID/REVISION/, all names percent-encoded; _server/ has the server's "
-            "settings and the extra files.",
+            "settings and the extra files.\n\n"
+            "With --doc it writes the whole history of a document instead: every revision that any "
+            "snapshot has, deleted or not, and tells how to bring one back.",
         .takes = FOR_EXTRACT,
         .arguments = {{"STORE", FALSE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY},

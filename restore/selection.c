@@ -200,8 +200,11 @@ selection_open(struct selection *selection, const struct command_line *line, gbo
         return FALSE;
     if (decrypt && selection->keys->n_identities == 0)
         return fail_set(error, FAIL_KEY, "the keys can decrypt nothing");
+    /* the history of a document is in all snapshots, also where none can be restored */
+    gboolean history =
+        (command_of(line)->takes & FOR_EXTRACT) != 0 && *options_list(line, "doc") != NULL;
     selection->store = store_open(command_argument(line, "STORE"), selection->keys, error);
-    return selection->store != NULL && choose(selection, line, decrypt, error);
+    return selection->store != NULL && choose(selection, line, decrypt && !history, error);
 }
 
 void

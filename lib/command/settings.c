@@ -210,6 +210,23 @@ static const struct option options[] = {
         .type = OPTION_LIST,
         .commands = FOR_RUN,
         .help = "Bring back this document only.",
+        .text = "As it is at the snapshot; `lifeboat-restore extract --doc` tells which snapshots "
+                "have which version of it. One that was deleted in the target since comes back as "
+                "a new revision; one that was edited there stays, and --db NAME=NEW brings the old "
+                "one back beside it.",
+    },
+    {
+        .name = "doc",
+        .placeholder = "DB/ID",
+        .type = OPTION_LIST,
+        .commands = FOR_EXTRACT,
+        .help =
+            "Write every version that the store has of this document, and tell when it changed.",
+        .text =
+            "Of all snapshots, not of one. In DIR/DB/ID/ each revision is a file REVISION.json, "
+            "its attachments lie in the folder REVISION, and versions.jsonl tells since which "
+            "snapshot it was current, in conflict, deleted, purged or absent. `run --snapshot "
+            "--doc` brings one back.",
     },
     {
         .name = "files",

@@ -126,18 +126,38 @@ prepare(struct run *run, struct selection *selection, GError **error)
            preflight(restore, error);
 }
 
+/* The command that tells which snapshots have a document. */
+static char *
+versions_command(const struct run *run, const struct plan_item *item, const char *id)
+{
+    g_autofree char *document = g_strconcat(item->name, "/", id, NULL);
+    g_autofree char *quoted_document = g_shell_quote(document);
+    g_autofree char *quoted_store = g_shell_quote(command_argument(run->line, "STORE"));
+    return g_strdup_printf("lifeboat-restore extract %s --to DIR --doc %s", quoted_store,
+                           quoted_document);
+}
+
 static void
 tell_unfound(struct run *run, const struct plan_item *item)
 {
     GHashTableIter iter;
-    gpointer id, document;
+    gpointer id, value;
     if (item->documents == NULL)
         return;
     g_hash_table_iter_init(&iter, item->documents);
-    while (g_hash_table_iter_next(&iter, &id, &document))
-        if (!((struct plan_document *)document)->found)
-            report_problem(&run->restore.report, item->name, slice_of(id), (struct slice){"", 0},
-                           "it is not in this snapshot");
+    while (g_hash_table_iter_next(&iter, &id, &value)) {
+        const struct plan_document *document = value;
+        g_autofree char *command = versions_command(run, item, id);
+        if (!document->found)
+            report_problem(
+                &run->restore.report, item->name, slice_of(id), (struct slice){"", 0},
+                "it is not in this snapshot; `%s` gives every version that the store has", command);
+        else if (document->winner == NULL)
+            report_note(&run->restore.report,
+                        "document '%s/%s' is deleted in this snapshot; `%s` gives every version "
+                        "that the store has",
+                        item->name, (const char *)id, command);
+    }
 }
 
 static gboolean
