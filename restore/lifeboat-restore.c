@@ -23,7 +23,8 @@ static const struct command commands[] = {
         .summary = "Check that a store is whole and unaltered",
         .text = "Checks signatures and hashes of all snapshots, or of the one that is named; with "
                 "a key it "
-                "also decrypts them and checks all that is in them. Whatever is wrong is named.",
+                "also decrypts them and checks all that is in them. Whatever is wrong is named. A "
+                "store in which nothing can be restored counts as damaged.",
         .takes = FOR_VERIFY,
         .arguments = {{"STORE", FALSE}, {"SNAPSHOT", TRUE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY},
@@ -34,7 +35,9 @@ static const struct command commands[] = {
         .summary = "Restore databases into a CouchDB server",
         .text =
             "Writes the state at a snapshot, the newest by default, into an empty server or "
-            "beside what is there, and then checks that all of it arrived. Newer data in the "
+            "beside what is there, and then checks that all of it arrived. A snapshot that is "
+            "newer "
+            "and cannot be used is named, and the exit code is 3. Newer data in the "
             "target is not overwritten: CouchDB merges revisions. After an interruption, run it "
             "again: it goes on.\n\n"
             "--dry-run says what would be written. --doc brings back single documents. On a "
