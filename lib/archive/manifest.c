@@ -87,22 +87,37 @@ add_reason(GString *text, const char *reason)
 }
 
 void
-manifest_writer_database(struct manifest_writer *writer, const char *name, const char *status,
-                         const char *at, const char *reason, guint64 place, guint64 end)
+manifest_writer_database(struct manifest_writer *writer, const struct manifest_database *database)
 {
     GString *text = writer->databases;
     json_text_begin_object(text);
-    json_text_member_string(text, "name", name);
-    json_text_member_string(text, "status", status);
-    if (at != NULL)
-        json_text_member_string(text, "at", at);
-    if (reason != NULL)
-        add_reason(text, reason);
-    if (g_str_equal(status, "read")) {
-        json_text_member_unsigned(text, "place", place);
-        json_text_member_unsigned(text, "end", end);
+    json_text_member_string(text, "name", database->name);
+    json_text_member_string(text, "status", database->status);
+    if (database->at != NULL)
+        json_text_member_string(text, "at", database->at);
+    if (database->reason != NULL)
+        add_reason(text, database->reason);
+    if (database->unfinished)
+        json_text_member_boolean(text, "unfinished", TRUE);
+    if (database->unread > 0)
+        json_text_member_unsigned(text, "unread", database->unread);
+    if (g_str_equal(database->status, "read")) {
+        json_text_member_unsigned(text, "place", database->place);
+        json_text_member_unsigned(text, "end", database->end);
     }
     json_text_end_object(text);
+}
+
+gsize
+manifest_writer_mark(const struct manifest_writer *writer)
+{
+    return writer->unread->len;
+}
+
+void
+manifest_writer_rewind(struct manifest_writer *writer, gsize mark)
+{
+    g_string_truncate(writer->unread, mark);
 }
 
 void
@@ -200,6 +215,12 @@ manifest_find(const struct manifest *manifest, const char *name)
     return NULL;
 }
 
+gboolean
+manifest_is_held(const struct manifest_database *database)
+{
+    return database->at != NULL || g_str_equal(database->status, "read");
+}
+
 static gboolean
 malformed(GError **error, const char *what)
 {
@@ -231,6 +252,8 @@ take_databases(struct manifest *manifest, struct slice list, GError **error)
         g_ptr_array_add(manifest->databases, database);
         json_member_text(one, "at", &database->at);
         json_member_text(one, "reason", &database->reason);
+        json_member_unsigned(one, "unread", &database->unread);
+        database->unfinished = json_member_true(one, "unfinished");
         gboolean has_place = json_member_unsigned(one, "place", &database->place) &&
                              json_member_unsigned(one, "end", &database->end);
         if (!json_member_text(one, "name", &database->name) ||
@@ -248,11 +271,13 @@ take_unread(struct manifest *manifest, struct slice list, GError **error)
     for (gsize place = 0; json_next_element(list, &place, &one);) {
         struct manifest_unread *unread = g_new0(struct manifest_unread, 1);
         g_ptr_array_add(manifest->unread, unread);
-        json_member_text(one, "rev", &unread->rev);
-        json_member_text(one, "reason", &unread->reason);
+        if (!json_member_text(one, "rev", &unread->rev))
+            unread->rev = g_strdup("");
+        if (!json_member_text(one, "reason", &unread->reason))
+            unread->reason = g_strdup("no reason given");
         if (!json_member_text(one, "database", &unread->database) ||
             !json_member_text(one, "id", &unread->id))
-            return malformed(error, "what could not be read lacks its database or id");
+            return malformed(error, "something unread lacks its database or id");
     }
     return TRUE;
 }

@@ -134,7 +134,8 @@ static const struct option options[] = {
         .example = "medic-logs;test-*",
         .help = "Databases to leave out; wins over --include.",
         .text = "_global_changes is always left out: CouchDB makes it "
-                "anew.",
+                "anew. What is left out of a chain that has it already is restored as it was "
+                "then, and named as older; --full begins a chain without it.",
     },
     {
         .name = "file",

@@ -19,13 +19,19 @@ begin(struct reading *reading, GError **error)
     return reading->begun;
 }
 
+/*
+ * What was unread before stays so behind the id, and is named by this link; what was found up to it
+ * is named again by the next.
+ */
 gboolean
-database_link(struct reading *reading, GError **error)
+database_link(struct reading *reading, struct slice id, GError **error)
 {
     const struct state *state = reading->trusted ? reading->state : NULL;
     struct snapshot_database_end end = {.last_seq = state != NULL ? state->last_seq : NULL,
                                         .tokens = state != NULL ? state->tokens : NULL,
-                                        .unread = reading->unread};
+                                        .unread = reading->unread,
+                                        .unfinished = TRUE};
+    snapshot_writer_still_unread(reading->run->writer, reading->run->parent_manifest, id, TRUE, 0);
     struct slice local = {reading->local_json->str, reading->local_json->len};
     if (!snapshot_writer_database_end(reading->run->writer, &end, error) ||
         !run_seal(reading->run, FALSE, error) || !run_begin_writer(reading->run, error))
@@ -33,8 +39,12 @@ database_link(struct reading *reading, GError **error)
     reading->linked = TRUE;
     g_autoptr(GString) db_json = g_string_new(reading->db_json->str);
     g_string_replace(db_json, "\"base\":\"fresh\"", "\"base\":\"parent\"", 1);
-    return snapshot_writer_database_begin(reading->run->writer, reading->name,
-                                          (struct slice){db_json->str, db_json->len}, local, error);
+    if (!snapshot_writer_database_begin(reading->run->writer, reading->name,
+                                        (struct slice){db_json->str, db_json->len}, local, error))
+        return FALSE;
+    snapshot_writer_still_unread(reading->run->writer, reading->run->parent_manifest, id, FALSE,
+                                 reading->unread);
+    return TRUE;
 }
 
 /* The chain's rows with those that changed in their place. */
@@ -134,11 +144,24 @@ end(struct reading *reading, GError **error)
         return FALSE;
     end.tokens = tokens;
     end.unread = reading->unread;
-    end.state_digest = reading->walk.whole ? digest : NULL;
+    /* Of what could not be read the archive may hold a part, the state nothing: no digest fits. */
+    end.state_digest = reading->walk.whole && reading->unread == 0 ? digest : NULL;
     if (!finish_state(reading, writer, last_seq, tokens, error) ||
         !snapshot_writer_database_end(run->writer, &end, error))
         return FALSE;
     g_ptr_array_add(run->states, g_steal_pointer(&writer));
+    return TRUE;
+}
+
+/* That nothing changed is worth a snapshot when the parent could not tell. */
+static gboolean
+pass_unchanged(struct run *run, const char *name, const char *at, GError **error)
+{
+    const char *status = run_parent_database(run, name)->status;
+    gboolean known = g_str_equal(status, "read") || g_str_equal(status, "unchanged");
+    if (!known && !run_begin_writer(run, error))
+        return FALSE;
+    run_pass(run, name, "unchanged", at, NULL);
     return TRUE;
 }
 
@@ -150,8 +173,7 @@ read_database(struct reading *reading, GError **error)
         return FALSE;
     if (!changed) {
         reading->run->unchanged++;
-        run_pass(reading->run, reading->name, "unchanged", reading->state->snapshot, NULL);
-        return TRUE;
+        return pass_unchanged(reading->run, reading->name, reading->state->snapshot, error);
     }
     reading->changed = row_spool_new();
     reading->gone = g_byte_array_new();
@@ -241,8 +263,7 @@ run_database(struct run *run, const char *name, GError **error)
         return TRUE;
     }
     run->failed++;
-    run_pass(run, name, "failed", failure.linked ? run->previous_link : run_parent_at(run, name),
-             cause->message);
+    run_pass(run, name, "failed", run_parent_at(run, name), cause->message);
     run_problem(run, "database '%s' could not be read: %s", name, cause->message);
     return TRUE;
 }

@@ -257,8 +257,14 @@ check_count(struct reading *reading, GError **error)
                          info->documents + info->deleted, reading->state->documents);
 }
 
-/* Whether there is anything to write: a first document, an id gone, another set-up, or tokens where
- * the source has lost them. */
+/* Whether the chain has all of it, as far as the chain knows. */
+static gboolean
+is_whole(const struct reading *reading)
+{
+    return reading->state != NULL && reading->state->unread == 0 &&
+           !run_parent_database(reading->run, reading->name)->unfinished;
+}
+
 gboolean
 plan_look_for_change(struct reading *reading, gboolean *changed, GError **error)
 {
@@ -270,7 +276,7 @@ plan_look_for_change(struct reading *reading, gboolean *changed, GError **error)
                                taken */
         reading->first = wanted;
     *changed = reading->has_first || row_spool_count(reading->walk.gone) > 0 ||
-               reading->state == NULL || reading->renew || reading->lacking > 0 ||
+               !is_whole(reading) || reading->renew || reading->lacking > 0 ||
                g_strcmp0(reading->setup, reading->state->setup) != 0;
     return *changed || check_count(reading, error);
 }

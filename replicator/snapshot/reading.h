@@ -47,8 +47,8 @@ gboolean plan_make(struct reading *reading, GError **error);
  * that answered; the number in front is the sum that counts. */
 gboolean sequence_is_same(const char *a, const char *b);
 
-/* Whether there is anything to write: a first document, an id gone, another set-up, or tokens where
- * the source has lost them. */
+/* Whether there is anything to write: a first document, an id gone, another set-up, that what the
+ * chain lacked is not to be had any more, or tokens where the source has lost them. */
 gboolean plan_look_for_change(struct reading *reading, gboolean *changed, GError **error);
 
 /* The next document that differs from the chain's state, for fetch_handler.next; `context` is the
@@ -62,6 +62,6 @@ gboolean record_changes(struct reading *reading, GError **error);
 /* Tells and records that the server counts so many documents more, or fewer, than it lists. */
 void record_lacking(struct reading *reading, guint64 count);
 
-/* Seals what was read so far and goes on in the next link, on top of it. The sequence does not move
- * on. */
-gboolean database_link(struct reading *reading, GError **error);
+/* Seals what was read so far, up to document `id`, and goes on in the next link, on top of it. The
+ * sequence does not move on. */
+gboolean database_link(struct reading *reading, struct slice id, GError **error);

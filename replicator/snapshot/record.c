@@ -134,7 +134,7 @@ take_document_end(void *context, struct slice id, gboolean complete, GError **er
             !write_gone(reading, id, error))
             return FALSE;
     }
-    return run_link_is_due(reading->run) ? database_link(reading, error) : TRUE;
+    return run_link_is_due(reading->run) ? database_link(reading, id, error) : TRUE;
 }
 
 static void

@@ -22,11 +22,16 @@ run_open_chain(struct run *run, GError **error)
     return run->chain != NULL;
 }
 
+const struct manifest_database *
+run_parent_database(const struct run *run, const char *name)
+{
+    return run->parent_manifest != NULL ? manifest_find(run->parent_manifest, name) : NULL;
+}
+
 const char *
 run_parent_at(const struct run *run, const char *name)
 {
-    const struct manifest_database *database =
-        run->parent_manifest != NULL ? manifest_find(run->parent_manifest, name) : NULL;
+    const struct manifest_database *database = run_parent_database(run, name);
     return database != NULL ? database->at : NULL;
 }
 
@@ -110,7 +115,8 @@ void
 run_pass(struct run *run, const char *name, const char *status, const char *at, const char *reason)
 {
     if (run->writer != NULL) {
-        snapshot_writer_database_passed(run->writer, name, status, at, reason);
+        snapshot_writer_database_passed(run->writer, name, status, at, reason,
+                                        run->parent_manifest);
         return;
     }
     struct run_passed *passed = g_new0(struct run_passed, 1);
@@ -149,9 +155,7 @@ static struct catalogue *
 new_catalogue(const struct run *run)
 {
     struct catalogue *catalogue = catalogue_new();
-    const char *parent = run->previous_link != NULL ? run->previous_link
-                         : run->parent != NULL      ? run->parent->catalogue->id
-                                                    : NULL;
+    const char *parent = run->parent != NULL ? run->parent->catalogue->id : NULL;
     catalogue->id = g_uuid_string_random();
     catalogue->parent = g_strdup(parent);
     catalogue->store = g_strdup(run->store->id);
@@ -185,8 +189,7 @@ run_begin_writer(struct run *run, GError **error)
             return FALSE;
     for (guint i = 0; i < run->passed->len; i++) {
         const struct run_passed *passed = run->passed->pdata[i];
-        snapshot_writer_database_passed(run->writer, passed->name, passed->status, passed->at,
-                                        passed->reason);
+        run_pass(run, passed->name, passed->status, passed->at, passed->reason);
     }
     run->link_began = g_get_monotonic_time();
     run->link_base = snapshot_writer_plain(run->writer);
@@ -209,7 +212,7 @@ count_link(struct run *run)
     run->counts.leaves += link->leaves;
     run->counts.attachments += link->attachments;
     run->counts.gone += link->gone;
-    run->counts.unread += link->unread;
+    run->counts.unread = link->unread; /* each link names again what those before did */
     run->bytes_stored += run->catalogue->bytes_stored;
 }
 
@@ -221,46 +224,59 @@ show_verified(void *context, guint64 bytes)
     progress_add(run->progress, 0, 0);
 }
 
+static gboolean
+matches(const char *const *globs, const char *name)
+{
+    for (gsize i = 0; globs != NULL && globs[i] != NULL; i++)
+        if (fnmatch(globs[i], name, 0) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+is_wanted(const struct run *run, const char *name)
+{
+    const struct run_options *options = run->options;
+    gboolean all = options->include == NULL || options->include[0] == NULL;
+    return (all || matches(options->include, name)) && !matches(options->exclude, name);
+}
+
 /* A link says of the databases still to come that they stand where they stood. */
 static void
 pass_rest(struct run *run)
 {
     for (guint i = run->at + 1; run->names[i] != NULL; i++) {
-        const char *at = run_parent_at(run, run->names[i]);
-        snapshot_writer_database_passed(run->writer, run->names[i],
-                                        at != NULL ? "unchanged" : "pending", at, NULL);
+        const char *name = run->names[i];
+        if (!g_str_equal(name, GLOBAL_CHANGES))
+            run_pass(run, name, is_wanted(run, name) ? "pending" : "excluded",
+                     run_parent_at(run, name), NULL);
     }
 }
 
-/* The store's snapshots are made anew: what pointed at them is looked up again. */
+/*
+ * The link is what the rest of the run builds upon: databases read in it stand at it from now on,
+ * those passed stay as they are. All that points into the store's list is found anew.
+ */
 static gboolean
-refresh_store(struct run *run, GError **error)
+build_upon_link(struct run *run, GError **error)
 {
-    g_autofree char *parent = run->parent != NULL ? g_strdup(run->parent->catalogue->id) : NULL;
+    g_ptr_array_set_size(run->passed, 0);
     g_clear_pointer(&run->chain, chain_free);
+    g_clear_pointer(&run->parent_manifest, manifest_free);
     run->parent = NULL;
     if (!store_refresh(run->store, run->keys, error))
         return FALSE;
-    run->parent = parent != NULL ? store_find(run->store, parent, error) : NULL;
-    return parent == NULL || run->parent != NULL;
-}
-
-/* Databases written in this link stand at it from now on; those passed stay as they are. */
-static gboolean
-carry_over(struct run *run, GError **error)
-{
-    g_ptr_array_set_size(run->passed, 0);
-    if (!refresh_store(run, error))
-        return FALSE;
-    const struct snapshot *link = store_find(run->store, run->catalogue->id, error);
+    run->parent = store_find(run->store, run->catalogue->id, error);
     AUTO(snapshot_reader) *reader =
-        link != NULL ? snapshot_reader_open(run->store, link, run->keys, error) : NULL;
-    AUTO(manifest) *manifest =
+        run->parent != NULL ? snapshot_reader_open(run->store, run->parent, run->keys, error)
+                            : NULL;
+    run->parent_manifest =
         reader != NULL ? snapshot_reader_manifest(reader, NULL, NULL, error) : NULL;
-    if (manifest == NULL)
+    if (run->parent_manifest == NULL)
         return FALSE;
     for (guint i = 0; i < run->at && run->names[i] != NULL; i++) {
-        const struct manifest_database *database = manifest_find(manifest, run->names[i]);
+        const struct manifest_database *database =
+            manifest_find(run->parent_manifest, run->names[i]);
         if (database != NULL)
             run_pass(run, database->name,
                      g_str_equal(database->status, "read") ? "unchanged" : database->status,
@@ -287,31 +303,12 @@ run_seal(struct run *run, gboolean complete, GError **error)
     if (complete)
         return TRUE;
     g_clear_pointer(&run->writer, snapshot_writer_free);
-    g_free(run->previous_link);
-    run->previous_link = g_strdup(run->catalogue->id);
-    gboolean done = carry_over(run, error);
+    gboolean done = build_upon_link(run, error);
     g_clear_pointer(&run->catalogue, catalogue_free);
     return done;
 }
 
 /* ---- the whole ---- */
-
-static gboolean
-matches(const char *const *globs, const char *name)
-{
-    for (gsize i = 0; globs != NULL && globs[i] != NULL; i++)
-        if (fnmatch(globs[i], name, 0) == 0)
-            return TRUE;
-    return FALSE;
-}
-
-static gboolean
-is_wanted(const struct run *run, const char *name)
-{
-    const struct run_options *options = run->options;
-    gboolean all = options->include == NULL || options->include[0] == NULL;
-    return (all || matches(options->include, name)) && !matches(options->exclude, name);
-}
 
 /* The databases that the parent has and that are not there any more; the operator should know. */
 static void
@@ -459,7 +456,6 @@ forget_attempt(struct run *run)
     g_clear_pointer(&run->states, g_ptr_array_unref);
     g_clear_pointer(&run->files, g_ptr_array_unref);
     g_clear_pointer(&run->names, g_strfreev);
-    g_clear_pointer(&run->previous_link, g_free);
     g_clear_pointer(&run->chain, chain_free);
     g_clear_pointer(&run->parent_manifest, manifest_free);
     g_clear_pointer(&run->heals, g_free);

@@ -421,6 +421,9 @@ def find(value, path):
     return value
 
 
+STATUSES = ('read', 'unchanged', 'pending', 'excluded', 'failed')
+
+
 def manifest_entries(manifest):
     """[{'name', 'place', 'size', 'sha256'}] in the archive's order."""
     return manifest['entries']
@@ -490,18 +493,26 @@ class Store:
         chain = self.chain(snapshot or self.tip())
         found = {}
         for name, told in manifest_databases(chain[0].manifest).items():
-            if told['status'] in ('read', 'unchanged'):
+            check(told['status'] in STATUSES, '%s: status %s', name, told['status'])
+            if told['status'] == 'read' or told.get('at'):
                 found[name] = self._database_state(chain, name)
         return found
 
     def _database_state(self, chain, name):
         leaves, decided, state = {}, set(), {'local': None}
+        resume = None  # the id of the snapshot that it stands at: those before are passed over
         for place, snapshot in enumerate(chain):
-            if name not in manifest_databases(snapshot.manifest):
+            if resume not in (None, snapshot.catalogue['id']):
+                continue
+            told = manifest_databases(snapshot.manifest).get(name)
+            if told is None:
                 break
             database = snapshot.databases.get(name)
             if not database:
+                ids = [older.catalogue['id'] for older in chain[place + 1:]]
+                resume = told['at'] if told.get('at') in ids else None
                 continue
+            resume = None
             if state['local'] is None:
                 state.update(local=database.local, security=database.db['security'],
                              revs_limit=database.db['revs_limit'])

@@ -121,7 +121,7 @@ class Forged:
         with open(os.path.join(self.site.lifeboat_folder, 'store.json')) as file:
             store = json.load(file)
         counts = dict.fromkeys(('databases', 'documents', 'leaves'), len(self.databases))
-        counts.update(attachments=0, gone=0, unread=0)
+        counts.update(attachments=0, gone=0, unread=0, failed=0)
         return json.dumps({
             'format': 1, 'id': self.id, 'parent': self.parent, 'store': store['store'], 'site': store['site'], 'node': 'a',
             'kind': 'increment' if self.parent else 'full', 'number': 1000000, 'complete': True, 'started': self.started,
