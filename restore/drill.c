@@ -246,7 +246,7 @@ drill_all(struct drill *drill, struct selection *selection, const struct command
     drill->newer = restore_tell_newer(restore, selection);
     if (!preflight(restore, error))
         return FALSE;
-    restore_tell_lacking(restore, TRUE);
+    restore_tell_lacking(restore, none, TRUE);
     for (guint i = 0; i < restore->plan->len; i++)
         if (!stop_check(error) || !drill_database(drill, restore->plan->pdata[i], error))
             return FALSE;

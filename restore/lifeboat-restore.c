@@ -12,7 +12,8 @@ static const struct command commands[] = {
         .summary = "Show the snapshots of a store",
         .text =
             "Shows chains and snapshots: when, full or increment, complete or not, size, whether "
-            "the signature is good. Needs no key.",
+            "the signature is good. An incomplete one was interrupted, or lacks what could not be "
+            "read: `verify` names it. Needs no key.",
         .takes = FOR_LIST,
         .arguments = {{"STORE", FALSE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED},
@@ -40,6 +41,8 @@ static const struct command commands[] = {
             "and cannot be used is named, and the exit code is 3. Newer data in the "
             "target is not overwritten: CouchDB merges revisions. After an interruption, run it "
             "again: it goes on.\n\n"
+            "What the snapshot could not read, or left out, comes back as an older snapshot of the "
+            "chain has it; that, and what no snapshot has, is named, and the exit code is 3.\n\n"
             "--dry-run says what would be written. --doc brings back single documents. On a "
             "bare machine give --key and --signer from the recovery sheet.",
         .takes = FOR_RUN,

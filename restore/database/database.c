@@ -5,6 +5,7 @@
 #include "lib/couch/write/target.h"
 #include "restore/database/present.h"
 #include "restore/database/salvage.h"
+#include "restore/lacking.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"
 
@@ -97,17 +98,6 @@ disable_document(struct writing *writing, const struct leaf **leaf, GError **err
     return TRUE;
 }
 
-static void
-report_lost(struct writing *writing, const struct leaf *leaf)
-{
-    for (guint i = 0; i < leaf->n_attachments; i++)
-        if (!leaf->attachments[i].here)
-            report_problem(&writing->restore->report, writing->item->target, leaf->id, leaf->rev,
-                           "restored without its attachment " SLICE_FORMAT
-                           ", which no snapshot of the chain holds",
-                           SLICE_ARGS(leaf->attachments[i].name));
-}
-
 static gboolean
 is_present(struct writing *writing, const struct leaf *leaf)
 {
@@ -157,7 +147,7 @@ take_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
     if (writing->only == NULL) {
         plan_found(writing->item, writing->id->str, leaf);
         expectation_add(writing->expectation, leaf);
-        report_lost(writing, leaf);
+        restore_tell_lost(writing->restore, writing->item, leaf);
         writing->restore->report.present += present;
         writing->absent += !present;
     }
@@ -275,22 +265,6 @@ documents_known(const struct chain_database *source)
     return json_member_unsigned(end, "state_documents", &documents) ? documents : 0;
 }
 
-static GHashTable *
-damaged_ids(const struct restore *restore, const char *name)
-{
-    GHashTable *ids = NULL;
-    const GPtrArray *unread = chain_manifest(restore->chain)->unread;
-    for (guint i = 0; i < unread->len; i++) {
-        const struct manifest_unread *one = unread->pdata[i];
-        if (!g_str_equal(one->database, name))
-            continue;
-        if (ids == NULL)
-            ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        g_hash_table_add(ids, g_strdup(one->id));
-    }
-    return ids;
-}
-
 static void
 writing_clear(struct writing *writing)
 {
@@ -314,7 +288,7 @@ static void
 writing_init(struct writing *writing)
 {
     writing->interrupted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    writing->damaged = damaged_ids(writing->restore, writing->item->name);
+    writing->damaged = lacking_ids(writing->restore->chain, writing->item->name);
     writing->disable = plan_is_replicator(writing->item->target);
     writing->id = g_string_new(NULL);
     writing->made_text = g_string_new(NULL);

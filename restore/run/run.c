@@ -13,7 +13,7 @@
 struct run {
     struct restore restore;
     const struct command_line *line;
-    guint64 files;
+    guint64 files;              /* written, or to be written */
     gboolean partial;           /* the snapshot is an incomplete one */
     const struct catalogue *at; /* of the snapshot */
     gint64 began;
@@ -66,6 +66,10 @@ tell_preview(const struct run *run)
     printf("state of %s, snapshot %.8s: nothing was written; a restore of %s databases would add "
            "%s revisions (%s are there) and make %" G_GUINT64_FORMAT " databases\n",
            run->at->started, run->at->id, databases, written, present, report->created);
+    if (report->problems > 0) {
+        g_autofree char *problems = report_number(report->problems);
+        printf("INCOMPLETE: %s things would be missing or older, named above\n", problems);
+    }
 }
 
 static void
@@ -93,7 +97,7 @@ tell_person(struct run *run)
     if (report->problems == 0)
         printf("verified: everything is there\n");
     else
-        printf("INCOMPLETE: %s things are missing, named above\n", problems);
+        printf("INCOMPLETE: %s things are missing or older, named above\n", problems);
 }
 
 /* ---- the work ---- */
@@ -160,14 +164,33 @@ tell_unfound(struct run *run, const struct plan_item *item)
     }
 }
 
+static void
+tell_lacking(struct run *run)
+{
+    const char *const *databases = options_list(run->line, "db");
+    gboolean all = *databases == NULL && *options_list(run->line, "doc") == NULL;
+    if (run->partial)
+        report_problem(&run->restore.report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "the snapshot is unfinished, since its run was interrupted: the databases "
+                       "that are older for that, or missing, are named here");
+    restore_tell_lacking(&run->restore, databases, all);
+}
+
 static gboolean
 preview(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
+    const char *folder = options_string(run->line, "files");
     for (guint i = 0; i < restore->plan->len; i++) {
         if (!database_preview(restore, restore->plan->pdata[i], error))
             return FALSE;
         tell_unfound(run, restore->plan->pdata[i]);
+    }
+    if (folder != NULL) {
+        if (!files_count(restore, &run->files, error))
+            return FALSE;
+        report_note(&restore->report, "would write %" G_GUINT64_FORMAT " extra file%s below '%s'",
+                    run->files, run->files == 1 ? "" : "s", folder);
     }
     return !restore->with_config || configuration_preview(restore, error);
 }
@@ -212,29 +235,36 @@ perform(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
     const char *folder = options_string(run->line, "files");
-    gboolean all =
-        *options_list(run->line, "db") == NULL && *options_list(run->line, "doc") == NULL;
-    restore_tell_lacking(restore, all);
-    if (run->partial)
-        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
-                       "the snapshot is an unfinished one: what its run had not come to yet is as "
-                       "the snapshot before has it");
     return set_limits(restore, error) && write_databases(run, error) &&
            (folder == NULL || files_restore(restore, folder, &run->files, error)) &&
            (!restore->with_config || configuration_set_rest(restore, error));
 }
 
+/* What the operator can do: what passes can be tried again, what is damaged stays so. */
+static void
+add_hint(const struct selection *selection, GError **error)
+{
+    g_autofree char *damage = g_strdup_printf(
+        "`lifeboat-restore verify '%s'` tells what is damaged; --snapshot ID restores an older "
+        "state, and --db NAME the databases that are whole",
+        selection->store->path);
+    if (g_error_matches(*error, FAIL, FAIL_DAMAGED))
+        restore_add_hint(error, damage);
+    else if (http_is_transient(*error) || stop_requested())
+        restore_add_hint(error, "run the same command again: it goes on");
+}
+
 static gboolean
 run_all(struct run *run, struct selection *selection, GError **error)
 {
-    if (!prepare(run, selection, error))
-        return FALSE;
-    if (options_flag(run->line, "dry-run"))
-        return preview(run, error);
-    if (perform(run, error))
-        return TRUE;
-    restore_add_hint(error, "run the same command again: it goes on");
-    return FALSE;
+    gboolean dry = options_flag(run->line, "dry-run"), done = prepare(run, selection, error);
+    if (done) {
+        tell_lacking(run);
+        done = dry ? preview(run, error) : perform(run, error);
+    }
+    if (!done)
+        add_hint(selection, error);
+    return done;
 }
 
 int
