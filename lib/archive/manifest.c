@@ -80,7 +80,7 @@ manifest_writer_add(struct manifest_writer *writer, const struct manifest_entry 
 static void
 add_reason(GString *text, const char *reason)
 {
-    gsize size = strlen(reason);
+    gsize size = strcspn(reason, "\n"); /* a hint may follow */
     if (size > REASON_MAX)
         size = (gsize)(g_utf8_find_prev_char(reason, reason + REASON_MAX + 1) - reason);
     json_text_member_slice(text, "reason", (struct slice){reason, size});
