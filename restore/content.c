@@ -334,7 +334,7 @@ verify_state_of(const struct content *content, struct chain *chain, const char *
 }
 
 gboolean
-content_verify_state(const struct content *content, const struct snapshot *snapshot,
+content_verify_state(const struct content *content, struct snapshot *snapshot,
                      struct verdict *verdict, GError **error)
 {
     AUTO(chain) *chain = chain_open(content->store, snapshot, content->keys, 0, error);
@@ -343,7 +343,7 @@ content_verify_state(const struct content *content, const struct snapshot *snaps
     const struct manifest *manifest = chain_manifest(chain);
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
-        if (!g_str_equal(database->status, "read") && !g_str_equal(database->status, "unchanged"))
+        if (!manifest_is_held(database))
             continue;
         if (!verify_state_of(content, chain, database->name, verdict, error)) {
             g_prefix_error(error, "database '%s': ", database->name);

@@ -38,5 +38,5 @@ gboolean content_verify(const struct content *content, const struct snapshot *sn
  * Reads the state at a snapshot through its chain: every database to its end, every attachment
  * there. Where the run listed the whole database, its state digest must come out.
  */
-gboolean content_verify_state(const struct content *content, const struct snapshot *snapshot,
+gboolean content_verify_state(const struct content *content, struct snapshot *snapshot,
                               struct verdict *verdict, GError **error);

@@ -21,6 +21,7 @@ struct drill {
     struct restore restore;
     char *prefix;     /* of this drill's databases */
     guint64 compared; /* leaves read back */
+    int newer;        /* FAIL_DAMAGED: a newer snapshot cannot be used, so the proof failed */
     gint64 began;
 };
 
@@ -242,9 +243,10 @@ drill_all(struct drill *drill, struct selection *selection, const struct command
         return FALSE;
     rename_all(drill);
     tell_left_over(drill);
+    drill->newer = restore_tell_newer(restore, selection);
     if (!preflight(restore, error))
         return FALSE;
-    restore_tell_lacking(restore, TRUE);
+    restore_tell_lacking(restore, none, TRUE);
     for (guint i = 0; i < restore->plan->len; i++)
         if (!stop_check(error) || !drill_database(drill, restore->plan->pdata[i], error))
             return FALSE;
@@ -262,6 +264,7 @@ tell(struct drill *drill, const struct selection *selection, gboolean json, int 
     if (json) {
         GString *event = progress_event_begin(report->progress, "summary");
         json_text_member_string(event, "snapshot", catalogue->id);
+        json_text_member_string(event, "started", catalogue->started);
         json_text_member_unsigned(event, "databases", report->databases);
         json_text_member_unsigned(event, "documents", report->documents);
         json_text_member_unsigned(event, "leaves", report->leaves);
@@ -278,10 +281,10 @@ tell(struct drill *drill, const struct selection *selection, gboolean json, int 
     g_autofree char *attachments = report_number(report->attachments);
     g_autofree char *problems = report_number(report->problems);
     g_autofree char *duration = report_duration(seconds);
-    printf("drill: the snapshot of %s was restored into scratch databases, read back, compared, "
-           "and removed again:\n"
+    printf("drill: the state of %s, snapshot %.8s, was restored into scratch databases, read back, "
+           "compared, and removed again:\n"
            "%s databases, %s documents, %s attachments in %s; ",
-           catalogue->started, databases, documents, attachments, duration);
+           catalogue->started, catalogue->id, databases, documents, attachments, duration);
     if (report->problems == 0)
         printf("this backup restores\n");
     else
@@ -303,7 +306,7 @@ restore_drill(const struct command_line *line, GError **error)
     if (drill.restore.http != NULL)
         remove_all(&drill);
     int exit_code = !done                               ? fail_exit_code(*error)
-                    : drill.restore.report.problems > 0 ? FAIL_INCOMPLETE
+                    : drill.restore.report.problems > 0 ? MAX(FAIL_INCOMPLETE, drill.newer)
                                                         : 0;
     if (done && (options_flag(line, "json") || !options_flag(line, "quiet")))
         tell(&drill, &selection, options_flag(line, "json"), exit_code);

@@ -10,7 +10,7 @@
  *     DIR/_server/        config.json, and the extra files under files/
  *
  * Attachments are named as stubs in docs.jsonl; the only other change to a document is that a line
- * end between its tokens becomes a space.
+ * end between its tokens becomes a space. An attachment that the source could not give has no file.
  */
 #include "lib/archive/chain.h"
 #include "lib/base/fail.h"
@@ -19,8 +19,11 @@
 #include "lib/base/progress.h"
 #include "lib/couch/json.h"
 #include "restore/commands.h"
+#include "restore/database/salvage.h"
+#include "restore/lacking.h"
 #include "restore/selection.h"
 #include "restore/tree.h"
+#include "restore/versions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,14 +36,17 @@ struct extract {
     struct progress *progress;
     gboolean json;
     int folder_fd;
+    const char *const *names; /* of --db; none: all */
     guint64 databases, documents, leaves, attachments, missing, files;
     char *buffer; /* PIECE bytes */
 
     /* the database being written */
-    int database_fd, attachments_fd, docs_fd, file_fd;
-    GString *docs;    /* not written yet */
-    GString *index;   /* of long-names.jsonl */
-    GString *last_id; /* unescaped */
+    const char *database;
+    int attachments_fd, docs_fd, file_fd;
+    GString *docs;       /* not written yet */
+    GString *index;      /* of long-names.jsonl */
+    GString *last_id;    /* unescaped */
+    GHashTable *damaged; /* ids of documents of which something could not be read; or NULL */
 };
 
 /* ---- what is missing ---- */
@@ -54,24 +60,45 @@ tell_missing(struct extract *extract, const char *what)
 }
 
 static void
-tell_unread(struct extract *extract)
+tell_newer(struct extract *extract, const GPtrArray *found)
 {
-    const struct manifest *manifest = chain_manifest(extract->chain);
-    for (guint i = 0; i < manifest->databases->len; i++) {
-        const struct manifest_database *database = manifest->databases->pdata[i];
-        if (!g_str_equal(database->status, "failed"))
-            continue;
-        g_autofree char *what =
-            g_strdup_printf("database '%s' could not be read when the snapshot was taken: %s",
-                            database->name, database->reason);
+    for (guint i = 0; i < found->len; i++) {
+        const struct newer *newer = found->pdata[i];
+        g_autofree char *what = g_strdup_printf(
+            "snapshot %s, which is newer than the one that is used, but cannot be used: %s",
+            newer->folder, newer->reason);
         tell_missing(extract, what);
     }
-    for (guint i = 0; i < manifest->unread->len; i++) {
-        const struct manifest_unread *unread = manifest->unread->pdata[i];
-        g_autofree char *what = g_strdup_printf("document '%s' of database '%s': %s", unread->id,
-                                                unread->database, unread->reason);
-        tell_missing(extract, what);
-    }
+}
+
+static gboolean
+is_wanted(void *context, const char *database, const char *id)
+{
+    const struct extract *extract = context;
+    (void)id;
+    return *extract->names == NULL || g_strv_contains(extract->names, database);
+}
+
+static void
+tell_lacking(void *context, const char *database, const char *id, const char *rev,
+             const char *reason)
+{
+    g_autoptr(GString) what = g_string_new(NULL);
+    if (*id != '\0')
+        g_string_append_printf(what, "document '%s'%s%s of ", id, *rev != '\0' ? " revision " : "",
+                               rev);
+    g_string_append_printf(what, "database '%s': %s", database, reason);
+    tell_missing(context, what->str);
+}
+
+static void
+tell_left_out(void *context, const char *database, const char *reason)
+{
+    struct extract *extract = context;
+    if (*extract->names != NULL)
+        tell_lacking(context, database, "", "", reason);
+    else
+        log_notice("database '%s': %s", database, reason);
 }
 
 /* ---- documents ---- */
@@ -103,25 +130,30 @@ write_document(struct extract *extract, const struct leaf *leaf, GError **error)
     return extract->docs->len < PIECE || flush_docs(extract, error);
 }
 
+static void
+tell_attachment(struct extract *extract, const struct leaf *leaf, guint which, const char *why)
+{
+    g_autoptr(GString) name = g_string_new(NULL);
+    json_unescape(leaf->attachments[which].name, name);
+    g_autofree char *what = g_strdup_printf(
+        "attachment '%s' of document '%s' revision " SLICE_FORMAT " in database '%s': %s",
+        name->str, leaf->id_text->str, SLICE_ARGS(leaf->rev), extract->database, why);
+    tell_missing(extract, what);
+}
+
 static gboolean
-write_attachment(struct extract *extract, struct chain_database *database, const struct leaf *leaf,
-                 guint which, int folder_fd, GError **error)
+write_attachment(struct extract *extract, const struct leaf *leaf, guint which,
+                 const struct body_bytes *bytes, int folder_fd, GError **error)
 {
     const struct attachment *attachment = &leaf->attachments[which];
     g_autoptr(GString) name = g_string_new(NULL);
     json_unescape(attachment->name, name);
-    if (!attachment->here) {
-        g_autofree char *what = g_strdup_printf("attachment '%s' of document '%s' in database '%s'",
-                                                name->str, leaf->id_text->str, database->name);
-        tell_missing(extract, what);
-        return TRUE;
-    }
     AUTO_FD int fd = tree_named_file(folder_fd, (struct slice){name->str, name->len},
                                      attachment->encoded ? ".gz" : "", extract->index, error);
-    if (fd < 0 || !chain_attachment(database, which, error))
+    if (fd < 0 || !bytes->attachment(bytes->context, which, error))
         return FALSE;
     for (gsize got = 1; got > 0;) {
-        if (!chain_data(database, extract->buffer, PIECE, &got, error) ||
+        if (!bytes->data(bytes->context, extract->buffer, PIECE, &got, error) ||
             !file_write(fd, extract->buffer, got, name->str, error))
             return FALSE;
         progress_add(extract->progress, 0, got);
@@ -131,11 +163,9 @@ write_attachment(struct extract *extract, struct chain_database *database, const
 }
 
 static gboolean
-write_attachments(struct extract *extract, struct chain_database *database, const struct leaf *leaf,
-                  GError **error)
+write_here(struct extract *extract, const struct leaf *leaf, const struct body_bytes *bytes,
+           GError **error)
 {
-    if (leaf->n_attachments == 0)
-        return TRUE;
     AUTO_FD int document =
         tree_named_folder(extract->attachments_fd, leaf->id, extract->index, error);
     AUTO_FD int revision =
@@ -143,9 +173,54 @@ write_attachments(struct extract *extract, struct chain_database *database, cons
     if (revision < 0)
         return FALSE;
     for (guint i = 0; i < leaf->n_attachments; i++)
-        if (!write_attachment(extract, database, leaf, i, revision, error))
+        if (leaf->attachments[i].here &&
+            !write_attachment(extract, leaf, i, bytes, revision, error))
             return FALSE;
     return TRUE;
+}
+
+/* Of a leaf that could not be read whole, those attachments that are good. */
+static gboolean
+write_salvaged(struct extract *extract, const struct leaf *leaf, const struct body_bytes *bytes,
+               GError **error)
+{
+    struct salvage salvage;
+    gboolean done = salvage_open(&salvage, leaf, bytes, error);
+    for (guint i = 0; done && i < leaf->n_attachments; i++)
+        if (leaf->attachments[i].here && !salvage.leaf.attachments[i].here)
+            tell_attachment(extract, leaf, i, "it could not be read when the snapshot was taken");
+    struct body_bytes kept = salvage_bytes(&salvage);
+    done = done && write_here(extract, &salvage.leaf, &kept, error);
+    salvage_close(&salvage);
+    return done;
+}
+
+static gboolean
+chain_bytes_attachment(void *context, guint which, GError **error)
+{
+    return chain_attachment(context, which, error);
+}
+
+static gboolean
+chain_bytes_data(void *context, void *data, gsize size, gsize *got, GError **error)
+{
+    return chain_data(context, data, size, got, error);
+}
+
+static gboolean
+write_attachments(struct extract *extract, struct chain_database *database, const struct leaf *leaf,
+                  GError **error)
+{
+    const struct body_bytes bytes = {chain_bytes_attachment, chain_bytes_data, database};
+    if (leaf->n_attachments == 0)
+        return TRUE;
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        if (!leaf->attachments[i].here)
+            tell_attachment(extract, leaf, i, "no snapshot of the chain holds it");
+    gboolean damaged =
+        extract->damaged != NULL && g_hash_table_contains(extract->damaged, leaf->id_text->str);
+    return damaged ? write_salvaged(extract, leaf, &bytes, error)
+                   : write_here(extract, leaf, &bytes, error);
 }
 
 static gboolean
@@ -182,20 +257,15 @@ write_text(int folder_fd, const char *name, const GString *text, GError **error)
 }
 
 static gboolean
-write_database(struct extract *extract, const char *name, GError **error)
+write_into(struct extract *extract, struct chain_database *database, GError **error)
 {
-    AUTO(chain_database) *database = chain_database_open(extract->chain, name, error);
-    if (database == NULL)
-        return FALSE;
     g_string_truncate(extract->index, 0);
     AUTO_FD int folder =
-        tree_named_folder(extract->folder_fd, slice_of(name), extract->index, error);
+        tree_named_folder(extract->folder_fd, slice_of(database->name), extract->index, error);
     AUTO_FD int attachments = folder >= 0 ? tree_folder(folder, "attachments", error) : -1;
     AUTO_FD int docs = attachments >= 0 ? tree_file(folder, "docs.jsonl", 0600, error) : -1;
     extract->attachments_fd = attachments;
     extract->docs_fd = docs;
-    extract->databases++;
-    progress_begin(extract->progress, "extracting", name, 0);
     return docs >= 0 && write_text(folder, "db.json", database->db_json, error) &&
            write_text(folder, "local.json", database->local_json, error) &&
            write_leaves(extract, database, error) &&
@@ -204,22 +274,31 @@ write_database(struct extract *extract, const char *name, GError **error)
 }
 
 static gboolean
-is_held(const struct manifest_database *database)
+write_database(struct extract *extract, const char *name, GError **error)
 {
-    return database != NULL &&
-           (g_str_equal(database->status, "read") || g_str_equal(database->status, "unchanged"));
+    AUTO(chain_database) *database = chain_database_open(extract->chain, name, error);
+    if (database == NULL)
+        return FALSE;
+    extract->database = name;
+    extract->damaged = lacking_ids(extract->chain, name);
+    extract->databases++;
+    progress_begin(extract->progress, "extracting", name, 0);
+    gboolean done = write_into(extract, database, error);
+    g_clear_pointer(&extract->damaged, g_hash_table_unref);
+    return done;
 }
 
+/* The snapshot must know each; what it does not hold of them is told as lacking. */
 static gboolean
 check_names(const struct manifest *manifest, const char *const *names, GError **error)
 {
     for (; *names != NULL; names++) {
         g_autoptr(GString) known = g_string_new(NULL);
-        if (is_held(manifest_find(manifest, *names)))
+        if (manifest_find(manifest, *names) != NULL)
             continue;
         for (guint i = 0; i < manifest->databases->len && known->len < 2000; i++) {
             const struct manifest_database *database = manifest->databases->pdata[i];
-            if (is_held(database))
+            if (manifest_is_held(database))
                 g_string_append_printf(known, "%s'%s'", known->len == 0 ? "" : ", ",
                                        database->name);
         }
@@ -230,12 +309,12 @@ check_names(const struct manifest *manifest, const char *const *names, GError **
 }
 
 static gboolean
-write_databases(struct extract *extract, const char *const *names, GError **error)
+write_databases(struct extract *extract, GError **error)
 {
     const struct manifest *manifest = chain_manifest(extract->chain);
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
-        if (!is_held(database) || (*names != NULL && !g_strv_contains(names, database->name)))
+        if (!manifest_is_held(database) || !is_wanted(extract, database->name, NULL))
             continue;
         if (!write_database(extract, database->name, error)) {
             g_prefix_error(error, "database '%s': ", database->name);
@@ -318,6 +397,7 @@ tell_summary(const struct extract *extract, const struct snapshot *snapshot, con
     if (extract->json) {
         GString *event = progress_event_begin(extract->progress, "summary");
         json_text_member_string(event, "snapshot", snapshot->catalogue->id);
+        json_text_member_string(event, "started", snapshot->catalogue->started);
         json_text_member_unsigned(event, "databases", extract->databases);
         json_text_member_unsigned(event, "documents", extract->documents);
         json_text_member_unsigned(event, "leaves", extract->leaves);
@@ -328,13 +408,41 @@ tell_summary(const struct extract *extract, const struct snapshot *snapshot, con
         progress_event_end(extract->progress);
         return;
     }
-    printf("snapshot %.8s of %s is in '%s': %" G_GUINT64_FORMAT " databases, %" G_GUINT64_FORMAT
-           " documents, %" G_GUINT64_FORMAT " attachments, %" G_GUINT64_FORMAT " extra files\n",
-           snapshot->catalogue->id, snapshot->catalogue->started, path, extract->databases,
+    printf("state of %s, snapshot %.8s, is in '%s': %" G_GUINT64_FORMAT
+           " databases, %" G_GUINT64_FORMAT " documents, %" G_GUINT64_FORMAT
+           " attachments, %" G_GUINT64_FORMAT " extra files\n",
+           snapshot->catalogue->started, snapshot->catalogue->id, path, extract->databases,
            extract->documents, extract->attachments, extract->files);
     if (extract->missing > 0)
-        printf("INCOMPLETE: %" G_GUINT64_FORMAT " things are missing; see above\n",
+        printf("INCOMPLETE: %" G_GUINT64_FORMAT " things are missing or older; see above\n",
                extract->missing);
+}
+
+static gboolean
+check_options(const struct command_line *line, GError **error)
+{
+    gint64 at;
+    if (*options_list(line, "doc") != NULL &&
+        (*options_list(line, "db") != NULL || options_string(line, "snapshot") != NULL ||
+         options_time(line, "at", &at)))
+        return fail_set(
+            error, FAIL_USAGE,
+            "--doc takes every version that the store has, so --db, --at and --snapshot "
+            "do not go with it");
+    return TRUE;
+}
+
+/* With --doc: not the state at one snapshot, but what all have of some documents. */
+static gboolean
+run_versions(struct extract *extract, const struct command_line *line,
+             const struct selection *selection, int *exit_code, GError **error)
+{
+    const char *path = options_string(line, "to");
+    AUTO_FD int folder = open_empty_folder(path, error);
+    if (folder < 0 ||
+        !versions_extract(line, selection, extract->progress, folder, exit_code, error))
+        return FALSE;
+    return syncfs(folder) == 0 || fail_errno(error, errno, "cannot write '%s'", path);
 }
 
 static gboolean
@@ -342,18 +450,21 @@ run(struct extract *extract, const struct command_line *line, const struct selec
     GError **error)
 {
     const char *path = options_string(line, "to");
-    const char *const *names = options_list(line, "db");
+    if (!store_check_chain(selection->store, selection->snapshot, extract->progress, error))
+        return FALSE;
     AUTO(chain) *chain =
         chain_open(selection->store, selection->snapshot, selection->keys, 0, error);
-    if (chain == NULL || !check_names(chain_manifest(chain), names, error))
+    if (chain == NULL || !check_names(chain_manifest(chain), extract->names, error))
         return FALSE;
     AUTO_FD int folder = open_empty_folder(path, error);
     if (folder < 0)
         return FALSE;
     extract->chain = chain;
     extract->folder_fd = folder;
-    tell_unread(extract);
-    if (!write_databases(extract, names, error) || !write_server(extract, error))
+    tell_newer(extract, selection->newer);
+    const struct lacking lacking = {is_wanted, tell_lacking, tell_left_out, extract};
+    lacking_tell(chain, &lacking);
+    if (!write_databases(extract, error) || !write_server(extract, error))
         return FALSE;
     if (syncfs(folder) != 0)
         return fail_errno(error, errno, "cannot write '%s'", path);
@@ -370,6 +481,7 @@ restore_extract(const struct command_line *line, GError **error)
     g_autoptr(GString) last_id = g_string_new(NULL);
     g_autofree char *buffer = g_malloc(PIECE);
     struct extract extract = {.json = options_flag(line, "json"),
+                              .names = options_list(line, "db"),
                               .buffer = buffer,
                               .docs = docs,
                               .index = index,
@@ -377,8 +489,14 @@ restore_extract(const struct command_line *line, GError **error)
                               .file_fd = -1};
     AUTO(progress) *progress = progress_new(extract.json, options_flag(line, "quiet"));
     extract.progress = progress;
-    gboolean done =
-        selection_open(&selection, line, TRUE, error) && run(&extract, line, &selection, error);
+    int exit_code = 0;
+    if (!check_options(line, error))
+        return FAIL_USAGE;
+    gboolean done = selection_open(&selection, line, TRUE, error);
+    if (done && *options_list(line, "doc") != NULL)
+        done = run_versions(&extract, line, &selection, &exit_code, error);
+    else
+        done = done && run(&extract, line, &selection, error);
     selection_clear(&selection);
-    return !done ? FAIL_FAILED : extract.missing > 0 ? FAIL_INCOMPLETE : 0;
+    return !done ? FAIL_FAILED : extract.missing > 0 ? FAIL_INCOMPLETE : exit_code;
 }

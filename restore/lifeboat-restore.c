@@ -12,10 +12,11 @@ static const struct command commands[] = {
         .summary = "Show the snapshots of a store",
         .text =
             "Shows chains and snapshots: when, full or increment, complete or not, size, whether "
-            "the signature is good. Needs no key.",
+            "the signature is good. An incomplete one was interrupted, or lacks what could not be "
+            "read: `verify` names it. Needs no key.",
         .takes = FOR_LIST,
         .arguments = {{"STORE", FALSE}},
-        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_DAMAGED},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED},
         .run = restore_list,
     },
     {
@@ -23,7 +24,8 @@ static const struct command commands[] = {
         .summary = "Check that a store is whole and unaltered",
         .text = "Checks signatures and hashes of all snapshots, or of the one that is named; with "
                 "a key it "
-                "also decrypts them and checks all that is in them. Whatever is wrong is named.",
+                "also decrypts them and checks all that is in them. Whatever is wrong is named. A "
+                "store in which nothing can be restored counts as damaged.",
         .takes = FOR_VERIFY,
         .arguments = {{"STORE", FALSE}, {"SNAPSHOT", TRUE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY},
@@ -34,9 +36,13 @@ static const struct command commands[] = {
         .summary = "Restore databases into a CouchDB server",
         .text =
             "Writes the state at a snapshot, the newest by default, into an empty server or "
-            "beside what is there, and then checks that all of it arrived. Newer data in the "
+            "beside what is there, and then checks that all of it arrived. A snapshot that is "
+            "newer "
+            "and cannot be used is named, and the exit code is 3. Newer data in the "
             "target is not overwritten: CouchDB merges revisions. After an interruption, run it "
             "again: it goes on.\n\n"
+            "What the snapshot could not read, or left out, comes back as an older snapshot of the "
+            "chain has it; that, and what no snapshot has, is named, and the exit code is 3.\n\n"
             "--dry-run says what would be written. --doc brings back single documents. On a "
             "bare machine give --key and --signer from the recovery sheet.",
         .takes = FOR_RUN,
@@ -52,7 +58,9 @@ static const struct command commands[] = {
             "database there is a folder with docs.jsonl (every leaf revision, one a line, in the "
             "bytes that CouchDB gave), db.json, local.json, and the attachments as files below "
             "attachments/ID/REVISION/, all names percent-encoded; _server/ has the server's "
-            "settings and the extra files.",
+            "settings and the extra files.\n\n"
+            "With --doc it writes the whole history of a document instead: every revision that any "
+            "snapshot has, deleted or not, and tells how to bring one back.",
         .takes = FOR_EXTRACT,
         .arguments = {{"STORE", FALSE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY},

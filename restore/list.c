@@ -2,8 +2,10 @@
  * list: the snapshots of a store, the newest last.
  *
  * With --json, one object a line for each, `"event":"snapshot"`, with the members that tell_json
- * writes, then `"event":"summary"`. `state` is ok, foreign, damaged or unsealed; `restorable` tells
- * whether the chain below is whole.
+ * writes, then `"event":"summary"`. `state` is ok, incomplete, replaced (by a merged one), foreign,
+ * elsewhere (another store's), damaged, unsigned or unsealed; `restorable` tells whether the chain
+ * below is whole. Incomplete is one whose run was interrupted and not gone on with, or whose state
+ * lacks databases or documents that could not be read.
  */
 #include "lib/base/fail.h"
 #include "lib/base/progress.h"
@@ -13,16 +15,30 @@
 
 #include <stdio.h>
 
+static gboolean
+is_incomplete(const struct store *store, const struct snapshot *snapshot)
+{
+    const struct catalogue *catalogue = snapshot->catalogue;
+    return catalogue->counts.failed > 0 || catalogue->counts.unread > 0 ||
+           (!catalogue->complete && !store_is_continued(store, snapshot));
+}
+
 static const char *
-state_of(const struct snapshot *snapshot)
+state_of(const struct store *store, const struct snapshot *snapshot)
 {
     switch (snapshot->trust) {
     case SNAPSHOT_TRUSTED:
-        return "ok";
+        if (snapshot->replaced)
+            return "replaced";
+        return is_incomplete(store, snapshot) ? "incomplete" : "ok";
     case SNAPSHOT_UNSEALED:
         return "unsealed";
+    case SNAPSHOT_UNSIGNED:
+        return "unsigned";
     case SNAPSHOT_FOREIGN:
         return "foreign";
+    case SNAPSHOT_ELSEWHERE:
+        return "elsewhere";
     case SNAPSHOT_DAMAGED:
         break;
     }
@@ -41,16 +57,17 @@ tell_counts(GString *event, const struct catalogue *catalogue)
     json_text_member_unsigned(event, "attachments", counts->attachments);
     json_text_member_unsigned(event, "gone", counts->gone);
     json_text_member_unsigned(event, "unread", counts->unread);
+    json_text_member_unsigned(event, "failed", counts->failed);
     json_text_member_unsigned(event, "bytes", catalogue->bytes_stored);
 }
 
 static void
-tell_json(struct progress *progress, const struct snapshot *snapshot)
+tell_json(struct progress *progress, const struct store *store, const struct snapshot *snapshot)
 {
     const struct catalogue *catalogue = snapshot->catalogue;
     GString *event = progress_event_begin(progress, "snapshot");
     json_text_member_string(event, "folder", snapshot->folder);
-    json_text_member_string(event, "state", state_of(snapshot));
+    json_text_member_string(event, "state", state_of(store, snapshot));
     if (snapshot->problem != NULL)
         json_text_member_string(event, "problem", snapshot->problem);
     if (catalogue != NULL) {
@@ -59,7 +76,7 @@ tell_json(struct progress *progress, const struct snapshot *snapshot)
         json_text_member_string(event, "kind", catalogue->kind);
         json_text_member_boolean(event, "complete", catalogue->complete);
         json_text_member_unsigned(event, "number", catalogue->number);
-        json_text_member_boolean(event, "restorable", snapshot->rooted);
+        json_text_member_boolean(event, "restorable", snapshot->rooted && !snapshot->replaced);
         json_text_member_string(event, "started", catalogue->started);
         json_text_member_string(event, "finished", catalogue->finished);
         json_text_member_string(event, "node", catalogue->node);
@@ -71,16 +88,23 @@ tell_json(struct progress *progress, const struct snapshot *snapshot)
 }
 
 static void
-tell_json_summary(struct progress *progress, const struct store *store, guint usable, gboolean keys)
+tell_json_summary(struct progress *progress, const struct store *store, guint usable, gboolean keys,
+                  int exit_code)
 {
     const struct snapshot *newest = store_tip(store, TRUE);
+    g_autoptr(GPtrArray) newer = newer_find(store, newest, NULL);
     GString *event = progress_event_begin(progress, "summary");
     json_text_member_string(event, "store", store->id);
     json_text_member_string(event, "site", store->site);
     json_text_member_unsigned(event, "snapshots", store->snapshots->len);
     json_text_member_unsigned(event, "restorable", usable);
     json_text_member_string(event, "newest", newest != NULL ? newest->catalogue->id : NULL);
+    json_text_member_array(event, "newer_not_usable"); /* folders */
+    for (guint i = 0; i < newer->len; i++)
+        json_text_string(event, ((const struct newer *)newer->pdata[i])->folder);
+    json_text_end_array(event);
     json_text_member_string(event, "signers", keys ? "keys" : "medium");
+    json_text_member_integer(event, "exit", exit_code);
     progress_event_end(progress);
 }
 
@@ -93,10 +117,7 @@ tell_row(const struct store *store, const struct snapshot *snapshot)
     g_autofree char *problem = show_text(snapshot->problem);
     g_autofree char *folder = show_text(snapshot->folder);
     if (catalogue == NULL) {
-        printf("%-20s  %s: %s\n", folder, state_of(snapshot),
-               snapshot->trust == SNAPSHOT_UNSEALED
-                   ? "an interrupted run's rest; the next run removes it"
-                   : problem);
+        printf("%-20s  %s: %s\n", folder, state_of(store, snapshot), problem);
         return;
     }
     g_autofree char *size = g_format_size(catalogue->bytes_stored);
@@ -107,11 +128,14 @@ tell_row(const struct store *store, const struct snapshot *snapshot)
                               : "";
     printf("%-20s  %-9s  %9" G_GUINT64_FORMAT "  %9" G_GUINT64_FORMAT "  %10s  %-4s  %.8s  %s%s%s",
            started, catalogue->kind, catalogue->counts.databases, catalogue->counts.documents, size,
-           node, catalogue->id, state_of(snapshot),
+           node, catalogue->id, state_of(store, snapshot),
            catalogue->complete                   ? ""
            : store_is_continued(store, snapshot) ? ", gone on from"
                                                  : ", unfinished",
            missing);
+    if (catalogue->counts.failed > 0)
+        printf(", %" G_GUINT64_FORMAT " database%s failed", catalogue->counts.failed,
+               catalogue->counts.failed == 1 ? "" : "s");
     if (catalogue->counts.unread > 0)
         printf(", %" G_GUINT64_FORMAT " unread", catalogue->counts.unread);
     printf("%s%s\n", *problem != '\0' ? ": " : "", problem);
@@ -121,12 +145,22 @@ static void
 tell_summary(const struct store *store, guint usable, gboolean keys)
 {
     const struct snapshot *newest = store_tip(store, TRUE);
+    g_autoptr(GPtrArray) newer = newer_find(store, newest, NULL);
     g_autofree char *site = show_text(store->site);
     if (newest != NULL)
         printf("\nsite '%s': %u snapshots can be restored, the newest complete one is %.8s of %s\n",
                site, usable, newest->catalogue->id, newest->catalogue->started);
     else
-        printf("\nsite '%s': nothing that can be restored\n", site);
+        printf("\nsite '%s': %s\n", site,
+               store_tip(store, FALSE) != NULL
+                   ? "unfinished snapshots only: `run --partial` restores what they hold"
+                   : "NOTHING THAT CAN BE RESTORED");
+    for (guint i = 0; i < newer->len; i++) {
+        const struct newer *one = newer->pdata[i];
+        g_autofree char *folder = show_text(one->folder);
+        g_autofree char *reason = show_text(one->reason);
+        printf("NEWER, but not usable: %s: %s\n", folder, reason);
+    }
     if (!keys)
         printf("signatures were checked with the keys that lie on the store itself: this shows "
                "damage, not who made them\n");
@@ -149,17 +183,20 @@ list(const struct command_line *line, struct selection *selection, GError **erro
                "DATABASES", "DOCUMENTS", "SIZE", "NODE", "ID", "STATE");
     for (guint i = 0; i < row->len; i++) {
         const struct snapshot *snapshot = row->pdata[i];
-        usable += snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted &&
+        usable += snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted && !snapshot->replaced &&
                   snapshot->catalogue->complete;
-        if (snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN)
+        if (snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN ||
+            snapshot->trust == SNAPSHOT_ELSEWHERE)
             exit_code = FAIL_DAMAGED;
         if (json)
-            tell_json(progress, snapshot);
+            tell_json(progress, selection->store, snapshot);
         else
             tell_row(selection->store, snapshot);
     }
+    if (usable == 0 && exit_code == 0)
+        exit_code = store_tip(selection->store, FALSE) != NULL ? FAIL_INCOMPLETE : FAIL_DAMAGED;
     if (json)
-        tell_json_summary(progress, selection->store, usable, keys);
+        tell_json_summary(progress, selection->store, usable, keys, exit_code);
     else
         tell_summary(selection->store, usable, keys);
     return exit_code;

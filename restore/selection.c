@@ -10,14 +10,17 @@
 
 /* ---- keys ---- */
 
-/* Keys of this node that need not be there: a store can be listed without any. */
+/* Keys of this node that need not be there: a store can be listed without any. Those that are there
+ * must be good, or what they do not vouch for would pass. */
 static gboolean
 open_default_keys(struct selection *selection, const char *folder, gboolean decrypt, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    selection->keys = keys_open(folder, &cause);
-    if (selection->keys != NULL || !decrypt)
+    gboolean fine = keys_open_if_any(folder, &selection->keys, &cause);
+    if (fine && (selection->keys != NULL || !decrypt))
         return TRUE;
+    if (fine)
+        fail_set(&cause, FAIL_KEY, "no keys in '%s'", folder);
     g_autofree char *what = g_strndup(cause->message, strcspn(cause->message, "\n"));
     return fail_set(error, FAIL_KEY,
                     "%s\nhint: name a node's keys with --keys DIR, or on a bare machine give --key "
@@ -31,10 +34,11 @@ open_keys(struct selection *selection, const struct command_line *line, gboolean
 {
     const char *folder = options_string(line, "keys");
     const char *key = options_string(line, "key");
-    const char *signer = options_string(line, "signer");
-    if (key == NULL && signer == NULL && !options_given(line, "keys"))
+    const char *const *signers = options_list(line, "signer");
+    gboolean bare = key != NULL || *signers != NULL;
+    if (!bare && !options_given(line, "keys"))
         return open_default_keys(selection, folder, decrypt, error);
-    if (key == NULL && signer == NULL) {
+    if (!bare) {
         selection->keys = keys_open(folder, error);
         return selection->keys != NULL;
     }
@@ -47,11 +51,11 @@ open_keys(struct selection *selection, const struct command_line *line, gboolean
         return fail_set(error, FAIL_KEY,
                         "--signer alone decrypts nothing\nhint: give --key FILE too, with the "
                         "secret from the recovery sheet");
-    if (decrypt && signer == NULL)
+    if (decrypt && *signers == NULL)
         return fail_set(error, FAIL_USAGE,
                         "--key needs --signer PUBLICKEY\nhint: it stands on the recovery sheet; "
                         "without it nothing tells who made the snapshots");
-    selection->keys = keys_open_bare(key, signer, error);
+    selection->keys = keys_open_bare(key, signers, error);
     return selection->keys != NULL;
 }
 
@@ -73,29 +77,31 @@ started_by(const struct snapshot *snapshot, gint64 microseconds)
 }
 
 /*
- * The newest that had started at a time. Snapshots are numbered and clocks lie, so the row of
+ * The newest that had started at limit->time. Snapshots are numbered and clocks lie, so the row of
  * snapshots is cut in two where the fewest are on the wrong side of the time, the earlier place if
- * there are several.
+ * there are several. limit->number is of the last one before the cut.
  */
 static struct snapshot *
-find_at(const struct store *store, gint64 microseconds, gboolean partial)
+find_at(const struct store *store, struct newer_limit *limit, gboolean partial)
 {
     g_autoptr(GPtrArray) row = g_ptr_array_new();
     for (guint i = 0; i < store->snapshots->len; i++) {
         struct snapshot *snapshot = store->snapshots->pdata[i];
-        if (snapshot->trust == SNAPSHOT_TRUSTED)
+        if (snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced)
             g_ptr_array_add(row, snapshot);
     }
     g_ptr_array_sort(row, by_number);
     gint wrong = 0, least = 0;
     guint cut = 0;
     for (guint i = 0; i < row->len; i++) {
-        wrong += started_by(row->pdata[i], microseconds) ? -1 : 1;
+        wrong += started_by(row->pdata[i], limit->time) ? -1 : 1;
         if (wrong < least) {
             least = wrong;
             cut = i + 1;
         }
     }
+    if (cut > 0)
+        limit->number = ((const struct snapshot *)row->pdata[cut - 1])->catalogue->number;
     while (cut > 0) {
         struct snapshot *snapshot = row->pdata[--cut];
         if (snapshot->rooted && (partial || snapshot->catalogue->complete))
@@ -112,7 +118,7 @@ report_none(const struct store *store, const char *when, GError **error)
     gboolean incomplete = FALSE, unrooted = FALSE;
     for (guint i = 0; i < store->snapshots->len; i++) {
         const struct snapshot *snapshot = store->snapshots->pdata[i];
-        if (snapshot->trust == SNAPSHOT_FOREIGN || snapshot->trust == SNAPSHOT_DAMAGED)
+        if (snapshot->trust != SNAPSHOT_TRUSTED && snapshot->trust != SNAPSHOT_UNSEALED)
             cause = snapshot;
         incomplete |= snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted;
         unrooted |= snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->rooted;
@@ -135,14 +141,6 @@ report_none(const struct store *store, const char *when, GError **error)
                              : "snapshot yet");
 }
 
-static const struct snapshot *
-last_reachable(const struct snapshot *snapshot)
-{
-    while (snapshot->parent != NULL)
-        snapshot = snapshot->parent;
-    return snapshot;
-}
-
 static gboolean
 check_chosen(const struct snapshot *snapshot, gboolean partial, GError **error)
 {
@@ -153,8 +151,8 @@ check_chosen(const struct snapshot *snapshot, gboolean partial, GError **error)
         return fail_set(error, FAIL_DAMAGED,
                         "snapshot %s cannot be read: snapshot %s builds upon snapshot %s, which is "
                         "missing or not usable",
-                        snapshot->folder, last_reachable(snapshot)->folder,
-                        last_reachable(snapshot)->catalogue->parent);
+                        snapshot->folder, newer_last_reachable(snapshot)->folder,
+                        newer_last_reachable(snapshot)->catalogue->parent);
     if (!snapshot->catalogue->complete && !partial)
         return fail_set(error, FAIL_INCOMPLETE,
                         "snapshot %s is unfinished: its run was interrupted\nhint: "
@@ -168,25 +166,27 @@ choose(struct selection *selection, const struct command_line *line, gboolean ne
        GError **error)
 {
     guint takes = command_of(line)->takes;
-    gint64 at = 0;
+    struct newer_limit limit = {0};
     gboolean partial = (takes & FOR_RUN) != 0 && options_flag(line, "partial");
     gboolean selects = (takes & (FOR_RUN | FOR_EXTRACT)) != 0;
     const char *name = selects ? options_string(line, "snapshot") : NULL;
-    gboolean timed = selects && options_time(line, "at", &at);
+    gboolean timed = selects && options_time(line, "at", &limit.time);
     if (name != NULL && timed)
         return fail_set(error, FAIL_USAGE, "--at and --snapshot exclude each other");
     if (name != NULL)
         selection->snapshot = store_find(selection->store, name, error);
     else if (timed)
-        selection->snapshot = find_at(selection->store, at, partial);
+        selection->snapshot = find_at(selection->store, &limit, partial);
     else
         selection->snapshot = store_tip(selection->store, !partial);
     if (selection->snapshot != NULL && !check_chosen(selection->snapshot, partial, error))
         return FALSE;
     selection->partial = selection->snapshot != NULL && !selection->snapshot->catalogue->complete;
+    selection->newer = newer_find(selection->store, name == NULL ? selection->snapshot : NULL,
+                                  timed ? &limit : NULL);
     if (selection->snapshot != NULL || (name == NULL && !needed))
         return TRUE;
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(at / G_USEC_PER_SEC);
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(limit.time / G_USEC_PER_SEC);
     g_autofree char *when = timed ? g_date_time_format_iso8601(time) : NULL;
     return name == NULL ? report_none(selection->store, when, error) : FALSE;
 }
@@ -200,13 +200,18 @@ selection_open(struct selection *selection, const struct command_line *line, gbo
         return FALSE;
     if (decrypt && selection->keys->n_identities == 0)
         return fail_set(error, FAIL_KEY, "the keys can decrypt nothing");
+    /* the history of a document is in all snapshots, also where none can be restored */
+    gboolean history =
+        (command_of(line)->takes & FOR_EXTRACT) != 0 && *options_list(line, "doc") != NULL;
     selection->store = store_open(command_argument(line, "STORE"), selection->keys, error);
-    return selection->store != NULL && choose(selection, line, decrypt, error);
+    return selection->store != NULL && choose(selection, line, decrypt && !history, error);
 }
 
 void
 selection_clear(struct selection *selection)
 {
+    if (selection->newer != NULL)
+        g_ptr_array_unref(selection->newer);
     store_free(selection->store);
     keys_free(selection->keys);
     *selection = (struct selection){0};
@@ -277,5 +282,6 @@ selection_trust_medium(struct selection *selection, GError **error)
     if (entries != NULL)
         closedir(entries);
     selection->snapshot = NULL;
+    g_ptr_array_set_size(selection->newer, 0);
     return store_refresh(selection->store, selection->keys, error);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/archive/store.h"
 #include "lib/command/command.h"
+#include "restore/newer.h"
 
 struct selection {
     struct keys
@@ -14,6 +15,7 @@ struct selection {
     struct snapshot
         *snapshot; /* by --snapshot or --at, else the newest complete one; NULL if there is none */
     gboolean partial; /* it is an incomplete one, allowed by --partial */
+    GPtrArray *newer; /* struct newer: what is newer and cannot be used; none with --snapshot */
 };
 
 /*

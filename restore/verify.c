@@ -7,10 +7,9 @@
  *     an identity too  all that is inside (content.h), and the state through its chain
  *
  * With --json, one object a line: `"event":"snapshot"` for each, with folder, id, state (ok,
- * incomplete, damaged, foreign, unsealed, key, failed) and problems; `"event":"chain"` for the
- * state; then `"event":"summary"`.
+ * incomplete, damaged, foreign, elsewhere, unsigned, unsealed, replaced, key, failed) and problems;
+ * `"event":"chain"` for the state; then `"event":"summary"`.
  */
-#include "lib/archive/parts.h"
 #include "lib/base/fail.h"
 #include "lib/base/progress.h"
 #include "restore/commands.h"
@@ -25,22 +24,10 @@ struct verification {
     gboolean decrypts; /* there is a key for it */
     gboolean json;
     gboolean foreign; /* one is by a signer that we do not know */
+    gboolean empty;   /* no snapshot can be restored, not even an unfinished one */
     guint snapshots, good;
     int code; /* the worst so far */
 };
-
-struct reading {
-    struct progress *progress;
-    guint64 bytes;
-};
-
-static void
-on_part(void *context, guint64 bytes)
-{
-    struct reading *reading = context;
-    progress_add(reading->progress, 0, bytes - reading->bytes);
-    reading->bytes = bytes;
-}
 
 /* ---- telling ---- */
 
@@ -49,8 +36,14 @@ state_name(const struct snapshot *snapshot, int code)
 {
     if (snapshot->trust == SNAPSHOT_UNSEALED)
         return "unsealed";
+    if (snapshot->trust == SNAPSHOT_UNSIGNED)
+        return "unsigned";
     if (snapshot->trust == SNAPSHOT_FOREIGN)
         return "foreign";
+    if (snapshot->trust == SNAPSHOT_ELSEWHERE)
+        return "elsewhere";
+    if (snapshot->replaced)
+        return "replaced";
     switch (code) {
     case 0:
         return "ok";
@@ -93,22 +86,6 @@ tell(const struct verification *verification, const char *event_name,
 
 /* ---- one snapshot ---- */
 
-static gboolean
-verify_parts(const struct verification *verification, const struct snapshot *snapshot,
-             GError **error)
-{
-    struct reading reading = {verification->content.progress, 0};
-    AUTO_FD int fd = store_open_snapshot(verification->content.store, snapshot, error);
-    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, error) : NULL;
-    if (sums == NULL)
-        return FALSE;
-    progress_begin(reading.progress, "reading parts of", snapshot->folder, 0);
-    if (parts_verify(fd, sums, on_part, &reading, error))
-        return TRUE;
-    g_prefix_error(error, "snapshot %s: ", snapshot->folder);
-    return FALSE;
-}
-
 static void
 add_error(struct verdict *verdict, const GError *cause)
 {
@@ -130,25 +107,46 @@ check_place_in_chain(const struct store *store, const struct snapshot *snapshot,
         verdict_add(verdict, FAIL_INCOMPLETE, "it is unfinished: its run was interrupted");
 }
 
+/* What does not count is no fault: an interrupted run's rest, or what a merged one stands for. */
+static gboolean
+counts(const struct snapshot *snapshot)
+{
+    return snapshot->trust != SNAPSHOT_UNSEALED && snapshot->trust != SNAPSHOT_UNSIGNED &&
+           !snapshot->replaced;
+}
+
 static void
-verify_snapshot(struct verification *verification, const struct snapshot *snapshot)
+tell_uncounted(const struct store *store, const struct snapshot *snapshot, struct verdict *verdict)
+{
+    g_autoptr(GPtrArray) newer = newer_find(store, store_tip(store, TRUE), NULL);
+    gboolean newest = FALSE;
+    for (guint i = 0; i < newer->len; i++)
+        newest |= g_str_equal(((const struct newer *)newer->pdata[i])->folder, snapshot->folder);
+    verdict_add(verdict, 0, "%s%s",
+                snapshot->replaced ? "a merged snapshot holds what it did" : snapshot->problem,
+                newest ? "; it is newer than the newest snapshot that can be restored" : "");
+}
+
+static void
+verify_snapshot(struct verification *verification, struct snapshot *snapshot)
 {
     struct verdict verdict;
     g_autoptr(GError) cause = NULL;
     verdict_init(&verdict);
-    verification->snapshots += snapshot->trust != SNAPSHOT_UNSEALED;
+    verification->snapshots += counts(snapshot);
     verification->foreign |= snapshot->trust == SNAPSHOT_FOREIGN;
-    if (snapshot->trust == SNAPSHOT_UNSEALED) {
-        verdict_add(&verdict, 0,
-                    "an interrupted run's rest, which does not count; the next run removes it");
+    if (!counts(snapshot)) {
+        tell_uncounted(verification->content.store, snapshot, &verdict);
     } else if (snapshot->trust != SNAPSHOT_TRUSTED) {
         verdict_add(&verdict, FAIL_DAMAGED, "%s", snapshot->problem);
         gboolean signed_by_us = snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
-        if (signed_by_us && !verify_parts(verification, snapshot, &cause))
+        if (signed_by_us && !store_check(verification->content.store, snapshot,
+                                         verification->content.progress, &cause))
             add_error(&verdict, cause); /* names the part */
     } else {
         check_place_in_chain(verification->content.store, snapshot, &verdict);
-        if (!verify_parts(verification, snapshot, &cause) ||
+        if (!store_check(verification->content.store, snapshot, verification->content.progress,
+                         &cause) ||
             (verification->decrypts &&
              !content_verify(&verification->content, snapshot, &verdict, &cause)))
             add_error(&verdict, cause);
@@ -177,7 +175,7 @@ list_wanted(const struct store *store, const struct snapshot *named)
 }
 
 static void
-verify_state(struct verification *verification, const struct snapshot *snapshot)
+verify_state(struct verification *verification, struct snapshot *snapshot)
 {
     struct verdict verdict;
     g_autoptr(GError) cause = NULL;
@@ -197,13 +195,18 @@ tell_summary(const struct verification *verification, gboolean medium)
         GString *event = progress_event_begin(verification->content.progress, "summary");
         json_text_member_unsigned(event, "snapshots", verification->snapshots);
         json_text_member_unsigned(event, "ok", verification->good);
+        json_text_member_boolean(event, "restorable", !verification->empty);
         json_text_member_boolean(event, "content", verification->decrypts);
         json_text_member_string(event, "signers", medium ? "medium" : "keys");
         json_text_member_integer(event, "exit", verification->code);
         progress_event_end(verification->content.progress);
         return;
     }
-    printf("\n%u of %u snapshots are in order\n", verification->good, verification->snapshots);
+    if (verification->empty)
+        printf("\nNOTHING CAN BE RESTORED: the store has no snapshot that is signed, whole and "
+               "trusted\n");
+    else
+        printf("\n%u of %u snapshots are in order\n", verification->good, verification->snapshots);
     if (verification->foreign)
         printf("a signer is accepted by --signer, or by its key in a node's KEYS/trusted/; compare "
                "it with the recovery sheet first\n");
@@ -218,7 +221,7 @@ static gboolean
 verify_all(struct verification *verification, struct selection *selection, const char *name,
            GError **error)
 {
-    const struct snapshot *named = NULL;
+    struct snapshot *named = NULL;
     gboolean medium = selection->keys == NULL;
     if (medium && !selection_trust_medium(selection, error))
         return FALSE;
@@ -230,7 +233,10 @@ verify_all(struct verification *verification, struct selection *selection, const
     g_autoptr(GPtrArray) wanted = list_wanted(selection->store, named);
     for (guint i = 0; i < wanted->len; i++)
         verify_snapshot(verification, wanted->pdata[i]);
-    const struct snapshot *tip = named != NULL ? named : store_tip(selection->store, FALSE);
+    struct snapshot *tip = named != NULL ? named : store_tip(selection->store, FALSE);
+    verification->empty = named == NULL && tip == NULL;
+    if (verification->empty)
+        verification->code = verdict_worse(verification->code, FAIL_DAMAGED);
     gboolean sound = verification->code == 0 || verification->code == FAIL_INCOMPLETE;
     if (verification->decrypts && sound && tip != NULL && tip->rooted)
         verify_state(verification, tip);

@@ -60,6 +60,7 @@ catalogue_write(const struct catalogue *catalogue)
     json_text_member_unsigned(text, "attachments", counts->attachments);
     json_text_member_unsigned(text, "gone", counts->gone);
     json_text_member_unsigned(text, "unread", counts->unread);
+    json_text_member_unsigned(text, "failed", counts->failed);
     json_text_end_object(text);
     json_text_member_object(text, "bytes");
     json_text_member_unsigned(text, "plain", catalogue->bytes_plain);
@@ -136,6 +137,7 @@ parse_numbers(struct catalogue *catalogue, struct slice text)
            json_member_unsigned(counts, "attachments", &to->attachments) &&
            json_member_unsigned(counts, "gone", &to->gone) &&
            json_member_unsigned(counts, "unread", &to->unread) &&
+           json_member_unsigned(counts, "failed", &to->failed) &&
            json_member_unsigned(bytes, "plain", &catalogue->bytes_plain) &&
            json_member_unsigned(bytes, "compressed", &catalogue->bytes_compressed) &&
            json_member_unsigned(bytes, "stored", &catalogue->bytes_stored) &&
@@ -166,6 +168,7 @@ catalogue_parse(struct slice text, GError **error)
     parse_texts(catalogue, text);
     const char *wrong = !is_uuid(catalogue->id)                                    ? "id"
                         : catalogue->parent != NULL && !is_uuid(catalogue->parent) ? "parent"
+                        : !is_uuid(catalogue->store)                               ? "store"
                         : catalogue->node == NULL                                  ? "node"
                         : !is_kind(catalogue->kind)                                ? "kind"
                         : !is_time(catalogue->started)                             ? "started"

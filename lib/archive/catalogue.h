@@ -12,7 +12,8 @@
 #define CATALOGUE_FORMAT 1
 
 struct catalogue_counts {
-    guint64 databases, documents, leaves, attachments, gone, unread;
+    guint64 databases, documents, leaves, attachments, gone; /* in this snapshot */
+    guint64 unread, failed; /* documents and databases that the state at it lacks or has older */
 };
 
 struct catalogue {

@@ -4,6 +4,12 @@
  * Opening reads the manifests from the newest snapshot back to the first, and keeps for each
  * database where the snapshots that count for it have it. Only opening a database opens its
  * archives.
+ *
+ * Which snapshots count for a database: from the newest manifest back, one that read it holds part
+ * of its state; one that names another snapshot for it (`at`) says that those in between hold
+ * nothing of it, whatever the reason: nothing changed, it could not be read, it was left out, or a
+ * run was interrupted before it came to it. One that names none for a database that it lists leaves
+ * older ones as they are; one that does not list it makes them void, and so does a `fresh` base.
  */
 #include "lib/archive/chain.h"
 
@@ -24,7 +30,7 @@ struct member {
 /* What is known of a database while the manifests are read, and after. */
 struct track {
     GArray *members;    /* struct member, newest first */
-    const char *resume; /* "unchanged": nothing counts before the snapshot with this id */
+    const char *resume; /* nothing counts before the snapshot with this id */
     gboolean ended;     /* nothing older counts */
 };
 
@@ -89,18 +95,12 @@ collect_snapshots(struct chain *chain, const struct snapshot *at, GError **error
     return TRUE;
 }
 
-static gboolean
-is_held(const struct manifest_database *database)
-{
-    return g_str_equal(database->status, "read") || g_str_equal(database->status, "unchanged");
-}
-
 static void
 begin_tracks(struct chain *chain)
 {
     for (guint i = 0; i < chain->manifest->databases->len; i++) {
         const struct manifest_database *database = chain->manifest->databases->pdata[i];
-        if (!is_held(database))
+        if (!manifest_is_held(database))
             continue;
         struct track *track = g_new0(struct track, 1);
         track->members = g_array_new(FALSE, FALSE, sizeof(struct member));
@@ -108,11 +108,7 @@ begin_tracks(struct chain *chain)
     }
 }
 
-/*
- * What a manifest means for a database of the newest one: it holds some of it, or says that nothing
- * changed since a snapshot (those in between are passed over), or does not know it, so that older
- * ones are void. A failed or excluded database leaves older ones as they are.
- */
+/* What a manifest means for a database of the newest one. */
 static void
 follow(struct chain *chain, struct track *track, const struct manifest_database *database,
        guint number)
@@ -127,7 +123,7 @@ follow(struct chain *chain, struct track *track, const struct manifest_database 
     } else if (g_str_equal(database->status, "read")) {
         struct member member = {number, database->place, database->end};
         g_array_append_val(track->members, member);
-    } else if (database->at != NULL && g_str_equal(database->status, "unchanged")) {
+    } else if (database->at != NULL) {
         guint position = GPOINTER_TO_UINT(g_hash_table_lookup(chain->positions, database->at));
         if (position > number + 1) /* merged snapshots have lost their ids: then step by step */
             track->resume =
@@ -172,7 +168,7 @@ read_manifests(struct chain *chain, GError **error)
 }
 
 struct chain *
-chain_open(struct store *store, const struct snapshot *at, const struct keys *keys, gsize memory,
+chain_open(struct store *store, struct snapshot *at, const struct keys *keys, gsize memory,
            GError **error)
 {
     AUTO(chain) *chain = g_new0(struct chain, 1);
@@ -182,7 +178,8 @@ chain_open(struct store *store, const struct snapshot *at, const struct keys *ke
     chain->positions = g_hash_table_new(g_str_hash, g_str_equal);
     chain->tracks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, track_free);
     chain->passes = chain_passes_new(store, keys, memory != 0 ? memory : DEFAULT_MEMORY);
-    if (!collect_snapshots(chain, at, error) || !read_manifests(chain, error))
+    if (!collect_snapshots(chain, at, error) || !store_check_chain(store, at, NULL, error) ||
+        !read_manifests(chain, error))
         return NULL;
     return g_steal_pointer(&chain);
 }
@@ -204,6 +201,15 @@ const struct manifest *
 chain_manifest(const struct chain *chain)
 {
     return chain->manifest;
+}
+
+const struct snapshot *
+chain_stands_at(const struct chain *chain, const char *name)
+{
+    const struct track *track = g_hash_table_lookup(chain->tracks, name);
+    if (track == NULL || track->members->len == 0)
+        return NULL;
+    return chain->snapshots->pdata[g_array_index(track->members, struct member, 0).snapshot];
 }
 
 /* ---- the server ---- */
@@ -376,8 +382,9 @@ struct chain_database *
 chain_database_open(struct chain *chain, const char *name, GError **error)
 {
     const struct track *track = g_hash_table_lookup(chain->tracks, name);
-    const struct snapshot *at = chain->snapshots->pdata[0];
-    if (track == NULL || track->members->len == 0) {
+    const struct snapshot *at = chain_stands_at(chain, name);
+    if (at == NULL) {
+        at = chain->snapshots->pdata[0];
         fail_set(error, track == NULL ? FAIL_FAILED : FAIL_DAMAGED,
                  "snapshot %s holds no database '%s'", at->folder, name);
         return NULL;
@@ -385,7 +392,6 @@ chain_database_open(struct chain *chain, const char *name, GError **error)
     const struct member *newest = &g_array_index(track->members, struct member, 0);
     AUTO(chain_database) *database = (struct chain_database *)g_new0(struct open_database, 1);
     struct open_database *open = (struct open_database *)database;
-    at = chain->snapshots->pdata[newest->snapshot];
     database->name = g_strdup(name);
     database->at = g_strdup(at->catalogue->id);
     open->readers = g_ptr_array_new_with_free_func(reader_free);

@@ -5,8 +5,9 @@
  * A snapshot holds what changed since its parent, so the state at it is a merge by id of the
  * snapshots of its chain: the newest that has an id gives its whole leaf set, or says that it is
  * gone. Databases whose newest base is `fresh`, or which a manifest in between lacks, begin anew
- * there. A stub is resolved on the way: its bytes come from the nearest older snapshot that holds
- * them for an ancestor of that leaf.
+ * there. A database that the newest snapshot could not read, or left out, stands where it last was
+ * read, older than the rest. A stub is resolved on the way: its bytes come from the nearest older
+ * snapshot that holds them for an ancestor of that leaf.
  *
  *     chain_open → chain_database_open → { chain_next → { chain_attachment → chain_data… }… }…
  *
@@ -23,10 +24,12 @@ struct chain;
 
 /*
  * Opens the chain that ends at `at`; all its snapshots must be trusted, and the chain rooted
- * (FAIL_DAMAGED names what is missing). Keys must be able to decrypt (FAIL_KEY). `memory`: bytes
+ * (FAIL_DAMAGED names what is missing). Those whose parts were not compared with what was signed
+ * (store_check_chain, which shows progress) are compared first. Keys must be able to decrypt
+ * (FAIL_KEY). `memory`: bytes
  * for merging, 0 for the default of 40 MB. Store, snapshot and keys must outlive it.
  */
-struct chain *chain_open(struct store *store, const struct snapshot *at, const struct keys *keys,
+struct chain *chain_open(struct store *store, struct snapshot *at, const struct keys *keys,
                          gsize memory, GError **error);
 void chain_free(struct chain *chain);
 AUTO_DEFINE(chain)
@@ -34,6 +37,9 @@ AUTO_DEFINE(chain)
 /* The manifest of the newest snapshot: every database and how it stands, and what could not be
  * read. */
 const struct manifest *chain_manifest(const struct chain *chain);
+
+/* The snapshot that a database stands at: the newest that holds something of it. NULL if none. */
+const struct snapshot *chain_stands_at(const struct chain *chain, const char *name);
 
 /* server/config.json of the newest snapshot; NULL without an error when it has none. */
 GString *chain_server_config(struct chain *chain, GError **error);
@@ -58,7 +64,7 @@ struct chain_database {
     GString *end_json;
 };
 
-/* Opens a database that the newest manifest lists as read or unchanged. One at a time. */
+/* Opens a database of which the chain holds a state (manifest_is_held). One at a time. */
 struct chain_database *chain_database_open(struct chain *chain, const char *name, GError **error);
 void chain_database_free(struct chain_database *database);
 AUTO_DEFINE(chain_database)

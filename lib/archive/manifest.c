@@ -12,6 +12,8 @@
     (64 * 1024 * 1024) /* bytes beside the entries: databases and what was not read                \
                         */
 
+#define REASON_MAX 300 /* bytes of a reason: the server's words may be many */
+
 /* ---- writing ---- */
 
 struct manifest_writer {
@@ -75,23 +77,47 @@ manifest_writer_add(struct manifest_writer *writer, const struct manifest_entry 
     return writer->rows->len < SPOOL ? TRUE : spool_rows(writer, error);
 }
 
+static void
+add_reason(GString *text, const char *reason)
+{
+    gsize size = strcspn(reason, "\n"); /* a hint may follow */
+    if (size > REASON_MAX)
+        size = (gsize)(g_utf8_find_prev_char(reason, reason + REASON_MAX + 1) - reason);
+    json_text_member_slice(text, "reason", (struct slice){reason, size});
+}
+
 void
-manifest_writer_database(struct manifest_writer *writer, const char *name, const char *status,
-                         const char *at, const char *reason, guint64 place, guint64 end)
+manifest_writer_database(struct manifest_writer *writer, const struct manifest_database *database)
 {
     GString *text = writer->databases;
     json_text_begin_object(text);
-    json_text_member_string(text, "name", name);
-    json_text_member_string(text, "status", status);
-    if (at != NULL)
-        json_text_member_string(text, "at", at);
-    if (reason != NULL)
-        json_text_member_string(text, "reason", reason);
-    if (g_str_equal(status, "read")) {
-        json_text_member_unsigned(text, "place", place);
-        json_text_member_unsigned(text, "end", end);
+    json_text_member_string(text, "name", database->name);
+    json_text_member_string(text, "status", database->status);
+    if (database->at != NULL)
+        json_text_member_string(text, "at", database->at);
+    if (database->reason != NULL)
+        add_reason(text, database->reason);
+    if (database->unfinished)
+        json_text_member_boolean(text, "unfinished", TRUE);
+    if (database->unread > 0)
+        json_text_member_unsigned(text, "unread", database->unread);
+    if (g_str_equal(database->status, "read")) {
+        json_text_member_unsigned(text, "place", database->place);
+        json_text_member_unsigned(text, "end", database->end);
     }
     json_text_end_object(text);
+}
+
+gsize
+manifest_writer_mark(const struct manifest_writer *writer)
+{
+    return writer->unread->len;
+}
+
+void
+manifest_writer_rewind(struct manifest_writer *writer, gsize mark)
+{
+    g_string_truncate(writer->unread, mark);
 }
 
 void
@@ -103,7 +129,7 @@ manifest_writer_unread(struct manifest_writer *writer, const char *database, str
     json_text_member_string(text, "database", database);
     json_text_member_slice(text, "id", id);
     json_text_member_slice(text, "rev", rev);
-    json_text_member_string(text, "reason", reason);
+    add_reason(text, reason);
     json_text_end_object(text);
 }
 
@@ -130,6 +156,9 @@ manifest_writer_finish(struct manifest_writer *writer, struct pack_writer *pack,
         return FALSE;
     json_text_end_array(writer->databases);
     json_text_end_array(writer->unread);
+    if (writer->databases->len + writer->unread->len > REST_CAP)
+        return fail_set(error, FAIL_FAILED,
+                        "there are more databases than the manifest of a snapshot can list");
     g_autofree char *head =
         g_strdup_printf("{\"format\":1,\"snapshot\":\"%s\",\"entries\":[", snapshot_id);
     g_autofree char *tail = g_strdup_printf("],\n\"databases\":%s,\n\"unread\":%s}\n",
@@ -186,6 +215,12 @@ manifest_find(const struct manifest *manifest, const char *name)
     return NULL;
 }
 
+gboolean
+manifest_is_held(const struct manifest_database *database)
+{
+    return database->at != NULL || g_str_equal(database->status, "read");
+}
+
 static gboolean
 malformed(GError **error, const char *what)
 {
@@ -217,6 +252,8 @@ take_databases(struct manifest *manifest, struct slice list, GError **error)
         g_ptr_array_add(manifest->databases, database);
         json_member_text(one, "at", &database->at);
         json_member_text(one, "reason", &database->reason);
+        json_member_unsigned(one, "unread", &database->unread);
+        database->unfinished = json_member_true(one, "unfinished");
         gboolean has_place = json_member_unsigned(one, "place", &database->place) &&
                              json_member_unsigned(one, "end", &database->end);
         if (!json_member_text(one, "name", &database->name) ||
@@ -227,18 +264,22 @@ take_databases(struct manifest *manifest, struct slice list, GError **error)
     return TRUE;
 }
 
-static void
-take_unread(struct manifest *manifest, struct slice list)
+static gboolean
+take_unread(struct manifest *manifest, struct slice list, GError **error)
 {
     struct slice one;
     for (gsize place = 0; json_next_element(list, &place, &one);) {
         struct manifest_unread *unread = g_new0(struct manifest_unread, 1);
         g_ptr_array_add(manifest->unread, unread);
-        json_member_text(one, "database", &unread->database);
-        json_member_text(one, "id", &unread->id);
-        json_member_text(one, "rev", &unread->rev);
-        json_member_text(one, "reason", &unread->reason);
+        if (!json_member_text(one, "rev", &unread->rev))
+            unread->rev = g_strdup("");
+        if (!json_member_text(one, "reason", &unread->reason))
+            unread->reason = g_strdup("no reason given");
+        if (!json_member_text(one, "database", &unread->database) ||
+            !json_member_text(one, "id", &unread->id))
+            return malformed(error, "something unread lacks its database or id");
     }
+    return TRUE;
 }
 
 static gboolean
@@ -292,7 +333,7 @@ manifest_read(struct pack *pack, guint64 place, manifest_look look, void *contex
     }
     if (!take_databases(manifest, list, error))
         return NULL;
-    if (json_member(rest, "unread", &list))
-        take_unread(manifest, list);
+    if (json_member(rest, "unread", &list) && !take_unread(manifest, list, error))
+        return NULL;
     return g_steal_pointer(&manifest);
 }

@@ -4,7 +4,7 @@
 
 #define README_MAX 65536 /* bytes */
 
-/* @SITE@, @NODE@ and @SIGNER@ are replaced. A test runs the commands below as they stand. */
+/* @SITE@, @FILE@ and @SIGNER@ are replaced. A test runs the commands below as they stand. */
 static const char text[] =
     "LIFEBOAT SNAPSHOTS OF SITE \"@SITE@\"\n"
     "\n"
@@ -43,10 +43,13 @@ static const char text[] =
     "    export KEY=/root/recovery.key\n"
     "    export WORK=/root/restore\n"
     "\n"
-    "For each snapshot of the chain, in its folder, check it and unpack it:\n"
+    "For each snapshot of the chain, in its folder, check it and unpack it. (If minisign says that "
+    "the\n"
+    "key ids differ, another of the site's servers made it: its key is the other file in "
+    "signers.)\n"
     "\n"
     "#check\n"
-    "    minisign -Vm snapshot.json -p ../../signers/@NODE@.pub\n"
+    "    minisign -Vm snapshot.json -p ../../signers/@FILE@\n"
     "    grep -q \"$(sha256sum < SHA256SUMS | cut -c 1-64)\" snapshot.json\n"
     "    sha256sum -c SHA256SUMS\n"
     "#unpack\n"
@@ -104,7 +107,7 @@ readme_write(struct store *store, const struct keys *keys, GError **error)
     g_autofree char *signer = minisign_public_text(&public);
     g_autoptr(GString) out = g_string_new(text);
     g_string_replace(out, "@SITE@", keys->site, 0);
-    g_string_replace(out, "@NODE@", keys->node, 0);
+    g_string_replace(out, "@FILE@", store->signer, 0);
     g_string_replace(out, "@SIGNER@", signer, 0);
     g_autofree char *present = file_read(store->fd, "README.txt", README_MAX, NULL, NULL);
     if (present != NULL && g_str_equal(present, out->str))

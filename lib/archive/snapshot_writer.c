@@ -1,6 +1,5 @@
 #include "lib/archive/snapshot_writer.h"
 
-#include "lib/archive/manifest.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
@@ -38,6 +37,7 @@ struct snapshot_writer {
     char *database;
     char *prefix; /* "db/NAME" */
     guint64 place;
+    gsize unread_mark; /* in the manifest's list, where this database's begin */
     struct leaf_digest digest;
     struct catalogue_counts counts;
 
@@ -322,6 +322,7 @@ snapshot_writer_database_begin(struct snapshot_writer *writer, const char *name,
     writer->prefix = g_string_free(g_steal_pointer(&prefix), FALSE);
     writer->digest = (struct leaf_digest){{0}};
     writer->counts = (struct catalogue_counts){0};
+    writer->unread_mark = manifest_writer_mark(writer->manifest);
     writer->batch = 1;
     writer->design = FALSE;
     g_string_truncate(writer->last_id, 0);
@@ -476,6 +477,20 @@ snapshot_writer_unread(struct snapshot_writer *writer, struct slice id, struct s
     writer->counts.unread++;
 }
 
+void
+snapshot_writer_still_unread(struct snapshot_writer *writer, const struct manifest *before,
+                             struct slice id, gboolean behind, guint64 least)
+{
+    for (guint i = 0; before != NULL && i < before->unread->len; i++) {
+        const struct manifest_unread *unread = before->unread->pdata[i];
+        if (g_str_equal(unread->database, writer->database) &&
+            (row_compare_ids(slice_of(unread->id), id) > 0) == behind)
+            snapshot_writer_unread(writer, slice_of(unread->id), slice_of(unread->rev),
+                                   unread->reason);
+    }
+    writer->counts.unread = MAX(writer->counts.unread, least);
+}
+
 gboolean
 snapshot_writer_database_end(struct snapshot_writer *writer,
                              const struct snapshot_database_end *end, GError **error)
@@ -494,7 +509,7 @@ snapshot_writer_database_end(struct snapshot_writer *writer,
     json_text_member_unsigned(text, "leaves", writer->counts.leaves);
     json_text_member_unsigned(text, "attachments", writer->counts.attachments);
     json_text_member_unsigned(text, "gone", writer->counts.gone);
-    json_text_member_unsigned(text, "unread", writer->counts.unread);
+    json_text_member_unsigned(text, "unread", MAX(end->unread, writer->counts.unread));
     json_text_member_string(text, "digest", digest);
     if (end->state_digest != NULL) {
         json_text_member_string(text, "state_digest", end->state_digest);
@@ -510,8 +525,15 @@ snapshot_writer_database_end(struct snapshot_writer *writer,
     total->unread += writer->counts.unread;
     if (!entry_text(writer, name, (struct slice){text->str, text->len}, TRUE, error))
         return FALSE;
-    manifest_writer_database(writer->manifest, writer->database, "read", writer->catalogue->id,
-                             NULL, writer->place, writer->entry.place);
+    manifest_writer_database(writer->manifest, &(const struct manifest_database){
+                                                   .name = writer->database,
+                                                   .status = (char *)"read",
+                                                   .at = writer->catalogue->id,
+                                                   .unfinished = end->unfinished,
+                                                   .unread = writer->counts.unread,
+                                                   .place = writer->place,
+                                                   .end = writer->entry.place,
+                                               });
     return TRUE;
 }
 
@@ -529,14 +551,33 @@ snapshot_writer_database_abandon(struct snapshot_writer *writer, GError **error)
     g_byte_array_set_size(writer->waiting, 0);
     g_string_truncate(writer->docs, 0);
     g_string_truncate(writer->gone, 0);
+    manifest_writer_rewind(writer->manifest, writer->unread_mark);
     return TRUE;
 }
 
 void
 snapshot_writer_database_passed(struct snapshot_writer *writer, const char *name,
-                                const char *status, const char *at, const char *reason)
+                                const char *status, const char *at, const char *reason,
+                                const struct manifest *before)
 {
-    manifest_writer_database(writer->manifest, name, status, at, reason, 0, 0);
+    const struct manifest_database *last = before != NULL ? manifest_find(before, name) : NULL;
+    struct manifest_database database = {
+        .name = (char *)name,
+        .status = (char *)status,
+        .at = (char *)at,
+        .reason = (char *)reason,
+    };
+    g_free(writer->database);
+    writer->database = g_strdup(name);
+    writer->counts = (struct catalogue_counts){0};
+    if (at != NULL && last != NULL) {
+        snapshot_writer_still_unread(writer, before, (struct slice){"", 0}, TRUE, last->unread);
+        database.unfinished = last->unfinished;
+    }
+    database.unread = writer->counts.unread;
+    writer->catalogue->counts.unread += database.unread;
+    writer->catalogue->counts.failed += g_str_equal(status, "failed");
+    manifest_writer_database(writer->manifest, &database);
 }
 
 /* ---- the end ---- */

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "lib/archive/pack.h"
+#include "lib/archive/manifest.h"
 #include "lib/archive/store.h"
 #include "lib/couch/leaf.h"
 
@@ -55,12 +55,22 @@ gboolean snapshot_writer_gone(struct snapshot_writer *writer, struct slice id, g
 void snapshot_writer_unread(struct snapshot_writer *writer, struct slice id, struct slice rev,
                             const char *reason);
 
+/*
+ * Names again what an older manifest names as unread of the database begun: of the ids up to `id`
+ * in the archive's order, or with `behind` of those after it. Manifests do not name all of very
+ * many: there are `least` at least. `before` may be NULL.
+ */
+void snapshot_writer_still_unread(struct snapshot_writer *writer, const struct manifest *before,
+                                  struct slice id, gboolean behind, guint64 least);
+
 struct snapshot_database_end {
     const char *last_seq;     /* raw JSON, or NULL when the run did not list */
     const char *tokens;       /* raw JSON object */
     const char *state_digest; /* hex, or NULL */
     guint64 state_documents;  /* ids in the state, deleted ones too; with state_digest */
+    guint64 unread;           /* leaves that this run could not read, in all of its links */
     gboolean quiet;
+    gboolean unfinished; /* there is more of it to come */
 };
 gboolean snapshot_writer_database_end(struct snapshot_writer *writer,
                                       const struct snapshot_database_end *end, GError **error);
@@ -69,10 +79,14 @@ gboolean snapshot_writer_database_end(struct snapshot_writer *writer,
  * next. */
 gboolean snapshot_writer_database_abandon(struct snapshot_writer *writer, GError **error);
 
-/* A database that this snapshot does not hold: "unchanged" (stands at snapshot `at`), "excluded",
- * or "failed" for `reason`. */
+/*
+ * A database that this snapshot does not hold: "unchanged", "excluded", "pending", or "failed" for
+ * `reason`. It stands at snapshot `at`, or nowhere if that is NULL. What an older manifest tells of
+ * its state still holds: what is unread of it, and that it is unfinished; `before` may be NULL.
+ */
 void snapshot_writer_database_passed(struct snapshot_writer *writer, const char *name,
-                                     const char *status, const char *at, const char *reason);
+                                     const char *status, const char *at, const char *reason,
+                                     const struct manifest *before);
 
 /* ---- the end ---- */
 

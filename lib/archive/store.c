@@ -1,7 +1,9 @@
 #include "lib/archive/store.h"
 
+#include "lib/archive/lineage.h"
 #include "lib/archive/parts.h"
 #include "lib/archive/readme.h"
+#include "lib/archive/signers.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
@@ -37,6 +39,7 @@ store_free(struct store *store)
     g_free(store->path);
     g_free(store->id);
     g_free(store->site);
+    g_free(store->signer);
     g_free(store);
 }
 
@@ -46,21 +49,46 @@ static void
 judge(struct snapshot *snapshot, enum snapshot_trust trust, GError *cause)
 {
     snapshot->trust = trust;
+    g_free(snapshot->problem);
     snapshot->problem = g_strdup(cause->message);
+}
+
+static void
+judge_foreign(struct snapshot *snapshot)
+{
+    g_autofree char *id = hash_hex(snapshot->signer, sizeof snapshot->signer);
+    g_autofree char *node = g_strescape(snapshot->catalogue->node, NULL); /* a stranger's text */
+    snapshot->trust = SNAPSHOT_FOREIGN;
+    snapshot->problem = g_strdup_printf(
+        "signed by a key that is not trusted here (key id %s, node '%s')", id, node);
+}
+
+/* A folder copied here from another store: its number says nothing beside ours. */
+static void
+judge_place(struct snapshot *snapshot, const struct store *store, const struct keys *keys)
+{
+    const struct catalogue *catalogue = snapshot->catalogue;
+    if (store->id != NULL && g_ascii_strcasecmp(catalogue->store, store->id) != 0)
+        snapshot->problem = g_strdup_printf(
+            "it belongs to another store (%s), not to this one (%s)", catalogue->store, store->id);
+    else if (keys->site != NULL && g_strcmp0(catalogue->site, keys->site) != 0)
+        snapshot->problem =
+            g_strdup_printf("it belongs to site '%s', not to '%s'", catalogue->site, keys->site);
+    if (snapshot->problem != NULL)
+        snapshot->trust = SNAPSHOT_ELSEWHERE;
 }
 
 /* Checks signature, then entry, of a folder that has both. */
 static void
-judge_signed(struct snapshot *snapshot, const struct keys *keys, struct slice text,
-             const char *signature)
+judge_signed(struct snapshot *snapshot, const struct store *store, const struct keys *keys,
+             struct slice text, const char *signature)
 {
     g_autoptr(GError) cause = NULL;
-    guint8 signer[MINISIGN_KEY_ID];
-    if (!minisign_signer(signature, signer, &cause)) {
+    if (!minisign_signer(signature, snapshot->signer, &cause)) {
         judge(snapshot, SNAPSHOT_DAMAGED, cause);
         return;
     }
-    const struct minisign_public *key = keys != NULL ? keys_trusted(keys, signer) : NULL;
+    const struct minisign_public *key = keys != NULL ? keys_trusted(keys, snapshot->signer) : NULL;
     if (key != NULL && !minisign_verify(key, signature, text.data, text.size, NULL, &cause)) {
         judge(snapshot, SNAPSHOT_DAMAGED, cause);
         return;
@@ -70,13 +98,10 @@ judge_signed(struct snapshot *snapshot, const struct keys *keys, struct slice te
         judge(snapshot, SNAPSHOT_DAMAGED, cause);
         return;
     }
-    if (key == NULL) {
-        g_autofree char *id = hash_hex(signer, sizeof signer);
-        snapshot->trust = SNAPSHOT_FOREIGN;
-        snapshot->problem =
-            g_strdup_printf("signed by a key that is not trusted here (key id %s, node '%s')", id,
-                            snapshot->catalogue->node);
-    }
+    if (key == NULL)
+        judge_foreign(snapshot);
+    else
+        judge_place(snapshot, store, keys);
 }
 
 /* A part that is missing or cut short shows without reading any. */
@@ -103,27 +128,46 @@ judge_size(struct snapshot *snapshot, int fd)
                                  n - 1, sum, snapshot->catalogue->bytes_stored);
 }
 
+static gboolean
+is_absent(int folder_fd, const char *name)
+{
+    return faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+/* No signature: with snapshot.json the run was nearly done, or somebody took the signature away. */
+static void
+judge_unsealed(struct snapshot *snapshot, int fd)
+{
+    gboolean unsigned_entry = !is_absent(fd, "snapshot.json");
+    snapshot->trust = unsigned_entry ? SNAPSHOT_UNSIGNED : SNAPSHOT_UNSEALED;
+    snapshot->problem =
+        g_strdup(unsigned_entry
+                     ? "its signature is missing: it was never finished, or was tampered with"
+                     : "an interrupted run's rest, which does not count; the next run removes it");
+}
+
 static struct snapshot *
-read_snapshot(int snapshots_fd, const char *folder, const struct keys *keys)
+read_snapshot(const struct store *store, const char *folder, const struct keys *keys)
 {
     struct snapshot *snapshot = g_new0(struct snapshot, 1);
     g_autoptr(GError) cause = NULL;
     gsize size = 0;
     snapshot->folder = g_strdup(folder);
-    AUTO_FD int fd = file_open_folder(snapshots_fd, folder, FALSE, &cause);
+    AUTO_FD int fd = file_open_folder(store->snapshots_fd, folder, FALSE, &cause);
     g_autofree char *signature =
         fd >= 0 ? file_read(fd, "snapshot.json.minisig", MINISIGN_FILE_MAX, NULL, &cause) : NULL;
     if (signature == NULL) {
-        gboolean absent =
-            fd >= 0 && faccessat(fd, "snapshot.json.minisig", F_OK, 0) != 0 && errno == ENOENT;
-        judge(snapshot, absent ? SNAPSHOT_UNSEALED : SNAPSHOT_DAMAGED, cause);
+        if (fd >= 0 && is_absent(fd, "snapshot.json.minisig"))
+            judge_unsealed(snapshot, fd);
+        else
+            judge(snapshot, SNAPSHOT_DAMAGED, cause);
         return snapshot;
     }
     g_autofree char *text = file_read(fd, "snapshot.json", CATALOGUE_MAX, &size, &cause);
     if (text == NULL)
         judge(snapshot, SNAPSHOT_DAMAGED, cause);
     else
-        judge_signed(snapshot, keys, (struct slice){text, size}, signature);
+        judge_signed(snapshot, store, keys, (struct slice){text, size}, signature);
     if (snapshot->trust == SNAPSHOT_TRUSTED)
         judge_size(snapshot, fd);
     return snapshot;
@@ -141,37 +185,7 @@ by_folder(gconstpointer a, gconstpointer b)
 static gboolean
 is_usable(const struct snapshot *snapshot)
 {
-    return snapshot->trust == SNAPSHOT_TRUSTED;
-}
-
-/* Two folders with one id: a merge was interrupted between sealing and deleting. The one with the
- * higher number of bytes wins later. */
-static void
-link_parents(struct store *store)
-{
-    g_autoptr(GHashTable) by_id = g_hash_table_new(g_str_hash, g_str_equal);
-    for (guint i = 0; i < store->snapshots->len; i++) {
-        struct snapshot *snapshot = store->snapshots->pdata[i];
-        if (is_usable(snapshot))
-            g_hash_table_insert(by_id, snapshot->catalogue->id, snapshot);
-    }
-    for (guint i = 0; i < store->snapshots->len; i++) {
-        struct snapshot *snapshot = store->snapshots->pdata[i];
-        snapshot->parent = NULL;
-        if (is_usable(snapshot) && snapshot->catalogue->parent != NULL)
-            snapshot->parent = g_hash_table_lookup(by_id, snapshot->catalogue->parent);
-    }
-    for (guint i = 0; i < store->snapshots->len; i++) {
-        struct snapshot *snapshot = store->snapshots->pdata[i];
-        struct snapshot *at = snapshot;
-        guint depth = 0;
-        while (is_usable(at) && at->parent != NULL && depth <= store->snapshots->len) {
-            at = at->parent;
-            depth++;
-        }
-        snapshot->depth = depth;
-        snapshot->rooted = is_usable(at) && at->catalogue->parent == NULL;
-    }
+    return snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced;
 }
 
 gboolean
@@ -187,27 +201,47 @@ store_refresh(struct store *store, const struct keys *keys, GError **error)
             continue;
         if (store->snapshots->len == STORE_SNAPSHOTS_MAX)
             break;
-        g_ptr_array_add(store->snapshots, read_snapshot(store->snapshots_fd, entry->d_name, keys));
+        g_ptr_array_add(store->snapshots, read_snapshot(store, entry->d_name, keys));
     }
     closedir(entries);
     g_ptr_array_sort(store->snapshots, by_folder);
-    link_parents(store);
+    lineage_link(store->snapshots);
     return TRUE;
 }
 
-struct snapshot *
-store_tip(const struct store *store, gboolean complete)
+static struct snapshot *
+find_tip(const struct store *store, gboolean complete, const guint8 *signer)
 {
     struct snapshot *tip = NULL;
     for (guint i = 0; i < store->snapshots->len; i++) {
         struct snapshot *snapshot = store->snapshots->pdata[i];
         if (!is_usable(snapshot) || !snapshot->rooted ||
-            (complete && !snapshot->catalogue->complete))
+            (complete && !snapshot->catalogue->complete) ||
+            (signer != NULL && memcmp(signer, snapshot->signer, MINISIGN_KEY_ID) != 0))
             continue;
         if (tip == NULL || snapshot->catalogue->number > tip->catalogue->number)
             tip = snapshot;
     }
     return tip;
+}
+
+struct snapshot *
+store_tip(const struct store *store, gboolean complete)
+{
+    return find_tip(store, complete, NULL);
+}
+
+struct snapshot *
+store_tip_by(const struct store *store, gboolean complete, const guint8 signer[MINISIGN_KEY_ID])
+{
+    return find_tip(store, complete, signer);
+}
+
+gboolean
+store_is_lost(const struct snapshot *snapshot)
+{
+    return is_usable(snapshot) ? !snapshot->rooted
+                               : snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
 }
 
 const struct snapshot *
@@ -216,14 +250,18 @@ store_orphan(const struct store *store)
     const struct snapshot *orphan = NULL;
     for (guint i = 0; i < store->snapshots->len; i++) {
         const struct snapshot *snapshot = store->snapshots->pdata[i];
-        gboolean lost = is_usable(snapshot)
-                            ? !snapshot->rooted
-                            : snapshot->trust == SNAPSHOT_DAMAGED && snapshot->catalogue != NULL;
-        if (lost && (orphan == NULL || snapshot->catalogue->number > orphan->catalogue->number))
+        if (store_is_lost(snapshot) &&
+            (orphan == NULL || snapshot->catalogue->number > orphan->catalogue->number))
             orphan = snapshot;
     }
     return orphan;
 }
+
+/* How much of one snapshot was read. */
+struct reading {
+    struct progress *progress;
+    guint64 bytes;
+};
 
 gboolean
 store_is_continued(const struct store *store, const struct snapshot *snapshot)
@@ -234,35 +272,63 @@ store_is_continued(const struct store *store, const struct snapshot *snapshot)
     return FALSE;
 }
 
+static void
+count_bytes(void *context, guint64 bytes)
+{
+    struct reading *reading = context;
+    progress_add(reading->progress, 0, bytes - reading->bytes);
+    reading->bytes = bytes;
+}
+
 static gboolean
-is_intact(const struct store *store, const struct snapshot *snapshot, GError **error)
+check_parts(int fd, const char *sums, const struct snapshot *snapshot, struct reading *reading,
+            GError **error)
 {
-    AUTO_FD int fd = store_open_snapshot(store, snapshot, error);
-    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, error) : NULL;
-    return sums != NULL && parts_verify(fd, sums, NULL, NULL, error);
+    if (parts_verify(fd, sums, count_bytes, reading, error))
+        return TRUE;
+    g_prefix_error(error, "snapshot %s: ", snapshot->folder);
+    return FALSE;
 }
 
-const struct snapshot *
-store_find_damage(struct store *store, struct snapshot *tip)
+gboolean
+store_check(struct store *store, struct snapshot *snapshot, struct progress *progress,
+            GError **error)
 {
-    for (struct snapshot *snapshot = tip; snapshot != NULL; snapshot = snapshot->parent) {
-        g_autoptr(GError) cause = NULL;
-        if (is_intact(store, snapshot, &cause))
-            continue;
-        judge(snapshot, SNAPSHOT_DAMAGED, cause);
-        link_parents(store);
-        return snapshot;
-    }
-    return NULL;
+    struct reading reading = {progress, 0};
+    g_autoptr(GError) cause = NULL;
+    if (snapshot->checked)
+        return TRUE;
+    AUTO_FD int fd = store_open_snapshot(store, snapshot, &cause);
+    g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, &cause) : NULL;
+    progress_begin(progress, "checking", snapshot->folder, 0);
+    snapshot->checked = sums != NULL && check_parts(fd, sums, snapshot, &reading, &cause);
+    if (snapshot->checked)
+        return TRUE;
+    judge(snapshot, SNAPSHOT_DAMAGED, cause);
+    lineage_link(store->snapshots);
+    return fail_set(error, FAIL_DAMAGED, "%s", cause->message);
 }
 
+gboolean
+store_check_chain(struct store *store, struct snapshot *tip, struct progress *progress,
+                  GError **error)
+{
+    guint left = store->snapshots->len; /* whatever the parents say */
+    for (struct snapshot *one = tip; one != NULL && left > 0; one = one->parent, left--)
+        if (!store_check(store, one, progress, error))
+            return FALSE;
+    return TRUE;
+}
+
+/* Damaged ones count too: who does not know yet that they are must not take them for newer. */
 guint64
 store_next_number(const struct store *store)
 {
     guint64 highest = 0;
     for (guint i = 0; i < store->snapshots->len; i++) {
         const struct snapshot *snapshot = store->snapshots->pdata[i];
-        if (is_usable(snapshot))
+        if (snapshot->catalogue != NULL && snapshot->trust != SNAPSHOT_FOREIGN &&
+            snapshot->trust != SNAPSHOT_ELSEWHERE)
             highest = MAX(highest, snapshot->catalogue->number);
     }
     return highest + 1;
@@ -275,10 +341,12 @@ store_find(const struct store *store, const char *name, GError **error)
     for (guint i = 0; i < store->snapshots->len; i++) {
         struct snapshot *snapshot = store->snapshots->pdata[i];
         const char *id = snapshot->catalogue != NULL ? snapshot->catalogue->id : "";
-        if (g_str_equal(snapshot->folder, name) || g_str_equal(id, name))
+        if (g_str_equal(snapshot->folder, name))
             return snapshot;
-        if (strlen(name) < 4 || !g_str_has_prefix(id, name))
+        if (snapshot->replaced || strlen(name) < 4 || !g_str_has_prefix(id, name))
             continue;
+        if (g_str_equal(id, name))
+            return snapshot;
         if (found != NULL) {
             fail_set(error, FAIL_USAGE, "'%s' begins the id of more than one snapshot", name);
             return NULL;
@@ -355,28 +423,25 @@ store_open(const char *path, const struct keys *keys, GError **error)
     return g_steal_pointer(&store);
 }
 
-static gboolean
-write_signer(struct store *store, const struct keys *keys, GError **error)
+/* ---- opening for writing ---- */
+
+/* A store whose store.json was lost goes on under the id that its snapshots were signed with. */
+static char *
+former_id(const struct store *store)
 {
-    struct minisign_public public;
-    g_autofree char *name = g_strdup_printf("%s.pub", keys->node);
-    AUTO_FD int folder = file_open_folder(store->fd, "signers", TRUE, error);
-    if (folder < 0)
-        return FALSE;
-    minisign_secret_public(keys->signing, &public);
-    g_autofree char *comment = g_strdup_printf("lifeboat node %s", keys->node);
-    g_autofree char *text = minisign_public_file(&public, comment);
-    g_autofree char *present = file_read(folder, name, MINISIGN_FILE_MAX, NULL, NULL);
-    if (present != NULL && g_str_equal(present, text))
-        return TRUE;
-    return file_replace(folder, name, text, strlen(text), 0644, error);
+    const struct snapshot *newest = store_tip(store, FALSE);
+    return newest != NULL ? g_strdup(newest->catalogue->store) : g_uuid_string_random();
 }
 
 /* store.json comes last: with it, the store exists. */
 static gboolean
 make_store(struct store *store, const struct keys *keys, const char *created, GError **error)
 {
-    store->id = g_uuid_string_random();
+    AUTO_FD int snapshots = file_open_folder(store->fd, "snapshots", TRUE, error);
+    if (snapshots < 0 || !open_rest(store, keys, error) ||
+        !signers_refuse_strangers(store, keys, error))
+        return FALSE;
+    store->id = former_id(store);
     store->site = g_strdup(keys->site);
     g_autoptr(GString) json = g_string_new(NULL);
     json_text_begin_object(json);
@@ -386,9 +451,22 @@ make_store(struct store *store, const struct keys *keys, const char *created, GE
     json_text_member_string(json, "created", created);
     json_text_end_object(json);
     g_string_append_c(json, '\n');
-    AUTO_FD int snapshots = file_open_folder(store->fd, "snapshots", TRUE, error);
-    return snapshots >= 0 && write_signer(store, keys, error) &&
-           file_replace(store->fd, "store.json", json->str, json->len, 0644, error);
+    return signers_write(store, keys, error) &&
+           file_replace(store->fd, "store.json", json->str, json->len, 0644, error) &&
+           store_refresh(store, keys, error);
+}
+
+static gboolean
+go_on(struct store *store, const struct keys *keys, GError **error)
+{
+    if (!read_store_json(store, error))
+        return FALSE;
+    if (g_strcmp0(store->site, keys->site) != 0)
+        return fail_set(error, FAIL_FAILED,
+                        "store '%s' belongs to site '%s', not to '%s': left alone", store->path,
+                        store->site, keys->site);
+    return open_rest(store, keys, error) && signers_refuse_strangers(store, keys, error) &&
+           signers_write(store, keys, error);
 }
 
 struct store *
@@ -403,18 +481,9 @@ store_open_for_writing(const char *path, const struct keys *keys, const char *cr
     store->fd = file_open_folder(above, "lifeboat", TRUE, error);
     if (store->fd < 0)
         return NULL;
-    gboolean exists = faccessat(store->fd, "store.json", F_OK, 0) == 0;
-    if (!(exists ? read_store_json(store, error) : make_store(store, keys, created, error)))
-        return NULL;
-    if (g_strcmp0(store->site, keys->site) != 0) {
-        fail_set(error, FAIL_FAILED, "store '%s' belongs to site '%s', not to '%s': left alone",
-                 path, store->site, keys->site);
-        return NULL;
-    }
-    if (!write_signer(store, keys, error) || !open_rest(store, keys, error) ||
-        !readme_write(store, keys, error))
-        return NULL;
-    return g_steal_pointer(&store);
+    gboolean fine = is_absent(store->fd, "store.json") ? make_store(store, keys, created, error)
+                                                       : go_on(store, keys, error);
+    return fine && readme_write(store, keys, error) ? g_steal_pointer(&store) : NULL;
 }
 
 /* ---- writing ---- */
@@ -424,7 +493,7 @@ store_remove_unsealed(struct store *store, GError **error)
 {
     for (guint i = store->snapshots->len; i-- > 0;) {
         const struct snapshot *snapshot = store->snapshots->pdata[i];
-        if (snapshot->trust != SNAPSHOT_UNSEALED)
+        if (snapshot->trust != SNAPSHOT_UNSEALED && snapshot->trust != SNAPSHOT_UNSIGNED)
             continue;
         if (!file_remove_tree(store->snapshots_fd, snapshot->folder, error))
             return FALSE;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "lib/archive/catalogue.h"
+#include "lib/base/progress.h"
 #include "lib/crypt/keys.h"
 
 #define STORE_SNAPSHOTS_MAX 100000  /* folders that a reader looks at */
@@ -17,10 +18,12 @@
 
 /* What became of a folder under snapshots/. */
 enum snapshot_trust {
-    SNAPSHOT_TRUSTED,  /* signed by a key that we trust */
-    SNAPSHOT_UNSEALED, /* no signature: an interrupted run's rest */
-    SNAPSHOT_FOREIGN,  /* signed by a key that we do not trust */
-    SNAPSHOT_DAMAGED,  /* signature or catalogue entry broken */
+    SNAPSHOT_TRUSTED,   /* signed by a key that we trust */
+    SNAPSHOT_UNSEALED,  /* no signature: an interrupted run's rest */
+    SNAPSHOT_UNSIGNED,  /* the same with snapshot.json: never finished, or tampered with */
+    SNAPSHOT_FOREIGN,   /* signed by a key that we do not trust */
+    SNAPSHOT_ELSEWHERE, /* signed by one that we trust, for another store or site */
+    SNAPSHOT_DAMAGED,   /* signature or catalogue entry broken */
 };
 
 struct snapshot {
@@ -28,17 +31,21 @@ struct snapshot {
     enum snapshot_trust trust;
     char *problem;               /* why it is not trusted; NULL otherwise */
     struct catalogue *catalogue; /* NULL when damaged or unsealed; for a foreign one only to show */
+    guint8 signer[MINISIGN_KEY_ID]; /* key id that the signature names */
     struct snapshot
-        *parent;     /* in this store, trusted; NULL when first or when the parent is missing */
-    guint depth;     /* snapshots before it in its chain, as far as they are here */
-    gboolean rooted; /* the chain reaches back to a snapshot without a parent */
+        *parent;       /* in this store, trusted; NULL when first or when the parent is missing */
+    guint depth;       /* snapshots before it in its chain, as far as they are here */
+    gboolean rooted;   /* the chain reaches back to a snapshot without a parent */
+    gboolean replaced; /* trusted, and hidden: a merged one stands for it (lineage.h) */
+    gboolean checked;  /* its parts were read, and are those that were signed */
 };
 
 struct store {
     char *path; /* as given, for messages */
     char *id;   /* UUID */
     char *site;
-    int fd; /* STORE/lifeboat */
+    char *signer; /* file below signers/ with our key; NULL when opened for reading */
+    int fd;       /* STORE/lifeboat */
     int snapshots_fd;
     GPtrArray *snapshots; /* struct snapshot, folder names ascending */
 };
@@ -51,28 +58,45 @@ struct store *store_open(const char *path, const struct keys *keys, GError **err
 
 /*
  * Opens one for writing, making it (with README and signers) when the directory has none. Refuses a
- * store of another site. `created` is the time for store.json, RFC 3339.
+ * store of another site, and one with snapshots by a signer who is not accepted (FAIL_DAMAGED; the
+ * hint tells how to accept him). Nobody's public key in signers/ is overwritten. `created` is the
+ * time for store.json, RFC 3339.
  */
 struct store *store_open_for_writing(const char *path, const struct keys *keys, const char *created,
                                      GError **error);
 void store_free(struct store *store);
 AUTO_DEFINE(store)
 
-/* Removes folders without a signature; nothing that was ever sealed is touched. */
+/* Removes folders without a signature; nothing that is sealed is touched. */
 gboolean store_remove_unsealed(struct store *store, GError **error);
 
 /* The newest trusted snapshot, by number, whose chain is whole; with `complete`, a complete one.
  * NULL if none. */
 struct snapshot *store_tip(const struct store *store, gboolean complete);
 
-/*
- * Reads every part of the chain that ends at `tip`, and takes the first snapshot that is damaged
- * out of what is trusted: its problem says why. NULL if all are intact.
- */
-const struct snapshot *store_find_damage(struct store *store, struct snapshot *tip);
+/* The same among those that one key signed: a node that cannot decrypt another's goes on with its
+ * own chain. */
+struct snapshot *store_tip_by(const struct store *store, gboolean complete,
+                              const guint8 signer[MINISIGN_KEY_ID]);
 
-/* The newest snapshot that cannot be restored: damaged, or standing on one that is missing or
- * damaged. NULL if none. */
+/*
+ * Reads all parts of a trusted snapshot, past the page cache, and compares them with what was
+ * signed; once for as long as the store is open. FAIL_DAMAGED: it is no longer trusted, and its
+ * problem says why.
+ */
+gboolean store_check(struct store *store, struct snapshot *snapshot, struct progress *progress,
+                     GError **error);
+
+/* The same for `tip` and all that it builds upon. What comes out of a chain may only be believed
+ * after this. */
+gboolean store_check_chain(struct store *store, struct snapshot *tip, struct progress *progress,
+                           GError **error);
+
+/* Whether a snapshot that was sealed cannot be restored: damaged, or standing on one that is
+ * missing or damaged. */
+gboolean store_is_lost(const struct snapshot *snapshot);
+
+/* The newest one that is lost; NULL if none. */
 const struct snapshot *store_orphan(const struct store *store);
 
 /* Whether a trusted snapshot builds upon this one: a link that was interrupted has been gone on

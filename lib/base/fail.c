@@ -24,10 +24,33 @@ fail_errno(GError **error, int errnum, const char *format, ...)
     return FALSE;
 }
 
+#define DOMAINS_MAX 4
+
+static struct {
+    GQuark domain;
+    int (*exit_code)(const GError *error);
+} domains[DOMAINS_MAX];
+
+void
+fail_register(GQuark domain, int (*exit_code)(const GError *error))
+{
+    guint i = 0;
+    while (i < DOMAINS_MAX && domains[i].domain != 0 && domains[i].domain != domain)
+        i++;
+    g_assert(i < DOMAINS_MAX);
+    domains[i].domain = domain;
+    domains[i].exit_code = exit_code;
+}
+
 int
 fail_exit_code(const GError *error)
 {
     if (error == NULL)
         return 0;
-    return error->domain == FAIL ? error->code : FAIL_FAILED;
+    if (error->domain == FAIL)
+        return error->code;
+    for (guint i = 0; i < DOMAINS_MAX; i++)
+        if (domains[i].domain == error->domain)
+            return domains[i].exit_code(error);
+    return FAIL_FAILED;
 }

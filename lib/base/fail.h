@@ -35,3 +35,6 @@ gboolean fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_
 
 /* The exit code for an error of any domain; 0 for NULL. */
 int fail_exit_code(const GError *error);
+
+/* A library with a domain of its own says here what its errors mean; FAIL_FAILED where none did. */
+void fail_register(GQuark domain, int (*exit_code)(const GError *error));

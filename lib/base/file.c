@@ -114,14 +114,10 @@ file_replace(int folder_fd, const char *name, const void *data, gsize size, mode
     return file_sync(folder_fd, name, error);
 }
 
-char *
-file_read(int folder_fd, const char *name, gsize cap, gsize *size, GError **error)
+/* Reads to the end; the descriptor stays open. */
+static char *
+read_all(int fd, int folder_fd, const char *name, gsize cap, gsize *size, GError **error)
 {
-    AUTO_FD int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        fail_at(error, errno, "open", folder_fd, name);
-        return NULL;
-    }
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     for (;;) {
         guint8 piece[16384];
@@ -145,6 +141,34 @@ file_read(int folder_fd, const char *name, gsize cap, gsize *size, GError **erro
         *size = bytes->len;
     g_byte_array_append(bytes, (const guint8 *)"", 1);
     return (char *)g_byte_array_free(g_steal_pointer(&bytes), FALSE);
+}
+
+char *
+file_read(int folder_fd, const char *name, gsize cap, gsize *size, GError **error)
+{
+    struct stat status;
+    AUTO_FD int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        fail_at(error, errno, "open", folder_fd, name);
+        return NULL;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        g_autofree char *path = file_path(folder_fd, name);
+        fail_set(error, FAIL_DAMAGED, "'%s' is no regular file", path);
+        return NULL;
+    }
+    return read_all(fd, folder_fd, name, cap, size, error);
+}
+
+char *
+file_read_named(const char *path, gsize cap, gsize *size, GError **error)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        fail_at(error, errno, "open", AT_FDCWD, path);
+        return NULL;
+    }
+    return read_all(fd, AT_FDCWD, path, cap, size, error);
 }
 
 int

@@ -26,9 +26,13 @@ gboolean file_replace(int folder_fd, const char *name, const void *data, gsize s
 /* fsync with the file's name in the error. */
 gboolean file_sync(int fd, const char *name, GError **error);
 
-/* Reads a whole small file of at most `cap` bytes into a terminated buffer that the caller frees.
+/*
+ * Reads a whole small file of at most `cap` bytes into a terminated buffer that the caller frees.
+ * file_read takes regular files only: a pipe on a medium must not keep us waiting. file_read_named
+ * is for what the operator names, which may be /dev/stdin or <(a pipe).
  */
 char *file_read(int folder_fd, const char *name, gsize cap, gsize *size, GError **error);
+char *file_read_named(const char *path, gsize cap, gsize *size, GError **error);
 
 /* Opens a folder for the *at functions; -1 on error. With `create`, makes it and its parents
  * durably (mode 0700). */

@@ -3,6 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/progress.h"
 #include "lib/command/configuration.h"
 #include "lib/command/manual.h"
 
@@ -434,6 +435,25 @@ hide_passwords(int argc, char **argv)
     }
 }
 
+/* With --json the last line is a summary, of a failure too. */
+static void
+sum_up_failure(const struct command_line *line, const GError *error)
+{
+    const struct option *json =
+        line->command != NULL ? option_find(line->program->options, "json", line->command->takes)
+                              : NULL;
+    if (json == NULL || !options_flag(line, "json"))
+        return;
+    AUTO(progress) *progress = progress_new(TRUE, TRUE);
+    g_auto(GStrv) lines = g_strsplit(error->message, "\nhint: ", 2);
+    GString *event = progress_event_begin(progress, "summary");
+    json_text_member_string(event, "error", lines[0]);
+    if (lines[0] != NULL && lines[1] != NULL)
+        json_text_member_string(event, "hint", lines[1]);
+    json_text_member_integer(event, "exit", fail_exit_code(error));
+    progress_event_end(progress);
+}
+
 int
 program_main(const struct program *program, int argc, char **argv)
 {
@@ -444,7 +464,9 @@ program_main(const struct program *program, int argc, char **argv)
         line->rest == NULL) /* a program that it is passed on to hides it by itself */
         hide_passwords(argc, argv);
     int code = line != NULL ? run(line, &error) : FAIL_USAGE;
-    if (error == NULL)
+    if (error != NULL && line != NULL)
+        sum_up_failure(line, error);
+    else if (error == NULL)
         flush_output(&error);
     if (error == NULL)
         return code;

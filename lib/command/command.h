@@ -59,8 +59,8 @@ struct program {
     const struct option_table *options;
 };
 
-/* Parses, runs, prints what went wrong, and returns the exit code. Ignores SIGPIPE: connections and
- * pipes end with EPIPE. */
+/* Parses, runs, prints what went wrong (with --json also as the summary that ends its output), and
+ * returns the exit code. Ignores SIGPIPE: connections and pipes end with EPIPE. */
 int program_main(const struct program *program, int argc, char **argv);
 
 /* ---- what a command asks ---- */

@@ -189,6 +189,6 @@ configuration_load(const struct option_table *table, const char *path, gboolean 
     if (!needed && faccessat(AT_FDCWD, path, F_OK, 0) != 0 && errno == ENOENT)
         return TRUE;
     gsize size;
-    g_autofree char *text = file_read(AT_FDCWD, path, CONFIGURATION_MAX, &size, error);
+    g_autofree char *text = file_read_named(path, CONFIGURATION_MAX, &size, error);
     return text != NULL && configuration_parse(table, path, text, size, values, error);
 }

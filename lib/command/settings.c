@@ -98,6 +98,22 @@ static const struct option options[] = {
                 "One is also sealed after ten minutes.",
     },
     {
+        .name = "scrub",
+        .placeholder = "MB",
+        .type = OPTION_INTEGER,
+        .commands = FOR_SNAPSHOT,
+        .fallback = "256",
+        .minimum = 0,
+        .maximum = 1048576,
+        .unit = "MB",
+        .section = "snapshot",
+        .key = "scrub",
+        .help = "Read so much of the older snapshots back before a run, in turn.",
+        .text =
+            "What has rotted on the drive is found while the server can still make it good; the "
+            "run then does. 0 reads none.",
+    },
+    {
         .name = "include",
         .placeholder = "GLOB",
         .type = OPTION_LIST,
@@ -118,7 +134,8 @@ static const struct option options[] = {
         .example = "medic-logs;test-*",
         .help = "Databases to leave out; wins over --include.",
         .text = "_global_changes is always left out: CouchDB makes it "
-                "anew.",
+                "anew. What is left out of a chain that has it already is restored as it was "
+                "then, and named as older; --full begins a chain without it.",
     },
     {
         .name = "file",
@@ -194,6 +211,23 @@ static const struct option options[] = {
         .type = OPTION_LIST,
         .commands = FOR_RUN,
         .help = "Bring back this document only.",
+        .text = "As it is at the snapshot; `lifeboat-restore extract --doc` tells which snapshots "
+                "have which version of it. One that was deleted in the target since comes back as "
+                "a new revision; one that was edited there stays, and --db NAME=NEW brings the old "
+                "one back beside it.",
+    },
+    {
+        .name = "doc",
+        .placeholder = "DB/ID",
+        .type = OPTION_LIST,
+        .commands = FOR_EXTRACT,
+        .help =
+            "Write every version that the store has of this document, and tell when it changed.",
+        .text =
+            "Of all snapshots, not of one. In DIR/DB/ID/ each revision is a file REVISION.json, "
+            "its attachments lie in the folder REVISION, and versions.jsonl tells since which "
+            "snapshot it was current, in conflict, deleted, purged or absent. `run --snapshot "
+            "--doc` brings one back.",
     },
     {
         .name = "files",
@@ -242,10 +276,11 @@ static const struct option options[] = {
     {
         .name = "signer",
         .placeholder = "PUBLICKEY",
-        .type = OPTION_STRING,
+        .type = OPTION_LIST,
         .commands = FOR_STORE,
         .help = "On a bare machine: the signer's public key from the recovery sheet.",
-        .text = "Snapshots signed by another key are not used.",
+        .text = "Snapshots signed by another key are not used. Where two servers write to the "
+                "store, give both keys.",
     },
     /* ---- all ---- */
     {

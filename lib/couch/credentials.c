@@ -68,7 +68,7 @@ http_credentials_read(const char *path, struct http_credentials *credentials, GE
         return fail_set(error, FAIL_USAGE,
                         "credentials '%s' can be read by others\nhint: chmod 600 '%s'", path, path);
     gsize size;
-    g_autofree char *text = file_read(AT_FDCWD, path, CREDENTIALS_FILE_MAX, &size, error);
+    g_autofree char *text = file_read_named(path, CREDENTIALS_FILE_MAX, &size, error);
     if (text == NULL)
         return FALSE;
     gboolean found = credentials_parse(text, credentials);

@@ -62,6 +62,24 @@ http_is_refused(const GError *error)
     return http_has_status(error, 401) || http_has_status(error, 403);
 }
 
+gboolean
+http_bad_answer(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, HTTP, HTTP_ANSWER, message);
+    return FALSE;
+}
+
+/* A server that is away or busy is there again later; a plain 500 seldom passes. */
+static int
+exit_code_of(const GError *error)
+{
+    return http_is_transient(error) && error->code != 500 ? FAIL_LATER : FAIL_FAILED;
+}
+
 void
 http_blame_transport(GError **error)
 {
@@ -118,6 +136,7 @@ http_new(const struct http_options *options, GError **error)
     static gsize once;
     if (g_once_init_enter(&once)) {
         curl_global_init(CURL_GLOBAL_DEFAULT);
+        fail_register(HTTP, exit_code_of);
         g_once_init_leave(&once, 1);
     }
     AUTO(http) *http = g_new0(struct http, 1);
@@ -485,8 +504,8 @@ http_read_all(struct http_call *call, gsize cap, GError **error)
         if (bytes.size == 0)
             return g_steal_pointer(&text);
         if (text->len + bytes.size > cap) {
-            fail_set(error, FAIL_FAILED, "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes",
-                     call->what, cap);
+            http_bad_answer(error, "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes",
+                            call->what, cap);
             return NULL;
         }
         g_string_append_len(text, bytes.data, (gssize)bytes.size);

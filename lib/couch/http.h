@@ -7,7 +7,8 @@
  * So memory is bounded whatever the answers are, and code that reads an answer looks like code that
  * reads a file.
  *
- * Nothing is retried here, except that http_is_transient tells what may be.
+ * Nothing is retried here, except that http_is_transient tells what may be. What it calls transient
+ * ends a program with FAIL_LATER, but for a plain 500.
  */
 #pragma once
 
@@ -18,10 +19,15 @@
 #define HTTP_HEADERS_MAX (256 * 1024)      /* bytes of headers accepted */
 #define HTTP_ANSWER_MAX (64 * 1024 * 1024) /* bytes of an answer read whole (http_fetch) */
 
-/* Errors: the code is the HTTP status, or HTTP_TRANSPORT when there was no (complete) answer. */
+/* Errors: the code is the HTTP status, HTTP_TRANSPORT when there was no (complete) answer, or
+ * HTTP_ANSWER when there was one that is of no use and will be the next time too. */
 #define HTTP http_quark()
 GQuark http_quark(void);
 #define HTTP_TRANSPORT 1
+#define HTTP_ANSWER 2
+
+/* FALSE with HTTP_ANSWER. */
+gboolean http_bad_answer(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Whether waiting and asking again may help: no or a cut answer, 408, 429, 5xx. Never 401 (CouchDB
  * locks accounts). */

@@ -11,7 +11,11 @@ patience_again(struct patience *patience, GError **failure, GError **error)
 {
     guint wait = MIN((guint)FIRST_WAIT << MIN(patience->attempt, 10), LONGEST_WAIT);
     wait = wait / 2 + (guint)g_random_int_range(0, (gint)wait / 2 + 1);
-    gboolean spent = patience->waited + wait > (gint64)patience->seconds * 1000 ||
+    gint64 now = g_get_monotonic_time();
+    if (patience->attempt == 0)
+        patience->began = now;
+    gint64 gone = MAX(patience->waited, (now - patience->began) / 1000);
+    gboolean spent = gone + wait > (gint64)patience->seconds * 1000 ||
                      (http_has_status(*failure, 500) && patience->attempt + 1 >= ATTEMPTS_500);
     if (!http_is_transient(*failure) || patience->wait == NULL || spent) {
         g_propagate_error(error, g_steal_pointer(failure));

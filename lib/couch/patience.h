@@ -18,6 +18,7 @@ struct patience {
     guint seconds; /* without progress, then it gives up */
     guint attempt; /* since the last progress */
     gint64 waited; /* milliseconds since the last progress */
+    gint64 began;  /* monotonic microseconds at the first failure since then: a stall counts too */
     void (*wait)(void *context, guint milliseconds,
                  const GError *cause); /* tells the operator and waits */
     void *context;

@@ -46,6 +46,16 @@ server_info_fetch(struct http *http, struct server_info *info, GError **error)
     return TRUE;
 }
 
+gboolean
+server_answers(struct http *http, const char *path)
+{
+    struct http_request request = {.path = path};
+    AUTO(http_call) *call = http_start(http, &request);
+    g_autoptr(GString) answer =
+        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
+    return answer != NULL;
+}
+
 static gint
 by_bytes(gconstpointer a, gconstpointer b)
 {
@@ -214,7 +224,7 @@ server_database_fetch(struct http *http, const char *name, struct server_databas
     g_strstrip(limit->str);
     database->security = g_strdup(security->str);
     if (!json_unsigned(slice_of(limit->str), &database->revs_limit))
-        return fail_set(error, FAIL_FAILED, "its _revs_limit is no number");
+        return http_bad_answer(error, "its _revs_limit is no number");
     return TRUE;
 }
 
@@ -246,8 +256,8 @@ keep_local(GString *kept, struct slice row, GError **error)
     if (is_passing(text_of(id), document))
         return TRUE;
     if (kept->len + document.size > HTTP_ANSWER_MAX)
-        return fail_set(error, FAIL_FAILED, "the _local documents have more than %d bytes",
-                        HTTP_ANSWER_MAX);
+        return http_bad_answer(error, "the _local documents have more than %d bytes",
+                               HTTP_ANSWER_MAX);
     g_string_append(kept, kept->len > 0 ? ",\n" : "\n");
     g_string_append_len(kept, document.data, (gssize)document.size);
     return TRUE;
@@ -275,9 +285,10 @@ read_local(struct http *http, const char *path, GString *kept, GError **error)
         if (event == JSON_FAILED || !http_peek(call, &input, error))
             return FALSE;
     }
-    if (event != JSON_END)
+    gboolean whole = event == JSON_END && json_split_found(split);
+    if (!whole)
         g_set_error(error, HTTP, HTTP_TRANSPORT, "the list of _local documents was cut off");
-    return event == JSON_END;
+    return whole;
 }
 
 GString *

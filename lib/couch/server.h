@@ -18,6 +18,10 @@ struct server_info {
 gboolean server_info_fetch(struct http *http, struct server_info *info, GError **error);
 void server_info_clear(struct server_info *info);
 
+/* Whether it answers a GET of the path, asked once and without patience: then another question's
+ * failure is not the server's. */
+gboolean server_answers(struct http *http, const char *path);
+
 /* Names of all databases, ascending by their bytes; ends with NULL. */
 char **server_databases(struct http *http, GError **error);
 

@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define IDENTITY "identity.age"
 #define SIGNING "signing.pem"
@@ -411,7 +412,18 @@ keys_open(const char *folder, GError **error)
         !read_recipients(keys, fd, folder, error) || !read_site(keys, fd, folder, error) ||
         !read_trusted(keys, fd, folder, error))
         return NULL;
+    keys->folder = g_strdup(folder);
     return g_steal_pointer(&keys);
+}
+
+gboolean
+keys_open_if_any(const char *folder, struct keys **keys, GError **error)
+{
+    *keys = NULL;
+    if (access(folder, F_OK) != 0 && errno == ENOENT)
+        return TRUE;
+    *keys = keys_open(folder, error);
+    return *keys != NULL;
 }
 
 /* All of a file, or of standard input for "-", of at most BARE_FILE_CAP bytes; terminated. */
@@ -457,16 +469,18 @@ read_bare_identities(struct keys *keys, const char *path, GError **error)
 }
 
 struct keys *
-keys_open_bare(const char *identity_file, const char *signer, GError **error)
+keys_open_bare(const char *identity_file, const char *const *signers, GError **error)
 {
     AUTO(keys) *keys = keys_new();
     if (identity_file != NULL && !read_bare_identities(keys, identity_file, error))
         return NULL;
-    if (signer != NULL && !minisign_public_parse(signer, &keys->trusted[0], error)) {
-        g_prefix_error(error, "signer '%.80s': ", signer);
-        return NULL;
+    for (; signers != NULL && *signers != NULL; signers++) {
+        struct minisign_public public;
+        if (!minisign_public_parse(*signers, &public, error) || !trust(keys, &public, error)) {
+            g_prefix_error(error, "signer '%.80s': ", *signers);
+            return NULL;
+        }
     }
-    keys->n_trusted = signer != NULL;
     return g_steal_pointer(&keys);
 }
 
@@ -488,6 +502,7 @@ keys_free(struct keys *keys)
     g_free(keys->identities);
     g_free(keys->recipients);
     g_free(keys->trusted);
+    g_free(keys->folder);
     g_free(keys->site);
     g_free(keys->node);
     minisign_secret_free(keys->signing);

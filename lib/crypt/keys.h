@@ -20,6 +20,7 @@
 #define KEYS_TRUSTED_MAX 64 /* signers accepted at most */
 
 struct keys {
+    char *folder;                    /* for messages; NULL on a bare machine */
     char *site;                      /* NULL when opened for restoring on a bare machine */
     char *node;                      /* likewise */
     struct age_identity *identities; /* what we can decrypt with */
@@ -52,12 +53,17 @@ gboolean keys_init(const char *folder, const char *site, const char *node, struc
  * FAIL_KEY when missing. */
 struct keys *keys_open(const char *folder, GError **error);
 
+/* The same where keys need not be: *keys is NULL when there is no such folder. Broken keys and
+ * those that may not be read are an error all the same. */
+gboolean keys_open_if_any(const char *folder, struct keys **keys, GError **error);
+
 /*
- * A bare machine: an age identity file (or "-" for standard input) and the signer from the recovery
- * sheet; either may be NULL: without an identity nothing can be decrypted, without a signer nothing
- * is trusted. The file may be a whole saved recovery sheet: lines that are no key are passed over.
+ * A bare machine: an age identity file (or "-" for standard input) and the signers from the
+ * recovery sheets, ended by NULL; either may be NULL: without an identity nothing can be decrypted,
+ * without a signer nothing is trusted. The file may be a whole saved recovery sheet: lines that are
+ * no key are passed over.
  */
-struct keys *keys_open_bare(const char *identity_file, const char *signer, GError **error);
+struct keys *keys_open_bare(const char *identity_file, const char *const *signers, GError **error);
 
 /* The trusted key with that id, or NULL. */
 const struct minisign_public *keys_trusted(const struct keys *keys,

@@ -31,6 +31,7 @@ tell_json(const struct run *run, double seconds, int exit_code)
     json_text_member_unsigned(event, "databases", counts->databases);
     json_text_member_unsigned(event, "unchanged", run->unchanged);
     json_text_member_unsigned(event, "failed", run->failed);
+    json_text_member_unsigned(event, "dropped", run->dropped);
     json_text_member_unsigned(event, "documents", counts->documents);
     json_text_member_unsigned(event, "leaves", counts->leaves);
     json_text_member_unsigned(event, "attachments", counts->attachments);
@@ -74,6 +75,18 @@ take_lock(const char *to, GError **error)
     return folder >= 0 ? lock_take(folder, "lock", "lifeboat snapshot", error) : NULL;
 }
 
+/* Snapshots that somebody copied here from another store. */
+static void
+tell_elsewhere(const struct store *store)
+{
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        const struct snapshot *snapshot = store->snapshots->pdata[i];
+        if (snapshot->trust == SNAPSHOT_ELSEWHERE)
+            log_warning("store '%s': snapshot %s is not used: %s", store->path, snapshot->folder,
+                        snapshot->problem);
+    }
+}
+
 static gboolean
 take_into(struct run *run, const char *to, const char *state, GError **error)
 {
@@ -82,6 +95,7 @@ take_into(struct run *run, const char *to, const char *state, GError **error)
     run->store = store_open_for_writing(to, run->keys, created, error);
     if (run->store == NULL || !store_remove_unsealed(run->store, error))
         return FALSE;
+    tell_elsewhere(run->store);
     run->state_fd = state_open_folder(state, run->store->id, error);
     return run->state_fd >= 0 && run_snapshot(run, error);
 }
@@ -115,6 +129,7 @@ snapshot_command(const struct command_line *line, GError **error)
         .files = options_list(line, "file"),
         .full = options_flag(line, "full"),
         .link_bytes = (guint64)options_integer(line, "link-size") << 20,
+        .scrub_bytes = (guint64)options_integer(line, "scrub") << 20,
     };
     struct run run = {.keys = keys, .options = &options, .progress = progress, .state_fd = -1};
     run.patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),

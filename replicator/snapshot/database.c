@@ -19,20 +19,32 @@ begin(struct reading *reading, GError **error)
     return reading->begun;
 }
 
+/*
+ * What was unread before stays so behind the id, and is named by this link; what was found up to it
+ * is named again by the next.
+ */
 gboolean
-database_link(struct reading *reading, GError **error)
+database_link(struct reading *reading, struct slice id, GError **error)
 {
-    const struct state *state = reading->state;
+    const struct state *state = reading->trusted ? reading->state : NULL;
     struct snapshot_database_end end = {.last_seq = state != NULL ? state->last_seq : NULL,
-                                        .tokens = state != NULL ? state->tokens : NULL};
+                                        .tokens = state != NULL ? state->tokens : NULL,
+                                        .unread = reading->unread,
+                                        .unfinished = TRUE};
+    snapshot_writer_still_unread(reading->run->writer, reading->run->parent_manifest, id, TRUE, 0);
     struct slice local = {reading->local_json->str, reading->local_json->len};
     if (!snapshot_writer_database_end(reading->run->writer, &end, error) ||
         !run_seal(reading->run, FALSE, error) || !run_begin_writer(reading->run, error))
         return FALSE;
+    reading->linked = TRUE;
     g_autoptr(GString) db_json = g_string_new(reading->db_json->str);
     g_string_replace(db_json, "\"base\":\"fresh\"", "\"base\":\"parent\"", 1);
-    return snapshot_writer_database_begin(reading->run->writer, reading->name,
-                                          (struct slice){db_json->str, db_json->len}, local, error);
+    if (!snapshot_writer_database_begin(reading->run->writer, reading->name,
+                                        (struct slice){db_json->str, db_json->len}, local, error))
+        return FALSE;
+    snapshot_writer_still_unread(reading->run->writer, reading->run->parent_manifest, id, FALSE,
+                                 reading->unread);
+    return TRUE;
 }
 
 /* The chain's rows with those that changed in their place. */
@@ -78,12 +90,15 @@ check_totals(struct reading *reading, guint64 documents, gboolean quiet, GError 
     guint64 expected = reading->info.documents + reading->info.deleted;
     if (!quiet || !reading->info.counts_deleted || reading->unread > 0 || documents == expected)
         return TRUE;
-    g_set_error(error, HTTP, HTTP_TRANSPORT,
-                "the snapshot would hold %" G_GUINT64_FORMAT
-                " documents, but the database has %" G_GUINT64_FORMAT,
-                documents, expected);
+    if (!reading->trusted) {
+        record_lacking(reading, MAX(expected, documents) - MIN(expected, documents));
+        return TRUE;
+    }
     reading->miscounted = TRUE;
-    return FALSE;
+    return listing_fault(error,
+                         "left the snapshot with %" G_GUINT64_FORMAT
+                         " documents, but the database has %" G_GUINT64_FORMAT,
+                         documents, expected);
 }
 
 static gboolean
@@ -113,10 +128,13 @@ end(struct reading *reading, GError **error)
     struct snapshot_database_end end = {.last_seq = last_seq};
     if (!is_quiet(reading, &end.quiet, error))
         return FALSE;
+    if (reading->lacking > 0)
+        record_lacking(reading, reading->lacking);
     if (reading->trusted && g_strcmp0(last_seq, state->last_seq) == 0)
         tokens = g_strdup(state->tokens);
     else if (!token_write(run->http, reading->name, run->store->id,
-                          state != NULL ? state->tokens : NULL, reading->info.q, &tokens, error))
+                          state != NULL ? state->tokens : NULL, reading->trusted, reading->info.q,
+                          &tokens, error))
         return FALSE;
     AUTO(state_writer) *writer = state_writer_new(run->state_fd, reading->name, error);
     if (writer == NULL || !merge_state(reading, writer, error))
@@ -125,11 +143,25 @@ end(struct reading *reading, GError **error)
     if (!check_totals(reading, end.state_documents, end.quiet, error))
         return FALSE;
     end.tokens = tokens;
-    end.state_digest = reading->walk.whole ? digest : NULL;
+    end.unread = reading->unread;
+    /* Of what could not be read the archive may hold a part, the state nothing: no digest fits. */
+    end.state_digest = reading->walk.whole && reading->unread == 0 ? digest : NULL;
     if (!finish_state(reading, writer, last_seq, tokens, error) ||
         !snapshot_writer_database_end(run->writer, &end, error))
         return FALSE;
     g_ptr_array_add(run->states, g_steal_pointer(&writer));
+    return TRUE;
+}
+
+/* That nothing changed is worth a snapshot when the parent could not tell. */
+static gboolean
+pass_unchanged(struct run *run, const char *name, const char *at, GError **error)
+{
+    const char *status = run_parent_database(run, name)->status;
+    gboolean known = g_str_equal(status, "read") || g_str_equal(status, "unchanged");
+    if (!known && !run_begin_writer(run, error))
+        return FALSE;
+    run_pass(run, name, "unchanged", at, NULL);
     return TRUE;
 }
 
@@ -141,8 +173,7 @@ read_database(struct reading *reading, GError **error)
         return FALSE;
     if (!changed) {
         reading->run->unchanged++;
-        run_pass(reading->run, reading->name, "unchanged", reading->state->snapshot, NULL);
-        return TRUE;
+        return pass_unchanged(reading->run, reading->name, reading->state->snapshot, error);
     }
     reading->changed = row_spool_new();
     reading->gone = g_byte_array_new();
@@ -164,41 +195,67 @@ reading_clear(struct reading *reading)
     row_spool_free(reading->walk.gone);
     row_spool_free(reading->changed);
     g_clear_pointer(&reading->purged, g_hash_table_unref);
+    g_free(reading->purged_at);
     g_clear_pointer(&reading->gone, g_byte_array_unref);
 }
 
-/* One attempt. *again: the sequence was believed, wrongly. */
+/* What became of an attempt that failed at the source. */
+struct failure {
+    GError *cause;
+    gboolean miscounted; /* the sequence was believed, wrongly */
+    gboolean begun;      /* some of it stands in the snapshot at hand, */
+    gboolean linked;     /* or in one that is sealed */
+};
+
+/* FALSE with an error when the run cannot go on; TRUE when the database was read, or failed. */
 static gboolean
-attempt(struct run *run, const char *name, gboolean distrust, gboolean *again, GError **cause,
-        GError **error)
+attempt(struct run *run, const char *name, struct failure *failure, GError **error)
 {
-    struct reading reading = {.run = run, .name = name, .distrust = distrust};
-    gboolean done = read_database(&reading, cause);
-    gboolean at_source =
-        *cause != NULL && (*cause)->domain == HTTP && !http_has_status(*cause, 401);
-    *again = reading.miscounted && reading.trusted;
+    struct reading reading = {
+        .run = run, .name = name, .distrust = g_hash_table_contains(run->distrusted, name)};
+    gboolean done = read_database(&reading, &failure->cause);
+    const GError *cause = failure->cause;
+    gboolean at_source = cause != NULL && cause->domain == HTTP && !http_has_status(cause, 401);
+    failure->miscounted = reading.miscounted && reading.trusted;
+    failure->begun = reading.begun;
+    failure->linked = reading.linked;
+    if (http_is_transient(cause) && !server_answers(run->http, "/"))
+        at_source = FALSE; /* nobody is there: that says nothing of this database */
     if (!done && at_source)
         done = !reading.begun || snapshot_writer_database_abandon(run->writer, error);
     else if (!done)
-        g_propagate_prefixed_error(error, g_steal_pointer(cause), "database '%s': ", name);
+        g_propagate_prefixed_error(error, g_steal_pointer(&failure->cause),
+                                   "database '%s': ", name);
     reading_clear(&reading);
     return done;
+}
+
+/* The next attempt at a database whose sequence was believed lists all of it. A snapshot that holds
+ * some of the first is given up: it would have entries twice. */
+static gboolean
+distrust(struct run *run, const char *name, struct failure *failure, GError **error)
+{
+    log_info("database '%s': comparing all of it with the store, since %s", name,
+             failure->cause->message);
+    g_hash_table_add(run->distrusted, g_strdup(name));
+    if (failure->begun) {
+        run->again = TRUE;
+        g_propagate_error(error, g_steal_pointer(&failure->cause));
+        return FALSE;
+    }
+    g_clear_error(&failure->cause);
+    return attempt(run, name, failure, error);
 }
 
 gboolean
 run_database(struct run *run, const char *name, GError **error)
 {
-    g_autoptr(GError) cause = NULL;
-    gboolean again;
-    if (!attempt(run, name, FALSE, &again, &cause, error))
+    struct failure failure = {0};
+    if (!attempt(run, name, &failure, error) ||
+        (failure.cause != NULL && failure.miscounted && !failure.linked &&
+         !distrust(run, name, &failure, error)))
         return FALSE;
-    if (again) {
-        log_info("database '%s': comparing all of it with the store, since %s", name,
-                 cause->message);
-        g_clear_error(&cause);
-        if (!attempt(run, name, TRUE, &again, &cause, error))
-            return FALSE;
-    }
+    g_autoptr(GError) cause = failure.cause;
     if (cause == NULL)
         return TRUE;
     if (http_has_status(cause, 404)) {

@@ -54,19 +54,16 @@ open_state(struct reading *reading, GError **error)
         return TRUE;
     log_info("database '%s': reading the store, since this node remembers nothing of it",
              reading->name);
-    if (run->chain == NULL)
-        run->chain = chain_open(run->store, run->parent, run->keys, 0, error);
-    if (run->chain == NULL || !state_rebuild(run->state_fd, run->chain, reading->name, error))
+    if (!run_open_chain(run, error) ||
+        !state_rebuild(run->state_fd, run->chain, reading->name, at, error))
         return FALSE;
     reading->state = state_open(run->state_fd, reading->name, at, NULL);
     return reading->state != NULL ||
            fail_set(error, FAIL_FAILED, "the state made from the store cannot be read again");
 }
 
-/* Sequences are opaque, and a cluster's differ with the copies that answered; the number in front
- * is the sum that counts. */
-static gboolean
-same_purges(const char *a, const char *b)
+gboolean
+sequence_is_same(const char *a, const char *b)
 {
     static const char digits[] = "0123456789";
     a = a != NULL ? a + strcspn(a, digits) : "";
@@ -87,17 +84,19 @@ judge_sequence(struct reading *reading, GError **error)
     if (!token_check(reading->run->http, reading->name, reading->run->store->id, state->tokens,
                      reading->info.q, &verdict, error))
         return FALSE;
+    reading->renew = verdict != TOKEN_NONE;
     if (g_strcmp0(state->instance_start_time, reading->info.instance_start_time) != 0)
         reason = "it was made anew";
     else if (verdict == TOKEN_MISMATCH)
         reason = "the source was set back or replaced";
     else if (verdict == TOKEN_NONE)
         reason = "the account may not write tokens";
-    else if (!same_purges(state->purge_seq, reading->info.purge_seq))
+    else if (!sequence_is_same(state->purge_seq, reading->info.purge_seq))
         reason = "documents were purged";
     else if (state->unread > 0)
         reason = "the last run could not read all of it";
     reading->trusted = reason == NULL;
+    reading->renew = reading->renew && !reading->trusted;
     if (reason != NULL)
         log_info("database '%s': comparing all of it with the store, since %s", reading->name,
                  reason);
@@ -127,51 +126,77 @@ list_once(struct reading *reading, const char *since, GError **error)
     return TRUE;
 }
 
-/* A whole listing must have the rows that the database says it has: before, and in case it shrank
- * meanwhile, after. */
+/* How many documents changed since the last run, counted before they are listed; not asked where
+ * the database stands where it stood. */
 static gboolean
-check_listing(struct reading *reading, GError **error)
+count_changes(struct reading *reading, const char *since, guint64 *rows, GError **error)
+{
+    *rows = 0;
+    return since == NULL || sequence_is_same(since, reading->info.update_seq) ||
+           listing_count(reading->run->http, reading->name, since, rows, error);
+}
+
+/*
+ * How many rows the listing lacks. A whole one must have those that the database says it has:
+ * before, and in case it shrank meanwhile, after. One of changes must have those that were counted.
+ */
+static gboolean
+count_lacking(struct reading *reading, guint64 counted, guint64 *lacking, GError **error)
 {
     const struct server_database *before = &reading->info;
     guint64 rows = listing_rows(reading->walk.listing);
+    guint64 expected = reading->walk.whole ? before->documents + before->deleted : counted;
     struct server_database now;
-    if (!reading->walk.whole || rows >= before->documents + before->deleted)
-        return TRUE;
-    if (!server_database_info(reading->run->http, reading->name, &now, error))
-        return FALSE;
-    guint64 expected = MIN(now.documents + now.deleted, before->documents + before->deleted);
-    server_database_clear(&now);
-    if (rows >= expected)
-        return TRUE;
-    g_set_error(error, HTTP, HTTP_TRANSPORT,
-                "the changes feed gave %" G_GUINT64_FORMAT
-                " rows, but the database has %" G_GUINT64_FORMAT " documents",
-                rows, expected);
-    return FALSE;
+    if (reading->walk.whole && rows < expected) {
+        if (!server_database_info(reading->run->http, reading->name, &now, error))
+            return FALSE;
+        expected = MIN(expected, now.documents + now.deleted);
+        server_database_clear(&now);
+    }
+    *lacking = expected > rows ? expected - rows : 0;
+    return TRUE;
 }
 
-/* The copies of a cluster may lag behind each other for a moment: a listing that falls short is
- * asked for again. */
+/*
+ * The copies of a cluster may lag behind each other for a moment: a listing that falls short is
+ * asked for again. When it stays short, one of changes is distrusted, and a whole one is taken for
+ * what it is: what it lacks is counted as unread, and nothing is taken as gone.
+ */
 static gboolean
 list(struct reading *reading, GError **error)
 {
     const char *since = reading->trusted ? reading->state->last_seq : NULL;
+    guint64 counted, lacking;
     reading->walk.whole = since == NULL;
     reading->walk.gone = row_spool_new();
     if (reading->state != NULL)
         reading->walk.held_rows = state_rows(reading->state);
+    if (!count_changes(reading, since, &counted, error))
+        return FALSE;
     for (guint tries = 1;; tries++) {
         GError *failure = NULL;
-        if (!list_once(reading, since, error))
+        if (!list_once(reading, since, error) || !count_lacking(reading, counted, &lacking, error))
             return FALSE;
-        if (check_listing(reading, &failure))
+        if (lacking == 0)
             return TRUE;
-        if (tries == LISTING_TRIES) {
+        listing_fault(&failure,
+                      "gave %" G_GUINT64_FORMAT " documents and lacks %" G_GUINT64_FORMAT
+                      " that the server counts",
+                      listing_rows(reading->walk.listing), lacking);
+        if (tries < LISTING_TRIES) {
+            if (!patience_again(&reading->run->patience, &failure, error))
+                return FALSE;
+            continue;
+        }
+        if (!reading->walk.whole) {
+            reading->miscounted = TRUE;
             g_propagate_error(error, failure);
             return FALSE;
         }
-        if (!patience_again(&reading->run->patience, &failure, error))
-            return FALSE;
+        reading->lacking = lacking;
+        reading->walk.whole = FALSE;
+        g_error_free(failure);
+        return TRUE;
     }
 }
 
@@ -189,8 +214,8 @@ plan_make(struct reading *reading, GError **error)
     reading->setup =
         state_setup((struct slice){reading->db_json->str, reading->db_json->len},
                     (struct slice){reading->local_json->str, reading->local_json->len});
-    gboolean purge =
-        reading->state != NULL && !same_purges(reading->state->purge_seq, reading->info.purge_seq);
+    gboolean purge = reading->state != NULL &&
+                     !sequence_is_same(reading->state->purge_seq, reading->info.purge_seq);
     if (purge && (reading->purged = server_purged_ids(run->http, reading->name, error)) == NULL)
         return FALSE;
     return list(reading, error);
@@ -217,7 +242,29 @@ plan_next(void *context, struct fetch_wanted *wanted, gboolean *end, GError **er
     return done;
 }
 
-/* Whether there is anything to write: a first document, an id gone, or another set-up. */
+/* Where nothing changed, the chain must have as many documents as the database. */
+static gboolean
+check_count(struct reading *reading, GError **error)
+{
+    const struct server_database *info = &reading->info;
+    if (!reading->trusted || !info->counts_deleted ||
+        reading->state->documents == info->documents + info->deleted)
+        return TRUE;
+    reading->miscounted = TRUE;
+    return listing_fault(error,
+                         "names nothing new, but the database has %" G_GUINT64_FORMAT
+                         " documents and the store %" G_GUINT64_FORMAT,
+                         info->documents + info->deleted, reading->state->documents);
+}
+
+/* Whether the chain has all of it, as far as the chain knows. */
+static gboolean
+is_whole(const struct reading *reading)
+{
+    return reading->state != NULL && reading->state->unread == 0 &&
+           !run_parent_database(reading->run, reading->name)->unfinished;
+}
+
 gboolean
 plan_look_for_change(struct reading *reading, gboolean *changed, GError **error)
 {
@@ -229,6 +276,7 @@ plan_look_for_change(struct reading *reading, gboolean *changed, GError **error)
                                taken */
         reading->first = wanted;
     *changed = reading->has_first || row_spool_count(reading->walk.gone) > 0 ||
-               reading->state == NULL || g_strcmp0(reading->setup, reading->state->setup) != 0;
-    return TRUE;
+               !is_whole(reading) || reading->renew || reading->lacking > 0 ||
+               g_strcmp0(reading->setup, reading->state->setup) != 0;
+    return *changed || check_count(reading, error);
 }

@@ -18,9 +18,12 @@ struct reading {
     struct state *state; /* the chain's, NULL when the chain has nothing of it */
     gboolean distrust;   /* a first attempt showed that it may not be, */
     gboolean trusted;    /* else whether the chain's since may be used */
+    gboolean renew;      /* it may not, and new tokens would mend that */
     struct walk walk;
-    GHashTable *purged;
-    gboolean begun; /* the database stands in the snapshot */
+    GHashTable *purged; /* ids, when some may have been since the chain's last snapshot … */
+    char *purged_at;    /* … asked again at this purge sequence, or NULL */
+    gboolean begun;     /* the database stands in the snapshot */
+    gboolean linked;    /* a link with some of it was sealed */
 
     struct fetch_wanted first; /* the walk's first, looked at to see whether there is any */
     gboolean has_first, no_more;
@@ -30,7 +33,8 @@ struct reading {
     gsize row_mark, leaf_mark; /* the row being made */
     gboolean in_row;
     guint64 unread;
-    gboolean miscounted; /* what was gathered does not add up */
+    guint64 lacking;     /* documents that the server counts and does not list */
+    gboolean miscounted; /* what was listed or gathered does not add up */
 };
 
 /*
@@ -39,7 +43,12 @@ struct reading {
  */
 gboolean plan_make(struct reading *reading, GError **error);
 
-/* Whether there is anything to write: a first document, an id gone, or another set-up. */
+/* Whether two sequences count the same. They are opaque, and a cluster's differ with the copies
+ * that answered; the number in front is the sum that counts. */
+gboolean sequence_is_same(const char *a, const char *b);
+
+/* Whether there is anything to write: a first document, an id gone, another set-up, that what the
+ * chain lacked is not to be had any more, or tokens where the source has lost them. */
 gboolean plan_look_for_change(struct reading *reading, gboolean *changed, GError **error);
 
 /* The next document that differs from the chain's state, for fetch_handler.next; `context` is the
@@ -50,6 +59,9 @@ gboolean plan_next(void *context, struct fetch_wanted *wanted, gboolean *end, GE
  * when it is due. */
 gboolean record_changes(struct reading *reading, GError **error);
 
-/* Seals what was read so far and goes on in the next link, on top of it. The sequence does not move
- * on. */
-gboolean database_link(struct reading *reading, GError **error);
+/* Tells and records that the server counts so many documents more, or fewer, than it lists. */
+void record_lacking(struct reading *reading, guint64 count);
+
+/* Seals what was read so far, up to document `id`, and goes on in the next link, on top of it. The
+ * sequence does not move on. */
+gboolean database_link(struct reading *reading, struct slice id, GError **error);

@@ -44,6 +44,25 @@ write_gone(struct reading *reading, struct slice id, GError **error)
                          error);
 }
 
+/* A document that went between listing and fetching may have been purged since we asked. */
+static gboolean
+learn_purges(struct reading *reading, GError **error)
+{
+    struct server_database now;
+    if (!server_database_info(reading->run->http, reading->name, &now, error))
+        return FALSE;
+    gboolean more = !sequence_is_same(
+        now.purge_seq, reading->purged_at != NULL ? reading->purged_at : reading->info.purge_seq);
+    if (more) {
+        g_clear_pointer(&reading->purged, g_hash_table_unref);
+        g_free(reading->purged_at);
+        reading->purged_at = g_strdup(now.purge_seq);
+        reading->purged = server_purged_ids(reading->run->http, reading->name, error);
+    }
+    server_database_clear(&now);
+    return !more || reading->purged != NULL;
+}
+
 /* Writes the ids gone that come before `id` in the archive's order; all that are known when it is
  * NULL. */
 static gboolean
@@ -111,10 +130,11 @@ take_document_end(void *context, struct slice id, gboolean complete, GError **er
         if (!row_spool_add(reading->changed, reading->row_mark, error))
             return FALSE;
     } else if (complete) { /* gone between the listing and now */
-        if (!write_gone_before(reading, &id, error) || !write_gone(reading, id, error))
+        if (!learn_purges(reading, error) || !write_gone_before(reading, &id, error) ||
+            !write_gone(reading, id, error))
             return FALSE;
     }
-    return run_link_is_due(reading->run) ? database_link(reading, error) : TRUE;
+    return run_link_is_due(reading->run) ? database_link(reading, id, error) : TRUE;
 }
 
 static void
@@ -126,6 +146,18 @@ take_problem(void *context, struct slice id, struct slice rev, const char *reaso
     run_problem(
         reading->run, "database '%s': document '" SLICE_FORMAT "'%s" SLICE_FORMAT " is missing: %s",
         reading->name, SLICE_ARGS(id), rev.size > 0 ? " revision " : "", SLICE_ARGS(rev), reason);
+}
+
+void
+record_lacking(struct reading *reading, guint64 count)
+{
+    static const struct slice none = {"", 0};
+    g_autofree char *reason = g_strdup_printf(
+        "the server counts other documents than it lists: the difference is %" G_GUINT64_FORMAT,
+        count);
+    reading->unread += count;
+    snapshot_writer_unread(reading->run->writer, none, none, reason);
+    run_problem(reading->run, "database '%s': %s", reading->name, reason);
 }
 
 gboolean

@@ -5,6 +5,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "replicator/snapshot/files.h"
+#include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
 
 #include <fnmatch.h>
@@ -13,11 +14,24 @@
 
 /* ---- what is known of the parent ---- */
 
+gboolean
+run_open_chain(struct run *run, GError **error)
+{
+    if (run->chain == NULL)
+        run->chain = chain_open(run->store, run->parent, run->keys, 0, error);
+    return run->chain != NULL;
+}
+
+const struct manifest_database *
+run_parent_database(const struct run *run, const char *name)
+{
+    return run->parent_manifest != NULL ? manifest_find(run->parent_manifest, name) : NULL;
+}
+
 const char *
 run_parent_at(const struct run *run, const char *name)
 {
-    const struct manifest_database *database =
-        run->parent_manifest != NULL ? manifest_find(run->parent_manifest, name) : NULL;
+    const struct manifest_database *database = run_parent_database(run, name);
     return database != NULL ? database->at : NULL;
 }
 
@@ -43,12 +57,28 @@ look_at_server_entry(void *context, const struct manifest_entry *entry, GError *
     return TRUE;
 }
 
+/* Settings that could not be read are taken over from the parent. */
+static gboolean
+recall_config(struct run *run, GError **error)
+{
+    GError *failure = NULL;
+    if (!run->no_config || !run_open_chain(run, error))
+        return !run->no_config;
+    run->config = chain_server_config(run->chain, &failure);
+    if (failure == NULL)
+        return TRUE;
+    g_propagate_error(error, failure);
+    return FALSE;
+}
+
 /* Reads the parent's manifest. *differs: server settings or files are not those that it has. */
 static gboolean
 read_parent(struct run *run, gboolean *differs, GError **error)
 {
     g_autoptr(GHashTable) ours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     struct server_look look = {.ours = ours};
+    if (!recall_config(run, error))
+        return FALSE;
     if (run->config != NULL) {
         guint8 digest[HASH_SHA256_SIZE];
         hash_sha256(run->config->str, run->config->len, digest);
@@ -85,7 +115,8 @@ void
 run_pass(struct run *run, const char *name, const char *status, const char *at, const char *reason)
 {
     if (run->writer != NULL) {
-        snapshot_writer_database_passed(run->writer, name, status, at, reason);
+        snapshot_writer_database_passed(run->writer, name, status, at, reason,
+                                        run->parent_manifest);
         return;
     }
     struct run_passed *passed = g_new0(struct run_passed, 1);
@@ -124,9 +155,7 @@ static struct catalogue *
 new_catalogue(const struct run *run)
 {
     struct catalogue *catalogue = catalogue_new();
-    const char *parent = run->previous_link != NULL ? run->previous_link
-                         : run->parent != NULL      ? run->parent->catalogue->id
-                                                    : NULL;
+    const char *parent = run->parent != NULL ? run->parent->catalogue->id : NULL;
     catalogue->id = g_uuid_string_random();
     catalogue->parent = g_strdup(parent);
     catalogue->store = g_strdup(run->store->id);
@@ -147,7 +176,6 @@ run_begin_writer(struct run *run, GError **error)
     if (run->writer != NULL)
         return TRUE;
     run->catalogue = new_catalogue(run);
-    run->link_began = g_get_monotonic_time();
     run->writer =
         snapshot_writer_begin(run->store, run->keys, run->catalogue, run->source.uuid, 0, error);
     if (run->writer == NULL)
@@ -161,16 +189,17 @@ run_begin_writer(struct run *run, GError **error)
             return FALSE;
     for (guint i = 0; i < run->passed->len; i++) {
         const struct run_passed *passed = run->passed->pdata[i];
-        snapshot_writer_database_passed(run->writer, passed->name, passed->status, passed->at,
-                                        passed->reason);
+        run_pass(run, passed->name, passed->status, passed->at, passed->reason);
     }
+    run->link_began = g_get_monotonic_time();
+    run->link_base = snapshot_writer_plain(run->writer);
     return TRUE;
 }
 
 gboolean
 run_link_is_due(const struct run *run)
 {
-    return snapshot_writer_plain(run->writer) >= run->options->link_bytes ||
+    return snapshot_writer_plain(run->writer) - run->link_base >= run->options->link_bytes ||
            g_get_monotonic_time() - run->link_began >= (gint64)RUN_LINK_SECONDS * G_USEC_PER_SEC;
 }
 
@@ -183,7 +212,7 @@ count_link(struct run *run)
     run->counts.leaves += link->leaves;
     run->counts.attachments += link->attachments;
     run->counts.gone += link->gone;
-    run->counts.unread += link->unread;
+    run->counts.unread = link->unread; /* each link names again what those before did */
     run->bytes_stored += run->catalogue->bytes_stored;
 }
 
@@ -195,35 +224,62 @@ show_verified(void *context, guint64 bytes)
     progress_add(run->progress, 0, 0);
 }
 
+static gboolean
+matches(const char *const *globs, const char *name)
+{
+    for (gsize i = 0; globs != NULL && globs[i] != NULL; i++)
+        if (fnmatch(globs[i], name, 0) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+is_wanted(const struct run *run, const char *name)
+{
+    const struct run_options *options = run->options;
+    gboolean all = options->include == NULL || options->include[0] == NULL;
+    return (all || matches(options->include, name)) && !matches(options->exclude, name);
+}
+
 /* A link says of the databases still to come that they stand where they stood. */
 static void
 pass_rest(struct run *run)
 {
     for (guint i = run->at + 1; run->names[i] != NULL; i++) {
-        const char *at = run_parent_at(run, run->names[i]);
-        snapshot_writer_database_passed(run->writer, run->names[i],
-                                        at != NULL ? "unchanged" : "pending", at, NULL);
+        const char *name = run->names[i];
+        if (!g_str_equal(name, GLOBAL_CHANGES))
+            run_pass(run, name, is_wanted(run, name) ? "pending" : "excluded",
+                     run_parent_at(run, name), NULL);
     }
 }
 
-/* Databases written in this link stand at it from now on; those passed stay as they are. */
+/*
+ * The link is what the rest of the run builds upon: databases read in it stand at it from now on,
+ * those passed stay as they are. All that points into the store's list is found anew.
+ */
 static gboolean
-carry_over(struct run *run, GError **error)
+build_upon_link(struct run *run, GError **error)
 {
     g_ptr_array_set_size(run->passed, 0);
+    g_clear_pointer(&run->chain, chain_free);
+    g_clear_pointer(&run->parent_manifest, manifest_free);
+    run->parent = NULL;
     if (!store_refresh(run->store, run->keys, error))
         return FALSE;
-    const struct snapshot *link = store_find(run->store, run->catalogue->id, error);
+    run->parent = store_find(run->store, run->catalogue->id, error);
     AUTO(snapshot_reader) *reader =
-        link != NULL ? snapshot_reader_open(run->store, link, run->keys, error) : NULL;
-    AUTO(manifest) *manifest =
+        run->parent != NULL ? snapshot_reader_open(run->store, run->parent, run->keys, error)
+                            : NULL;
+    run->parent_manifest =
         reader != NULL ? snapshot_reader_manifest(reader, NULL, NULL, error) : NULL;
-    if (manifest == NULL)
+    if (run->parent_manifest == NULL)
         return FALSE;
     for (guint i = 0; i < run->at && run->names[i] != NULL; i++) {
-        const struct manifest_database *database = manifest_find(manifest, run->names[i]);
+        const struct manifest_database *database =
+            manifest_find(run->parent_manifest, run->names[i]);
         if (database != NULL)
-            run_pass(run, database->name, database->at != NULL ? "unchanged" : database->status,
+            run_pass(run, database->name,
+                     g_str_equal(database->status, "read") ? "unchanged" : database->status,
                      database->at, database->reason);
     }
     return TRUE;
@@ -247,57 +303,38 @@ run_seal(struct run *run, gboolean complete, GError **error)
     if (complete)
         return TRUE;
     g_clear_pointer(&run->writer, snapshot_writer_free);
-    g_free(run->previous_link);
-    run->previous_link = g_strdup(run->catalogue->id);
-    gboolean done = carry_over(run, error);
+    gboolean done = build_upon_link(run, error);
     g_clear_pointer(&run->catalogue, catalogue_free);
     return done;
 }
 
 /* ---- the whole ---- */
 
-static gboolean
-matches(const char *const *globs, const char *name)
+/* The databases that the parent has and that are not there any more; the operator should know. */
+static void
+note_dropped(struct run *run)
 {
-    for (gsize i = 0; globs != NULL && globs[i] != NULL; i++)
-        if (fnmatch(globs[i], name, 0) == 0)
-            return TRUE;
-    return FALSE;
-}
-
-static gboolean
-is_wanted(const struct run *run, const char *name)
-{
-    const struct run_options *options = run->options;
-    gboolean all = options->include == NULL || options->include[0] == NULL;
-    return (all || matches(options->include, name)) && !matches(options->exclude, name);
-}
-
-/* Whether the parent has a database that is not there any more. */
-static gboolean
-some_dropped(const struct run *run)
-{
-    if (run->parent_manifest == NULL)
-        return FALSE;
-    for (guint i = 0; i < run->parent_manifest->databases->len; i++) {
-        const struct manifest_database *database = run->parent_manifest->databases->pdata[i];
-        if (database->at != NULL &&
-            !g_strv_contains((const char *const *)run->names, database->name))
-            return TRUE;
+    for (guint n = 0; run->parent_manifest != NULL && n < run->parent_manifest->databases->len;
+         n++) {
+        const struct manifest_database *database = run->parent_manifest->databases->pdata[n];
+        if (database->at == NULL ||
+            g_strv_contains((const char *const *)run->names, database->name))
+            continue;
+        if (++run->dropped <= RUN_PROBLEMS_SHOWN)
+            log_warning("database '%s' is no longer on the server; older snapshots have it",
+                        database->name);
     }
-    return FALSE;
 }
 
 static gboolean
 read_source(struct run *run, GError **error)
 {
-    GError *failure = NULL;
     g_autoptr(GError) cause = NULL;
-    while (!server_info_fetch(run->http, &run->source, &failure))
-        if (!patience_again(&run->patience, &failure, error))
-            return FALSE;
+    if (!server_info_fetch(run->http, &run->source, error))
+        return FALSE;
     run->config = server_config(run->http, &cause);
-    if (cause != NULL) /* also a 401, which CouchDB says to a known user who is no admin */
+    run->no_config = cause != NULL; /* also a 401, which CouchDB says to a user who is no admin */
+    if (run->no_config)
         run_problem(run, "the server's settings could not be read: %s", cause->message);
     run->names = server_databases(run->http, error);
     return run->names != NULL;
@@ -318,6 +355,42 @@ read_databases(struct run *run, GError **error)
     return TRUE;
 }
 
+/* The restore points that cannot be restored any more, newest first. */
+static void
+tell_lost(const struct run *run)
+{
+    guint told = 0;
+    for (guint i = run->store->snapshots->len; i-- > 0 && told < RUN_PROBLEMS_SHOWN;) {
+        const struct snapshot *snapshot = run->store->snapshots->pdata[i];
+        if (!store_is_lost(snapshot) || !snapshot->catalogue->complete)
+            continue;
+        told++;
+        log_warning("store '%s': snapshot %s cannot be restored any more: %s", run->store->path,
+                    snapshot->folder,
+                    snapshot->problem != NULL ? snapshot->problem
+                                              : "one that it builds upon is missing or damaged");
+    }
+}
+
+/* The newest snapshot that this node can read: what another one writes here, only the recovery key
+ * and that node's own decrypt. */
+static struct snapshot *
+newest_readable(const struct run *run)
+{
+    g_autoptr(GError) cause = NULL;
+    struct snapshot *tip = store_tip(run->store, FALSE);
+    AUTO(snapshot_reader) *reader =
+        tip != NULL ? snapshot_reader_open(run->store, tip, run->keys, &cause) : NULL;
+    if (!g_error_matches(cause, FAIL, FAIL_KEY))
+        return tip;
+    struct minisign_public ours;
+    minisign_secret_public(run->keys->signing, &ours);
+    log_info("store '%s': snapshot %s was made by node '%s' for its own keys: this node keeps a "
+             "chain of its own beside it",
+             run->store->path, tip->folder, tip->catalogue->node);
+    return store_tip_by(run->store, FALSE, ours.id);
+}
+
 /*
  * The parent is the newest snapshot whose chain is whole. When a newer one stands on something
  * missing or damaged, building on the older one makes the newest state whole again: what only the
@@ -326,18 +399,32 @@ read_databases(struct run *run, GError **error)
 static void
 choose_parent(struct run *run)
 {
-    run->parent = run->options->full ? NULL : store_tip(run->store, FALSE);
+    run->parent = run->options->full ? NULL : newest_readable(run);
     const struct snapshot *orphan = store_orphan(run->store);
     guint64 number = run->parent != NULL ? run->parent->catalogue->number : 0;
+    g_clear_pointer(&run->heals, g_free);
     if (orphan == NULL || orphan->catalogue->number < number || run->options->full)
         return;
-    g_free(run->heals);
     run->heals = g_strdup(orphan->trust == SNAPSHOT_DAMAGED ? orphan->catalogue->id
                                                             : orphan->catalogue->parent);
-    log_warning("store '%s': snapshot %s cannot be restored: it, or one that it builds upon, is "
-                "missing or damaged; "
-                "this run makes the newest state whole again",
-                run->store->path, orphan->folder);
+}
+
+/* A parent whose chain is sound as far as it was read back this time. */
+static gboolean
+find_parent(struct run *run, GError **error)
+{
+    const struct snapshot *damaged;
+    do {
+        choose_parent(run);
+        if (!scrub_chain(run->store, run->parent, run->options->scrub_bytes, run->state_fd,
+                         run->progress, &damaged, error))
+            return FALSE;
+    } while (damaged != NULL);
+    if (run->heals == NULL)
+        return TRUE;
+    tell_lost(run);
+    log_warning("store '%s': this run makes the newest state whole again", run->store->path);
+    return TRUE;
 }
 
 static gboolean
@@ -347,12 +434,12 @@ run_once(struct run *run, GError **error)
     run->passed = g_ptr_array_new_with_free_func(passed_free);
     run->states = g_ptr_array_new_with_free_func((GDestroyNotify)state_writer_free);
     run->files = files_list(run->options->files, error);
-    if (run->files == NULL || !read_source(run, error))
+    if (run->files == NULL || !read_source(run, error) || !find_parent(run, error))
         return FALSE;
-    choose_parent(run);
     if (run->parent != NULL && !read_parent(run, &differs, error))
         return FALSE;
-    differs = differs || some_dropped(run) || run->heals != NULL ||
+    note_dropped(run);
+    differs = differs || run->dropped > 0 || run->heals != NULL ||
               (run->parent != NULL && !run->parent->catalogue->complete);
     if ((differs && !run_begin_writer(run, error)) || !read_databases(run, error))
         return FALSE;
@@ -369,7 +456,6 @@ forget_attempt(struct run *run)
     g_clear_pointer(&run->states, g_ptr_array_unref);
     g_clear_pointer(&run->files, g_ptr_array_unref);
     g_clear_pointer(&run->names, g_strfreev);
-    g_clear_pointer(&run->previous_link, g_free);
     g_clear_pointer(&run->chain, chain_free);
     g_clear_pointer(&run->parent_manifest, manifest_free);
     g_clear_pointer(&run->heals, g_free);
@@ -378,26 +464,37 @@ forget_attempt(struct run *run)
     run->config = NULL;
     server_info_clear(&run->source);
     run->counts = (struct catalogue_counts){0};
-    run->unchanged = run->failed = run->bytes_stored = 0;
+    run->unchanged = run->failed = run->dropped = run->bytes_stored = 0;
     run->problems = 0;
+    run->again = FALSE;
+}
+
+/* After a failure: whether it came of damage in the chain, which the next attempt then leaves
+ * aside. */
+static gboolean
+parent_is_lost(struct run *run, const GError *cause)
+{
+    if (!g_error_matches(cause, FAIL, FAIL_DAMAGED) || run->parent == NULL)
+        return FALSE;
+    return !store_check_chain(run->store, run->parent, run->progress, NULL) ||
+           store_is_lost(run->parent);
 }
 
 gboolean
 run_snapshot(struct run *run, GError **error)
 {
+    run->distrusted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (;;) {
         g_autoptr(GError) cause = NULL;
         if (run_once(run, &cause))
             return TRUE;
-        const struct snapshot *damaged = NULL;
-        if (g_error_matches(cause, FAIL, FAIL_DAMAGED) && run->parent != NULL)
-            damaged = store_find_damage(run->store, run->parent);
-        if (damaged == NULL) {
+        if (!run->again && !parent_is_lost(run, cause)) {
             g_propagate_error(error, g_steal_pointer(&cause));
             return FALSE;
         }
-        log_warning("store '%s': snapshot %s is damaged: %s; starting again without it",
-                    run->store->path, damaged->folder, damaged->problem);
+        if (!run->again)
+            log_warning("store '%s': %s; starting again without it", run->store->path,
+                        cause->message);
         forget_attempt(run);
     }
 }
@@ -406,6 +503,7 @@ void
 run_clear(struct run *run)
 {
     forget_attempt(run);
+    g_clear_pointer(&run->distrusted, g_hash_table_unref);
     fd_auto_close(&run->state_fd);
     store_free(run->store);
     http_free(run->http);

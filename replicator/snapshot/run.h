@@ -5,6 +5,9 @@
  * The snapshot itself is begun only when the first thing differs, so that a run that finds nothing
  * writes nothing. A long run is sealed in links: each a snapshot on the one before, `complete`
  * FALSE until the last.
+ *
+ * Each manifest, a link's too, speaks of all databases and of all that their states lack: what a
+ * snapshot does not read stands, and lacks what it lacked, as its parent's manifest has it.
  */
 #pragma once
 
@@ -22,6 +25,7 @@ struct run_options {
     const char *const *files;                    /* extra files and folders */
     gboolean full;                               /* a new chain */
     guint64 link_bytes;                          /* of plain data, after which a link is sealed */
+    guint64 scrub_bytes;                         /* of the chain, read back before the run */
 };
 
 struct run {
@@ -34,24 +38,28 @@ struct run {
     int state_fd;
 
     struct server_info source;
-    GString *config;  /* server/config.json, or NULL */
-    GPtrArray *files; /* paths of regular files, sorted */
+    GString *config;    /* server/config.json, or NULL */
+    gboolean no_config; /* the server would not give it */
+    GPtrArray *files;   /* paths of regular files, sorted */
 
-    struct snapshot *parent; /* NULL for a full one */
+    struct snapshot *parent; /* NULL for a full one; once this run sealed a link, that one */
     struct manifest *parent_manifest;
     struct chain *chain; /* of the parent, opened when a state must be made anew */
 
     struct snapshot_writer *writer; /* NULL until something differs */
     struct catalogue *catalogue;
-    char *heals;         /* id of the snapshot whose loss this run makes good, or NULL */
-    char *previous_link; /* id of the link sealed before by this run */
-    gint64 link_began;   /* monotonic microseconds */
-    GPtrArray *passed;   /* struct run_passed: databases dealt with before the writer was begun */
-    char **names;        /* all databases of this run, ascending */
-    guint at;            /* index of the one being read */
-    GPtrArray *states;   /* struct state_writer, to be put in place when sealed */
+    char *heals;       /* id of the snapshot whose loss this run makes good, or NULL */
+    gint64 link_began; /* monotonic microseconds … */
+    guint64 link_base; /* … and plain bytes, behind settings and files */
+    GPtrArray *passed; /* struct run_passed: databases dealt with before the writer was begun */
+    char **names;      /* all databases of this run, ascending */
+    guint at;          /* index of the one being read */
+    GPtrArray *states; /* struct state_writer, to be put in place when sealed */
 
+    GHashTable *distrusted; /* names of databases whose sequence was believed, wrongly */
+    gboolean again;         /* the run is to begin anew, knowing that */
     guint64 unchanged, failed;
+    guint64 dropped;                /* databases that the parent has and the server has no more */
     struct catalogue_counts counts; /* of links already sealed */
     guint64 bytes_stored;
     guint problems;
@@ -73,11 +81,15 @@ void run_pass(struct run *run, const char *name, const char *status, const char 
 /* Tells the operator of something that is missing from the snapshot. */
 void run_problem(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* The id of the snapshot at which the parent has a database, or NULL. */
+/* Opens the parent's chain unless it is open: to make a state anew, or to take settings over. */
+gboolean run_open_chain(struct run *run, GError **error);
+
+/* How the parent has a database, or NULL; and the id of the snapshot that it stands at there. */
+const struct manifest_database *run_parent_database(const struct run *run, const char *name);
 const char *run_parent_at(const struct run *run, const char *name);
 
 /* Seals what is there. With `complete` FALSE it is a link: the databases that are still to come
- * stand where they stood. */
+ * are pending, and stand where they stood. */
 gboolean run_seal(struct run *run, gboolean complete, GError **error);
 gboolean run_link_is_due(const struct run *run);
 

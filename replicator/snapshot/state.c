@@ -293,8 +293,49 @@ state_setup(struct slice db_json, struct slice local_json)
     return hash_hex(digest, HASH_SHA256_SIZE);
 }
 
+/* What the newest manifest says could not be read whole. */
+struct unread {
+    GHashTable *leaves; /* "id\nrev" */
+    gboolean more;      /* than it names: any leaf with attachments may be one */
+};
+
+static char *
+unread_key(struct slice id, struct slice rev)
+{
+    return g_strdup_printf(SLICE_FORMAT "\n" SLICE_FORMAT, SLICE_ARGS(id), SLICE_ARGS(rev));
+}
+
+static void
+list_unread(struct unread *unread, const struct manifest *manifest, const char *database,
+            guint64 count)
+{
+    guint64 named = 0;
+    unread->leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < manifest->unread->len; i++) {
+        const struct manifest_unread *one = manifest->unread->pdata[i];
+        if (!g_str_equal(one->database, database))
+            continue;
+        named++;
+        if (one->rev != NULL)
+            g_hash_table_add(unread->leaves, unread_key(slice_of(one->id), slice_of(one->rev)));
+    }
+    unread->more = count > named;
+}
+
 static gboolean
-copy_rows(struct state_writer *writer, struct chain_database *from, GError **error)
+is_unread(const struct unread *unread, const struct leaf *leaf)
+{
+    if (leaf->n_attachments == 0)
+        return FALSE;
+    if (unread->more)
+        return TRUE;
+    g_autofree char *key = unread_key(leaf->id, leaf->rev);
+    return g_hash_table_contains(unread->leaves, key);
+}
+
+static gboolean
+copy_rows(struct state_writer *writer, struct chain_database *from, const struct unread *unread,
+          GError **error)
 {
     g_autoptr(GByteArray) buffer = g_byte_array_new();
     gsize mark = 0;
@@ -314,6 +355,8 @@ copy_rows(struct state_writer *writer, struct chain_database *from, GError **err
         }
         if (end)
             return TRUE;
+        if (is_unread(unread, leaf))
+            continue;
         if (buffer->len == 0)
             mark = row_begin(buffer, leaf->id);
         leaf_append_to_row(leaf, buffer);
@@ -322,25 +365,30 @@ copy_rows(struct state_writer *writer, struct chain_database *from, GError **err
 }
 
 gboolean
-state_rebuild(int folder_fd, struct chain *chain, const char *database, GError **error)
+state_rebuild(int folder_fd, struct chain *chain, const char *database, const char *at,
+              GError **error)
 {
     AUTO(chain_database) *from = chain_database_open(chain, database, error);
     if (from == NULL)
         return FALSE;
-    AUTO(state_writer) *writer = state_writer_new(folder_fd, database, error);
-    if (writer == NULL || !copy_rows(writer, from, error))
-        return FALSE;
+    AUTO(state) *head = g_new0(struct state, 1);
     struct slice db = {from->db_json->str, from->db_json->len};
     struct slice local = {from->local_json->str, from->local_json->len};
     struct slice end = {from->end_json->str, from->end_json->len};
-    AUTO(state) *head = g_new0(struct state, 1);
+    struct unread unread;
     head->fd = -1;
-    head->snapshot = g_strdup(from->at);
+    json_member_unsigned(end, "unread", &head->unread);
+    list_unread(&unread, chain_manifest(chain), database, head->unread);
+    AUTO(state_writer) *writer = state_writer_new(folder_fd, database, error);
+    gboolean copied = writer != NULL && copy_rows(writer, from, &unread, error);
+    g_hash_table_unref(unread.leaves);
+    if (!copied)
+        return FALSE;
+    head->snapshot = g_strdup(at);
     head->last_seq = raw_member(end, "last_seq");
     head->tokens = raw_member(end, "tokens");
     head->purge_seq = raw_member(db, "purge_seq");
     json_member_text(db, "instance_start_time", &head->instance_start_time);
-    json_member_unsigned(end, "unread", &head->unread);
     head->setup = state_setup(db, local);
     return state_writer_finish(writer, head, error) && state_writer_commit(writer, error);
 }

@@ -58,8 +58,12 @@ gboolean state_writer_commit(struct state_writer *writer, GError **error);
 void state_writer_free(struct state_writer *writer); /* removes what was not committed */
 AUTO_DEFINE(state_writer)
 
-/* Makes the state of a database anew from the store, and commits it. */
-gboolean state_rebuild(int folder_fd, struct chain *chain, const char *database, GError **error);
+/*
+ * Makes the state of a database anew from the store, as of the snapshot `at` at which it stands,
+ * and commits it. Leaves that could not be read whole are not held: the next run asks for them.
+ */
+gboolean state_rebuild(int folder_fd, struct chain *chain, const char *database, const char *at,
+                       GError **error);
 
 /* The hash for `setup`: what db.json says that is worth a snapshot, and local.json. */
 char *state_setup(struct slice db_json, struct slice local_json);

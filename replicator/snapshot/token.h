@@ -26,7 +26,10 @@ gboolean token_check(struct http *http, const char *database, const char *store_
 
 /*
  * Writes a new token to every shard and gives the object to record; "{}" when the account may not
- * write. `recorded` as above: its values become the ones before.
+ * write. `recorded` as above. Only where it was `trusted` do its values become the ones before: a
+ * run that is interrupted before its seal must not vouch for a sequence that the source does not
+ * have.
  */
 gboolean token_write(struct http *http, const char *database, const char *store_id,
-                     const char *recorded, guint64 shards, char **tokens, GError **error);
+                     const char *recorded, gboolean trusted, guint64 shards, char **tokens,
+                     GError **error);

@@ -7,6 +7,7 @@
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/database/salvage.h"
+#include "restore/lacking.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"
 
@@ -83,12 +84,13 @@ source_data(void *context, void *data, gsize size, gsize *got, GError **error)
 }
 
 static void
-report_lost(struct writing *writing, const struct leaf *leaf, guint i, const char *why)
+report_unread(struct writing *writing, const struct leaf *leaf, const struct attachment *attachment)
 {
     if (writing->only == NULL)
         report_problem(&writing->restore->report, writing->item->target, leaf->id, leaf->rev,
-                       "restored without its attachment " SLICE_FORMAT ", which %s",
-                       SLICE_ARGS(leaf->attachments[i].name), why);
+                       "restored without its attachment " SLICE_FORMAT
+                       ", which could not be read when the snapshot was taken",
+                       SLICE_ARGS(attachment->name));
 }
 
 static gboolean
@@ -140,7 +142,7 @@ take_damaged(struct writing *writing, const struct leaf *leaf, const struct body
     gboolean fine = salvage_open(&salvage, leaf, bytes, error);
     for (guint i = 0; fine && i < leaf->n_attachments; i++)
         if (leaf->attachments[i].here && !salvage.leaf.attachments[i].here)
-            report_lost(writing, leaf, i, "could not be read when the snapshot was taken");
+            report_unread(writing, leaf, &leaf->attachments[i]);
     if (fine) {
         struct body_bytes kept = salvage_bytes(&salvage);
         expect_leaf(writing, &salvage.leaf, FALSE);
@@ -157,9 +159,8 @@ take_leaf(struct writing *writing, const struct leaf *leaf, GError **error)
     if (!disable_leaf(&writing->disable, &leaf, error))
         return FALSE;
     gboolean present = is_present(writing, leaf);
-    for (guint i = 0; i < leaf->n_attachments; i++)
-        if (!leaf->attachments[i].here)
-            report_lost(writing, leaf, i, "no snapshot of the chain holds");
+    if (writing->only == NULL)
+        restore_tell_lost(writing->restore, writing->item, leaf);
     if (!present && is_damaged(writing, leaf))
         return take_damaged(writing, leaf, &bytes, error);
     expect_leaf(writing, leaf, present);
@@ -314,22 +315,6 @@ documents_known(const struct chain_database *source)
     return json_member_unsigned(end, "state_documents", &documents) ? documents : 0;
 }
 
-static GHashTable *
-damaged_ids(const struct restore *restore, const char *name)
-{
-    GHashTable *ids = NULL;
-    const GPtrArray *unread = chain_manifest(restore->chain)->unread;
-    for (guint i = 0; i < unread->len; i++) {
-        const struct manifest_unread *one = unread->pdata[i];
-        if (!g_str_equal(one->database, name))
-            continue;
-        if (ids == NULL)
-            ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        g_hash_table_add(ids, g_strdup(one->id));
-    }
-    return ids;
-}
-
 static void
 writing_clear(struct writing *writing)
 {
@@ -354,7 +339,7 @@ writing_init(struct writing *writing)
 {
     writing->interrupted = set_of_ids();
     writing->held_back = set_of_ids();
-    writing->damaged = damaged_ids(writing->restore, writing->item->name);
+    writing->damaged = lacking_ids(writing->restore->chain, writing->item->name);
     disable_init(&writing->disable, writing->item);
     writing->id = g_string_new(NULL);
 }

@@ -38,6 +38,7 @@ count(struct preview *preview, const struct leaf *leaf, GError **error)
         g_string_truncate(preview->id, 0);
         g_string_append_len(preview->id, leaf->id.data, (gssize)leaf->id.size);
     }
+    restore_tell_lost(preview->restore, preview->item, leaf);
     if (preview->present == NULL) {
         preview->missing++;
         return TRUE;

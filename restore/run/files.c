@@ -136,3 +136,41 @@ files_restore(struct restore *restore, const char *folder, guint64 *count, GErro
     *count = files.count;
     return fine;
 }
+
+/* ---- counting ---- */
+
+static gboolean
+count_begin(void *context, const char *path, mode_t mode, guint64 size, GError **error)
+{
+    (void)path;
+    (void)mode;
+    (void)size;
+    (void)error;
+    ++*(guint64 *)context;
+    return TRUE;
+}
+
+static gboolean
+count_bytes(void *context, const void *data, gsize size, GError **error)
+{
+    (void)context;
+    (void)data;
+    (void)size;
+    (void)error;
+    return TRUE;
+}
+
+static gboolean
+count_end(void *context, GError **error)
+{
+    (void)context;
+    (void)error;
+    return TRUE;
+}
+
+gboolean
+files_count(struct restore *restore, guint64 *count, GError **error)
+{
+    const struct chain_files callbacks = {count_begin, count_bytes, count_end, count};
+    return chain_server_files(restore->chain, &callbacks, error);
+}

@@ -9,3 +9,6 @@
 /* Each file appears whole or not at all, with its mode; one that is there is replaced. *count files
  * were written. */
 gboolean files_restore(struct restore *restore, const char *folder, guint64 *count, GError **error);
+
+/* How many there are. */
+gboolean files_count(struct restore *restore, guint64 *count, GError **error);

@@ -42,12 +42,6 @@ plan_is_users(const char *name)
     return is_named(name, "_users");
 }
 
-static gboolean
-is_held(const struct manifest_database *database)
-{
-    return g_str_equal(database->status, "read") || g_str_equal(database->status, "unchanged");
-}
-
 /* CouchDB's rule among leaves that are not deleted: the longer path, then the greater revision. */
 static gboolean
 wins(const struct leaf *leaf, const char *other)
@@ -74,20 +68,6 @@ plan_found(const struct plan_item *item, const char *id, const struct leaf *leaf
 }
 
 /* ---- the names ---- */
-
-static gboolean
-check_held(const struct manifest *manifest, const char *name, GError **error)
-{
-    const struct manifest_database *database = manifest_find(manifest, name);
-    if (database == NULL)
-        return fail_set(error, FAIL_USAGE, "the snapshot has no database '%s'", name);
-    if (!is_held(database))
-        return fail_set(
-            error, FAIL_USAGE, "the snapshot does not hold database '%s': it %s%s%s", name,
-            g_str_equal(database->status, "excluded") ? "was excluded" : "could not be read",
-            database->reason != NULL ? ": " : "", database->reason != NULL ? database->reason : "");
-    return TRUE;
-}
 
 static struct plan_item *
 find(const GPtrArray *items, const char *name)
@@ -117,14 +97,26 @@ add_named(GPtrArray *items, const struct manifest *manifest, const char *text, G
     g_autofree char *name =
         equals != NULL ? g_strndup(text, (gsize)(equals - text)) : g_strdup(text);
     const char *target = equals != NULL ? equals + 1 : name;
-    if (!check_held(manifest, name, error))
-        return FALSE;
+    const struct manifest_database *database = manifest_find(manifest, name);
+    if (database == NULL)
+        return fail_set(error, FAIL_USAGE, "the snapshot has no database '%s'", name);
     if (*target == '\0')
         return fail_set(error, FAIL_USAGE, "--db '%s' has no name behind the '='", text);
     if (find(items, name) != NULL)
         return fail_set(error, FAIL_USAGE, "--db names '%s' twice", name);
-    add(items, name, target);
+    if (manifest_is_held(database))
+        add(items, name, target);
     return TRUE;
+}
+
+gboolean
+plan_names(const char *const *databases, const char *name)
+{
+    gsize size = strlen(name);
+    for (; *databases != NULL; databases++)
+        if (strcspn(*databases, "=") == size && strncmp(*databases, name, size) == 0)
+            return TRUE;
+    return FALSE;
 }
 
 /* ---- documents ---- */
@@ -138,8 +130,9 @@ database_of(const struct manifest *manifest, const char *text)
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
         gsize length = strlen(database->name);
-        if (is_held(database) && g_str_has_prefix(text, database->name) && text[length] == '/' &&
-            text[length + 1] != '\0' && (longest == NULL || length > strlen(longest)))
+        if (manifest_is_held(database) && g_str_has_prefix(text, database->name) &&
+            text[length] == '/' && text[length + 1] != '\0' &&
+            (longest == NULL || length > strlen(longest)))
             longest = database->name;
     }
     return longest;
@@ -150,10 +143,10 @@ add_document(GPtrArray *items, const struct manifest *manifest, const char *text
 {
     const char *name = database_of(manifest, text);
     if (name == NULL)
-        return fail_set(
-            error, FAIL_USAGE,
-            "--doc '%s' does not begin with the name of a database in the snapshot and a slash",
-            text);
+        return fail_set(error, FAIL_USAGE,
+                        "--doc '%s' does not begin with the name of a database that the snapshot "
+                        "holds and a slash",
+                        text);
     struct plan_item *item = find(items, name);
     if (item == NULL)
         item = add(items, name, name);
@@ -217,7 +210,7 @@ plan_make(const struct manifest *manifest, const char *const *databases,
     for (guint i = 0; *databases == NULL && *documents == NULL && i < manifest->databases->len;
          i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
-        if (is_held(database))
+        if (manifest_is_held(database))
             add(items, database->name, database->name);
     }
     if (!check_targets(items, error))

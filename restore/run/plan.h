@@ -20,11 +20,15 @@ struct plan_item {
 
 /*
  * `databases` are NAME or NAME=NEW, `documents` DB/ID; both end with NULL and may be empty. The
- * items come in the order of their names in the snapshot. FAIL_USAGE with what is there when a name
- * is not; two that would become one are refused.
+ * items come in the order of their names in the snapshot. Databases that the manifest lists but no
+ * snapshot of the chain holds are left out. FAIL_USAGE when it does not know a name; two that would
+ * become one are refused.
  */
 GPtrArray *plan_make(const struct manifest *manifest, const char *const *databases,
                      const char *const *documents, GError **error);
+
+/* Whether `databases` names one, as NAME or NAME=NEW. */
+gboolean plan_names(const char *const *databases, const char *name);
 
 /* Notes that a document was found; `leaf` is one of its leaves, or NULL. Nothing when it is none of
  * the item's. */

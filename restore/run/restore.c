@@ -4,6 +4,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/command/command.h"
+#include "restore/lacking.h"
 #include "restore/run/stop.h"
 
 #define MERGE_MEMORY (24 * 1024 * 1024) /* bytes for the chain; writing takes as much again */
@@ -40,6 +41,8 @@ restore_open_chain(struct restore *restore, struct selection *selection, GError 
     if (selection->snapshot == NULL)
         return fail_set(error, FAIL_FAILED, "'%s' holds no complete snapshot",
                         selection->store->path);
+    if (!store_check_chain(selection->store, selection->snapshot, restore->report.progress, error))
+        return FALSE;
     restore->chain =
         chain_open(selection->store, selection->snapshot, selection->keys, MERGE_MEMORY, error);
     if (restore->chain == NULL)
@@ -67,41 +70,76 @@ restore_clear(struct restore *restore)
     http_free(restore->http);
 }
 
+int
+restore_tell_newer(struct restore *restore, const struct selection *selection)
+{
+    int worst = 0;
+    for (guint i = 0; i < selection->newer->len; i++) {
+        const struct newer *newer = selection->newer->pdata[i];
+        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "snapshot %s is newer than the one that is used, but cannot be used: %s",
+                       newer->folder, newer->reason);
+        worst = MAX(worst, newer->code);
+    }
+    return worst;
+}
+
 /* ---- what the snapshot lacks ---- */
 
-static const struct plan_item *
-planned(const struct restore *restore, const char *database)
+struct telling {
+    struct restore *restore;
+    const char *const *databases;
+    gboolean all;
+};
+
+static gboolean
+is_wanted(void *context, const char *database, const char *id)
 {
-    for (guint i = 0; i < restore->plan->len; i++) {
-        const struct plan_item *item = restore->plan->pdata[i];
+    const struct telling *telling = context;
+    for (guint i = 0; i < telling->restore->plan->len; i++) {
+        const struct plan_item *item = telling->restore->plan->pdata[i];
         if (g_str_equal(item->name, database))
-            return item;
+            return id == NULL || item->documents == NULL ||
+                   g_hash_table_contains(item->documents, id);
     }
-    return NULL;
+    return telling->all || plan_names(telling->databases, database);
+}
+
+static void
+tell_problem(void *context, const char *database, const char *id, const char *rev,
+             const char *reason)
+{
+    struct telling *telling = context;
+    report_problem(&telling->restore->report, database, slice_of(id), slice_of(rev), "%s", reason);
+}
+
+static void
+tell_left_out(void *context, const char *database, const char *reason)
+{
+    struct telling *telling = context;
+    if (plan_names(telling->databases, database))
+        tell_problem(context, database, "", "", reason);
+    else
+        report_note(&telling->restore->report, "database '%s': %s", database, reason);
 }
 
 void
-restore_tell_lacking(struct restore *restore, gboolean all)
+restore_tell_lacking(struct restore *restore, const char *const *databases, gboolean all)
 {
-    const struct manifest *manifest = chain_manifest(restore->chain);
-    const struct slice none = {"", 0};
-    for (guint i = 0; all && i < manifest->databases->len; i++) {
-        const struct manifest_database *database = manifest->databases->pdata[i];
-        if (g_str_equal(database->status, "failed"))
-            report_problem(&restore->report, database->name, none, none,
-                           "it is not in the snapshot, because it could not be read: %s",
-                           database->reason != NULL ? database->reason : "no reason given");
-    }
-    for (guint i = 0; i < manifest->unread->len; i++) {
-        const struct manifest_unread *unread = manifest->unread->pdata[i];
-        const struct plan_item *item = planned(restore, unread->database);
-        if (item != NULL &&
-            (item->documents == NULL || g_hash_table_contains(item->documents, unread->id)))
-            report_problem(&restore->report, unread->database, slice_of(unread->id),
-                           slice_of(unread->rev != NULL ? unread->rev : ""),
-                           "it could not be read when the snapshot was taken: %s",
-                           unread->reason != NULL ? unread->reason : "no reason given");
-    }
+    struct telling telling = {restore, databases, all};
+    const struct lacking lacking = {is_wanted, tell_problem, tell_left_out, &telling};
+    lacking_tell(restore->chain, &lacking);
+}
+
+void
+restore_tell_lost(struct restore *restore, const struct plan_item *item, const struct leaf *leaf)
+{
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        if (!leaf->attachments[i].here)
+            report_problem(&restore->report, item->target, leaf->id, leaf->rev,
+                           "restored without its attachment " SLICE_FORMAT
+                           ", which no snapshot of the chain holds",
+                           SLICE_ARGS(leaf->attachments[i].name));
 }
 
 void

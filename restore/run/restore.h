@@ -51,9 +51,17 @@ gboolean restore_connect(struct restore *restore, const struct command_line *lin
 gboolean restore_open_chain(struct restore *restore, struct selection *selection, GError **error);
 void restore_clear(struct restore *restore);
 
-/* Names what the snapshot itself lacks, of the databases of the plan; with `all`, whole databases
- * too. */
-void restore_tell_lacking(struct restore *restore, gboolean all);
+/* Names what is newer than the selected snapshot and cannot be used: each is a problem. The worst
+ * code of them (newer.h), or 0. */
+int restore_tell_newer(struct restore *restore, const struct selection *selection);
+
+/* Names what the snapshot itself lacks (lacking.h), of the databases and documents of the plan, and
+ * of the `databases` of --db that are not in it; of all with `all`. */
+void restore_tell_lacking(struct restore *restore, const char *const *databases, gboolean all);
+
+/* Names the leaf's attachments that no snapshot of the chain holds. */
+void restore_tell_lost(struct restore *restore, const struct plan_item *item,
+                       const struct leaf *leaf);
 
 /* Adds a hint to an error that has none. */
 void restore_add_hint(GError **error, const char *hint);

@@ -13,8 +13,9 @@
 struct run {
     struct restore restore;
     const struct command_line *line;
-    guint64 files;
-    gboolean partial; /* the snapshot is an incomplete one */
+    guint64 files;              /* written, or to be written */
+    gboolean partial;           /* the snapshot is an incomplete one */
+    const struct catalogue *at; /* of the snapshot */
     gint64 began;
 };
 
@@ -31,6 +32,8 @@ tell_json(struct run *run, int exit_code)
 {
     const struct report *report = &run->restore.report;
     GString *event = progress_event_begin(report->progress, "summary");
+    json_text_member_string(event, "snapshot", run->at->id);
+    json_text_member_string(event, "started", run->at->started);
     json_text_member_boolean(event, "dry_run", options_flag(run->line, "dry-run"));
     json_text_member_unsigned(event, "databases", report->databases);
     json_text_member_unsigned(event, "created", report->created);
@@ -55,14 +58,19 @@ tell_json(struct run *run, int exit_code)
 }
 
 static void
-tell_preview(const struct report *report)
+tell_preview(const struct run *run)
 {
+    const struct report *report = &run->restore.report;
     g_autofree char *databases = report_number(report->databases);
     g_autofree char *written = report_number(report->written);
     g_autofree char *present = report_number(report->present);
-    printf("nothing was written; a restore of %s databases would add %s revisions (%s are there) "
-           "and make %" G_GUINT64_FORMAT " databases\n",
-           databases, written, present, report->created);
+    printf("state of %s, snapshot %.8s: nothing was written; a restore of %s databases would add "
+           "%s revisions (%s are there) and make %" G_GUINT64_FORMAT " databases\n",
+           run->at->started, run->at->id, databases, written, present, report->created);
+    if (report->problems > 0) {
+        g_autofree char *problems = report_number(report->problems);
+        printf("INCOMPLETE: %s things would be missing or older, named above\n", problems);
+    }
 }
 
 static void
@@ -84,8 +92,9 @@ tell_person(struct run *run)
     if (run->files > 0)
         printf("%" G_GUINT64_FORMAT " extra files written below '%s'\n", run->files,
                options_string(run->line, "files"));
-    printf("restored %s databases, %s documents, %s attachments in %s; ", databases, documents,
-           attachments, duration);
+    printf(
+        "state of %s, snapshot %.8s: restored %s databases, %s documents, %s attachments in %s; ",
+        run->at->started, run->at->id, databases, documents, attachments, duration);
     if (report->problems == 0 && report->kept > 0)
         printf("verified: all is there but for %" G_GUINT64_FORMAT
                ", named above, where the target keeps its own\n",
@@ -93,7 +102,7 @@ tell_person(struct run *run)
     else if (report->problems == 0)
         printf("verified: everything is there\n");
     else
-        printf("INCOMPLETE: %s things are missing, named above\n", problems);
+        printf("INCOMPLETE: %s things are missing or older, named above\n", problems);
 }
 
 /* ---- the work ---- */
@@ -116,6 +125,8 @@ prepare(struct run *run, struct selection *selection, GError **error)
     run->partial = selection->partial;
     if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error))
         return FALSE;
+    run->at = selection->snapshot->catalogue;
+    restore_tell_newer(restore, selection);
     restore->plan = plan_make(chain_manifest(restore->chain), options_list(line, "db"),
                               options_list(line, "doc"), error);
     if (restore->plan == NULL)
@@ -124,28 +135,67 @@ prepare(struct run *run, struct selection *selection, GError **error)
            preflight(restore, error);
 }
 
+/* The command that tells which snapshots have a document. */
+static char *
+versions_command(const struct run *run, const struct plan_item *item, const char *id)
+{
+    g_autofree char *document = g_strconcat(item->name, "/", id, NULL);
+    g_autofree char *quoted_document = g_shell_quote(document);
+    g_autofree char *quoted_store = g_shell_quote(command_argument(run->line, "STORE"));
+    return g_strdup_printf("lifeboat-restore extract %s --to DIR --doc %s", quoted_store,
+                           quoted_document);
+}
+
 static void
 tell_unfound(struct run *run, const struct plan_item *item)
 {
     GHashTableIter iter;
-    gpointer id, document;
+    gpointer id, value;
     if (item->documents == NULL)
         return;
     g_hash_table_iter_init(&iter, item->documents);
-    while (g_hash_table_iter_next(&iter, &id, &document))
-        if (!((struct plan_document *)document)->found)
-            report_problem(&run->restore.report, item->name, slice_of(id), (struct slice){"", 0},
-                           "it is not in this snapshot");
+    while (g_hash_table_iter_next(&iter, &id, &value)) {
+        const struct plan_document *document = value;
+        g_autofree char *command = versions_command(run, item, id);
+        if (!document->found)
+            report_problem(
+                &run->restore.report, item->name, slice_of(id), (struct slice){"", 0},
+                "it is not in this snapshot; `%s` gives every version that the store has", command);
+        else if (document->winner == NULL && !g_str_has_prefix(id, "_local/"))
+            report_note(&run->restore.report,
+                        "document '%s/%s' is deleted in this snapshot; `%s` gives every version "
+                        "that the store has",
+                        item->name, (const char *)id, command);
+    }
+}
+
+static void
+tell_lacking(struct run *run)
+{
+    const char *const *databases = options_list(run->line, "db");
+    gboolean all = *databases == NULL && *options_list(run->line, "doc") == NULL;
+    if (run->partial)
+        report_problem(&run->restore.report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "the snapshot is unfinished, since its run was interrupted: the databases "
+                       "that are older for that, or missing, are named here");
+    restore_tell_lacking(&run->restore, databases, all);
 }
 
 static gboolean
 preview(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
+    const char *folder = options_string(run->line, "files");
     for (guint i = 0; i < restore->plan->len; i++) {
         if (!database_preview(restore, restore->plan->pdata[i], error))
             return FALSE;
         tell_unfound(run, restore->plan->pdata[i]);
+    }
+    if (folder != NULL) {
+        if (!files_count(restore, &run->files, error))
+            return FALSE;
+        report_note(&restore->report, "would write %" G_GUINT64_FORMAT " extra file%s below '%s'",
+                    run->files, run->files == 1 ? "" : "s", folder);
     }
     return !restore->with_config || configuration_preview(restore, error);
 }
@@ -190,29 +240,36 @@ perform(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
     const char *folder = options_string(run->line, "files");
-    gboolean all =
-        *options_list(run->line, "db") == NULL && *options_list(run->line, "doc") == NULL;
-    restore_tell_lacking(restore, all);
-    if (run->partial)
-        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
-                       "the snapshot is an unfinished one: what its run had not come to yet is as "
-                       "the snapshot before has it");
     return set_limits(restore, error) && write_databases(run, error) &&
            (folder == NULL || files_restore(restore, folder, &run->files, error)) &&
            (!restore->with_config || configuration_set_rest(restore, error));
 }
 
+/* What the operator can do: what passes can be tried again, what is damaged stays so. */
+static void
+add_hint(const struct selection *selection, GError **error)
+{
+    g_autofree char *damage = g_strdup_printf(
+        "`lifeboat-restore verify '%s'` tells what is damaged; --snapshot ID restores an older "
+        "state, and --db NAME the databases that are whole",
+        selection->store->path);
+    if (g_error_matches(*error, FAIL, FAIL_DAMAGED))
+        restore_add_hint(error, damage);
+    else if (http_is_transient(*error) || stop_requested())
+        restore_add_hint(error, "run the same command again: it goes on");
+}
+
 static gboolean
 run_all(struct run *run, struct selection *selection, GError **error)
 {
-    if (!prepare(run, selection, error))
-        return FALSE;
-    if (options_flag(run->line, "dry-run"))
-        return preview(run, error);
-    if (perform(run, error))
-        return TRUE;
-    restore_add_hint(error, "run the same command again: it goes on");
-    return FALSE;
+    gboolean dry = options_flag(run->line, "dry-run"), done = prepare(run, selection, error);
+    if (done) {
+        tell_lacking(run);
+        done = dry ? preview(run, error) : perform(run, error);
+    }
+    if (!done)
+        add_hint(selection, error);
+    return done;
 }
 
 int
@@ -235,7 +292,7 @@ restore_run(const struct command_line *line, GError **error)
     if (done && options_flag(line, "json"))
         tell_json(&run, exit_code);
     else if (done && options_flag(line, "dry-run"))
-        tell_preview(&run.restore.report);
+        tell_preview(&run);
     else if (done && !options_flag(line, "quiet"))
         tell_person(&run);
     restore_clear(&run.restore);

@@ -9,7 +9,7 @@ import tarfile
 import unittest
 
 from support.case import Case
-from support.forge import Forged
+from support.forge import FINE, Forged
 from support.lifeboat import DAMAGED, DONE, FAILED, INCOMPLETE
 
 MEMORY = 512 * 1024  # kB that a run may use at most, with what sanitizers add
@@ -51,6 +51,23 @@ class Attack(Case):
                 continue
             found |= {os.path.join(folder, name) for name in folders + files}
         return found
+
+    def test_an_archive_in_place_of_the_signed_one_is_refused_before_anything_is_written(self):
+        signed = Forged(self.site)
+        signed.database('fine')
+        signed.pad(8000)
+        name = signed.seal()
+        self.site.verify()
+        other = Forged(self.site)
+        other.database('fine', FINE.replace(b'1.0', b'6.6'))
+        other.entries.clear()  # so that its manifest leaves room for padding
+        other.put_in_place_of(signed, name)
+        target = self.empty_target()
+        run = self.site.restore(target, '--snapshot', name, expect=DAMAGED)
+        self.assert_says(run, 'data.000')
+        self.site.extract(self.out, '--snapshot', name, expect=DAMAGED)
+        self.assertFalse(os.path.exists(self.out))
+        self.site.verify(expect=DAMAGED)
 
     def test_a_well_made_forgery_is_accepted_so_that_the_others_are_refused_for_their_fault(self):
         forged = Forged(self.site)

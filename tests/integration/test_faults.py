@@ -5,7 +5,7 @@ import threading
 import oracle
 from support import faulty
 from support.case import Case, slow
-from support.lifeboat import DONE, FAILED, INCOMPLETE, LATER
+from support.lifeboat import DAMAGED, DONE, FAILED, INCOMPLETE, LATER
 
 
 class Faults(Case):
@@ -153,11 +153,39 @@ class Lasting(Faults):
         captured = self.capture(databases=['medic', 'medic-sentinel'])
         self.assert_store_holds(captured)
 
+    def test_a_server_that_stays_away_in_the_middle_is_tried_later_and_nothing_is_sealed(self):
+        def leave(x):
+            self.proxy.on('.*', '.*', faulty.hang_up(), times=None)
+            x.hang_up()
+        self.proxy.on('POST', '/medic-sentinel/_bulk_get', leave)
+        run = self.site.snapshot(self.proxy.url, '--patience', '2', expect=LATER)
+        self.assert_says(run, 'after', 'attempts')
+        self.assertEqual([], self.site.snapshots())
+        self.proxy.clear()
+        self.snapshot()
+        self.assert_store_holds(self.capture())
+
+    def test_a_server_that_stays_busy_is_tried_later(self):
+        self.proxy.on('.*', '.*', faulty.status(503), times=None)
+        run = self.site.snapshot(self.proxy.url, '--patience', '1', expect=LATER)
+        self.assertEqual(1, run.err.count('attempts'), str(run))
+        run = self.site.restore(self.proxy.url, '--patience', '1', expect=None)
+        self.assertIn(run.code, (LATER, DAMAGED), str(run))
+
     def test_a_feed_without_its_rows_is_never_sealed_as_complete(self):
         self.proxy.on('GET|POST', '/medic/_changes', faulty.feed_without_rows(5), times=None)
         self.snapshot(expect=None)
         self.proxy.clear()
         self.snapshot()
+        self.assert_store_holds(self.capture())
+
+    def test_an_increment_whose_feed_lacks_rows_is_never_sealed_as_complete(self):
+        self.snapshot()
+        for id in self.clinic.contact_ids[:6]:
+            self.couch.put('medic', dict(self.couch.get(self.couch.path('medic', id)), phone='changed'))
+        self.proxy.on('GET|POST', '/medic/_changes.*seq_interval.*since=', faulty.feed_without_rows(2), times=None)
+        run = self.snapshot(expect=None)
+        self.assert_says(run, 'changes feed')
         self.assert_store_holds(self.capture())
 
     @slow

@@ -166,7 +166,7 @@ class List(Case):
 
     def test_a_broken_chain_shows(self):
         shutil.rmtree(self.site.snapshot_folder(self.site.snapshots()[0]))
-        *found, summary = events(self.site.list('--keys', self.site.keys))
+        *found, summary = events(self.site.list('--keys', self.site.keys, expect=DAMAGED))
         self.assertEqual([False], [event['restorable'] for event in found])
         self.assertEqual(0, summary['restorable'])
 

@@ -175,6 +175,7 @@ class Local(Small):
     def test_one_that_is_the_same_is_there(self):
         run = self.person(self.server, '--doc', self.medic + '/_local/x')
         self.assert_says(run, 'everything is there')
+        self.assertNotIn('is deleted', run.said)
 
     def test_dry_run_tells_what_would_become_of_it(self):
         run = self.person(self.server, '--doc', self.medic + '/_local/x', '--dry-run')

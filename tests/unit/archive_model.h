@@ -442,7 +442,8 @@ model_write_database(struct model_store *model, struct snapshot_writer *writer,
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) ids = model_changed_ids(database, model->number);
     if (ids->len == 0 && !database->fresh) {
-        snapshot_writer_database_passed(writer, database->name, "unchanged", database->at, NULL);
+        snapshot_writer_database_passed(writer, database->name, "unchanged", database->at, NULL,
+                                        NULL);
         return;
     }
     g_autofree char *db_json = g_strdup_printf("{\"base\":\"%s\",\"snapshot\":%u}",

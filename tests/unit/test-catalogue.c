@@ -19,7 +19,7 @@ example(void)
     catalogue->lifeboat = g_strdup("0.1.0");
     catalogue->couchdb = g_strdup("3.4.3");
     catalogue->complete = TRUE;
-    catalogue->counts = (struct catalogue_counts){1, 2, 3, 4, 5, 6};
+    catalogue->counts = (struct catalogue_counts){1, 2, 3, 4, 5, 6, 7};
     catalogue->bytes_plain = G_GUINT64_CONSTANT(1) << 60;
     catalogue->manifest = 4711;
     catalogue->sums = g_strnfill(64, 'a');

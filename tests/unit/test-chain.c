@@ -2,6 +2,7 @@
  * leaf. */
 #include "lib/archive/chain.h"
 
+#include "lib/archive/snapshot_reader.h"
 #include "lib/base/fail.h"
 #include "tests/unit/archive_model.h"
 
@@ -22,11 +23,11 @@ read_data(void *context, void *data, gsize size, gsize *got, GError **error)
     return chain_data(context, data, size, got, error);
 }
 
-static const struct snapshot *
+static struct snapshot *
 find(struct model_store *model, const char *id)
 {
     g_autoptr(GError) error = NULL;
-    const struct snapshot *snapshot = store_find(model->store, id, &error);
+    struct snapshot *snapshot = store_find(model->store, id, &error);
     g_assert_no_error(error);
     return snapshot;
 }
@@ -292,14 +293,14 @@ another_key_is_told_as_such(void)
 
 /* A snapshot in which the database has that status, without entries. */
 static void
-snapshot_passing(struct model_store *model, const char *name, const char *status)
+snapshot_passing(struct model_store *model, const char *name, const char *status, const char *at)
 {
     g_autoptr(GError) error = NULL;
     AUTO(catalogue) *catalogue = model_catalogue(model);
     AUTO(snapshot_writer) *writer =
         snapshot_writer_begin(model->store, &model->keys, catalogue, NULL, 0, &error);
     g_assert_no_error(error);
-    snapshot_writer_database_passed(writer, name, status, NULL, "shard 00000000 is on strike");
+    snapshot_writer_database_passed(writer, name, status, at, "shard 00000000 is on strike", NULL);
     snapshot_writer_seal(writer, catalogue->started, NULL, NULL, &error);
     g_assert_no_error(error);
     g_free(model->last);
@@ -314,7 +315,7 @@ a_failed_database_goes_on_from_where_it_was(gconstpointer data)
     g_autoptr(GRand) rand = g_rand_new_with_seed(9);
     struct model_database *database = model_database_new("medic");
     write_three(model, database);
-    snapshot_passing(model, "medic", data);
+    snapshot_passing(model, "medic", data, NULL);
     g_autofree char *failed = g_strdup(model->last);
     for (guint k = 0; k < 5; k++)
         model_change_one(rand, database, 20, model_next(model));
@@ -324,6 +325,135 @@ a_failed_database_goes_on_from_where_it_was(gconstpointer data)
     expect_chain(model, model->last, 0, "medic", state);
     expect_chain(model, failed, 0, "medic", NULL);
     model_database_free(database);
+}
+
+/* Twice, so that one that passed it stands between; what a link in between began of it is void. */
+static void
+a_database_that_was_passed_stands_where_it_last_was_read(gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    AUTO(model_store) *model = model_store_new();
+    g_autoptr(GRand) rand = g_rand_new_with_seed(12);
+    struct model_database *database = model_database_new("medic");
+    write_three(model, database);
+    g_autoptr(GHashTable) state = model_state(database);
+    g_autofree char *at = g_strdup(database->at);
+    snapshot_passing(model, "medic", data, at);
+    for (guint k = 0; k < 5; k++)
+        model_change_one(rand, database, 20, model_next(model));
+    model_snapshot(model, &database, 1);
+    snapshot_passing(model, "medic", data, at);
+    store_refresh(model->store, &model->keys, &error);
+    expect_chain(model, model->last, 0, "medic", state);
+    AUTO(chain) *chain =
+        chain_open(model->store, find(model, model->last), &model->keys, 0, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(chain_stands_at(chain, "medic")->catalogue->id, ==, at);
+    g_assert_null(chain_stands_at(chain, "other"));
+    model_database_free(database);
+}
+
+static void
+seal_and_read(struct model_store *model, struct snapshot_writer *writer,
+              struct catalogue *catalogue, struct manifest **manifest)
+{
+    g_autoptr(GError) error = NULL;
+    snapshot_writer_seal(writer, catalogue->started, NULL, NULL, &error);
+    g_assert_no_error(error);
+    store_refresh(model->store, &model->keys, &error);
+    AUTO(snapshot_reader) *reader =
+        snapshot_reader_open(model->store, find(model, catalogue->id), &model->keys, &error);
+    g_assert_no_error(error);
+    *manifest = snapshot_reader_manifest(reader, NULL, NULL, &error);
+    g_assert_no_error(error);
+}
+
+/* Two databases with three documents unread each; the first is given up, the second ended. */
+static struct manifest *
+manifest_with_unread(struct model_store *model)
+{
+    static const struct snapshot_database_end end = {.unfinished = TRUE};
+    g_autoptr(GError) error = NULL;
+    struct manifest *manifest;
+    AUTO(catalogue) *catalogue = model_catalogue(model);
+    AUTO(snapshot_writer) *writer =
+        snapshot_writer_begin(model->store, &model->keys, catalogue, NULL, 0, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < 2; i++) {
+        snapshot_writer_database_begin(writer, i == 0 ? "a" : "b", slice_of("{}"), slice_of("{}"),
+                                       &error);
+        g_assert_no_error(error);
+        snapshot_writer_unread(writer, slice_of("x"), slice_of("1-a"), "torn");
+        snapshot_writer_unread(writer, slice_of("y"), slice_of(""), "torn");
+        snapshot_writer_unread(writer, slice_of("_design/z"), slice_of(""), "torn");
+        if (i == 0)
+            snapshot_writer_database_abandon(writer, &error);
+        else
+            snapshot_writer_database_end(writer, &end, &error);
+        g_assert_no_error(error);
+        if (i == 0)
+            snapshot_writer_database_passed(writer, "a", "failed", NULL, "torn", NULL);
+    }
+    seal_and_read(model, writer, catalogue, &manifest);
+    g_assert_cmpuint(catalogue->counts.unread, ==, 3);
+    g_assert_cmpuint(catalogue->counts.failed, ==, 1);
+    g_assert_cmpuint(manifest->unread->len, ==, 3);
+    g_assert_cmpuint(manifest_find(manifest, "a")->unread, ==, 0);
+    g_assert_cmpuint(manifest_find(manifest, "b")->unread, ==, 3);
+    return manifest;
+}
+
+static void
+what_was_unread_is_named_again_until_it_is_read(void)
+{
+    static const struct snapshot_database_end end = {0};
+    g_autoptr(GError) error = NULL;
+    AUTO(model_store) *model = model_store_new();
+    AUTO(manifest) *before = manifest_with_unread(model);
+    AUTO(manifest) *after = NULL;
+    AUTO(catalogue) *catalogue = model_catalogue(model);
+    AUTO(snapshot_writer) *writer =
+        snapshot_writer_begin(model->store, &model->keys, catalogue, NULL, 0, &error);
+    g_assert_no_error(error);
+    snapshot_writer_database_passed(writer, "a", "unchanged", NULL, NULL, before);
+    snapshot_writer_database_begin(writer, "b", slice_of("{}"), slice_of("{}"), &error);
+    snapshot_writer_still_unread(writer, before, slice_of("x"), TRUE, 0);
+    snapshot_writer_still_unread(writer, NULL, slice_of("x"), TRUE, 0);
+    snapshot_writer_database_abandon(writer, &error);
+    snapshot_writer_database_begin(writer, "b", slice_of("{}"), slice_of("{}"), &error);
+    snapshot_writer_still_unread(writer, before, slice_of("x"), TRUE, 0);
+    snapshot_writer_still_unread(writer, before, slice_of("_design/z"), FALSE, 7);
+    snapshot_writer_database_end(writer, &end, &error);
+    g_assert_no_error(error);
+    seal_and_read(model, writer, catalogue, &after);
+    g_assert_cmpuint(after->unread->len, ==, 5);
+    for (guint i = 0; i < after->unread->len; i++)
+        g_assert_cmpstr(((struct manifest_unread *)after->unread->pdata[i])->database, ==, "b");
+    g_assert_cmpuint(manifest_find(after, "b")->unread, ==, 7);
+    g_assert_false(manifest_find(after, "b")->unfinished);
+    g_assert_true(manifest_find(before, "b")->unfinished);
+}
+
+static void
+a_database_passed_keeps_what_is_told_of_its_state(void)
+{
+    g_autoptr(GError) error = NULL;
+    AUTO(model_store) *model = model_store_new();
+    AUTO(manifest) *before = manifest_with_unread(model);
+    AUTO(manifest) *after = NULL;
+    AUTO(catalogue) *catalogue = model_catalogue(model);
+    AUTO(snapshot_writer) *writer =
+        snapshot_writer_begin(model->store, &model->keys, catalogue, NULL, 0, &error);
+    g_assert_no_error(error);
+    snapshot_writer_database_passed(writer, "b", "failed", manifest_find(before, "b")->at, "torn",
+                                    before);
+    seal_and_read(model, writer, catalogue, &after);
+    const struct manifest_database *database = manifest_find(after, "b");
+    g_assert_true(database->unfinished);
+    g_assert_cmpuint(database->unread, ==, 3);
+    g_assert_cmpuint(after->unread->len, ==, 3);
+    g_assert_cmpstr(((struct manifest_unread *)after->unread->pdata[0])->rev, ==, "1-a");
+    g_assert_cmpstr(((struct manifest_unread *)after->unread->pdata[0])->reason, ==, "torn");
 }
 
 static void
@@ -356,7 +486,7 @@ a_database_that_a_manifest_lacks_begins_anew(void)
     g_autoptr(GRand) rand = g_rand_new_with_seed(10);
     struct model_database *database = model_database_new("medic");
     write_three(model, database);
-    snapshot_passing(model, "another", "excluded");
+    snapshot_passing(model, "another", "excluded", NULL);
     g_hash_table_remove_all(database->documents);
     for (guint k = 0; k < 3; k++)
         model_change_one(rand, database, 500, model_next(model));
@@ -442,6 +572,17 @@ main(int argc, char **argv)
                          a_failed_database_goes_on_from_where_it_was);
     g_test_add_data_func("/chain/an excluded database goes on from where it was", "excluded",
                          a_failed_database_goes_on_from_where_it_was);
+    static const char *const passed[] = {"failed", "excluded", "pending"};
+    for (guint i = 0; i < G_N_ELEMENTS(passed); i++) {
+        g_autofree char *name = g_strdup_printf(
+            "/chain/a database that was passed stands where it last was read/%s", passed[i]);
+        g_test_add_data_func(name, passed[i],
+                             a_database_that_was_passed_stands_where_it_last_was_read);
+    }
+    g_test_add_func("/chain/what was unread is named again until it is read",
+                    what_was_unread_is_named_again_until_it_is_read);
+    g_test_add_func("/chain/a database passed keeps what is told of its state",
+                    a_database_passed_keeps_what_is_told_of_its_state);
     g_test_add_func("/chain/nothing older than a fresh base counts",
                     nothing_older_than_a_fresh_base_counts);
     g_test_add_func("/chain/a database that a manifest lacks begins anew",

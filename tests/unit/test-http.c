@@ -168,7 +168,7 @@ an_answer_read_whole_has_a_limit(void)
     g_autoptr(GError) error = NULL;
     AUTO(http_call) *call = http_start(http, &(struct http_request){.path = "/big"});
     g_assert_null(http_read_all(call, 5 * MEGABYTE, &error));
-    g_assert_error(error, FAIL, FAIL_FAILED);
+    g_assert_error(error, HTTP, HTTP_ANSWER);
 }
 
 static void

@@ -240,7 +240,39 @@ open_bare_text(struct scratch *scratch, const char *text, const char *signer, GE
 {
     g_autofree char *path = g_build_filename(scratch->path, "key", NULL);
     scratch_write(scratch, "key", text, strlen(text));
-    return keys_open_bare(path, signer, error);
+    const char *signers[] = {signer, NULL};
+    return keys_open_bare(path, signers, error);
+}
+
+static void
+a_bare_machine_may_trust_several_signers(void)
+{
+    g_autoptr(GError) error = NULL;
+    AUTO(made) *first = make_keys();
+    AUTO(made) *second = make_keys();
+    const char *signers[] = {first->sheet->signer, second->sheet->signer, first->sheet->signer,
+                             NULL};
+    AUTO(keys) *keys = keys_open_bare(NULL, signers, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(keys->n_trusted, ==, 2);
+}
+
+static void
+keys_need_not_be_there_but_broken_ones_are_an_error(void)
+{
+    g_autoptr(GError) error = NULL;
+    AUTO(made) *made = make_keys();
+    g_autofree char *nowhere = g_build_filename(made->folder, "nowhere", NULL);
+    struct keys *keys;
+    g_assert_true(keys_open_if_any(nowhere, &keys, &error));
+    g_assert_null(keys);
+    g_assert_true(keys_open_if_any(made->folder, &keys, &error));
+    g_assert_nonnull(keys);
+    g_assert_cmpstr(keys->folder, ==, made->folder);
+    keys_free(keys);
+    scratch_shell(made->scratch, NULL, "echo nothing >state/keys/signing.pem");
+    g_assert_false(keys_open_if_any(made->folder, &keys, &error));
+    g_assert_nonnull(error);
 }
 
 static void
@@ -299,7 +331,8 @@ a_bare_machine_is_told_what_is_wrong_with_its_key(void)
     g_assert_nonnull(strstr(error->message, "line 2: "));
     g_assert_null(strstr(error->message, made->sheet->secret));
     g_clear_error(&error);
-    g_assert_null(keys_open_bare(NULL, "RWQ", &error));
+    static const char *const cut[] = {"RWQ", NULL};
+    g_assert_null(keys_open_bare(NULL, cut, &error));
     g_assert_error(error, FAIL, FAIL_KEY);
 }
 
@@ -363,6 +396,10 @@ main(int argc, char **argv)
     g_test_add_func("/keys/other-signers-are-trusted-when-their-key-is-there",
                     other_signers_are_trusted_when_their_key_is_there);
     g_test_add_func("/keys/a-saved-sheet-opens-as-a-key", a_saved_sheet_opens_as_a_key);
+    g_test_add_func("/keys/a-bare-machine-may-trust-several-signers",
+                    a_bare_machine_may_trust_several_signers);
+    g_test_add_func("/keys/keys-need-not-be-there-but-broken-ones-are-an-error",
+                    keys_need_not_be_there_but_broken_ones_are_an_error);
     g_test_add_func("/keys/identity-files-may-hold-comments-and-several-keys",
                     identity_files_may_hold_comments_and_several_keys);
     g_test_add_func("/keys/a-bare-machine-is-told-what-is-wrong-with-its-key",

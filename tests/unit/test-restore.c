@@ -48,6 +48,28 @@ everything_is_restored_but_what_the_snapshot_lacks(void)
         g_assert_cmpstr(((struct plan_item *)plan->pdata[i])->name, !=, "lost");
 }
 
+/* It is told as missing, and the others are restored. */
+static void
+what_is_named_but_held_nowhere_is_left_out(void)
+{
+    static const char *const named[] = {"lost=found", "a", NULL};
+    g_autoptr(GPtrArray) plan = plan_of("lost=found|a", "", NULL);
+    g_assert_cmpuint(plan->len, ==, 1);
+    g_assert_cmpstr(((struct plan_item *)plan->pdata[0])->name, ==, "a");
+    g_assert_true(plan_names(named, "lost") && plan_names(named, "a"));
+    g_assert_false(plan_names(named, "los") || plan_names(named, "lost=") ||
+                   plan_names(named, "b"));
+}
+
+static void
+what_stands_at_an_older_snapshot_is_held(void)
+{
+    const struct manifest_database older = {.status = (char *)"failed", .at = (char *)"6d0e0c3a"};
+    const struct manifest_database lost = {.status = (char *)"failed"};
+    g_assert_true(manifest_is_held(&older));
+    g_assert_false(manifest_is_held(&lost));
+}
+
 static void
 a_document_belongs_to_the_longest_name(void)
 {
@@ -63,8 +85,8 @@ static void
 mistakes_are_told(void)
 {
     static const char *const wrong[][2] = {
-        {"nope", ""},          {"lost", ""},   {"a=", ""}, {"a|a=b", ""},
-        {"a=medic|medic", ""}, {"", "nope/x"}, {"", "a"},  {"medic", "a/x"},
+        {"nope", ""},   {"a=", ""}, {"a|a=b", ""},    {"a=medic|medic", ""},
+        {"", "nope/x"}, {"", "a"},  {"medic", "a/x"}, {"", "lost/x"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autoptr(GError) error = NULL;
@@ -265,6 +287,10 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/plan/everything is restored but what the snapshot lacks",
                     everything_is_restored_but_what_the_snapshot_lacks);
+    g_test_add_func("/plan/what is named but held nowhere is left out",
+                    what_is_named_but_held_nowhere_is_left_out);
+    g_test_add_func("/plan/what stands at an older snapshot is held",
+                    what_stands_at_an_older_snapshot_is_held);
     g_test_add_func("/plan/a document belongs to the longest name",
                     a_document_belongs_to_the_longest_name);
     g_test_add_func("/plan/mistakes are told", mistakes_are_told);

@@ -84,7 +84,7 @@ write_tokens(struct http *http, const char *before, guint64 shards)
 {
     char *tokens = NULL;
     g_autoptr(GError) error = NULL;
-    token_write(http, "d/b", "store", before, shards, &tokens, &error);
+    token_write(http, "d/b", "store", before, TRUE, shards, &tokens, &error);
     g_assert_no_error(error);
     g_assert_true(json_check(slice_of(tokens), NULL));
     return tokens;

@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/read/multipart.h"
+#include "lib/couch/server.h"
 
 #define TRIES                                                                                      \
     3 /* failures at one place before attachments are asked for one by one, and before one is      \
@@ -339,6 +340,14 @@ take_single(struct attach *attach, struct delivery *delivery, gboolean *handler_
     }
 }
 
+/* Whether the server answers for the database: then it is this attachment that it cannot give. */
+static gboolean
+is_there(struct attach *attach)
+{
+    g_autofree char *path = server_path(attach->database, "");
+    return server_answers(attach->http, path);
+}
+
 /* Delivers what is left of a leaf attachment by attachment; what cannot be had becomes zeros and
  * damage. */
 static gboolean
@@ -356,7 +365,7 @@ deliver_singly(struct attach *attach, struct delivery *delivery, GError **error)
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
-        if (http_is_transient(failure) && (failure->code == HTTP_TRANSPORT || ++tries < TRIES)) {
+        if (http_is_transient(failure) && (++tries < TRIES || !is_there(attach))) {
             if (!patience_again(attach->patience, &failure, error))
                 return FALSE;
             continue;

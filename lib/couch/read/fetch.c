@@ -263,7 +263,8 @@ clear_up(struct fetch *fetch, struct slice id, const struct row *held, GError **
         } else if (fetch->ended) {
             g_propagate_error(error, failure);
             return FALSE;
-        } else if (http_has_status(failure, 500) && fetch->given_up < GIVEN_UP_MAX) {
+        } else if ((http_has_status(failure, 500) || http_has_status(failure, HTTP_ANSWER)) &&
+                   fetch->given_up < GIVEN_UP_MAX) {
             g_clear_error(&failure);
             patience_progress(fetch->patience);
             fetch->given_up++;
@@ -467,11 +468,7 @@ is_to_blame(struct fetch *fetch, const GError *failure)
     if (!http_is_transient(failure) || fetch->given_up == GIVEN_UP_MAX)
         return FALSE;
     g_autofree char *path = server_path(fetch->database, "");
-    struct http_request request = {.path = path};
-    AUTO(http_call) *call = http_start(fetch->http, &request);
-    g_autoptr(GString) answer =
-        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
-    return answer != NULL;
+    return server_answers(fetch->http, path);
 }
 
 /* After a failure: waits and asks again, for fewer documents when it stays, and gives one up that

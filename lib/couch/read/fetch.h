@@ -21,7 +21,8 @@
 #define FETCH_BATCH 500               /* ids in a request */
 #define FETCH_AHEAD 2                 /* requests under way */
 #define FETCH_CHUNK (4 * 1024 * 1024) /* bytes of documents gathered before they are passed on */
-#define FETCH_DOCUMENT_MAX (1024 * 1024 * 1024) /* bytes of one leaf's JSON */
+#define FETCH_DOCUMENT_MAX                                                                         \
+    (1008 * 1024 * 1024) /* bytes of one leaf's JSON: SNAPSHOT_TEXT_MAX less its wrapping */
 
 struct fetch_wanted {
     struct row listed; /* the leaves that the listing named; may have none */

@@ -44,8 +44,8 @@ listing_rows(const struct listing *listing)
 
 /* ---- reading the feed ---- */
 
-/* What is wrong with the feed itself may be better the next time; FALSE. */
-static gboolean G_GNUC_PRINTF(2, 3) bad_feed(GError **error, const char *format, ...)
+gboolean
+listing_fault(GError **error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -62,10 +62,10 @@ add_leaves(GByteArray *out, struct slice changes, GError **error)
     guint64 generation;
     for (gsize place = 0; json_next_element(changes, &place, &change);) {
         if (!json_member(change, "rev", &rev) || json_type(rev) != JSON_STRING)
-            return bad_feed(error, "has a change without a revision");
+            return listing_fault(error, "has a change without a revision");
         rev = (struct slice){rev.data + 1, rev.size - 2};
         if (!revision_generation(rev, &generation))
-            return bad_feed(error, "has a revision '" SLICE_FORMAT "'", SLICE_ARGS(rev));
+            return listing_fault(error, "has a revision '" SLICE_FORMAT "'", SLICE_ARGS(rev));
         row_add_leaf(out, rev, 0);
     }
     return TRUE;
@@ -78,11 +78,11 @@ add_row(struct listing *listing, struct slice text, GError **error)
     gsize place = 0;
     if (!json_member(text, "id", &id) || json_type(id) != JSON_STRING ||
         !json_member(text, "changes", &changes) || json_type(changes) != JSON_ARRAY)
-        return bad_feed(error, "has a row without id or changes");
+        return listing_fault(error, "has a row without id or changes");
     g_string_truncate(listing->id, 0);
     json_unescape(id, listing->id);
     if (listing->id->len == 0 || !json_next_element(changes, &place, &change))
-        return bad_feed(error, "has a row with an empty id or no changes");
+        return listing_fault(error, "has a row with an empty id or no changes");
     GByteArray *out = sorter_buffer(listing->sorter);
     gsize mark = row_begin(out, (struct slice){listing->id->str, listing->id->len});
     return add_leaves(out, changes, error) && sorter_add(listing->sorter, mark, error);
@@ -95,12 +95,12 @@ take_end(struct listing *listing, const struct json_split *split, GError **error
 {
     struct slice last_seq, pending, rest = json_split_rest(split);
     if (!json_split_found(split))
-        return bad_feed(error, "has no results");
+        return listing_fault(error, "has no results");
     if (!json_member(rest, "last_seq", &last_seq) || json_type(last_seq) == JSON_NULL)
-        return bad_feed(error, "ended without last_seq");
+        return listing_fault(error, "ended without last_seq");
     if (json_member(rest, "pending", &pending) && !slice_is(pending, "0"))
-        return bad_feed(error, "ended with " SLICE_FORMAT " changes still pending",
-                        SLICE_ARGS(pending));
+        return listing_fault(error, "ended with " SLICE_FORMAT " changes still pending",
+                             SLICE_ARGS(pending));
     listing->last_seq = slice_dup(last_seq);
     return TRUE;
 }
@@ -125,7 +125,7 @@ read_feed(struct listing *listing, struct http_call *call, listing_progress prog
         if (input.size == 0 && listing->last_seq != NULL)
             return TRUE;
         if (input.size == 0)
-            return bad_feed(error, "was cut off");
+            return listing_fault(error, "was cut off");
         gsize size = input.size;
         enum json_event event;
         while ((event = json_split_feed(split, &input, &element, error)) == JSON_ELEMENT)
@@ -138,7 +138,7 @@ read_feed(struct listing *listing, struct http_call *call, listing_progress prog
         if (event == JSON_END && listing->last_seq == NULL && !take_end(listing, split, error))
             return FALSE;
         if (event == JSON_END && !is_blank(input))
-            return bad_feed(error, "has something behind its end");
+            return listing_fault(error, "has something behind its end");
         http_skip(call, size);
         if (progress != NULL)
             progress(context, listing_rows(listing));
@@ -146,11 +146,11 @@ read_feed(struct listing *listing, struct http_call *call, listing_progress prog
 }
 
 static char *
-feed_path(const char *database, const char *since)
+feed_path(const char *database, const char *query, const char *since)
 {
     g_autoptr(GString) path = g_string_new("/");
     http_escape(path, slice_of(database));
-    g_string_append(path, "/_changes?style=all_docs&seq_interval=" SEQ_INTERVAL);
+    g_string_append_printf(path, "/_changes?style=all_docs&%s", query);
     if (since != NULL) {
         g_autoptr(GString) plain = g_string_new(NULL);
         struct slice raw = slice_of(since);
@@ -173,12 +173,31 @@ listing_fetch(struct http *http, const char *database, const char *since, listin
     listing->id = g_string_new(NULL);
     listing->merged = g_byte_array_new();
     listing->ahead = g_byte_array_new();
-    g_autofree char *path = feed_path(database, since);
+    g_autofree char *path = feed_path(database, "seq_interval=" SEQ_INTERVAL, since);
     struct http_request request = {.path = path};
     AUTO(http_call) *call = http_start(http, &request);
     if (!http_expect_success(call, error) || !read_feed(listing, call, progress, context, error))
         return NULL;
     return sorter_finish(listing->sorter, error) ? g_steal_pointer(&listing) : NULL;
+}
+
+gboolean
+listing_count(struct http *http, const char *database, const char *since, guint64 *rows,
+              GError **error)
+{
+    g_autofree char *path = feed_path(database, "limit=1", since);
+    g_autoptr(GString) answer = http_fetch(http, "GET", path, (struct slice){NULL, 0}, error);
+    struct slice json, results, row;
+    guint64 pending;
+    gsize place = 0;
+    *rows = 0;
+    if (answer == NULL)
+        return FALSE;
+    json = (struct slice){answer->str, answer->len};
+    if (json_member(json, "results", &results) && json_type(results) == JSON_ARRAY &&
+        json_next_element(results, &place, &row) && json_member_unsigned(json, "pending", &pending))
+        *rows = pending + 1;
+    return TRUE;
 }
 
 /* ---- giving out ---- */

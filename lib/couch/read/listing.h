@@ -18,6 +18,16 @@ typedef void (*listing_progress)(void *context, guint64 rows);
 struct listing *listing_fetch(struct http *http, const char *database, const char *since,
                               listing_progress progress, void *context, GError **error);
 
+/* FALSE with "the changes feed …" as a failure that may be gone the next time. */
+gboolean listing_fault(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/*
+ * How many documents changed since then, as the server counts them without listing: a feed that has
+ * fewer rows lacks some. 0 where it does not tell.
+ */
+gboolean listing_count(struct http *http, const char *database, const char *since, guint64 *rows,
+                       GError **error);
+
 /* The raw JSON of last_seq (a string with quotes in CouchDB 2 and later, a number elsewhere). */
 const char *listing_last_seq(const struct listing *listing);
 guint64 listing_rows(const struct listing *listing); /* as sent, repetitions included */

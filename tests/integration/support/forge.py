@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import struct
 import subprocess
 import tarfile
 import uuid
@@ -49,6 +50,11 @@ class Forged:
                                  'sha256': hashlib.sha256(data).hexdigest()})
         return place
 
+    def pad(self, to):
+        """A frame that readers skip, so that the archive is so many bytes long."""
+        size = to - len(self.compressed) - 8
+        self.compressed += struct.pack('<II', 0x184D2A50, size) + bytes(size)
+
     def add_zeros(self, name, size):
         """An entry of so many zeros, never held whole."""
         info = tarfile.TarInfo(name)
@@ -79,11 +85,7 @@ class Forged:
 
     def seal(self, manifest=None):
         """Writes the folder into the site's store; returns its name."""
-        text = manifest if manifest is not None else json.dumps({'format': 1, 'snapshot': self.id, 'entries': self.entries,
-                                       'databases': self.databases, 'unread': []}).encode()
-        place = len(self.compressed)
-        self.add('manifest.json', text, list_it=False)
-        self.frame(bytes(1024), '', b'', list_it=False)
+        place = self.finish(manifest)
         data = self._encrypt(self.compressed)
         sums = '%s  data.000\n' % hashlib.sha256(data).hexdigest()
         catalogue = self._catalogue(place, len(data), sums)
@@ -96,11 +98,30 @@ class Forged:
                 out.write(content)
         return name
 
+    def finish(self, manifest=None):
+        """The archive's end; returns the manifest's place."""
+        text = manifest if manifest is not None else json.dumps({
+            'format': 1, 'snapshot': self.id, 'entries': self.entries, 'databases': self.databases, 'unread': []}).encode()
+        place = len(self.compressed)
+        self.add('manifest.json', text, list_it=False)
+        self.frame(bytes(1024), '', b'', list_it=False)
+        return place
+
+    def put_in_place_of(self, signed, name):
+        """Replaces the parts of another's snapshot, whose signature stays: what somebody can do who has no signing key."""
+        with open(os.path.join(self.site.snapshot_folder(name), 'snapshot.json')) as file:
+            place = json.load(file)['manifest']
+        self.pad(place)
+        self.finish()
+        self.pad(len(signed.compressed))
+        with open(os.path.join(self.site.snapshot_folder(name), 'data.000'), 'wb') as out:
+            out.write(self._encrypt(self.compressed))
+
     def _catalogue(self, place, stored, sums):
         with open(os.path.join(self.site.lifeboat_folder, 'store.json')) as file:
             store = json.load(file)
         counts = dict.fromkeys(('databases', 'documents', 'leaves'), len(self.databases))
-        counts.update(attachments=0, gone=0, unread=0)
+        counts.update(attachments=0, gone=0, unread=0, failed=0)
         return json.dumps({
             'format': 1, 'id': self.id, 'parent': self.parent, 'store': store['store'], 'site': store['site'], 'node': 'a',
             'kind': 'increment' if self.parent else 'full', 'number': 1000000, 'complete': True, 'started': self.started,
