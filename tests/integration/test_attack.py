@@ -9,7 +9,7 @@ import tarfile
 import unittest
 
 from support.case import Case
-from support.forge import FINE, Forged
+from support.forge import FINE, Forged, sign
 from support.lifeboat import DAMAGED, DONE, FAILED, INCOMPLETE
 
 MEMORY = 512 * 1024  # kB that a run may use at most, with what sanitizers add
@@ -196,7 +196,7 @@ class Attack(Case):
         folder = self.site.snapshot_folder(name)
         for text in (b'{' * 1000000, b'{"format":1}', b'{"format":99}', json.dumps({'format': 1, 'id': '../x'}).encode(), b'\0'):
             with self.subTest(text=text[:40]):
-                for file, content in (('snapshot.json', text), ('snapshot.json.minisig', forged._sign(text))):
+                for file, content in (('snapshot.json', text), ('snapshot.json.minisig', sign(self.site, text))):
                     with open(os.path.join(folder, file), 'wb') as out:
                         out.write(content)
                 run = self.site.verify(expect=None)

@@ -93,7 +93,7 @@ class Forged:
         folder = self.site.snapshot_folder(name)
         os.mkdir(folder)
         for file, content in (('data.000', data), ('SHA256SUMS', sums.encode()), ('snapshot.json', catalogue),
-                              ('snapshot.json.minisig', self._sign(catalogue))):
+                              ('snapshot.json.minisig', sign(self.site, catalogue))):
             with open(os.path.join(folder, file), 'wb') as out:
                 out.write(content)
         return name
@@ -137,14 +137,36 @@ class Forged:
             command += ['-r', recipient]
         return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
-    def _sign(self, data):
-        with open(os.path.join(self.site.keys, 'signing.pem'), 'rb') as file:
-            key = load_pem_private_key(file.read(), None)
-        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        key_id = base64.b64decode(self.site.signer)[2:10]
-        assert base64.b64decode(self.site.signer)[10:] == public
-        signature = key.sign(hashlib.blake2b(data).digest())
-        comment = b'forged'
-        both = key.sign(signature + comment)
-        return b'untrusted comment: forged\n%s\ntrusted comment: %s\n%s\n' % (
-            base64.b64encode(b'ED' + key_id + signature), comment, base64.b64encode(both))
+
+def sign(site, data):
+    """A minisign signature by the site's node."""
+    with open(os.path.join(site.keys, 'signing.pem'), 'rb') as file:
+        key = load_pem_private_key(file.read(), None)
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    key_id = base64.b64decode(site.signer)[2:10]
+    assert base64.b64decode(site.signer)[10:] == public
+    signature = key.sign(hashlib.blake2b(data).digest())
+    comment = b'forged'
+    both = key.sign(signature + comment)
+    return b'untrusted comment: forged\n%s\ntrusted comment: %s\n%s\n' % (
+        base64.b64encode(b'ED' + key_id + signature), comment, base64.b64encode(both))
+
+
+def cut(site, name, size):
+    """Cuts a snapshot's archive into parts of that size, as one of many gigabytes would be."""
+    folder = site.snapshot_folder(name)
+    with open(os.path.join(folder, 'data.000'), 'rb') as file:
+        data = file.read()
+    sums = ''
+    for number, at in enumerate(range(0, len(data), size)):
+        part = data[at:at + size]
+        with open(os.path.join(folder, 'data.%03d' % number), 'wb') as file:
+            file.write(part)
+        sums += '%s  data.%03d\n' % (hashlib.sha256(part).hexdigest(), number)
+    with open(os.path.join(folder, 'snapshot.json')) as file:
+        catalogue = json.load(file)
+    catalogue['sums'] = hashlib.sha256(sums.encode()).hexdigest()
+    text = json.dumps(catalogue, separators=(',', ':')).encode() + b'\n'
+    for file, content in (('SHA256SUMS', sums.encode()), ('snapshot.json', text), ('snapshot.json.minisig', sign(site, text))):
+        with open(os.path.join(folder, file), 'wb') as out:
+            out.write(content)
