@@ -214,7 +214,9 @@ static const struct option options[] = {
         .text = "As it is at the snapshot; `lifeboat-restore extract --doc` tells which snapshots "
                 "have which version of it. One that was deleted in the target since comes back as "
                 "a new revision; one that was edited there stays, and --db NAME=NEW brings the old "
-                "one back beside it.",
+                "one back beside it. When a database's name holds a slash and another one fits "
+                "too, the "
+                "longer name is meant, or the one that --db names.",
     },
     {
         .name = "doc",

@@ -121,27 +121,45 @@ plan_names(const char *const *databases, const char *name)
 
 /* ---- documents ---- */
 
-/* The longest name of a held database that the text begins with, followed by a slash: names may
- * hold slashes. */
+static gboolean
+begins_with(const char *text, const char *name)
+{
+    gsize length = strlen(name);
+    return g_str_has_prefix(text, name) && text[length] == '/' && text[length + 1] != '\0';
+}
+
 static const char *
-database_of(const struct manifest *manifest, const char *text)
+longer(const char *a, const char *b)
+{
+    return a == NULL || strlen(b) > strlen(a) ? b : a;
+}
+
+/* The longest name of a database that the text begins with, followed by a slash: names may hold
+ * slashes. Those that --db names, the first items, come before all others. */
+static const char *
+database_of(const GPtrArray *items, guint named, const struct manifest *manifest, const char *text)
 {
     const char *longest = NULL;
+    for (guint i = 0; i < named; i++) {
+        const struct plan_item *item = items->pdata[i];
+        if (begins_with(text, item->name))
+            longest = longer(longest, item->name);
+    }
+    if (longest != NULL)
+        return longest;
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
-        gsize length = strlen(database->name);
-        if (manifest_is_held(database) && g_str_has_prefix(text, database->name) &&
-            text[length] == '/' && text[length + 1] != '\0' &&
-            (longest == NULL || length > strlen(longest)))
-            longest = database->name;
+        if (manifest_is_held(database) && begins_with(text, database->name))
+            longest = longer(longest, database->name);
     }
     return longest;
 }
 
 static gboolean
-add_document(GPtrArray *items, const struct manifest *manifest, const char *text, GError **error)
+add_document(GPtrArray *items, guint named, const struct manifest *manifest, const char *text,
+             GError **error)
 {
-    const char *name = database_of(manifest, text);
+    const char *name = database_of(items, named, manifest, text);
     if (name == NULL)
         return fail_set(error, FAIL_USAGE,
                         "--doc '%s' does not begin with the name of a database that the snapshot "
@@ -202,8 +220,9 @@ plan_make(const struct manifest *manifest, const char *const *databases,
     for (const char *const *name = databases; *name != NULL; name++)
         if (!add_named(items, manifest, *name, error))
             return NULL;
+    guint named = items->len;
     for (const char *const *text = documents; *text != NULL; text++)
-        if (!add_document(items, manifest, *text, error))
+        if (!add_document(items, named, manifest, *text, error))
             return NULL;
     if (*documents != NULL && !check_used(items, error))
         return NULL;

@@ -12,15 +12,15 @@ struct plan_document {
 };
 
 struct plan_item {
-    char *name;   /* in the snapshot */
-    char *target; /* in the target */
-    GHashTable
-        *documents; /* ids of --doc, each with whether it was found (GINT_TO_POINTER); NULL: all */
+    char *name;            /* in the snapshot */
+    char *target;          /* in the target */
+    GHashTable *documents; /* ids of --doc, each with a struct plan_document; NULL: all */
 };
 
 /*
- * `databases` are NAME or NAME=NEW, `documents` DB/ID; both end with NULL and may be empty. The
- * items come in the order of their names in the snapshot. Databases that the manifest lists but no
+ * `databases` are NAME or NAME=NEW, `documents` DB/ID; both end with NULL and may be empty. Of the
+ * databases that a DB/ID may mean, the longest name does, those of `databases` first. The items
+ * come in the order of their names in the snapshot. Databases that the manifest lists but no
  * snapshot of the chain holds are left out. FAIL_USAGE when it does not know a name; two that would
  * become one are refused.
  */

@@ -82,6 +82,24 @@ a_document_belongs_to_the_longest_name(void)
 }
 
 static void
+a_named_database_comes_before_a_longer_name(void)
+{
+    g_autoptr(GPtrArray) plan = plan_of("a=c", "a/b/x", NULL);
+    const struct plan_item *item = plan->pdata[0];
+    g_assert_cmpuint(plan->len, ==, 1);
+    g_assert_cmpstr(item->name, ==, "a");
+    g_assert_true(g_hash_table_contains(item->documents, "b/x"));
+}
+
+static void
+an_earlier_document_names_no_database(void)
+{
+    g_autoptr(GPtrArray) plan = plan_of("", "a/x|a/b/y", NULL);
+    g_assert_cmpuint(plan->len, ==, 2);
+    g_assert_cmpstr(((struct plan_item *)plan->pdata[1])->name, ==, "a/b");
+}
+
+static void
 mistakes_are_told(void)
 {
     static const char *const wrong[][2] = {
@@ -293,6 +311,10 @@ main(int argc, char **argv)
                     what_stands_at_an_older_snapshot_is_held);
     g_test_add_func("/plan/a document belongs to the longest name",
                     a_document_belongs_to_the_longest_name);
+    g_test_add_func("/plan/a named database comes before a longer name",
+                    a_named_database_comes_before_a_longer_name);
+    g_test_add_func("/plan/an earlier document names no database",
+                    an_earlier_document_names_no_database);
     g_test_add_func("/plan/mistakes are told", mistakes_are_told);
     g_test_add_func("/plan/the winner is CouchDB's", the_winner_is_couchdb_s);
     g_test_add_func("/expectation/every difference is found", every_difference_is_found);
