@@ -12,6 +12,7 @@ G_DEFINE_QUARK(lifeboat - http, http)
 #define CONNECT_SECONDS 20L
 #define STALL_SECONDS 120
 #define CONNECTIONS_MAX 8L
+#define POLL_MILLISECONDS 1000 /* between two questions whether to stop */
 
 struct http {
     CURLM *multi;
@@ -21,6 +22,9 @@ struct http {
     guint stall_seconds;
     struct patience *patience; /* of http_fetch; NULL: none */
     gboolean moved;            /* a call got bytes, or ended, since it was cleared */
+    http_stop stop;
+    void *stop_context;
+    GError *wrong_password; /* what the server said; NULL: nothing of the kind */
 };
 
 struct http_call {
@@ -35,6 +39,7 @@ struct http_call {
     GByteArray *buffer;
     gsize consumed; /* bytes of the buffer already read */
     gboolean paused, head_done, ended;
+    gboolean unsent; /* for the password is known to be wrong */
     CURLcode result;
     http_source source;
     void *source_context;
@@ -80,10 +85,16 @@ exit_code_of(const GError *error)
     return http_is_transient(error) && error->code != 500 ? FAIL_LATER : FAIL_FAILED;
 }
 
+gboolean
+http_is_stop(const GError *error)
+{
+    return g_error_matches(error, FAIL, FAIL_LATER);
+}
+
 void
 http_blame_transport(GError **error)
 {
-    if (error == NULL || *error == NULL || (*error)->domain == HTTP)
+    if (error == NULL || *error == NULL || (*error)->domain == HTTP || http_is_stop(*error))
         return;
     GError *blamed = g_error_new_literal(HTTP, HTTP_TRANSPORT, (*error)->message);
     g_clear_error(error);
@@ -184,7 +195,15 @@ http_free(struct http *http)
     g_free(http->user);
     g_free(http->password);
     g_free(http->ca_file);
+    g_clear_error(&http->wrong_password);
     g_free(http);
+}
+
+void
+http_set_stop(struct http *http, http_stop stop, void *context)
+{
+    http->stop = stop;
+    http->stop_context = context;
 }
 
 const char *
@@ -348,6 +367,9 @@ http_start(struct http *http, const struct http_request *request)
     set_options(call, url);
     set_headers(call, request, has_body);
     set_body(call, request);
+    call->unsent = call->ended = http->wrong_password != NULL;
+    if (call->unsent)
+        return call;
     curl_multi_add_handle(http->multi, call->easy);
     int running;
     curl_multi_perform(http->multi, &running);
@@ -387,17 +409,26 @@ note_ended(struct http *http)
     return some;
 }
 
-/* Waits for the network and lets every call of the server go on. The wait comes first: behind it,
- * the caller would not learn what has come before more comes. */
-static void
+static gboolean
+is_stopped(const struct http *http)
+{
+    return http->stop != NULL && http->stop(http->stop_context);
+}
+
+/* Waits for the network and lets every call of the server go on; FALSE when asked to stop. The wait
+ * comes first: behind it, the caller would not learn what has come before more comes. */
+static gboolean
 drive(struct http *http)
 {
     int running;
     if (note_ended(http))
-        return;
-    curl_multi_poll(http->multi, NULL, 0, 1000, NULL);
+        return TRUE;
+    if (is_stopped(http))
+        return FALSE;
+    curl_multi_poll(http->multi, NULL, 0, POLL_MILLISECONDS, NULL);
     curl_multi_perform(http->multi, &running);
     note_ended(http);
+    return TRUE;
 }
 
 static gsize
@@ -417,8 +448,18 @@ let_go_on(struct http_call *call)
 }
 
 static gboolean
+call_stopped(GError **error)
+{
+    return fail_set(error, FAIL_LATER, "stopped");
+}
+
+static gboolean
 call_failed(struct http_call *call, GError **error)
 {
+    if (call->unsent) {
+        g_propagate_error(error, g_error_copy(call->http->wrong_password));
+        return FALSE;
+    }
     if (call->source_error != NULL) {
         g_propagate_error(error, g_steal_pointer(&call->source_error));
         return FALSE;
@@ -435,7 +476,8 @@ gboolean
 http_status(struct http_call *call, guint *status, GError **error)
 {
     while (!call->head_done && !call->ended)
-        drive(call->http);
+        if (!drive(call->http))
+            return call_stopped(error);
     if (!call->head_done)
         return call_failed(call, error);
     *status = call->status;
@@ -453,13 +495,16 @@ http_peek(struct http_call *call, struct slice *bytes, GError **error)
 {
     let_go_on(call);
     while (available(call) == 0 && !call->ended)
-        drive(call->http);
+        if (!drive(call->http))
+            return call_stopped(error);
     *bytes = (struct slice){"", 0};
     if (available(call) > 0) {
         *bytes = (struct slice){(const char *)call->buffer->data + call->consumed, available(call)};
         return TRUE;
     }
-    return call->result == CURLE_OK && call->source_error == NULL ? TRUE : call_failed(call, error);
+    return call->result == CURLE_OK && call->source_error == NULL && !call->unsent
+               ? TRUE
+               : call_failed(call, error);
 }
 
 void
@@ -485,12 +530,10 @@ http_ready(struct http_call *call)
 guint
 http_wait_any(struct http *http, struct http_call *const *calls, guint n_calls)
 {
-    for (;;) {
+    for (gboolean stopped = FALSE;; stopped = !drive(http))
         for (guint i = 0; i < n_calls; i++)
-            if (calls[i] != NULL && http_ready(calls[i]))
+            if (calls[i] != NULL && (stopped || http_ready(calls[i])))
                 return i;
-        drive(http);
-    }
 }
 
 GString *
@@ -513,6 +556,15 @@ http_read_all(struct http_call *call, gsize cap, GError **error)
     }
 }
 
+/* CouchDB says this of the password alone; other refusals of 401 and 403 do not count towards its
+ * lock. */
+static gboolean
+is_wrong_password(guint status, const char *reason)
+{
+    return reason != NULL && ((status == 401 && strstr(reason, "password is incorrect") != NULL) ||
+                              (status == 403 && strstr(reason, "temporarily locked") != NULL));
+}
+
 gboolean
 http_expect_success(struct http_call *call, GError **error)
 {
@@ -532,9 +584,12 @@ http_expect_success(struct http_call *call, GError **error)
     const char *hint = "";
     if (status == 401 || status == 403)
         hint = "\nhint: check the credentials; the account must be a server admin";
-    g_set_error(error, HTTP, (int)status, "%s: status %u%s%s%s%s%s", call->what, status,
-                name != NULL ? ", " : "", name != NULL ? name : "", reason != NULL ? ": " : "",
-                reason != NULL ? reason : "", hint);
+    GError *failure = g_error_new(HTTP, (int)status, "%s: status %u%s%s%s%s%s", call->what, status,
+                                  name != NULL ? ", " : "", name != NULL ? name : "",
+                                  reason != NULL ? ": " : "", reason != NULL ? reason : "", hint);
+    if (is_wrong_password(status, reason) && call->http->wrong_password == NULL)
+        call->http->wrong_password = g_error_copy(failure);
+    g_propagate_error(error, failure);
     return FALSE;
 }
 

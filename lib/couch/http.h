@@ -9,6 +9,8 @@
  *
  * Nothing is retried here, except that http_is_transient tells what may be. What it calls transient
  * ends a program with FAIL_LATER, but for a plain 500.
+ * CouchDB locks an account after five wrong passwords: once it has called ours wrong, every later
+ * call fails with the same words and is not sent.
  */
 #pragma once
 
@@ -36,6 +38,9 @@ gboolean http_has_status(const GError *error, int status);
 
 /* 401 or 403: the account may not do this; asking again only makes it worse. */
 gboolean http_is_refused(const GError *error);
+
+/* Whether a call was ended by http_set_stop. */
+gboolean http_is_stop(const GError *error);
 
 /* Makes a transport failure of an error found while reading an answer (cut, malformed), so that it
  * may be asked again. */
@@ -72,6 +77,11 @@ struct http *http_new(const struct http_options *options, GError **error);
 struct http *http_connect(const char *url, const char *credentials_file, GError **error);
 void http_free(struct http *http);
 AUTO_DEFINE(http)
+
+/* Asked now and then while a call waits for the network: TRUE ends the wait, and whatever call is
+ * read fails with FAIL_LATER. NULL: nobody is asked. */
+typedef gboolean (*http_stop)(void *context);
+void http_set_stop(struct http *http, http_stop stop, void *context);
 
 /* The URL without credentials, for messages. */
 const char *http_name(const struct http *http);
@@ -118,8 +128,8 @@ void http_skip(struct http_call *call, gsize size); /* they are consumed */
 /* Whether something can be read (or has ended or failed) without waiting. */
 gboolean http_ready(struct http_call *call);
 
-/* Waits until one of the calls is ready; gives its index. NULL ones are passed over; there must be
- * one. */
+/* Waits until one of the calls is ready, or the wait is to stop; gives its index. NULL ones are
+ * passed over; there must be one. */
 guint http_wait_any(struct http *http, struct http_call *const *calls, guint n_calls);
 
 /* ---- whole answers ---- */

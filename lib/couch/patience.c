@@ -1,5 +1,6 @@
 #include "lib/couch/patience.h"
 
+#include "lib/base/fail.h"
 #include "lib/couch/http.h"
 
 #define FIRST_WAIT 500 /* milliseconds */
@@ -27,7 +28,8 @@ patience_again(struct patience *patience, GError **failure, GError **error)
     patience->waited += wait;
     patience->wait(patience->context, wait, *failure);
     g_clear_error(failure);
-    return TRUE;
+    return patience->stopped == NULL || !patience->stopped(patience->context) ||
+           fail_set(error, FAIL_LATER, "stopped");
 }
 
 void

@@ -20,13 +20,14 @@ struct patience {
     gint64 waited; /* milliseconds since the last progress */
     gint64 began;  /* monotonic microseconds at the first failure since then: a stall counts too */
     void (*wait)(void *context, guint milliseconds,
-                 const GError *cause); /* tells the operator and waits */
+                 const GError *cause);  /* tells the operator and waits */
+    gboolean (*stopped)(void *context); /* whether to give up; NULL: never */
     void *context;
 };
 
 /*
  * After a failure: waits, clears *failure and returns TRUE to try again; or moves it to *error,
- * says how often it was tried, and returns FALSE.
+ * says how often it was tried, and returns FALSE. FAIL_LATER when it is to stop.
  */
 gboolean patience_again(struct patience *patience, GError **failure, GError **error);
 

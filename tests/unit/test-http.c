@@ -22,6 +22,12 @@ answer_by_path(void *context, const struct server_request *request, struct serve
         if (answer->status >= 400)
             g_string_assign(answer->body, "{\"error\":\"because\",\"reason\":\"of \\u0041\"}");
     }
+    if (g_str_has_prefix(path, "/wrong")) {
+        answer->status = 401;
+        g_string_assign(answer->body,
+                        "{\"error\":\"unauthorized\",\"reason\":\"Name or password is "
+                        "incorrect.\"}");
+    }
     answer->chunk = strstr(path, "chunked") != NULL ? 3 : 0;
     answer->cut = strstr(path, "cut") != NULL;
     answer->stall = strstr(path, "stall") != NULL;
@@ -329,6 +335,75 @@ what_is_refused_is_asked_once(void)
     }
 }
 
+static void
+a_wrong_password_is_sent_once(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 0);
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(get(http, i == 0 ? "/wrong" : "/200", &error));
+        g_assert_error(error, HTTP, 401);
+        g_assert_nonnull(strstr(error->message, "password is incorrect"));
+    }
+    g_assert_cmpuint(http_server_requests(server), ==, 1);
+}
+
+/* ---- stopping ---- */
+
+static gboolean
+stop_at_second_question(void *context)
+{
+    return ++*(guint *)context >= 2;
+}
+
+static void
+a_call_that_waits_can_be_stopped(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 0);
+    static const char *const paths[] = {"/stall", "/stall-late"};
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        guint questions = 0;
+        g_autoptr(GArray) waits = g_array_new(FALSE, FALSE, sizeof(guint));
+        struct patience patience = {.seconds = 300, .wait = note_wait, .context = waits};
+        g_autoptr(GError) error = NULL;
+        http_be_patient(http, &patience);
+        http_set_stop(http, stop_at_second_question, &questions);
+        g_assert_null(get(http, paths[i], &error));
+        g_assert_error(error, FAIL, FAIL_LATER);
+        g_assert_true(http_is_stop(error));
+        http_blame_transport(&error);
+        g_assert_true(http_is_stop(error));
+        g_assert_cmpuint(waits->len, ==, 0);
+    }
+    http_set_stop(http, NULL, NULL);
+    http_be_patient(http, NULL);
+    g_autoptr(GString) good = get(http, "/200", NULL);
+    g_assert_nonnull(good);
+}
+
+static gboolean
+stop_when_waited(void *context)
+{
+    return ((GArray *)context)->len > 0;
+}
+
+static void
+patience_ends_when_stopped(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 0);
+    g_autoptr(GArray) waits = g_array_new(FALSE, FALSE, sizeof(guint));
+    struct patience patience = {
+        .seconds = 300, .wait = note_wait, .stopped = stop_when_waited, .context = waits};
+    g_autoptr(GError) error = NULL;
+    http_be_patient(http, &patience);
+    g_assert_null(get(http, "/503", &error));
+    g_assert_error(error, FAIL, FAIL_LATER);
+    g_assert_cmpuint(http_server_requests(server), ==, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -349,5 +424,8 @@ main(int argc, char **argv)
                     credentials_are_read_from_a_private_file);
     g_test_add_func("/patience/waits grow and end", waits_grow_and_end);
     g_test_add_func("/patience/what is refused is asked once", what_is_refused_is_asked_once);
+    g_test_add_func("/http/a wrong password is sent once", a_wrong_password_is_sent_once);
+    g_test_add_func("/http/a call that waits can be stopped", a_call_that_waits_can_be_stopped);
+    g_test_add_func("/patience/it ends when stopped", patience_ends_when_stopped);
     return g_test_run();
 }

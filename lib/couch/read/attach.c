@@ -361,7 +361,7 @@ deliver_singly(struct attach *attach, struct delivery *delivery, GError **error)
             tries = 0;
             continue;
         }
-        if (handler_failed || http_is_refused(failure)) {
+        if (handler_failed || http_is_refused(failure) || http_is_stop(failure)) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
@@ -390,7 +390,7 @@ deliver_from_multipart(struct attach *attach, struct delivery *delivery, GError 
         if (asked && take_document(attach, delivery, &handler_failed, &failure))
             return delivery->at == delivery->leaf->n_attachments;
         hang_up(attach);
-        if (handler_failed || http_is_refused(failure)) {
+        if (handler_failed || http_is_refused(failure) || http_is_stop(failure)) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
