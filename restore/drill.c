@@ -4,22 +4,19 @@
  * attachments by their digests), and is removed, whatever happens.
  */
 #include "lib/base/fail.h"
-#include "lib/base/log.h"
 #include "lib/couch/read/fetch.h"
+#include "lib/couch/scratch.h"
 #include "restore/commands.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
-
-#define PREFIX "lifeboat-drill-"
-#define REMOVE_ATTEMPTS 5
-#define REMOVE_WAIT 1000 /* milliseconds */
 
 struct drill {
     struct restore restore;
     char *prefix;     /* of this drill's databases */
+    gboolean writing; /* there may be some */
+    gboolean refused; /* we may not remove them */
     guint64 compared; /* leaves read back */
     int newer;        /* FAIL_DAMAGED: a newer snapshot cannot be used, so the proof failed */
     gint64 began;
@@ -140,17 +137,6 @@ read_back(struct drill *drill, const struct plan_item *item, struct expectation 
 
 /* ---- scratch databases ---- */
 
-static gboolean
-draw_prefix(struct drill *drill, GError **error)
-{
-    guint8 random[4];
-    if (RAND_bytes(random, sizeof random) != 1)
-        return fail_set(error, FAIL_FAILED, "no random numbers for the names of scratch databases");
-    g_autofree char *hex = hash_hex(random, sizeof random);
-    drill->prefix = g_strdup_printf(PREFIX "%s-", hex);
-    return TRUE;
-}
-
 /* Numbers, not names: a source's name may be none that the target takes, or one that makes CouchDB
  * act on it. */
 static void
@@ -164,53 +150,46 @@ rename_all(struct drill *drill)
 }
 
 static gboolean
-remove_database(struct drill *drill, const char *name)
+remove_database(struct drill *drill, const char *name, GError **error)
 {
+    g_autoptr(GError) failure = NULL;
     g_autofree char *path = server_path(name, "");
-    for (guint attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
-        g_autoptr(GError) failure = NULL;
-        g_autoptr(GString) answer =
-            http_fetch(drill->restore.http, "DELETE", path, (struct slice){NULL, 0}, &failure);
-        if (answer != NULL || http_has_status(failure, 404))
-            return TRUE;
-        log_warning("scratch database '%s' cannot be removed: %s", name, failure->message);
-        g_usleep(REMOVE_WAIT * 1000);
-    }
+    g_autoptr(GString) answer =
+        http_fetch(drill->restore.http, "DELETE", path, (struct slice){NULL, 0}, &failure);
+    if (answer != NULL || http_has_status(failure, 404))
+        return TRUE;
+    drill->refused = http_is_refused(failure);
+    g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+                               "scratch database '%s' cannot be removed: ", name);
     return FALSE;
 }
 
-/* Removes those of this drill that are there; what cannot be removed is named. */
-static void
-remove_all(struct drill *drill)
+/* Ends at the first that cannot be removed: the others could not be either. */
+static gboolean
+remove_those_left(struct drill *drill, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_auto(GStrv) names =
-        drill->prefix != NULL ? server_databases(drill->restore.http, &failure) : NULL;
+    g_auto(GStrv) names = server_databases(drill->restore.http, error);
     for (char **name = names; name != NULL && *name != NULL; name++)
-        if (g_str_has_prefix(*name, drill->prefix) && !remove_database(drill, *name))
-            report_problem(&drill->restore.report, *name, (struct slice){"", 0},
-                           (struct slice){"", 0},
-                           "this scratch database is left on the target: remove it by hand");
-    if (failure != NULL)
-        report_problem(&drill->restore.report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
-                       "databases that begin with '%s' may be left on the target: %s",
-                       drill->prefix, failure->message);
+        if (g_str_has_prefix(*name, drill->prefix) && !remove_database(drill, *name, error))
+            return FALSE;
+    return names != NULL;
 }
 
-/* A drill that was killed leaves some; they may also be those of one that is under way. */
+/* After a failure there may be some, or one whose removal a node has not heard of. A server that
+ * has refused our account is not asked again. */
 static void
-tell_left_over(struct drill *drill)
+clean_up(struct drill *drill, const GError *cause)
 {
-    g_auto(GStrv) names = server_databases(drill->restore.http, NULL);
-    guint n = 0;
-    for (char **name = names; name != NULL && *name != NULL; name++)
-        n += g_str_has_prefix(*name, PREFIX);
-    if (n > 0)
-        report_note(&drill->restore.report,
-                    "the target has %u scratch databases (" PREFIX
-                    "…) of another drill, which may be "
-                    "removed unless it is under way",
-                    n);
+    g_autoptr(GError) failure = NULL;
+    if (!drill->writing)
+        return;
+    stop_grant(RESTORE_CLEAN_UP);
+    if (drill->refused || http_has_status(cause, 401) || !remove_those_left(drill, &failure))
+        report_problem(&drill->restore.report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "databases that begin with '%s' may be left on the target: remove them by "
+                       "hand%s%s",
+                       drill->prefix, failure != NULL ? ": " : "",
+                       failure != NULL ? failure->message : "");
 }
 
 /* ---- the drill ---- */
@@ -223,7 +202,7 @@ drill_database(struct drill *drill, const struct plan_item *item, GError **error
     gboolean fine = database_restore(&drill->restore, item, &expectation, error) &&
                     read_back(drill, item, &expectation, error);
     expectation_clear(&expectation);
-    remove_database(drill, item->target);
+    fine = fine && remove_database(drill, item->target, error);
     if (!fine)
         g_prefix_error(error, "drill of '%s': ", item->name);
     return fine;
@@ -235,17 +214,17 @@ drill_all(struct drill *drill, struct selection *selection, const struct command
 {
     static const char *const none[] = {NULL};
     struct restore *restore = &drill->restore;
-    if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error) ||
-        !draw_prefix(drill, error))
+    if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error))
         return FALSE;
     restore->plan = plan_make(chain_manifest(restore->chain), none, none, error);
     if (restore->plan == NULL)
         return FALSE;
+    drill->prefix = scratch_prefix(SCRATCH_DRILL);
     rename_all(drill);
-    tell_left_over(drill);
     drill->newer = restore_tell_newer(restore, selection);
-    if (!preflight(restore, error))
+    if (!preflight(restore, error) || !restore_remove_left(restore, error))
         return FALSE;
+    drill->writing = TRUE;
     restore_tell_lacking(restore, none, TRUE);
     for (guint i = 0; i < restore->plan->len; i++)
         if (!stop_check(error) || !drill_database(drill, restore->plan->pdata[i], error))
@@ -303,8 +282,9 @@ restore_drill(const struct command_line *line, GError **error)
     gboolean done =
         selection_open(&selection, line, TRUE, error) && drill_all(&drill, &selection, line, error);
     progress_clear(progress);
-    if (drill.restore.http != NULL)
-        remove_all(&drill);
+    clean_up(&drill, *error);
+    if (!http_has_status(*error, 401))
+        restore_end_trials(&drill.restore);
     int exit_code = !done                               ? fail_exit_code(*error)
                     : drill.restore.report.problems > 0 ? MAX(FAIL_INCOMPLETE, drill.newer)
                                                         : 0;

@@ -133,8 +133,10 @@ static const struct option options[] = {
         .key = "exclude",
         .example = "medic-logs;test-*",
         .help = "Databases to leave out; wins over --include.",
-        .text = "_global_changes is always left out: CouchDB makes it "
-                "anew. What is left out of a chain that has it already is restored as it was "
+        .text = "Always left out are _global_changes, which CouchDB makes anew, and scratch "
+                "databases of ours: lifeboat-drill-* and lifeboat-trial-*. Of a database its "
+                "indexes are, and replication checkpoints and our own marks among its _local "
+                "documents. What is left out of a chain that has it already is restored as it was "
                 "then, and named as older; --full begins a chain without it.",
     },
     {

@@ -4,6 +4,7 @@
 #include "lib/archive/snapshot_reader.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/couch/scratch.h"
 #include "replicator/snapshot/files.h"
 #include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
@@ -11,6 +12,13 @@
 #include <fnmatch.h>
 
 #define GLOBAL_CHANGES "_global_changes" /* CouchDB makes it anew by itself */
+
+/* What nobody wants back: it is as if it were not there. */
+static gboolean
+is_passing(const char *name)
+{
+    return g_str_equal(name, GLOBAL_CHANGES) || scratch_is(name);
+}
 
 /* ---- what is known of the parent ---- */
 
@@ -326,6 +334,21 @@ note_dropped(struct run *run)
     }
 }
 
+static char **
+databases_to_read(struct http *http, GError **error)
+{
+    char **names = server_databases(http, error);
+    gsize n = 0;
+    for (gsize i = 0; names != NULL && names[i] != NULL; i++)
+        if (is_passing(names[i]))
+            g_free(names[i]);
+        else
+            names[n++] = names[i];
+    if (names != NULL)
+        names[n] = NULL;
+    return names;
+}
+
 static gboolean
 read_source(struct run *run, GError **error)
 {
@@ -336,7 +359,7 @@ read_source(struct run *run, GError **error)
     run->no_config = cause != NULL; /* also a 401, which CouchDB says to a user who is no admin */
     if (run->no_config)
         run_problem(run, "the server's settings could not be read: %s", cause->message);
-    run->names = server_databases(run->http, error);
+    run->names = databases_to_read(run->http, error);
     return run->names != NULL;
 }
 
@@ -345,8 +368,6 @@ read_databases(struct run *run, GError **error)
 {
     for (run->at = 0; run->names[run->at] != NULL; run->at++) {
         const char *name = run->names[run->at];
-        if (g_str_equal(name, GLOBAL_CHANGES))
-            continue;
         if (!is_wanted(run, name))
             run_pass(run, name, "excluded", run_parent_at(run, name), NULL);
         else if (!run_database(run, name, error))

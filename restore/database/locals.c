@@ -68,7 +68,7 @@ put(struct locals *locals, const char *path, struct slice id, struct slice json,
         http_fetch(locals->restore->http, "PUT", path, text_of(body), &failure);
     if (answer != NULL)
         return TRUE;
-    if (http_is_transient(failure) || http_has_status(failure, 401)) {
+    if (failure->domain != HTTP || http_is_transient(failure) || http_has_status(failure, 401)) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }

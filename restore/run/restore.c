@@ -4,6 +4,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/command/command.h"
+#include "lib/couch/scratch.h"
 #include "restore/lacking.h"
 #include "restore/run/stop.h"
 
@@ -26,7 +27,9 @@ restore_connect(struct restore *restore, const struct command_line *line, GError
     if (restore->http == NULL)
         return FALSE;
     restore->patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),
-                                          .wait = wait_and_tell};
+                                          .wait = wait_and_tell,
+                                          .stopped = stop_is_due};
+    http_set_stop(restore->http, stop_is_due, NULL);
     if (!traits_fetch(restore->http, &restore->traits, error))
         return FALSE;
     http_be_patient(restore->http,
@@ -82,6 +85,66 @@ restore_tell_newer(struct restore *restore, const struct selection *selection)
         worst = MAX(worst, newer->code);
     }
     return worst;
+}
+
+/* ---- scratch databases ---- */
+
+void
+restore_end_trials(struct restore *restore)
+{
+    g_autoptr(GError) failure = NULL;
+    stop_grant(RESTORE_CLEAN_UP);
+    if (restore->repack != NULL && !repack_end(restore->repack, &failure))
+        report_note(&restore->report, "%s", failure->message);
+    stop_grant(0);
+}
+
+/* FALSE when no more need be tried, with an error when nothing else need be tried either. */
+static gboolean
+remove_left(struct restore *restore, const char *name, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *path = server_path(name, "");
+    g_autoptr(GString) answer =
+        http_fetch(restore->http, "DELETE", path, (struct slice){NULL, 0}, &failure);
+    if (answer != NULL || http_has_status(failure, 404)) {
+        log_info("removed scratch database '%s', which was left behind", name);
+        return TRUE;
+    }
+    if (http_has_status(failure, 401) || failure->domain != HTTP)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    else
+        report_note(&restore->report,
+                    "scratch database '%s', which was left behind, cannot be removed: %s", name,
+                    failure->message);
+    return FALSE;
+}
+
+gboolean
+restore_remove_left(struct restore *restore, GError **error)
+{
+    guint others = 0;
+    g_autoptr(GError) failure = NULL;
+    g_auto(GStrv) names = server_databases(restore->http, error);
+    if (names == NULL)
+        return FALSE;
+    for (char **name = names; *name != NULL; name++)
+        if (scratch_is_left(*name)) {
+            if (!remove_left(restore, *name, &failure))
+                break;
+        } else {
+            others += scratch_is(*name);
+        }
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    if (others > 0)
+        report_note(&restore->report,
+                    "the target has %u scratch databases (lifeboat-drill-…, lifeboat-trial-…) of "
+                    "another restore or drill, which may be removed unless it is under way",
+                    others);
+    return TRUE;
 }
 
 /* ---- what the snapshot lacks ---- */

@@ -51,6 +51,16 @@ gboolean restore_connect(struct restore *restore, const struct command_line *lin
 gboolean restore_open_chain(struct restore *restore, struct selection *selection, GError **error);
 void restore_clear(struct restore *restore);
 
+/* Removes the scratch database of repack.h, and ends its trials. A target that does not answer is
+ * given a moment only, also when we were asked to stop. */
+void restore_end_trials(struct restore *restore);
+
+/* Removes the scratch databases that an earlier restore or drill certainly left behind, and tells
+ * of others. FALSE when the target lets us do nothing any more. */
+gboolean restore_remove_left(struct restore *restore, GError **error);
+
+#define RESTORE_CLEAN_UP 3000 /* milliseconds for that, when asked to stop */
+
 /* Names what is newer than the selected snapshot and cannot be used: each is a problem. The worst
  * code of them (newer.h), or 0. */
 int restore_tell_newer(struct restore *restore, const struct selection *selection);

@@ -227,6 +227,7 @@ set_limits(struct restore *restore, GError **error)
         return TRUE;
     if (!configuration_set_limits(restore, error))
         return FALSE;
+    restore_end_trials(restore);
     g_clear_pointer(&restore->repack, repack_free);
     traits_clear(&restore->traits);
     if (!traits_fetch(restore->http, &restore->traits, error))
@@ -235,14 +236,25 @@ set_limits(struct restore *restore, GError **error)
     return TRUE;
 }
 
+/* The settings come last, and before them what needs the password that we have now. */
+static gboolean
+set_rest(struct restore *restore, GError **error)
+{
+    if (!restore->with_config)
+        return TRUE;
+    restore_end_trials(restore);
+    return configuration_set_rest(restore, error);
+}
+
 static gboolean
 perform(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
     const char *folder = options_string(run->line, "files");
-    return set_limits(restore, error) && write_databases(run, error) &&
+    return restore_remove_left(restore, error) && set_limits(restore, error) &&
+           write_databases(run, error) &&
            (folder == NULL || files_restore(restore, folder, &run->files, error)) &&
-           (!restore->with_config || configuration_set_rest(restore, error));
+           set_rest(restore, error);
 }
 
 /* What the operator can do: what passes can be tried again, what is damaged stays so. */
@@ -285,6 +297,8 @@ restore_run(const struct command_line *line, GError **error)
     run.restore.report.progress = progress;
     gboolean done =
         selection_open(&selection, line, TRUE, error) && run_all(&run, &selection, error);
+    if (!http_has_status(*error, 401))
+        restore_end_trials(&run.restore);
     int exit_code = !done                             ? fail_exit_code(*error)
                     : run.restore.report.problems > 0 ? FAIL_INCOMPLETE
                                                       : 0;

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 static volatile sig_atomic_t requested;
+static gint64 granted; /* monotonic microseconds */
 
 static void
 on_signal(int number)
@@ -33,6 +34,19 @@ gboolean
 stop_check(GError **error)
 {
     return requested == 0 ? TRUE : fail_set(error, FAIL_LATER, "stopped");
+}
+
+gboolean
+stop_is_due(void *context)
+{
+    (void)context;
+    return requested != 0 && g_get_monotonic_time() >= granted;
+}
+
+void
+stop_grant(guint milliseconds)
+{
+    granted = g_get_monotonic_time() + (gint64)milliseconds * 1000;
 }
 
 void

@@ -13,5 +13,11 @@ gboolean stop_requested(void);
 /* FALSE with FAIL_LATER when asked to stop. */
 gboolean stop_check(GError **error);
 
+/* For http_set_stop and patience: whether to give up now. Of no context. */
+gboolean stop_is_due(void *context);
+
+/* It is not due for so long from now, so that what must be cleaned up can be. 0: no longer. */
+void stop_grant(guint milliseconds);
+
 /* Waits unless asked to stop. */
 void stop_sleep(guint milliseconds);

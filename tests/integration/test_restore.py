@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+import oracle
 from support import cht, compare, faulty, server
 from support.case import Case
 from support.lifeboat import DONE, FAILED, INCOMPLETE, USAGE
@@ -247,3 +248,111 @@ class Scripted(Case):
         self.assertIn(run.code, (FAILED, USAGE), str(run))
         self.assert_says(run, 'partitioned')
         self.assertFalse(target.couch.exists('medic'))
+
+
+class Scratch(Case):
+    """Databases that a drill or a restore makes for a while are removed, also the next time, and by nobody else."""
+
+    scripted = True
+    people = 3
+
+    def setUp(self):
+        super().setUp()
+        self.site.snapshot(self.server)
+        self.target = self.empty_target()
+        self.own = set(self.target.couch.databases())
+
+    def killed_drill(self):
+        """The scratch databases that a drill left when it was killed."""
+        with faulty.Faulty(self.target.url) as proxy:
+            proxy.on('POST', '/lifeboat-drill-.*/_bulk_docs', faulty.stall(threading.Event()))
+            process = self.site.start('lifeboat-restore', 'drill', self.site.store, '--target', proxy.url,
+                                      '--keys', self.site.keys)
+            self.assertTrue(proxy.wait_for('POST', '/lifeboat-drill-.*/_bulk_docs'))
+            process.kill()
+            self.site.finish(process)
+        left = set(self.target.couch.databases()) - self.own
+        self.assertNotEqual(set(), left)
+        return left
+
+    def test_what_a_killed_drill_left_is_removed_by_the_next(self):
+        self.killed_drill()
+        self.site.drill(self.target)
+        self.assertEqual(self.own, set(self.target.couch.databases()))
+
+    def test_what_a_killed_drill_left_is_removed_by_a_restore(self):
+        left = self.killed_drill()
+        self.site.restore(self.target, '--dry-run')
+        self.assertEqual(left, left & set(self.target.couch.databases()))
+        self.site.restore(self.target)
+        self.assertEqual(set(), left & set(self.target.couch.databases()))
+
+    def test_those_of_another_drill_that_may_be_under_way_stay_and_are_told(self):
+        other = self.target.couch.create('lifeboat-drill-00000000-00000000-1-1-00001')
+        run = self.site.drill(self.target)
+        self.assert_says(run, '1 scratch databases')
+        self.assertEqual(self.own | {other}, set(self.target.couch.databases()))
+
+    def test_those_of_a_drill_under_way_here_stay(self):
+        with faulty.Faulty(self.target.url) as proxy:
+            until = threading.Event()
+            proxy.on('POST', '/lifeboat-drill-.*/_bulk_docs', faulty.stall(until))
+            process = self.site.start('lifeboat-restore', 'drill', self.site.store, '--target', proxy.url,
+                                      '--keys', self.site.keys)
+            self.assertTrue(proxy.wait_for('POST', '/lifeboat-drill-.*/_bulk_docs'))
+            self.site.drill(self.target)
+            until.set()
+            self.assertEqual(DONE, self.site.finish(process).code)
+
+    def test_they_are_in_no_snapshot(self):
+        for name in ('lifeboat-drill-00000000-00000000-1-1-00001', 'lifeboat-trial-0123456789abcdef'):
+            self.couch.put(self.couch.create(name), {'_id': 'x'})
+        self.site.snapshot(self.server)
+        self.assertNotIn('lifeboat-', ' '.join(oracle.Store.of(self.site).state()))
+
+    def test_a_drill_asks_once_where_it_is_refused(self):
+        for status in (401, 403):
+            self.target.wipe()
+            with self.subTest(status=status), faulty.Faulty(self.target.url) as proxy:
+                proxy.on('DELETE', '/lifeboat-drill-', faulty.status(status), times=None)
+                run = self.site.run('lifeboat-restore', 'drill', self.site.store, '--target', proxy.url,
+                                    '--keys', self.site.keys, expect=FAILED)
+                self.assertEqual(1, proxy.count('DELETE', '.*'))
+                self.assert_says(run, 'lifeboat-drill-', 'left on the target')
+
+    def test_a_drill_that_is_not_admitted_any_more_asks_nothing_more(self):
+        with faulty.Faulty(self.target.url) as proxy:
+            refusal = proxy.on('POST', '/lifeboat-drill-.*/_bulk_docs', faulty.status(401), times=None)
+            run = self.site.run('lifeboat-restore', 'drill', self.site.store, '--target', proxy.url,
+                                '--keys', self.site.keys, expect=FAILED)
+            self.assertEqual(1, refusal.hits)
+            self.assertIn('/_bulk_docs', proxy.requests[-1][1])
+            self.assert_says(run, 'left on the target')
+
+    def with_packed_attachments(self):
+        """So many that a restore finds it worth to try out how the target packs."""
+        for number in range(40):
+            self.couch.put('medic', {'_id': 'packed-%02d' % number, '_attachments': {
+                'f': {'content_type': 'text/plain', 'data': cht.in_base64('hello %d ' % number * 100)}}})
+        self.site.snapshot(self.server)
+
+    def test_the_trial_is_over_before_the_password_changes(self):
+        self.with_packed_attachments()
+        with faulty.Faulty(self.target.url) as proxy:
+            self.site.restore(proxy.url, '--server-config')
+            asked = [(method, path) for method, path, _ in proxy.requests]
+        removed = [i for i, (method, path) in enumerate(asked) if method == 'DELETE' and '/lifeboat-trial-' in path]
+        changed = [i for i, (method, path) in enumerate(asked) if '/_config/admins/' in path]
+        self.assertEqual((1, 1), (len(removed), len(changed)), asked)
+        self.assertLess(removed[0], changed[0])
+        self.assertFalse([name for name in self.target.couch.databases() if name.startswith('lifeboat-')])
+
+    def test_a_trial_that_cannot_be_removed_is_named(self):
+        self.with_packed_attachments()
+        with faulty.Faulty(self.target.url) as proxy:
+            proxy.on('DELETE', '/lifeboat-trial-', faulty.status(403), times=None)
+            run = self.site.restore(proxy.url)
+            self.assertEqual(1, proxy.count('DELETE', '.*'))
+        self.assert_says(run, 'lifeboat-trial-', 'left on the target')
+        self.site.restore(self.target)
+        self.assertFalse([name for name in self.target.couch.databases() if name.startswith('lifeboat-')])

@@ -357,8 +357,12 @@ bytes_that_the_server_packs_in_another_way_are_not_sent_unpacked(void)
         g_assert_false(repack_is_same(repack, &leaf.attachments[0],
                                       (struct slice){(const char *)stored, sizeof stored}));
     g_assert_cmpuint(world.scratch, ==, 3);
-    g_clear_pointer(&repack, repack_free);
+    g_assert_true(repack_end(repack, NULL));
     g_assert_cmpuint(world.scratch, ==, 4); /* removed */
+    g_assert_false(repack_is_same(repack, &leaf.attachments[0],
+                                  (struct slice){(const char *)stored, sizeof stored}));
+    g_assert_true(repack_end(repack, NULL));
+    g_assert_cmpuint(world.scratch, ==, 4);
     leaf_clear(&leaf);
     world_clear(&world);
 }

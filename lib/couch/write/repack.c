@@ -2,6 +2,7 @@
 
 #include "lib/base/hash.h"
 #include "lib/couch/json.h"
+#include "lib/couch/scratch.h"
 #include "lib/couch/server.h"
 
 #include <openssl/rand.h>
@@ -59,12 +60,6 @@ repack_free(struct repack *repack)
 {
     if (repack == NULL)
         return;
-    if (repack->database != NULL) {
-        g_autofree char *path = server_path(repack->database, "");
-        GString *answer = http_fetch(repack->http, "DELETE", path, NOTHING, NULL);
-        if (answer != NULL)
-            g_string_free(answer, TRUE);
-    }
     deflateEnd(&repack->deflate);
     inflateEnd(&repack->inflate);
     g_hash_table_unref(repack->types);
@@ -72,6 +67,23 @@ repack_free(struct repack *repack)
     g_byte_array_unref(repack->packed);
     g_free(repack->database);
     g_free(repack);
+}
+
+gboolean
+repack_end(struct repack *repack, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *name = g_steal_pointer(&repack->database);
+    repack->hopeless = TRUE;
+    if (name == NULL)
+        return TRUE;
+    g_autofree char *path = server_path(name, "");
+    g_autoptr(GString) answer = http_fetch(repack->http, "DELETE", path, NOTHING, &failure);
+    if (answer != NULL || http_has_status(failure, 404))
+        return TRUE;
+    g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+                               "scratch database '%s' is left on the target: ", name);
+    return FALSE;
 }
 
 /* ---- packing as CouchDB does ---- */
@@ -124,13 +136,14 @@ packs_alike(struct repack *repack, const struct attachment *attachment, struct s
 static gboolean
 make_scratch(struct repack *repack)
 {
-    guint8 random[8];
+    guint8 random[4];
     if (repack->database != NULL)
         return TRUE;
     if (RAND_bytes(random, sizeof random) != 1)
         return FALSE;
     g_autofree char *hex = hash_hex(random, sizeof random);
-    g_autofree char *name = g_strdup_printf("lifeboat-trial-%s", hex);
+    g_autofree char *prefix = scratch_prefix(SCRATCH_TRIAL);
+    g_autofree char *name = g_strconcat(prefix, hex, NULL);
     g_autofree char *path = server_path(name, "?q=1&n=1");
     g_autoptr(GString) answer = http_fetch(repack->http, "PUT", path, NOTHING, NULL);
     if (answer != NULL)
@@ -204,10 +217,12 @@ try_out(struct repack *repack, struct slice type)
     g_autofree char *rest = g_strdup_printf("/%u", repack->trials++);
     g_autofree char *path = server_path(repack->database, rest);
     g_autofree char *again = g_strconcat(path, "?att_encoding_info=true", NULL);
-    g_autoptr(GString) put =
-        http_fetch(repack->http, "PUT", path, (struct slice){document->str, document->len}, NULL);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GString) put = http_fetch(repack->http, "PUT", path,
+                                        (struct slice){document->str, document->len}, &failure);
     g_autoptr(GString) stored =
         put != NULL ? http_fetch(repack->http, "GET", again, NOTHING, NULL) : NULL;
+    repack->hopeless = http_is_refused(failure);
     return stored != NULL && has_digests((struct slice){stored->str, stored->len}, digests);
 }
 

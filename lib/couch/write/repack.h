@@ -19,8 +19,12 @@ struct repack;
 
 /* Server and traits stay the caller's. */
 struct repack *repack_new(struct http *http, const struct traits *traits);
-void repack_free(struct repack *repack); /* removes the scratch database */
+void repack_free(struct repack *repack);
 AUTO_DEFINE(repack)
+
+/* Removes the scratch database, if there is one; nothing is tried out any more. To be called while
+ * the server still knows us. */
+gboolean repack_end(struct repack *repack, GError **error);
 
 /* Whether the attachment, whose bytes are `stored`, comes out the same when it is sent unpacked.
  * Never an error: FALSE is always right. */
