@@ -123,10 +123,29 @@ append_sorted(GString *out, struct slice object, guint levels)
 }
 
 GString *
+server_node_config(struct http *http, const char *node, GError **error)
+{
+    g_autoptr(GString) path = g_string_new("/_node/");
+    http_escape(path, slice_of(node));
+    g_string_append(path, "/_config");
+    return http_fetch(http, "GET", path->str, NOTHING, error);
+}
+
+char *
+server_node_name(struct http *http)
+{
+    g_autoptr(GString) answer = http_fetch(http, "GET", "/_node/_local", NOTHING, NULL);
+    char *name = NULL;
+    if (answer != NULL)
+        json_member_text(text_of(answer), "name", &name);
+    return name;
+}
+
+GString *
 server_config(struct http *http, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    g_autoptr(GString) answer = http_fetch(http, "GET", "/_node/_local/_config", NOTHING, &cause);
+    g_autoptr(GString) answer = server_node_config(http, "_local", &cause);
     if (answer == NULL && http_has_status(cause, 404)) {
         g_clear_error(&cause);
         answer = http_fetch(http, "GET", "/_config", NOTHING, &cause);

@@ -31,6 +31,12 @@ char **server_databases(struct http *http, GError **error);
  */
 GString *server_config(struct http *http, GError **error);
 
+/* The same of one node of a cluster, without the order. */
+GString *server_node_config(struct http *http, const char *node, GError **error);
+
+/* The name of the node that answers; NULL when it does not tell. */
+char *server_node_name(struct http *http);
+
 struct server_database {
     char *update_seq; /* raw JSON */
     char *purge_seq;  /* raw JSON */

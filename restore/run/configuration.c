@@ -151,6 +151,82 @@ configuration_raises_limit(const struct restore *restore)
     return value != NULL;
 }
 
+/* ---- the nodes of the target ---- */
+
+struct node {
+    char *name;
+    GString *config; /* as it was before */
+};
+
+static void
+node_free(gpointer data)
+{
+    struct node *node = data;
+    g_free(node->name);
+    g_string_free(node->config, TRUE);
+    g_free(node);
+}
+
+/* What ends the work; other failures concern one setting or one node. */
+static gboolean
+is_end(const GError *failure)
+{
+    return failure->domain != HTTP || http_has_status(failure, 401) || http_is_transient(failure);
+}
+
+static gboolean
+add_node(GPtrArray *nodes, struct restore *restore, const char *name, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    GString *config = server_node_config(restore->http, name, &failure);
+    if (config == NULL && is_end(failure)) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&failure), "node '%s': ", name);
+        return FALSE;
+    }
+    if (config == NULL) {
+        report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "node '%s' keeps the settings that it has: %s", name, failure->message);
+        return TRUE;
+    }
+    struct node *node = g_new0(struct node, 1);
+    *node = (struct node){g_strdup(name), config};
+    g_ptr_array_add(nodes, node);
+    return TRUE;
+}
+
+/*
+ * The nodes with their settings as they are now, which a run that was interrupted may have left
+ * unlike. The one that answers us comes last: once our own account's password is changed there,
+ * nothing more can be set anywhere.
+ */
+static GPtrArray *
+fetch_nodes(struct restore *restore, GError **error)
+{
+    g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(node_free);
+    char **names = restore->traits.nodes;
+    g_autofree char *own = g_strv_length(names) > 1 ? server_node_name(restore->http) : NULL;
+    for (; *names != NULL; names++)
+        if (g_strcmp0(*names, own) != 0 && !add_node(nodes, restore, *names, error))
+            return NULL;
+    return own == NULL || add_node(nodes, restore, own, error) ? g_steal_pointer(&nodes) : NULL;
+}
+
+static gboolean
+differs_at(const struct node *node, const struct setting *setting)
+{
+    g_autofree char *present = traits_setting(node->config, setting->section, setting->key);
+    return present == NULL || !g_str_equal(present, setting->value);
+}
+
+static gboolean
+is_different(const GPtrArray *nodes, const struct setting *setting)
+{
+    for (guint i = 0; i < nodes->len; i++)
+        if (differs_at(nodes->pdata[i], setting))
+            return TRUE;
+    return FALSE;
+}
+
 /* ---- setting ---- */
 
 static gboolean
@@ -170,15 +246,17 @@ set_on_node(struct restore *restore, const char *node, const struct setting *set
     return answer != NULL;
 }
 
-/* A setting that the server refuses is a problem; that we are locked out ends it. */
+/* On all nodes where it differs. A setting that the server refuses is a problem; that we are locked
+ * out ends it. */
 static gboolean
-set(struct restore *restore, const struct setting *setting, GError **error)
+set(struct restore *restore, const GPtrArray *nodes, const struct setting *setting, GError **error)
 {
-    for (char **node = restore->traits.nodes; *node != NULL; node++) {
+    for (guint i = 0; i < nodes->len; i++) {
+        const struct node *node = nodes->pdata[i];
         g_autoptr(GError) failure = NULL;
-        if (set_on_node(restore, *node, setting, &failure))
+        if (!differs_at(node, setting) || set_on_node(restore, node->name, setting, &failure))
             continue;
-        if (http_has_status(failure, 401) || http_is_transient(failure)) {
+        if (is_end(failure)) {
             g_propagate_prefixed_error(error, g_steal_pointer(&failure),
                                        "setting [%s] %s: ", setting->section, setting->key);
             return FALSE;
@@ -186,20 +264,11 @@ set(struct restore *restore, const struct setting *setting, GError **error)
         report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
                        "setting [%s] %s was refused: %s", setting->section, setting->key,
                        failure->message);
-        return TRUE;
     }
     log_info("set [%s] %s", setting->section, setting->key);
     progress_event(restore->report.progress, "setting", "section", setting->section, "key",
                    setting->key, NULL);
     return TRUE;
-}
-
-static gboolean
-is_different(const struct restore *restore, const struct setting *setting)
-{
-    g_autofree char *present =
-        traits_setting(restore->traits.config, setting->section, setting->key);
-    return present == NULL || !g_str_equal(present, setting->value);
 }
 
 /* A password in clear text would be hashed with a salt of its own, which ends the sessions: it is
@@ -216,13 +285,13 @@ is_usable(struct restore *restore, const struct setting *setting)
 }
 
 static gboolean
-set_phase(struct restore *restore, enum phase phase, GError **error)
+set_phase(struct restore *restore, const GPtrArray *nodes, enum phase phase, GError **error)
 {
     g_autoptr(GPtrArray) settings = settings_of(restore);
     for (guint i = 0; i < settings->len; i++) {
         const struct setting *setting = settings->pdata[i];
-        if (phase_of(setting->section, setting->key) == phase && is_different(restore, setting) &&
-            is_usable(restore, setting) && !set(restore, setting, error))
+        if (phase_of(setting->section, setting->key) == phase && is_different(nodes, setting) &&
+            is_usable(restore, setting) && !set(restore, nodes, setting, error))
             return FALSE;
     }
     return TRUE;
@@ -231,25 +300,26 @@ set_phase(struct restore *restore, enum phase phase, GError **error)
 gboolean
 configuration_set_limits(struct restore *restore, GError **error)
 {
-    return set_phase(restore, PHASE_LIMITS, error);
+    g_autoptr(GPtrArray) nodes = fetch_nodes(restore, error);
+    return nodes != NULL && set_phase(restore, nodes, PHASE_LIMITS, error);
 }
 
 /* ---- the end ---- */
 
 static gboolean
-draw_uuid(struct restore *restore, GError **error)
+draw_uuid(struct restore *restore, const GPtrArray *nodes, GError **error)
 {
     guint8 random[UUID_SIZE];
     if (RAND_bytes(random, sizeof random) != 1)
         return fail_set(error, FAIL_FAILED, "no random numbers for a new uuid");
     g_autofree char *uuid = hash_hex(random, sizeof random);
     const struct setting setting = {(char *)"couchdb", (char *)"uuid", uuid};
-    return set(restore, &setting, error);
+    return set(restore, nodes, &setting, error);
 }
 
 /* What differs and is not ours to set, for the operator to look at. */
 static void
-tell_left(struct restore *restore)
+tell_left(struct restore *restore, const GPtrArray *nodes)
 {
     g_autoptr(GPtrArray) settings = settings_of(restore);
     g_autoptr(GString) names = g_string_new(NULL);
@@ -258,7 +328,7 @@ tell_left(struct restore *restore)
         gboolean is_uuid =
             g_str_equal(setting->section, "couchdb") && g_str_equal(setting->key, "uuid");
         if (phase_of(setting->section, setting->key) == PHASE_NEVER &&
-            is_different(restore, setting) && !is_uuid)
+            is_different(nodes, setting) && !is_uuid)
             g_string_append_printf(names, "%s[%s] %s", names->len > 0 ? ", " : "", setting->section,
                                    setting->key);
     }
@@ -270,29 +340,34 @@ tell_left(struct restore *restore)
 gboolean
 configuration_set_rest(struct restore *restore, GError **error)
 {
-    g_autofree char *before =
-        traits_setting(restore->traits.config, "admins", restore->traits.account);
-    g_autofree char *after = traits_setting(restore->config, "admins", restore->traits.account);
-    tell_left(restore);
-    if (after != NULL && is_hashed(after) && g_strcmp0(before, after) != 0)
+    g_autoptr(GPtrArray) nodes = fetch_nodes(restore, error);
+    g_autofree char *password = traits_setting(restore->config, "admins", restore->traits.account);
+    const struct setting own = {(char *)"admins", restore->traits.account, password};
+    if (nodes == NULL)
+        return FALSE;
+    tell_left(restore, nodes);
+    if (!draw_uuid(restore, nodes, error) || !set_phase(restore, nodes, PHASE_REST, error))
+        return FALSE;
+    if (password != NULL && is_hashed(password) && is_different(nodes, &own))
         report_note(&restore->report,
                     "administrator '%s' now has the password that it had on the source",
                     restore->traits.account);
-    return draw_uuid(restore, error) && set_phase(restore, PHASE_REST, error);
+    return TRUE;
 }
 
 gboolean
 configuration_preview(struct restore *restore, GError **error)
 {
     g_autoptr(GPtrArray) settings = settings_of(restore);
-    (void)error;
+    g_autoptr(GPtrArray) nodes = fetch_nodes(restore, error);
+    if (nodes == NULL)
+        return FALSE;
     for (guint i = 0; i < settings->len; i++) {
         const struct setting *setting = settings->pdata[i];
-        if (phase_of(setting->section, setting->key) != PHASE_NEVER &&
-            is_different(restore, setting))
+        if (phase_of(setting->section, setting->key) != PHASE_NEVER && is_different(nodes, setting))
             report_note(&restore->report, "would set [%s] %s", setting->section, setting->key);
     }
     report_note(&restore->report, "would draw a new uuid");
-    tell_left(restore);
+    tell_left(restore, nodes);
     return TRUE;
 }

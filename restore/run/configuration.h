@@ -22,8 +22,8 @@ gboolean configuration_raises_limit(const struct restore *restore);
 /* Limits come before the documents … */
 gboolean configuration_set_limits(struct restore *restore, GError **error);
 
-/* … and the rest at the very end, our own account last: with it, the password we are using may
- * change. */
+/* … and the rest at the very end, on every node of a cluster, our own account last: with it, the
+ * password we are using may change. What an interrupted run left undone is done by the next. */
 gboolean configuration_set_rest(struct restore *restore, GError **error);
 
 /* Tells what would be set, and writes nothing. */

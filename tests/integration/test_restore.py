@@ -1,5 +1,6 @@
 """Restores: all comes back, beside what is there, in part, twice, and after an interruption."""
 
+import copy
 import datetime
 import os
 import shutil
@@ -250,6 +251,67 @@ class Scripted(Case):
         self.assertFalse(target.couch.exists('medic'))
 
 
+class Cluster(Case):
+    """--server-config on a target of three nodes."""
+
+    scripted = True
+    people = 2
+
+    def setUp(self):
+        super().setUp()
+        self.site.snapshot(self.server)
+        self.target = self.empty_target()
+        self.standin = self.target.standin
+        self.begin()
+
+    def begin(self):
+        self.standin.wipe()
+        self.standin.users['admin'] = 'pass'
+        self.standin.peers = {name: copy.deepcopy(self.standin.config) for name in ('b@127.0.0.1', 'z@127.0.0.1')}
+
+    def assert_alike(self):
+        source = self.server.standin.config
+        nodes = [config for config in (self.standin.config, *self.standin.peers.values()) if config]
+        for section in ('admins', 'chttpd_auth'):
+            for config in nodes:
+                self.assertEqual(source[section], config[section])
+        self.assertEqual(1, len({config['couchdb']['uuid'] for config in nodes}))
+
+    def test_every_node_gets_the_settings(self):
+        self.site.restore(self.target, '--server-config')
+        self.assert_alike()
+
+    def test_what_a_failure_left_undone_is_done_by_the_next_run(self):
+        for node in ('b%40127.0.0.1', 'z%40127.0.0.1', 'standin%40127.0.0.1'):
+            for key in ('chttpd_auth/secret', 'admins/admin', 'couchdb/uuid'):
+                path = '/_node/%s/_config/%s' % (node, key)
+                with self.subTest(path), faulty.Faulty(self.target.url) as proxy:
+                    self.begin()
+                    proxy.on('PUT', path, faulty.status(503), times=None)
+                    run = self.site.restore(proxy.url, '--server-config', '--patience', '0', expect=None)
+                    self.assertNotEqual(DONE, run.code)
+                    self.site.restore(self.target, '--server-config')
+                    self.assert_alike()
+
+    def test_one_node_that_was_left_behind_is_brought_up(self):
+        """The node that answers has everything already: an earlier run ended just then."""
+        self.standin.config.update(copy.deepcopy({k: self.server.standin.config[k] for k in ('admins', 'chttpd_auth')}))
+        self.site.restore(self.target, '--server-config')
+        self.assert_alike()
+
+    def test_a_node_that_is_down_is_named_and_the_others_are_set(self):
+        self.standin.peers['b@127.0.0.1'] = None
+        run = self.site.restore(self.target, '--server-config', expect=INCOMPLETE)
+        self.assert_says(run, 'b@127.0.0.1')
+        self.assert_alike()
+
+    def test_a_setting_that_one_node_refuses_is_set_on_the_others(self):
+        with faulty.Faulty(self.target.url) as proxy:
+            proxy.on('PUT', '/_node/b%40127.0.0.1/_config/chttpd_auth/secret', faulty.status(400), times=None)
+            self.site.restore(proxy.url, '--server-config', expect=INCOMPLETE)
+        self.assertEqual(self.server.standin.config['chttpd_auth'], self.standin.peers['z@127.0.0.1']['chttpd_auth'])
+
+
 class Scratch(Case):
     """Databases that a drill or a restore makes for a while are removed, also the next time, and by nobody else."""
 
@@ -345,7 +407,7 @@ class Scratch(Case):
         changed = [i for i, (method, path) in enumerate(asked) if '/_config/admins/' in path]
         self.assertEqual((1, 1), (len(removed), len(changed)), asked)
         self.assertLess(removed[0], changed[0])
-        self.assertFalse([name for name in self.target.couch.databases() if name.startswith('lifeboat-')])
+        self.assertFalse([name for name in self.target.standin.databases if name.startswith('lifeboat-')])
 
     def test_a_trial_that_cannot_be_removed_is_named(self):
         self.with_packed_attachments()

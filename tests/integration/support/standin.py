@@ -18,6 +18,7 @@ from . import rawjson
 from .standin_store import Database, Refused
 
 ADMIN = ('admin', 'pass')
+NODE = 'standin@127.0.0.1'
 NAME = re.compile(r'^(_users|_replicator|_global_changes|[a-z][a-z0-9_$()+/-]*)$')
 
 
@@ -54,6 +55,7 @@ class Standin:
             'chttpd_auth': {'secret': secrets.token_hex(16), 'hash_algorithms': 'sha256, sha', 'timeout': '600'},
             'admins': {'admin': '-pbkdf2:sha256-%s,%s,600000' % (secrets.token_hex(32), salt)},
             'cluster': {'q': str(self.q), 'n': '1'}}
+        self.peers = {}  # further nodes of the cluster: name -> configuration, or None for one that is down
 
     def start(self):
         standin = self
@@ -216,22 +218,31 @@ class _Handler(BaseHTTPRequestHandler):
                    for k in keys])
 
     def server_membership(self):
-        self.json({'all_nodes': ['standin@127.0.0.1'], 'cluster_nodes': ['standin@127.0.0.1']})
+        names = [NODE, *self.server_state.peers]
+        self.json({'all_nodes': names, 'cluster_nodes': names})
 
     def server_node(self):
         state = self.server_state
         if self.user in state.read_only:
             raise Refused(401, 'unauthorized', 'You are not a server admin.')
+        own = self.parts[1] in ('_local', NODE)
+        config = state.config if own else state.peers.get(self.parts[1])
+        if config is None:
+            raise Refused(404, 'not_found', 'no such node: ' + self.parts[1])
+        if len(self.parts) == 2:
+            return self.json({'name': NODE if own else self.parts[1]})
         if self.parts[2:3] == ['_versions']:
             return self.json({'erlang': {'version': '25.2.3', 'supported_hashes': ['sha256', 'sha']}})
         if self.parts[2:3] != ['_config']:
             raise Refused(404, 'not_found', 'missing')
         place = self.parts[3:]
         if self.command == 'PUT':
-            section = state.config.setdefault(place[0], {})
+            section = config.setdefault(place[0], {})
             old, section[place[1]] = section.get(place[1], ''), json.loads(self.body)
+            if own and place[0] == 'admins' and old != section[place[1]]:
+                state.users.pop(place[1], None)  # with another hash goes another password, which nobody here knows
             return self.json(old)
-        value = state.config
+        value = config
         for name in place:
             if name not in value:
                 raise Refused(404, 'not_found', 'unknown_config_value')
@@ -287,8 +298,8 @@ class _Handler(BaseHTTPRequestHandler):
     def database_shards(self, database):
         if len(self.parts) > 2:
             shard = database.shard('/'.join(self.parts[2:]))
-            return self.json({'range': shard.range, 'nodes': ['standin@127.0.0.1']})
-        self.json({'shards': {s.range: ['standin@127.0.0.1'] for s in database.shards}})
+            return self.json({'range': shard.range, 'nodes': [NODE]})
+        self.json({'shards': {s.range: [NODE] for s in database.shards}})
 
     def database_purge(self, database):
         done = {id: database.purge(id, revs) for id, revs in json.loads(self.body).items()}
