@@ -327,12 +327,11 @@ write_databases(struct extract *extract, GError **error)
 /* ---- the server ---- */
 
 static gboolean
-file_begin(void *context, const char *path, mode_t mode, guint64 size, GError **error)
+file_begin(void *context, const struct chain_file *file, GError **error)
 {
     struct extract *extract = context;
-    (void)size;
-    g_autofree char *below = g_strconcat("_server/files", path, NULL);
-    extract->file_fd = tree_path(extract->folder_fd, below, mode, error);
+    g_autofree char *below = g_strconcat("_server/files", file->path, NULL);
+    extract->file_fd = tree_path(extract->folder_fd, below, file->mode, error);
     return extract->file_fd >= 0;
 }
 

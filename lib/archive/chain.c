@@ -256,7 +256,9 @@ give_file(struct snapshot_entries *entries, const char *path, const struct chain
           char *buffer, GError **error)
 {
     const struct pack_entry *entry = snapshot_entries_now(entries);
-    if (!files->begin(files->context, path, entry->mode, entry->size, error))
+    const struct chain_file file = {path,        entry->mode,  entry->uid, entry->gid,
+                                    entry->user, entry->group, entry->size};
+    if (!files->begin(files->context, &file, error))
         return FALSE;
     for (gsize got = 1; got > 0;)
         if (!snapshot_entries_read(entries, buffer, PIECE, &got, error) ||

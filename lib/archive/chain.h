@@ -44,10 +44,19 @@ const struct snapshot *chain_stands_at(const struct chain *chain, const char *na
 /* server/config.json of the newest snapshot; NULL without an error when it has none. */
 GString *chain_server_config(struct chain *chain, GError **error);
 
-/* Each file under server/files/ of the newest snapshot: absolute path, mode, and its bytes through
- * the callbacks. */
+/* A file under server/files/. */
+struct chain_file {
+    const char *path; /* absolute */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    const char *user, *group; /* names, "" where there are none */
+    guint64 size;             /* bytes */
+};
+
+/* Each of the newest snapshot, with its bytes, through the callbacks. */
 struct chain_files {
-    gboolean (*begin)(void *context, const char *path, mode_t mode, guint64 size, GError **error);
+    gboolean (*begin)(void *context, const struct chain_file *file, GError **error);
     gboolean (*bytes)(void *context, const void *data, gsize size, GError **error);
     gboolean (*end)(void *context, GError **error);
     void *context;

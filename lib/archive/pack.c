@@ -73,6 +73,7 @@ struct pack_writer {
     gboolean frame_begun; /* and something is in it */
     uid_t uid;            /* of the next entry */
     gid_t gid;
+    char *user, *group;
     gboolean in_entry;
     guint64 entry_left; /* bytes announced and not yet written */
     char *block;        /* ZSTD_BLOCK bytes */
@@ -177,10 +178,15 @@ pack_writer_new(int folder_fd, const struct keys *keys, guint64 part_size, GErro
 }
 
 void
-pack_writer_owner(struct pack_writer *writer, uid_t uid, gid_t gid)
+pack_writer_owner(struct pack_writer *writer, uid_t uid, gid_t gid, const char *user,
+                  const char *group)
 {
     writer->uid = uid;
     writer->gid = gid;
+    g_free(writer->user);
+    g_free(writer->group);
+    writer->user = g_strdup(user);
+    writer->group = g_strdup(group);
 }
 
 gboolean
@@ -202,7 +208,9 @@ pack_writer_entry(struct pack_writer *writer, const char *name, guint64 size, gb
     archive_entry_set_mtime(entry, 0, 0);
     archive_entry_set_uid(entry, writer->uid);
     archive_entry_set_gid(entry, writer->gid);
-    pack_writer_owner(writer, 0, 0);
+    archive_entry_copy_uname(entry, writer->user);
+    archive_entry_copy_gname(entry, writer->group);
+    pack_writer_owner(writer, 0, 0, NULL, NULL);
     locale_t before = names_as_bytes();
     int result = archive_write_header(writer->tar, entry);
     uselocale(before);
@@ -281,6 +289,8 @@ pack_writer_free(struct pack_writer *writer)
     parts_writer_free(writer->parts);
     hash_free(writer->hash);
     g_clear_error(&writer->failure);
+    g_free(writer->user);
+    g_free(writer->group);
     g_free(writer->block);
     g_free(writer);
 }
@@ -449,6 +459,10 @@ take_entry(struct archive_entry *found, struct pack_entry *entry, GError **error
     entry->mode = archive_entry_perm(found) & 07777;
     entry->uid = (uid_t)archive_entry_uid(found);
     entry->gid = (gid_t)archive_entry_gid(found);
+    entry->user = archive_entry_uname(found);
+    entry->group = archive_entry_gname(found);
+    entry->user = entry->user != NULL ? entry->user : "";
+    entry->group = entry->group != NULL ? entry->group : "";
     return TRUE;
 }
 

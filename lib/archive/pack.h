@@ -28,8 +28,9 @@ struct pack_writer *pack_writer_new(int folder_fd, const struct keys *keys, guin
 gboolean pack_writer_entry(struct pack_writer *writer, const char *name, guint64 size,
                            gboolean frame, mode_t mode, guint64 *place, GError **error);
 
-/* The owner that the next entry gets; without it, 0 and 0. */
-void pack_writer_owner(struct pack_writer *writer, uid_t uid, gid_t gid);
+/* The owner that the next entry gets; without it, 0 and 0. The names may be NULL. */
+void pack_writer_owner(struct pack_writer *writer, uid_t uid, gid_t gid, const char *user,
+                       const char *group);
 gboolean pack_writer_data(struct pack_writer *writer, const void *data, gsize size, GError **error);
 
 /* Ends the entry; less data than announced is a bug (assert). Gives the SHA-256 of its bytes. */
@@ -64,6 +65,7 @@ struct pack_entry {
     mode_t mode;      /* permission bits */
     uid_t uid;
     gid_t gid;
+    const char *user, *group; /* names, "" where there are none; valid as long as `name` */
     guint64 place; /* of the frame that it lies in; a cursor can start there if it begins that */
 };
 

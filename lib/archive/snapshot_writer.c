@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 
 #define COPY (128 * 1024)
@@ -216,7 +218,10 @@ snapshot_writer_file(struct snapshot_writer *writer, const char *path, GError **
         return fail_set(error, FAIL_FAILED, "'%s' is no regular file", path);
     g_autofree char *canonical = g_canonicalize_filename(path, NULL);
     g_autofree char *name = g_strdup_printf("server/files%s", canonical);
-    pack_writer_owner(writer->pack, info.st_uid, info.st_gid);
+    const struct passwd *user = getpwuid(info.st_uid);
+    const struct group *group = getgrgid(info.st_gid);
+    pack_writer_owner(writer->pack, info.st_uid, info.st_gid, user != NULL ? user->pw_name : NULL,
+                      group != NULL ? group->gr_name : NULL);
     return entry_begin(writer, name, (guint64)info.st_size, FALSE, info.st_mode & 07777, error) &&
            copy_file(writer, fd, path, (guint64)info.st_size, error) && entry_end(writer, error);
 }

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 
 #define PARTIAL ".lifeboat-partial"
@@ -20,6 +22,9 @@ struct files {
     char *name; /* its last part */
     char *path; /* as in the snapshot */
     mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    gboolean kept; /* a file has another owner than it had, and that was told */
     guint64 count;
 };
 
@@ -80,21 +85,63 @@ close_file(struct files *files)
     g_clear_pointer(&files->path, g_free);
 }
 
+/* ---- owners ---- */
+
+/* As tar has it: the name where this machine knows it, else the number. */
+static uid_t
+user_of(const struct chain_file *file)
+{
+    const struct passwd *user = *file->user != '\0' ? getpwnam(file->user) : NULL;
+    return user != NULL ? user->pw_uid : file->uid;
+}
+
+static gid_t
+group_of(const struct chain_file *file)
+{
+    const struct group *group = *file->group != '\0' ? getgrnam(file->group) : NULL;
+    return group != NULL ? group->gr_gid : file->gid;
+}
+
+/* Only root can; for others it is told once. */
+static void
+give_away(struct files *files)
+{
+    struct stat info;
+    gboolean done =
+        fstat(files->file, &info) == 0 && info.st_uid == files->uid && info.st_gid == files->gid;
+    if (done || files->kept)
+        return;
+    if (geteuid() != 0) {
+        files->kept = TRUE;
+        report_note(&files->restore->report,
+                    "the extra files belong to you: only root can give them the owners that they "
+                    "had");
+    } else if (fchown(files->file, files->uid, files->gid) != 0) {
+        report_problem(&files->restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
+                       "file '%s' belongs to root, and not to who had it: %s", files->path,
+                       g_strerror(errno));
+    }
+}
+
+/* ---- one file ---- */
+
 static gboolean
-begin(void *context, const char *path, mode_t mode, guint64 size, GError **error)
+begin(void *context, const struct chain_file *file, GError **error)
 {
     struct files *files = context;
-    (void)size;
-    if (!open_parent(files, path, error))
+    if (!open_parent(files, file->path, error))
         return FALSE;
-    files->path = g_strdup(path);
-    files->mode = mode & 0777; /* never setuid */
+    files->path = g_strdup(file->path);
+    files->mode = file->mode & 0777; /* never setuid */
+    files->uid = user_of(file);
+    files->gid = group_of(file);
     g_autofree char *partial = g_strconcat(files->name, PARTIAL, NULL);
     unlinkat(files->parent, partial, 0);
     files->file =
         openat(files->parent, partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return files->file >= 0 ? TRUE
-                            : fail_errno(error, errno, "cannot write '%s%s'", files->folder, path);
+    return files->file >= 0
+               ? TRUE
+               : fail_errno(error, errno, "cannot write '%s%s'", files->folder, files->path);
 }
 
 static gboolean
@@ -109,7 +156,8 @@ end(void *context, GError **error)
 {
     struct files *files = context;
     g_autofree char *partial = g_strconcat(files->name, PARTIAL, NULL);
-    if (fchmod(files->file, files->mode) != 0)
+    give_away(files);
+    if (fchmod(files->file, files->mode) != 0) /* after fchown, which changes it */
         return fail_errno(error, errno, "cannot set the mode of '%s'", files->path);
     if (!file_sync(files->file, files->path, error))
         return FALSE;
@@ -140,11 +188,9 @@ files_restore(struct restore *restore, const char *folder, guint64 *count, GErro
 /* ---- counting ---- */
 
 static gboolean
-count_begin(void *context, const char *path, mode_t mode, guint64 size, GError **error)
+count_begin(void *context, const struct chain_file *file, GError **error)
 {
-    (void)path;
-    (void)mode;
-    (void)size;
+    (void)file;
     (void)error;
     ++*(guint64 *)context;
     return TRUE;

@@ -6,8 +6,8 @@
 
 #include "restore/run/restore.h"
 
-/* Each file appears whole or not at all, with its mode; one that is there is replaced. *count files
- * were written. */
+/* Each file appears whole or not at all, with its mode, and when we are root its owner; one that is
+ * there is replaced. *count files were written. */
 gboolean files_restore(struct restore *restore, const char *folder, guint64 *count, GError **error);
 
 /* How many there are. */

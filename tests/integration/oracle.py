@@ -160,8 +160,9 @@ def frames(compressed):
 
 
 class Entry:
-    def __init__(self, name, data, mode, begins_frame, frame):
-        self.name, self.data, self.mode, self.begins_frame, self.frame = name, data, mode, begins_frame, frame
+    def __init__(self, name, data, member, begins_frame, frame):
+        self.name, self.data, self.begins_frame, self.frame = name, data, begins_frame, frame
+        self.mode, self.owner = member.mode, (member.uid, member.gid, member.uname, member.gname)
 
     def json(self):
         return json.loads(self.data)
@@ -179,7 +180,7 @@ def tar_entries(plain, starts):
             names.add(member.name)
             data = tar.extractfile(member).read() if member.isfile() else b''
             frame = starts[max(edge for edge in edges if edge <= member.offset)]
-            found.append(Entry(member.name, data, member.mode, member.offset in starts, frame))
+            found.append(Entry(member.name, data, member, member.offset in starts, frame))
     return found
 
 

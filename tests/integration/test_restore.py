@@ -3,10 +3,12 @@
 import copy
 import datetime
 import os
+import pwd
 import shutil
 import signal
 import threading
 import time
+import unittest
 
 import oracle
 from support import cht, compare, faulty, server
@@ -173,6 +175,46 @@ class Part(Case):
         with open(written) as file:
             self.assertEqual('COUCHDB_SECRET=x\n', file.read())
         self.assertEqual(0o600, os.stat(written).st_mode & 0o777)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'only root can give files away')
+    def test_files_belong_to_whom_they_belonged_the_name_before_the_number(self):
+        known = pwd.getpwnam('daemon')
+        for name, uid, gid, mode in (('numbers', 12345, 54321, 0o640), ('setuid', 12345, 54321, 0o4755),
+                                     ('names', known.pw_uid, known.pw_gid, 0o600)):
+            with open(self.site.path(name), 'w') as file:
+                file.write(name)
+            os.chown(self.site.path(name), uid, gid)
+            os.chmod(self.site.path(name), mode)
+        names = [self.site.path(name) for name in ('numbers', 'setuid', 'names')]
+        self.site.snapshot(self.server, *[option for name in names for option in ('--file', name)])
+        held = oracle.Store.of(self.site).tip().by_name
+        self.assertEqual((12345, 54321, '', ''), held['server/files' + names[0]].owner)
+        self.assertEqual((known.pw_uid, known.pw_gid, 'daemon', 'daemon'), held['server/files' + names[2]].owner)
+        self.site.restore(self.empty_target(), '--files', self.site.path('files'))
+        found = [os.stat(self.site.path('files') + name) for name in names]
+        self.assertEqual([(12345, 54321, 0o640), (12345, 54321, 0o755), (known.pw_uid, known.pw_gid, 0o600)],
+                         [(info.st_uid, info.st_gid, info.st_mode & 0o7777) for info in found])
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs a file of somebody else, and to be nobody')
+    def test_without_root_the_files_are_ours_and_that_is_told_once(self):
+        names = [self.site.path(name) for name in ('one', 'two')]
+        for name in names:
+            with open(name, 'w') as file:
+                file.write(name)
+            os.chown(name, 12345, 54321)
+        self.site.snapshot(self.server, *[option for name in names for option in ('--file', name)])
+        program = shutil.copy(self.site.program('lifeboat-restore'), self.site.folder)
+        self.site.program = lambda name: program
+        nobody = pwd.getpwnam('nobody')
+        for folder, folders, files in os.walk(self.site.folder):
+            for name in ['.'] + files:
+                os.chown(os.path.join(folder, name), nobody.pw_uid, nobody.pw_gid)
+        target = self.empty_target()
+        process = self.site.start('lifeboat-restore', 'run', self.site.store, '--target', target.url, '--keys', self.site.keys,
+                                  '--files', self.site.path('files'), user='nobody', group='nogroup', extra_groups=[])
+        run = self.site.finish(process)
+        self.assertEqual(DONE, run.code, str(run))
+        self.assertEqual(1, run.said.count('only root can'), str(run))
 
 
 class Scripted(Case):

@@ -6,6 +6,9 @@
 #include "lib/base/fail.h"
 #include "tests/unit/archive_model.h"
 
+#include <grp.h>
+#include <pwd.h>
+
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -501,10 +504,11 @@ a_database_that_a_manifest_lacks_begins_anew(void)
 /* ---- the server ---- */
 
 static gboolean
-take_begin(void *context, const char *path, mode_t mode, guint64 size, GError **error)
+take_begin(void *context, const struct chain_file *file, GError **error)
 {
     (void)error;
-    g_string_append_printf(context, "%s %o %u:", path, mode, (guint)size);
+    g_string_append_printf(context, "%s %o %u %u %s %s %u:", file->path, file->mode, file->uid,
+                           file->gid, file->user, file->group, (guint)file->size);
     return TRUE;
 }
 
@@ -549,7 +553,11 @@ the_servers_settings_and_files_come_back(void)
     const struct chain_files files = {take_begin, take_bytes, take_end, found};
     chain_server_files(chain, &files, &error);
     g_assert_no_error(error);
-    g_autofree char *expected = g_strdup_printf("%s 640 8:SECRET=1\n", path);
+    const struct passwd *user = getpwuid(geteuid());
+    const struct group *group = getgrgid(getegid());
+    g_autofree char *expected =
+        g_strdup_printf("%s 640 %u %u %s %s 8:SECRET=1\n", path, geteuid(), getegid(),
+                        user != NULL ? user->pw_name : "", group != NULL ? group->gr_name : "");
     g_assert_cmpstr(found->str, ==, expected);
 }
 
