@@ -71,7 +71,9 @@ take_leaf(void *context, const struct leaf *leaf, GError **error)
         return stop_check(error);
     }
     const struct packed_where where = {reading->drill->restore.http, reading->item->target};
-    g_autofree char *difference = expectation_compare(&expected, leaf, &where);
+    g_autofree char *difference = NULL;
+    if (!expectation_compare(&expected, leaf, &where, &difference, error))
+        return FALSE;
     if (difference != NULL)
         report_problem(report, reading->item->name, leaf->id, leaf->rev, "%s", difference);
     return stop_check(error);

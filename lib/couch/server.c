@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/couch/json.h"
+#include "lib/couch/row.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 
@@ -18,6 +19,42 @@ server_path(const char *database, const char *rest)
     g_autoptr(GString) path = g_string_new("/");
     http_escape(path, slice_of(database));
     g_string_append(path, rest);
+    return g_string_free(g_steal_pointer(&path), FALSE);
+}
+
+/* A part that is all dots would be taken for a step in the tree of paths. */
+static void
+append_part(GString *path, struct slice part)
+{
+    if (slice_is(part, ".") || slice_is(part, ".."))
+        g_string_append(path, part.size == 1 ? "%2E" : "%2E%2E");
+    else
+        http_escape(path, part);
+}
+
+char *
+server_document_path(const char *database, struct slice id, const char *rest)
+{
+    static const char design[] = "_design/";
+    g_autofree char *head = server_path(database, "/");
+    g_autoptr(GString) path = g_string_new(head);
+    gsize prefix = row_is_design(id) ? sizeof design - 1 : 0;
+    g_string_append_len(path, design, (gssize)prefix);
+    append_part(path, (struct slice){id.data + prefix, id.size - prefix});
+    g_string_append(path, rest);
+    return g_string_free(g_steal_pointer(&path), FALSE);
+}
+
+char *
+server_attachment_path(const char *database, struct slice id, struct slice name, struct slice rev)
+{
+    g_autofree char *head = server_document_path(database, id, "/");
+    g_autoptr(GString) path = g_string_new(head);
+    g_autoptr(GString) plain = g_string_new(NULL);
+    json_unescape(name, plain);
+    append_part(path, text_of(plain));
+    g_string_append(path, "?rev=");
+    http_escape(path, rev);
     return g_string_free(g_steal_pointer(&path), FALSE);
 }
 

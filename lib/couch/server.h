@@ -68,5 +68,14 @@ GString *server_local_documents(struct http *http, const char *name, GError **er
 /* Ids in _purged_infos, as a set; empty when there are none or the server cannot tell. */
 GHashTable *server_purged_ids(struct http *http, const char *name, GError **error);
 
-/* "/name" + rest, escaped. Caller frees. */
+/* ---- paths, escaped; the caller frees ---- */
+
+/* "/name" + rest, which is escaped already. */
 char *server_path(const char *database, const char *rest);
+
+/* "/name/ID" + rest. CouchDB redirects from a design document whose slash is escaped. */
+char *server_document_path(const char *database, struct slice id, const char *rest);
+
+/* "/name/ID/ATTACHMENT?rev=REV"; the attachment's name is raw JSON. */
+char *server_attachment_path(const char *database, struct slice id, struct slice name,
+                             struct slice rev);

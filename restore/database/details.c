@@ -127,10 +127,11 @@ take_leaf(struct details *details, struct batch *batch, struct slice element, GE
     }
     if (!leaf_parse(&details->leaf, json, error))
         return FALSE;
-    g_autofree char *difference =
-        slice_compare(details->leaf.rev, expected.rev) == 0
-            ? expectation_compare(&expected, &details->leaf, &details->where)
-            : g_strdup("another revision was given");
+    g_autofree char *difference = NULL;
+    if (slice_compare(details->leaf.rev, expected.rev) != 0)
+        difference = g_strdup("another revision was given");
+    else if (!expectation_compare(&expected, &details->leaf, &details->where, &difference, error))
+        return FALSE;
     if (difference != NULL)
         details->differ(details->context, row.id, expected.rev, difference);
     return TRUE;

@@ -164,67 +164,73 @@ find_unescaped(const struct leaf *leaf, struct slice name)
  */
 static gboolean
 is_only_packed(const struct row_attachment *expected, struct slice found, const struct leaf *leaf,
-               const struct attachment *attachment, const struct packed_where *where)
+               const struct attachment *attachment, const struct packed_where *where,
+               gboolean *same, GError **error)
 {
     const char *mine = memchr(expected->digest.data, ' ', expected->digest.size);
     const char *its = memchr(found.data, ' ', found.size);
     guint64 length;
+    *same = FALSE;
     if (mine == NULL || its == NULL || !attachment->encoded ||
         !json_member_unsigned(attachment->value, "length", &length) || length != expected->stored)
-        return FALSE;
+        return TRUE;
     struct slice rest = {mine + 1,
                          (gsize)(expected->digest.data + expected->digest.size - mine - 1)};
     struct slice other = {its + sizeof " gzip",
                           (gsize)(found.data + found.size - its - sizeof " gzip")};
-    return slice_compare(rest, other) == 0 &&
-           packed_has_digest(
-               where, leaf, attachment,
-               (struct slice){expected->digest.data, (gsize)(mine - expected->digest.data)});
+    struct slice digest = {expected->digest.data, (gsize)(mine - expected->digest.data)};
+    return slice_compare(rest, other) != 0 ||
+           packed_has_digest(where, leaf, attachment, digest, same, error);
 }
 
-static char *
+static gboolean
 compare_attachment(const struct row_attachment *expected, const struct leaf *leaf,
-                   const struct packed_where *where)
+                   const struct packed_where *where, char **difference, GError **error)
 {
+    gboolean same;
     const struct attachment *attachment = find(leaf, expected->name);
     if (attachment == NULL)
         attachment = find_unescaped(leaf, expected->name);
-    if (attachment == NULL)
-        return g_strdup_printf("attachment " SLICE_FORMAT " is missing",
-                               SLICE_ARGS(expected->name));
+    if (attachment == NULL) {
+        *difference =
+            g_strdup_printf("attachment " SLICE_FORMAT " is missing", SLICE_ARGS(expected->name));
+        return TRUE;
+    }
     if (expected->digest.size == 0)
-        return NULL;
+        return TRUE;
     g_autoptr(GString) text = g_string_new(NULL);
     describe(text, attachment, memchr(expected->digest.data, ' ', expected->digest.size) == NULL);
-    if (slice_compare(expected->digest, (struct slice){text->str, text->len}) == 0 &&
-        expected->stored == attachment->stored)
-        return NULL;
-    if (is_only_packed(expected, (struct slice){text->str, text->len}, leaf, attachment, where))
-        return NULL;
-    return g_strdup_printf("attachment " SLICE_FORMAT " differs: expected " SLICE_FORMAT
-                           ", %" G_GUINT64_FORMAT " bytes, and found %s, %" G_GUINT64_FORMAT
-                           " bytes",
-                           SLICE_ARGS(expected->name), SLICE_ARGS(expected->digest),
-                           expected->stored, text->str, attachment->stored);
+    struct slice found = {text->str, text->len};
+    if (slice_compare(expected->digest, found) == 0 && expected->stored == attachment->stored)
+        return TRUE;
+    if (!is_only_packed(expected, found, leaf, attachment, where, &same, error))
+        return FALSE;
+    if (!same)
+        *difference = g_strdup_printf("attachment " SLICE_FORMAT " differs: expected " SLICE_FORMAT
+                                      ", %" G_GUINT64_FORMAT
+                                      " bytes, and found %s, %" G_GUINT64_FORMAT " bytes",
+                                      SLICE_ARGS(expected->name), SLICE_ARGS(expected->digest),
+                                      expected->stored, text->str, attachment->stored);
+    return TRUE;
 }
 
-char *
+gboolean
 expectation_compare(const struct row_leaf *expected, const struct leaf *leaf,
-                    const struct packed_where *where)
+                    const struct packed_where *where, char **difference, GError **error)
 {
     struct slice rest = expected->attachments;
     struct row_attachment attachment;
     guint8 sha256[HASH_SHA256_SIZE];
-    while (row_next_attachment(&rest, &attachment)) {
+    *difference = NULL;
+    while (*difference == NULL && row_next_attachment(&rest, &attachment)) {
         if (attachment.name.size > 0) {
-            char *difference = compare_attachment(&attachment, leaf, where);
-            if (difference != NULL)
-                return difference;
+            if (!compare_attachment(&attachment, leaf, where, difference, error))
+                return FALSE;
             continue;
         }
         hash_json(leaf, attachment.stored != 0, sha256);
         if (memcmp(sha256, attachment.digest.data, HASH_SHA256_SIZE) != 0)
-            return g_strdup("its JSON is not the same");
+            *difference = g_strdup("its JSON is not the same");
     }
-    return NULL;
+    return TRUE;
 }

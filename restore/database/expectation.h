@@ -43,12 +43,12 @@ gboolean expectation_is_excused(const struct expectation *expectation, struct sl
 
 /*
  * Compares a leaf as the target gives it (asked with att_encoding_info=true) with what was expected
- * of it: NULL, or what differs, which the caller frees. The JSON itself is compared where its hash
- * is known.
- * `where` it came from serves to read what the server packed.
+ * of it: *difference is NULL, or what differs, which the caller frees. The JSON itself is compared
+ * where its hash is known.
+ * `where` it came from serves to read what the server packed; that alone can fail.
  */
-char *expectation_compare(const struct row_leaf *expected, const struct leaf *leaf,
-                          const struct packed_where *where);
+gboolean expectation_compare(const struct row_leaf *expected, const struct leaf *leaf,
+                             const struct packed_where *where, char **difference, GError **error);
 
 /* Whether there is something to compare beside the revision. */
 gboolean expectation_has_details(const struct row_leaf *expected);

@@ -13,6 +13,8 @@ struct packed_where {
     const char *database;
 };
 
-/* Whether the attachment's content has that digest ("md5-…"). */
+/* *same: whether the attachment's content has that digest ("md5-…"); FALSE also when the server
+ * does not give it. Fails when nothing can be asked any more. */
 gboolean packed_has_digest(const struct packed_where *where, const struct leaf *leaf,
-                           const struct attachment *attachment, struct slice digest);
+                           const struct attachment *attachment, struct slice digest, gboolean *same,
+                           GError **error);

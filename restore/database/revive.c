@@ -19,20 +19,6 @@ struct reviving {
     struct disable disable;
 };
 
-static char *
-document_path(const char *database, struct slice id)
-{
-    g_autofree char *head = server_path(database, "/");
-    g_autoptr(GString) path = g_string_new(head);
-    static const char design[] = "_design/";
-    if (row_is_design(id)) {
-        g_string_append(path, design);
-        id = (struct slice){id.data + sizeof design - 1, id.size - (sizeof design - 1)};
-    }
-    http_escape(path, id);
-    return g_string_free(g_steal_pointer(&path), FALSE);
-}
-
 /* ---- how the documents stand in the target ---- */
 
 /* Whether the document is deleted there, all its leaves, tells the answer to a GET. */
@@ -41,7 +27,7 @@ find_deleted_one(struct reviving *reviving, const struct row *row, const char *w
                  GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    g_autofree char *path = document_path(reviving->item->target, row->id);
+    g_autofree char *path = server_document_path(reviving->item->target, row->id, "");
     g_autoptr(GString) answer = http_fetch(reviving->restore->http, "GET", path, NOTHING, &failure);
     struct row_leaf leaf;
     if (answer == NULL && !http_has_status(failure, 404)) {
@@ -102,7 +88,7 @@ put(struct reviving *reviving, const struct leaf *leaf, struct slice rev, GError
         restore->traits.couchdb && leaf->n_attachments > 0 ? BODY_MULTIPART : BODY_INLINE;
     AUTO(body) *body = body_new(leaf, form, NULL, NULL, &bytes);
     g_autoptr(GError) failure = NULL;
-    g_autofree char *path = document_path(reviving->item->target, leaf->id);
+    g_autofree char *path = server_document_path(reviving->item->target, leaf->id, "");
     struct http_request request = {
         .method = "PUT",
         .path = path,

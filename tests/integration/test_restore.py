@@ -14,6 +14,7 @@ import oracle
 from support import cht, compare, faulty, server
 from support.case import Case
 from support.lifeboat import DONE, FAILED, INCOMPLETE, USAGE
+from support.standin_store import Attachment
 
 
 class Whole(Case):
@@ -291,6 +292,52 @@ class Scripted(Case):
         self.assertIn(run.code, (FAILED, USAGE), str(run))
         self.assert_says(run, 'partitioned')
         self.assertFalse(target.couch.exists('medic'))
+
+
+class Packed(Case):
+    """Attachments that the source keeps as they are and the target packs: only reading them tells that they are right."""
+
+    scripted = True
+    people = 2
+
+    def setUp(self):
+        super().setUp()
+        page = b'<p>hello</p>' * 50
+        for id in ('page', '_design/app'):
+            self.couch.put('medic', {'_id': id, '_attachments': {
+                'a/index.html': {'content_type': 'text/html', 'data': cht.in_base64(page)}}})
+            leaf = self.server.standin.databases['medic'].document(id).winner()
+            leaf.attachments['a/index.html'] = Attachment('text/html', page, None, None, 1)
+        self.site.snapshot(self.server)
+        self.target = self.empty_target()
+
+    def read(self, proxy):
+        return proxy.count('GET', r'/medic/(page|_design/app)/a%2Findex.html')
+
+    def test_they_are_read_whatever_their_documents_are_called(self):
+        with faulty.Faulty(self.target.url) as proxy:
+            self.site.restore(proxy.url)
+            self.assertEqual(2, self.read(proxy))
+
+    def test_a_failure_that_passes_is_waited_out(self):
+        for fault in (faulty.status(503), faulty.cut(0.5)):
+            self.target.wipe()
+            with faulty.Faulty(self.target.url) as proxy:
+                proxy.on('GET', '/medic/page/', fault)
+                self.site.restore(proxy.url)
+                self.assertEqual(3, self.read(proxy))
+
+    def test_a_refusal_ends_it_at_once(self):
+        with faulty.Faulty(self.target.url) as proxy:
+            proxy.on('GET', '/medic/.*/a%2Findex.html', faulty.status(401), times=None)
+            self.site.restore(proxy.url, expect=FAILED)
+            self.assertEqual(1, self.read(proxy))
+
+    def test_other_content_is_told(self):
+        with faulty.Faulty(self.target.url) as proxy:
+            proxy.on('GET', '/medic/page/', faulty.edited(lambda body: body[:-1] + b'x'))
+            run = self.site.restore(proxy.url, expect=INCOMPLETE)
+        self.assert_says(run, 'page', 'differs')
 
 
 class Cluster(Case):

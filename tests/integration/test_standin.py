@@ -151,6 +151,13 @@ class Answers(unittest.TestCase):
         found = {self.couch.get('/%s/_shards/doc%d' % (self.db, n))['range'] for n in range(50)}
         self.assertEqual(ranges, found)
 
+    def test_a_design_document_is_asked_for_with_its_slash_as_it_is(self):
+        self.couch.put(self.db, {'_id': '_design/v/w', '_attachments': {'t': {'content_type': 'image/png', 'data': 'AAAA'}}})
+        for rest in ('v%2Fw', 'v%2Fw/t'):
+            self.couch.ask('GET', '/%s/_design/%s' % (self.db, rest))
+            answer = self.couch.ask('GET', '/%s/_design%%2F%s' % (self.db, rest), expect=(301,))
+            self.assertTrue(answer.headers['Location'].endswith('/%s/_design/%s' % (self.db, rest)))
+
     def test_numbers_beyond_64_bits_survive(self):
         self.couch.put(self.db, '{"_id":"n","v":123456789012345678901234567890}')
         self.assertIn('123456789012345678901234567890', self.couch.leaves(self.db, 'n')[0])

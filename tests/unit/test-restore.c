@@ -159,7 +159,8 @@ difference(const char *expected, const char *found, gboolean loose)
     g_assert_true(row_spool_next(expectation.rows, &row, NULL));
     g_assert_true(row_find_leaf(&row, slice_of("1-a"), &row_leaf));
     g_assert_true(leaf_parse(&leaf, slice_of(found), NULL));
-    char *text = expectation_compare(&row_leaf, &leaf, NULL);
+    char *text;
+    g_assert_true(expectation_compare(&row_leaf, &leaf, NULL, &text, NULL));
     leaf_clear(&leaf);
     expectation_clear(&expectation);
     return text;

@@ -137,6 +137,26 @@ databases_come_sorted(void)
     }
 }
 
+static void
+paths_are_as_couchdb_takes_them(void)
+{
+    static const char *const documents[][2] = {
+        {"a/b c", "/d%2Fb/a%2Fb%20c?x"},
+        {"_design/v/w", "/d%2Fb/_design/v%2Fw?x"},
+        {"_design/..", "/d%2Fb/_design/%2E%2E?x"},
+        {"..", "/d%2Fb/%2E%2E?x"},
+        {".", "/d%2Fb/%2E?x"},
+        {"...", "/d%2Fb/...?x"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(documents); i++) {
+        g_autofree char *path = server_document_path("d/b", slice_of(documents[i][0]), "?x");
+        g_assert_cmpstr(path, ==, documents[i][1]);
+    }
+    g_autofree char *attachment = server_attachment_path(
+        "d", slice_of("_design/v"), slice_of("\"a\\/\\u00e9\""), slice_of("1-a"));
+    g_assert_cmpstr(attachment, ==, "/d/_design/v/a%2F%C3%A9?rev=1-a");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -150,5 +170,6 @@ main(int argc, char **argv)
     g_test_add_func("/server/a cut list is asked for again and not doubled",
                     a_cut_list_is_asked_for_again_and_not_doubled);
     g_test_add_func("/server/databases come sorted", databases_come_sorted);
+    g_test_add_func("/server/paths are as CouchDB takes them", paths_are_as_couchdb_takes_them);
     return g_test_run();
 }

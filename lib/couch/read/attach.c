@@ -288,32 +288,13 @@ take_document(struct attach *attach, struct delivery *delivery, gboolean *handle
 
 /* ---- one attachment at a time ---- */
 
-static char *
-attachment_path(const struct attach *attach, const struct delivery *delivery)
-{
-    g_autoptr(GString) name = g_string_new(NULL);
-    g_autoptr(GString) path = g_string_new("/");
-    json_unescape(delivery->leaf->attachments[delivery->at].name, name);
-    http_escape(path, slice_of(attach->database));
-    g_string_append_c(path, '/');
-    /* CouchDB redirects from a design document's id with its slash escaped. */
-    struct slice id = delivery->leaf->id;
-    gsize prefix = row_is_design(id) ? strlen("_design/") : 0;
-    g_string_append_len(path, id.data, (gssize)prefix);
-    http_escape(path, (struct slice){id.data + prefix, id.size - prefix});
-    g_string_append_c(path, '/');
-    http_escape(path, (struct slice){name->str, name->len});
-    g_string_append(path, "?rev=");
-    http_escape(path, delivery->leaf->rev);
-    return g_string_free(g_steal_pointer(&path), FALSE);
-}
-
 static gboolean
 take_single(struct attach *attach, struct delivery *delivery, gboolean *handler_failed,
             GError **error)
 {
     const struct attachment *wanted = &delivery->leaf->attachments[delivery->at];
-    g_autofree char *path = attachment_path(attach, delivery);
+    g_autofree char *path = server_attachment_path(attach->database, delivery->leaf->id,
+                                                   wanted->name, delivery->leaf->rev);
     struct http_request request = {
         .path = path, .accept = "*/*", .header = wanted->encoded ? "Accept-Encoding: gzip" : NULL};
     AUTO(http_call) *call = http_start(attach->http, &request);

@@ -9,7 +9,7 @@
 #define INLINE_MAX (64 * 1024)       /* bytes of an attachment that goes into a batch */
 #define INLINE_LEAF_MAX (256 * 1024) /* bytes of all attachments of such a leaf */
 #define GATHER_MAX (2 * 1024 * 1024) /* a larger body is streamed */
-#define ID_IN_PATH_MAX 4000 /* bytes of an escaped id; CouchDB takes request lines of 8 KB */
+#define PATH_MAX_BYTES 4800          /* CouchDB takes request lines of 8 KB */
 
 struct target {
     struct http *http;
@@ -137,22 +137,8 @@ give_data(void *context, void *data, gsize size, gsize *got, GError **error)
 static char *
 leaf_path(const struct target *target, const struct leaf *leaf)
 {
-    static const char prefix[] = "_design/";
-    struct slice id = leaf->id;
-    g_autofree char *database = server_path(target->database, "/");
-    g_autoptr(GString) path = g_string_new(NULL);
-    if (id.size > sizeof prefix - 1 && memcmp(id.data, prefix, sizeof prefix - 1) == 0) {
-        g_string_append(path, prefix);
-        id = (struct slice){id.data + sizeof prefix - 1, id.size - (sizeof prefix - 1)};
-    }
-    http_escape(path, id);
-    if (slice_is(id, ".") || slice_is(id, ".."))
-        g_string_replace(path, ".", "%2E", 0);
-    if (path->len > ID_IN_PATH_MAX)
-        return NULL;
-    g_string_prepend(path, database);
-    g_string_append(path, "?new_edits=false");
-    return g_string_free(g_steal_pointer(&path), FALSE);
+    g_autofree char *path = server_document_path(target->database, leaf->id, "?new_edits=false");
+    return strlen(path) <= PATH_MAX_BYTES ? g_steal_pointer(&path) : NULL;
 }
 
 /* Few and small attachments. */

@@ -194,6 +194,10 @@ class _Handler(BaseHTTPRequestHandler):
         database = state.databases.get(parts[0])
         if not database:
             raise Refused(404, 'not_found', 'Database does not exist.')
+        found = re.match(r'(/[^/?]+/_design)%2f', self.path, re.I)
+        if found and self.command in ('GET', 'HEAD'):
+            there = 'http://127.0.0.1:%d%s/%s' % (state.port, found[1], self.path[found.end():])
+            return self.answer(301, b'', [('Location', there)])
         handler = getattr(self, 'database' + parts[1], None) if parts[1].startswith('_') else None
         if handler:
             return handler(database)
