@@ -1,12 +1,14 @@
 /*
  * drill: `lifeboat-restore drill`, the proof that a backup restores. Every database goes into a
  * scratch database on the target, is read back and compared (leaves, JSON byte for byte,
- * attachments by their digests), and is removed, whatever happens.
+ * attachments by their digests, and what it is beside its documents: drill_frame.h), and is
+ * removed, whatever happens.
  */
 #include "lib/base/fail.h"
 #include "lib/couch/read/fetch.h"
 #include "lib/couch/scratch.h"
 #include "restore/commands.h"
+#include "restore/drill_frame.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"
 
@@ -20,6 +22,7 @@ struct drill {
     guint64 compared; /* leaves read back */
     int newer;        /* FAIL_DAMAGED: a newer snapshot cannot be used, so the proof failed */
     gint64 began;
+    struct drill_frame frame;
 };
 
 /* ---- reading back ---- */
@@ -202,7 +205,8 @@ drill_database(struct drill *drill, const struct plan_item *item, GError **error
     struct expectation expectation;
     expectation_init(&expectation, TRUE, !drill->restore.traits.couchdb);
     gboolean fine = database_restore(&drill->restore, item, &expectation, error) &&
-                    read_back(drill, item, &expectation, error);
+                    read_back(drill, item, &expectation, error) &&
+                    drill_frame_compare(&drill->frame, item, error);
     expectation_clear(&expectation);
     fine = fine && remove_database(drill, item->target, error);
     if (!fine)
@@ -222,6 +226,10 @@ drill_all(struct drill *drill, struct selection *selection, const struct command
     if (restore->plan == NULL)
         return FALSE;
     drill->prefix = scratch_prefix(SCRATCH_DRILL);
+    drill->frame = (struct drill_frame){
+        .restore = restore,
+        .empty = g_strconcat(drill->prefix, "empty", NULL),
+    };
     rename_all(drill);
     drill->newer = restore_tell_newer(restore, selection);
     if (!preflight(restore, error) || !restore_remove_left(restore, error))
@@ -293,6 +301,7 @@ restore_drill(const struct command_line *line, GError **error)
     if (done && (options_flag(line, "json") || !options_flag(line, "quiet")))
         tell(&drill, &selection, options_flag(line, "json"), exit_code);
     g_free(drill.prefix);
+    drill_frame_clear(&drill.frame);
     restore_clear(&drill.restore);
     selection_clear(&selection);
     return exit_code;

@@ -381,7 +381,7 @@ begin_merge(struct chain *chain, struct open_database *open, GError **error)
 }
 
 struct chain_database *
-chain_database_open(struct chain *chain, const char *name, GError **error)
+chain_database_look(struct chain *chain, const char *name, GError **error)
 {
     const struct track *track = g_hash_table_lookup(chain->tracks, name);
     const struct snapshot *at = chain_stands_at(chain, name);
@@ -397,9 +397,17 @@ chain_database_open(struct chain *chain, const char *name, GError **error)
     database->name = g_strdup(name);
     database->at = g_strdup(at->catalogue->id);
     open->readers = g_ptr_array_new_with_free_func(reader_free);
-    if (!read_texts(chain, open, newest, error))
+    return read_texts(chain, open, newest, error) ? g_steal_pointer(&database) : NULL;
+}
+
+struct chain_database *
+chain_database_open(struct chain *chain, const char *name, GError **error)
+{
+    AUTO(chain_database) *database = chain_database_look(chain, name, error);
+    struct open_database *open = (struct open_database *)database;
+    if (database == NULL)
         return NULL;
-    open->parts = list_parts(chain, name, track, error);
+    open->parts = list_parts(chain, name, g_hash_table_lookup(chain->tracks, name), error);
     if (open->parts == NULL || !chain_passes_reduce(chain->passes, name, open->parts, error) ||
         !begin_merge(chain, open, error))
         return NULL;

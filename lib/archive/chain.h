@@ -75,6 +75,9 @@ struct chain_database {
 
 /* Opens a database of which the chain holds a state (manifest_is_held). One at a time. */
 struct chain_database *chain_database_open(struct chain *chain, const char *name, GError **error);
+
+/* The same for its texts only, which costs little: it has no leaves. */
+struct chain_database *chain_database_look(struct chain *chain, const char *name, GError **error);
 void chain_database_free(struct chain_database *database);
 AUTO_DEFINE(chain_database)
 
