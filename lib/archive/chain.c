@@ -42,6 +42,7 @@ struct chain {
     GHashTable *tracks;    /* name → struct track */
     struct manifest *manifest;
     struct chain_passes *passes;
+    guint64 largest; /* bytes of an entry */
 };
 
 struct open_database {
@@ -147,13 +148,22 @@ follow_all(struct chain *chain, const struct manifest *manifest, guint number)
 }
 
 static gboolean
+look_at_entry(void *context, const struct manifest_entry *entry, GError **error)
+{
+    struct chain *chain = context;
+    (void)error;
+    chain->largest = MAX(chain->largest, entry->size);
+    return TRUE;
+}
+
+static gboolean
 read_manifests(struct chain *chain, GError **error)
 {
     for (guint i = 0; i < chain->snapshots->len; i++) {
         AUTO(snapshot_reader) *reader =
             snapshot_reader_open(chain->store, chain->snapshots->pdata[i], chain->keys, error);
         AUTO(manifest) *manifest =
-            reader != NULL ? snapshot_reader_manifest(reader, NULL, NULL, error) : NULL;
+            reader != NULL ? snapshot_reader_manifest(reader, look_at_entry, chain, error) : NULL;
         if (manifest == NULL)
             return FALSE;
         if (i == 0) {
@@ -195,6 +205,12 @@ chain_free(struct chain *chain)
     g_hash_table_unref(chain->positions);
     g_ptr_array_unref(chain->snapshots);
     g_free(chain);
+}
+
+guint64
+chain_largest(const struct chain *chain)
+{
+    return chain->largest;
 }
 
 const struct manifest *

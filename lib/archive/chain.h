@@ -34,6 +34,9 @@ struct chain *chain_open(struct store *store, struct snapshot *at, const struct 
 void chain_free(struct chain *chain);
 AUTO_DEFINE(chain)
 
+/* Bytes of the largest entry in any of its snapshots: no document and no attachment has more. */
+guint64 chain_largest(const struct chain *chain);
+
 /* The manifest of the newest snapshot: every database and how it stands, and what could not be
  * read. */
 const struct manifest *chain_manifest(const struct chain *chain);

@@ -145,9 +145,9 @@ configuration_check_hashes(struct restore *restore, GError **error)
 }
 
 gboolean
-configuration_raises_limit(const struct restore *restore)
+configuration_has(const struct restore *restore, const char *section, const char *key)
 {
-    g_autofree char *value = traits_setting(restore->config, "couchdb", "max_document_size");
+    g_autofree char *value = traits_setting(restore->config, section, key);
     return value != NULL;
 }
 

@@ -16,8 +16,8 @@ gboolean configuration_check(struct restore *restore, GError **error);
 /* Refuses an administrator whose password the target could not check. */
 gboolean configuration_check_hashes(struct restore *restore, GError **error);
 
-/* Whether the snapshot's settings bring their own max_document_size. */
-gboolean configuration_raises_limit(const struct restore *restore);
+/* Whether the snapshot's settings have that one, which is a limit and will be set. */
+gboolean configuration_has(const struct restore *restore, const char *section, const char *key);
 
 /* Limits come before the documents … */
 gboolean configuration_set_limits(struct restore *restore, GError **error);

@@ -1,6 +1,7 @@
 /* preflight: what cannot work is refused before anything is written. See restore.h. */
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
+#include "lib/couch/write/target.h"
 #include "restore/run/configuration.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"
@@ -140,67 +141,137 @@ check_hashes(struct restore *restore, GError **error)
 
 /* ---- sizes ---- */
 
-struct sizes {
-    guint64 limit, count;
+/* A limit of the target that something in the snapshot may be beyond. */
+struct bound {
+    const char *what, *section, *key;
+    guint64 bytes; /* 0: nothing can be */
+    guint64 count;
     GString *named;
-    const char *database;
 };
 
+enum { LIMIT_DOCUMENT, LIMIT_ATTACHMENT, LIMIT_REQUEST, LIMITS };
+
+struct sizes {
+    struct restore *restore;
+    const char *database;
+    struct bound bounds[LIMITS];
+};
+
+static void
+count(const struct sizes *sizes, struct bound *bound, const struct leaf *leaf, guint64 bytes)
+{
+    if (bound->bytes == 0 || bytes <= bound->bytes)
+        return;
+    if (bound->count++ < TOO_LARGE_NAMED)
+        g_string_append_printf(bound->named, "%s'%s/%s' (%" G_GUINT64_FORMAT " bytes)",
+                               bound->named->len > 0 ? ", " : "", sizes->database,
+                               leaf->id_text->str, bytes);
+}
+
 /* What CouchDB counts: the members that are not its own. Attachments have a limit of their own. */
+static guint64
+size_of_members(const struct leaf *leaf)
+{
+    struct slice key, value;
+    guint64 size = 2;
+    for (gsize place = 0; json_next_member(leaf->json, &place, &key, &value);)
+        if (key.size == 0 || key.data[0] != '_')
+            size += key.size + value.size + 4;
+    return size;
+}
+
 static gboolean
 look_for_size(void *context, const struct leaf *leaf, GError **error)
 {
     struct sizes *sizes = context;
-    struct slice key, value;
-    guint64 size = 2;
+    struct bound *bounds = sizes->bounds;
     (void)error;
-    if (leaf->json.size <= sizes->limit)
-        return TRUE;
-    for (gsize place = 0; json_next_member(leaf->json, &place, &key, &value);)
-        if (key.size == 0 || key.data[0] != '_')
-            size += key.size + value.size + 4;
-    if (size <= sizes->limit)
-        return TRUE;
-    if (sizes->count++ < TOO_LARGE_NAMED)
-        g_string_append_printf(sizes->named, "%s'%s/%s' (%" G_GUINT64_FORMAT " bytes)",
-                               sizes->named->len > 0 ? ", " : "", sizes->database,
-                               leaf->id_text->str, size);
+    if (bounds[LIMIT_DOCUMENT].bytes != 0 && leaf->json.size > bounds[LIMIT_DOCUMENT].bytes)
+        count(sizes, &bounds[LIMIT_DOCUMENT], leaf, size_of_members(leaf));
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        if (leaf->attachments[i].here)
+            count(sizes, &bounds[LIMIT_ATTACHMENT], leaf, leaf->attachments[i].stored);
+    if (bounds[LIMIT_REQUEST].bytes != 0)
+        count(sizes, &bounds[LIMIT_REQUEST], leaf,
+              target_request_size(&sizes->restore->traits, leaf));
     return TRUE;
 }
 
-/* The limit that will hold, once the settings of the snapshot are in force. */
-static guint64
-coming_limit(const struct restore *restore)
+/* What is to be looked for: nothing where the source could not hold anything larger either. The
+ * settings of the snapshot come first, when they are restored too. */
+static void
+set_limit(struct sizes *sizes, guint which, const char *what, const char *section, const char *key,
+          guint64 target, guint64 source)
 {
-    guint64 limit = restore->traits.max_document_size;
-    guint64 source = traits_document_limit(restore->config, restore->source_version);
-    return restore->with_config && limit != 0 && configuration_raises_limit(restore)
-               ? MAX(limit, source)
-               : limit;
+    const struct restore *restore = sizes->restore;
+    struct bound *bound = &sizes->bounds[which];
+    gboolean raised = restore->with_config && configuration_has(restore, section, key);
+    *bound = (struct bound){.what = what, .section = section, .key = key};
+    bound->named = g_string_new(NULL);
+    if (target != 0 && !raised && (source == 0 || source > target))
+        bound->bytes = target;
+}
+
+static void
+set_limits(struct sizes *sizes)
+{
+    const struct restore *restore = sizes->restore;
+    const struct traits *traits = &restore->traits;
+    const char *version = restore->source_version;
+    guint64 largest = chain_largest(restore->chain);
+    set_limit(sizes, LIMIT_DOCUMENT, "documents", "couchdb", "max_document_size",
+              traits->max_document_size, traits_document_limit(restore->config, version));
+    set_limit(sizes, LIMIT_ATTACHMENT, "attachments", "couchdb", "max_attachment_size",
+              traits->max_attachment_size, traits_attachment_limit(restore->config, version));
+    set_limit(sizes, LIMIT_REQUEST, "requests", "chttpd", "max_http_request_size",
+              traits->max_request_size, traits_request_limit(restore->config, version));
+    for (guint i = 0; i < LIMIT_REQUEST; i++)
+        if (largest <= sizes->bounds[i].bytes)
+            sizes->bounds[i].bytes = 0;
+}
+
+static gboolean
+look_through(struct sizes *sizes, GError **error)
+{
+    const struct restore *restore = sizes->restore;
+    gboolean some = FALSE;
+    for (guint i = 0; i < LIMITS; i++)
+        some |= sizes->bounds[i].bytes != 0;
+    for (guint i = 0; some && i < restore->plan->len; i++) {
+        const struct plan_item *item = restore->plan->pdata[i];
+        sizes->database = item->name;
+        if (!scan(sizes->restore, item, look_for_size, sizes, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+tell_limit(const struct restore *restore, const struct bound *bound, GError **error)
+{
+    gboolean mendable =
+        !restore->with_config && configuration_has(restore, bound->section, bound->key);
+    return bound->count == 0 ||
+           fail_set(error, FAIL_FAILED,
+                    "the target takes %s of up to %" G_GUINT64_FORMAT
+                    " bytes ([%s] %s), but %" G_GUINT64_FORMAT
+                    " are larger: %s%s\nhint: raise it there%s",
+                    bound->what, bound->bytes, bound->section, bound->key, bound->count,
+                    bound->named->str, bound->count > TOO_LARGE_NAMED ? ", …" : "",
+                    mendable ? ", or restore the settings too with --server-config" : "");
 }
 
 static gboolean
 check_sizes(struct restore *restore, GError **error)
 {
-    g_autoptr(GString) named = g_string_new(NULL);
-    struct sizes sizes = {.limit = coming_limit(restore), .named = named};
-    guint64 source = traits_document_limit(restore->config, restore->source_version);
-    if (sizes.limit == 0 || (source != 0 && source <= sizes.limit))
-        return TRUE; /* the source could not hold a larger one either */
-    for (guint i = 0; i < restore->plan->len; i++) {
-        const struct plan_item *item = restore->plan->pdata[i];
-        sizes.database = item->name;
-        if (!scan(restore, item, look_for_size, &sizes, error))
-            return FALSE;
+    struct sizes sizes = {.restore = restore};
+    set_limits(&sizes);
+    gboolean fine = look_through(&sizes, error);
+    for (guint i = 0; i < LIMITS; i++) {
+        fine = fine && tell_limit(restore, &sizes.bounds[i], error);
+        g_string_free(sizes.bounds[i].named, TRUE);
     }
-    if (sizes.count == 0)
-        return TRUE;
-    return fail_set(
-        error, FAIL_FAILED,
-        "the target takes documents of up to %" G_GUINT64_FORMAT
-        " bytes ([couchdb] max_document_size), but %" G_GUINT64_FORMAT
-        " are larger: %s%s\nhint: raise it there, or restore the settings too with --server-config",
-        sizes.limit, sizes.count, named->str, sizes.count > TOO_LARGE_NAMED ? ", …" : "");
+    return fine;
 }
 
 gboolean

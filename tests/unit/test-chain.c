@@ -559,6 +559,7 @@ the_servers_settings_and_files_come_back(void)
         g_strdup_printf("%s 640 %u %u %s %s 8:SECRET=1\n", path, geteuid(), getegid(),
                         user != NULL ? user->pw_name : "", group != NULL ? group->gr_name : "");
     g_assert_cmpstr(found->str, ==, expected);
+    g_assert_cmpuint(chain_largest(chain), >=, config->len);
 }
 
 int

@@ -182,7 +182,8 @@ body_new(const struct leaf *leaf, enum body_form form, const char *before, const
          const struct body_bytes *bytes)
 {
     struct body *body = g_new0(struct body, 1);
-    body->bytes = *bytes;
+    if (bytes != NULL)
+        body->bytes = *bytes;
     body->text = g_string_sized_new(leaf->json.size + 512);
     body->pieces = g_array_new(FALSE, FALSE, sizeof(struct piece));
     body->encoded = g_byte_array_new();

@@ -29,7 +29,7 @@ enum body_form { BODY_MULTIPART, BODY_INLINE };
 struct body;
 
 /* `before` and `after` (or NULL) enclose it. The leaf is only read here; `bytes` must stay until
- * the end. */
+ * the end, and may be NULL when only the size is asked for. */
 struct body *body_new(const struct leaf *leaf, enum body_form form, const char *before,
                       const char *after, const struct body_bytes *bytes);
 void body_free(struct body *body);

@@ -270,3 +270,14 @@ target_leaf(struct target *target, const struct leaf *leaf, const struct body_by
     return packs_alike(target, leaf) ? send_inline(target, leaf, &gathered, error)
                                      : send_multipart(target, leaf, &gathered, path, error);
 }
+
+guint64
+target_request_size(const struct traits *traits, const struct leaf *leaf)
+{
+    guint64 around = sizeof POST_HEAD + sizeof POST_TAIL - 2;
+    if (leaf->n_attachments == 0)
+        return leaf->json.size + around;
+    gboolean inlined = !traits->couchdb || (is_small(leaf) && !has_encoded(leaf));
+    AUTO(body) *body = body_new(leaf, inlined ? BODY_INLINE : BODY_MULTIPART, NULL, NULL, NULL);
+    return body_size(body) + (inlined ? around : 0);
+}

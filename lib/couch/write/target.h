@@ -49,6 +49,9 @@ AUTO_DEFINE(target)
 gboolean target_leaf(struct target *target, const struct leaf *leaf, const struct body_bytes *bytes,
                      GError **error);
 
+/* Bytes of the request that writes a leaf alone, with its attachments that are `here`. */
+guint64 target_request_size(const struct traits *traits, const struct leaf *leaf);
+
 /* Waits until all that was given has arrived or was refused. To be called before validators (design
  * documents), and at the end. */
 gboolean target_flush(struct target *target, GError **error);

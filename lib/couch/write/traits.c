@@ -7,6 +7,8 @@
 #define NOTHING ((struct slice){NULL, 0})
 #define LIMIT_SINCE_3 8000000 /* bytes; [couchdb] max_document_size by default since 3.0 */
 #define LIMIT_BEFORE_3 G_GUINT64_CONSTANT(4294967296)
+#define ATTACHMENT_LIMIT_SINCE_3_4                                                                 \
+    G_GUINT64_CONSTANT(1073741824) /* [couchdb] max_attachment_size by default */
 #define REQUEST_LIMIT                                                                              \
     G_GUINT64_CONSTANT(4294967296) /* [chttpd] max_http_request_size by default                    \
                                     */
@@ -77,6 +79,31 @@ traits_document_limit(const GString *config, const char *version)
     if (value != NULL)
         return limit_of(config, "couchdb", "max_document_size");
     return major == 0 ? 0 : major >= 3 ? LIMIT_SINCE_3 : LIMIT_BEFORE_3;
+}
+
+/* Of older versions that it does not stand in the configuration of, we do not know it for certain.
+ */
+guint64
+traits_attachment_limit(const GString *config, const char *version)
+{
+    guint major, minor;
+    g_autofree char *value = traits_setting(config, "couchdb", "max_attachment_size");
+    parse_version(version, &major, &minor);
+    if (value != NULL)
+        return limit_of(config, "couchdb", "max_attachment_size");
+    return major > 3 || (major == 3 && minor >= 4) ? ATTACHMENT_LIMIT_SINCE_3_4 : 0;
+}
+
+guint64
+traits_request_limit(const GString *config, const char *version)
+{
+    static const char *const sections[] = {"chttpd", "httpd"};
+    for (guint i = 0; i < G_N_ELEMENTS(sections); i++) {
+        g_autofree char *value = traits_setting(config, sections[i], "max_http_request_size");
+        if (value != NULL)
+            return limit_of(config, sections[i], "max_http_request_size");
+    }
+    return version != NULL ? REQUEST_LIMIT : 0;
 }
 
 /* ---- asking ---- */
@@ -162,13 +189,9 @@ traits_fetch(struct http *http, struct traits *traits, GError **error)
         return FALSE;
     fetch_nodes(http, traits);
     traits->config = server_config(http, NULL);
-    traits->max_document_size =
-        traits_document_limit(traits->config, traits->couchdb ? traits->version : NULL);
-    traits->max_attachment_size = limit_of(traits->config, "couchdb", "max_attachment_size");
-    traits->max_request_size = limit_of(traits->config, "chttpd", "max_http_request_size");
-    if (traits->max_request_size == 0)
-        traits->max_request_size = limit_of(traits->config, "httpd", "max_http_request_size");
-    if (traits->max_request_size == 0 && traits->couchdb)
-        traits->max_request_size = REQUEST_LIMIT;
+    const char *version = traits->couchdb ? traits->version : NULL;
+    traits->max_document_size = traits_document_limit(traits->config, version);
+    traits->max_attachment_size = traits_attachment_limit(traits->config, version);
+    traits->max_request_size = traits_request_limit(traits->config, version);
     return TRUE;
 }

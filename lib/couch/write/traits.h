@@ -35,6 +35,8 @@ gboolean traits_at_least(const struct traits *traits, guint major, guint minor);
 /* A value of a configuration such as `config`, or NULL; the caller frees. */
 char *traits_setting(const GString *config, const char *section, const char *key);
 
-/* CouchDB's limit for a document in bytes, by its configuration (may be NULL) and version. 0: none
+/* CouchDB's limits in bytes, by its configuration (may be NULL) and version (likewise). 0: none
  * known. */
 guint64 traits_document_limit(const GString *config, const char *version);
+guint64 traits_attachment_limit(const GString *config, const char *version);
+guint64 traits_request_limit(const GString *config, const char *version);

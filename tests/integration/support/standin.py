@@ -43,6 +43,7 @@ class Standin:
         self.read_only = set()  # names of users who may not write
         self.requests = []      # (method, path) of every request
         self.max_document_size = 8000000
+        self.version = '3.4.3'
         self.wipe()
 
     def wipe(self):
@@ -169,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def version_string(self):
-        return 'CouchDB/3.4.3 (Erlang OTP/25)'
+        return 'CouchDB/%s (Erlang OTP/25)' % self.server_state.version
 
     def wants(self, content_type):
         return content_type in self.headers.get('Accept', '')
@@ -182,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self):
         state, parts = self.server_state, self.parts
         if not parts:
-            return self.json({'couchdb': 'Welcome', 'version': '3.4.3', 'git_sha': 'standin',
+            return self.json({'couchdb': 'Welcome', 'version': state.version, 'git_sha': 'standin',
                               'uuid': state.config['couchdb']['uuid'], 'features': ['partitioned'],
                               'vendor': {'name': 'The Apache Software Foundation'}})
         if parts[0].startswith('_') and parts[0] not in state.databases and parts[0] not in ('_global_changes',):
