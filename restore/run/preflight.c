@@ -62,7 +62,7 @@ static gboolean
 is_partitioned(struct restore *restore, const struct plan_item *item, gboolean *partitioned,
                GError **error)
 {
-    AUTO(chain_database) *source = chain_database_open(restore->chain, item->name, error);
+    AUTO(chain_database) *source = chain_database_look(restore->chain, item->name, error);
     if (source != NULL)
         *partitioned = setup_parse(item, source).partitioned;
     return source != NULL;
