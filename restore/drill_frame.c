@@ -32,9 +32,10 @@ compare_number(struct drill_frame *frame, const struct plan_item *item, const ch
         differ(frame, item, (struct slice){"", 0}, what, slice_of(left), slice_of(right));
 }
 
-/* ---- shards and partitions ---- */
+/* ---- shards ---- */
 
-/* As many copies as the target has nodes, if the source had more. */
+/* Partitions were looked at when it was made. As many copies as the target has nodes, if the source
+ * had more. */
 static gboolean
 compare_shape(struct drill_frame *frame, const struct plan_item *item, struct slice db,
               GError **error)
@@ -47,10 +48,6 @@ compare_shape(struct drill_frame *frame, const struct plan_item *item, struct sl
         return FALSE;
     compare_number(frame, item, "its number of shards (q)", q, found.q);
     compare_number(frame, item, "its number of copies (n)", MIN(n, nodes), found.n);
-    if (json_member_true(db, "partitioned") != found.partitioned)
-        differ(frame, item, (struct slice){"", 0}, "whether it is partitioned",
-               slice_of(found.partitioned ? "false" : "true"),
-               slice_of(found.partitioned ? "true" : "false"));
     server_database_clear(&found);
     return TRUE;
 }

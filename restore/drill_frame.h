@@ -1,6 +1,6 @@
 /*
- * drill_frame: what a drill compares of a database beside its documents: q, n and partitions, its
- * _local documents, _security and _revs_limit.
+ * drill_frame: what a drill compares of a database beside its documents: q and n, its _local
+ * documents, _security and _revs_limit.
  *
  * The scratch database stays closed to all but admins, so its _security cannot be the real one.
  * Whether the target takes that, and _revs_limit, is tried out on an empty scratch database, which
