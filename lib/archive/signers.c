@@ -21,17 +21,17 @@ signers_write(struct store *store, const struct keys *keys, GError **error)
     if (folder < 0)
         return FALSE;
     minisign_secret_public(keys->signing, &ours);
-    store->signer = g_strdup_printf("%s.pub", keys->node);
-    if (read_signer(folder, store->signer, &present) && memcmp(&ours, &present, sizeof ours) != 0) {
+    g_autofree char *name = g_strdup_printf("%s.pub", keys->node);
+    if (read_signer(folder, name, &present) && memcmp(&ours, &present, sizeof ours) != 0) {
         g_autofree char *id = hash_hex(ours.id, sizeof ours.id);
-        g_free(store->signer);
-        store->signer = g_strdup_printf("%s-%s.pub", keys->node, id);
+        g_free(name);
+        name = g_strdup_printf("%s-%s.pub", keys->node, id);
     }
-    if (read_signer(folder, store->signer, &present) && memcmp(&ours, &present, sizeof ours) == 0)
+    if (read_signer(folder, name, &present) && memcmp(&ours, &present, sizeof ours) == 0)
         return TRUE;
     g_autofree char *comment = g_strdup_printf("lifeboat node %s", keys->node);
     g_autofree char *text = minisign_public_file(&ours, comment);
-    return file_replace(folder, store->signer, text, strlen(text), 0644, error);
+    return file_replace(folder, name, text, strlen(text), 0644, error);
 }
 
 /* The file below signers/ that has a key, if its name is one that can be shown. */

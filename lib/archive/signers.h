@@ -7,8 +7,8 @@
 #include "lib/archive/store.h"
 
 /*
- * Puts our key there, and its file's name into store->signer: NODE.pub, or NODE-KEYID.pub where
- * that holds another key. That one stays, for the older snapshots are checked with it.
+ * Puts our key there: NODE.pub, or NODE-KEYID.pub where that holds another key. That one stays, for
+ * the older snapshots are checked with it.
  */
 gboolean signers_write(struct store *store, const struct keys *keys, GError **error);
 

@@ -39,7 +39,6 @@ store_free(struct store *store)
     g_free(store->path);
     g_free(store->id);
     g_free(store->site);
-    g_free(store->signer);
     g_free(store);
 }
 

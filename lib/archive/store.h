@@ -44,8 +44,7 @@ struct store {
     char *path; /* as given, for messages */
     char *id;   /* UUID */
     char *site;
-    char *signer; /* file below signers/ with our key; NULL when opened for reading */
-    int fd;       /* STORE/lifeboat */
+    int fd; /* STORE/lifeboat */
     int snapshots_fd;
     GPtrArray *snapshots; /* struct snapshot, folder names ascending */
 };

@@ -7,7 +7,7 @@ import os
 import shutil
 
 from support.case import Case
-from support.forge import Forged
+from support.forge import sign
 from support.lifeboat import DAMAGED, DONE, INCOMPLETE, KEY, USAGE, Site
 
 
@@ -134,7 +134,7 @@ class Files(Damage):
         first, second = (json.load(open(os.path.join(folder, 'snapshot.json'))) for folder in self.folders)
         first['parent'] = second['id']
         text = json.dumps(first).encode()
-        for name, data in (('snapshot.json', text), ('snapshot.json.minisig', Forged._sign(self, text))):
+        for name, data in (('snapshot.json', text), ('snapshot.json.minisig', sign(self.site, text))):
             with open(os.path.join(self.folders[0], name), 'wb') as file:
                 file.write(data)
         run = self.site.restore(self.server, '--snapshot', second['id'], expect=DAMAGED, timeout=20)
