@@ -3,9 +3,9 @@
  */
 #pragma once
 
-#include "lib/archive/store.h"
 #include "lib/base/progress.h"
 #include "lib/crypt/keys.h"
+#include "lib/store/store.h"
 
 /* What was found wrong, and the exit code that this means. */
 struct verdict {

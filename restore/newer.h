@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
 struct newer {
     char *folder;

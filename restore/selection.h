@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "lib/archive/store.h"
 #include "lib/command/command.h"
+#include "lib/store/store.h"
 #include "restore/newer.h"
 
 struct selection {

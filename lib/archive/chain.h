@@ -17,8 +17,8 @@
 #pragma once
 
 #include "lib/archive/manifest.h"
-#include "lib/archive/store.h"
 #include "lib/couch/leaf.h"
+#include "lib/store/store.h"
 
 struct chain;
 

@@ -9,9 +9,9 @@
  */
 #pragma once
 
-#include "lib/archive/parts.h"
 #include "lib/base/hash.h"
 #include "lib/crypt/keys.h"
+#include "lib/store/parts.h"
 
 #define PACK_WINDOW_LOG 21        /* zstd window of 2 MiB at most, for writer and reader */
 #define PACK_NAME_MAX (64 * 1024) /* bytes of an entry's name that a reader accepts */

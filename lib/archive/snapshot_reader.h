@@ -9,7 +9,7 @@
 #pragma once
 
 #include "lib/archive/manifest.h"
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
 #define SNAPSHOT_TEXT_MAX (1024 * 1024 * 1024) /* bytes of an entry that is held in memory */
 

@@ -11,8 +11,8 @@
 #pragma once
 
 #include "lib/archive/manifest.h"
-#include "lib/archive/store.h"
 #include "lib/couch/leaf.h"
+#include "lib/store/store.h"
 
 #define SNAPSHOT_BATCH (4 * 1024 * 1024) /* bytes of documents in a batch */
 #define SNAPSHOT_UNREAD_LISTED 10000     /* problems named in the manifest; all are counted */

@@ -11,6 +11,7 @@ static const struct option_section sections[] = {
     {"source", "The CouchDB that snapshots are taken of."},
     {"store", "Where snapshots go."},
     {"snapshot", "What a snapshot holds."},
+    {"restore", "Where restores and drills go, unless the command line says otherwise."},
 };
 
 static const struct option options[] = {
@@ -157,6 +158,9 @@ static const struct option options[] = {
         .type = OPTION_STRING,
         .commands = FOR_RUN | FOR_DRILL,
         .required = FOR_RUN | FOR_DRILL,
+        .section = "restore",
+        .key = "target",
+        .example = "http://127.0.0.1:5984",
         .help = "CouchDB server to restore into.",
         .text = "A user and password may stand in the URL, but a file (--credentials) is the "
                 "better place. It must "
@@ -167,6 +171,9 @@ static const struct option options[] = {
         .placeholder = "FILE",
         .type = OPTION_PATH,
         .commands = FOR_RUN | FOR_DRILL,
+        .section = "restore",
+        .key = "credentials",
+        .example = "/etc/lifeboat/couchdb-credentials",
         .help = "File with USER:PASSWORD for the target, readable by its owner only.",
     },
     {

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
 /*
  * *damaged: the snapshot that turned out to be damaged, and is no longer trusted; NULL when none

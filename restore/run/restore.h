@@ -24,7 +24,7 @@
 #include "lib/couch/server.h"
 #include "lib/couch/write/repack.h"
 #include "lib/couch/write/traits.h"
-#include "restore/database/expectation.h"
+#include "restore/check/expectation.h"
 #include "restore/run/plan.h"
 #include "restore/run/report.h"
 #include "restore/selection.h"

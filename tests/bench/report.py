@@ -90,3 +90,7 @@ def print_memory(found):
         peaks = [max(run.memory for run in results[name]) if name in results else None for name in ('snapshot', 'restore')]
         met = all(peak is not None and peak < MEMORY_GOAL for peak in peaks)
         print('%-24s %22s %22s  %s' % (what, *(number(peak, '%.1f') for peak in peaks), 'met' if met else 'NOT MET'))
+    for name in ('snapshot', 'restore'):  # flat: the largest takes no more than the smallest, but for what buffers vary
+        peaks = [max(run.memory for run in results[name]) for _, results in found if name in results]
+        if len(peaks) > 1:
+            print('%-24s most / least %8.2f  %s' % (name, max(peaks) / min(peaks), 'flat' if max(peaks) < 1.5 * min(peaks) else 'NOT FLAT'))

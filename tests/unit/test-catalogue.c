@@ -1,5 +1,5 @@
 /* catalogue: snapshot.json goes both ways, and what is wrong with one is named. */
-#include "lib/archive/catalogue.h"
+#include "lib/store/catalogue.h"
 
 #include "lib/base/fail.h"
 

@@ -1,7 +1,7 @@
 /* parts: what is cut comes together again, coreutils agrees on the sums, and damage is named by
  * part. */
-#include "lib/archive/parts.h"
 #include "lib/base/fail.h"
+#include "lib/store/parts.h"
 #include "tests/unit/scratch.h"
 
 #include <sys/stat.h>

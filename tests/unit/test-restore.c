@@ -2,7 +2,7 @@
  * attachments that the source could not give whole. */
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
-#include "restore/database/expectation.h"
+#include "restore/check/expectation.h"
 #include "restore/database/mark.h"
 #include "restore/database/salvage.h"
 #include "restore/run/plan.h"

@@ -1,8 +1,8 @@
 /* store: what counts in a store and what does not, whatever lies on the medium. */
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
-#include "lib/archive/parts.h"
 #include "lib/base/fail.h"
+#include "lib/store/parts.h"
 #include "tests/unit/scratch.h"
 
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* packed: see the header. */
-#include "restore/database/packed.h"
+#include "restore/check/packed.h"
 
 #include "lib/base/hash.h"
 #include "lib/couch/server.h"

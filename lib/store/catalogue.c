@@ -1,4 +1,4 @@
-#include "lib/archive/catalogue.h"
+#include "lib/store/catalogue.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"

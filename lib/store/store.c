@@ -1,13 +1,13 @@
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
-#include "lib/archive/lineage.h"
-#include "lib/archive/parts.h"
-#include "lib/archive/readme.h"
-#include "lib/archive/signers.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 #include "lib/couch/json.h"
+#include "lib/store/lineage.h"
+#include "lib/store/parts.h"
+#include "lib/store/readme.h"
+#include "lib/store/signers.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -9,9 +9,9 @@
  */
 #pragma once
 
-#include "lib/archive/catalogue.h"
 #include "lib/base/progress.h"
 #include "lib/crypt/keys.h"
+#include "lib/store/catalogue.h"
 
 #define STORE_SNAPSHOTS_MAX 100000  /* folders that a reader looks at */
 #define STORE_SUMS_MAX (256 * 1024) /* bytes of SHA256SUMS */

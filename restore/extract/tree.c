@@ -1,5 +1,5 @@
 /* tree: see the header. */
-#include "restore/tree.h"
+#include "restore/extract/tree.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/hash.h"

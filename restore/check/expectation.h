@@ -14,7 +14,7 @@
 
 #include "lib/couch/leaf.h"
 #include "lib/couch/row.h"
-#include "restore/database/packed.h"
+#include "restore/check/packed.h"
 
 struct expectation {
     gboolean hash;  /* of each leaf's JSON is kept */

@@ -1,4 +1,4 @@
-#include "lib/archive/readme.h"
+#include "lib/store/readme.h"
 
 #include "lib/base/file.h"
 
@@ -7,7 +7,7 @@
 /* readme.txt, in which @SITE@ and @SIGNER@ are replaced. A test runs its commands as they
  * stand. */
 static const char *const lines[] = {
-#include "lib/archive/readme_lines.h"
+#include "lib/store/readme_lines.h"
 };
 
 gboolean

@@ -1,6 +1,6 @@
 /* check: proves that what was meant to be in a database is there. See restore.h. */
 #include "lib/couch/write/revisions.h"
-#include "restore/database/details.h"
+#include "restore/check/details.h"
 #include "restore/database/present.h"
 #include "restore/run/restore.h"
 #include "restore/run/stop.h"

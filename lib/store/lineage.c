@@ -1,7 +1,7 @@
 /* lineage: see the header. */
-#include "lib/archive/lineage.h"
+#include "lib/store/lineage.h"
 
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
 static gboolean
 is_trusted(const struct snapshot *snapshot)

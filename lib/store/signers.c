@@ -1,5 +1,5 @@
 /* signers: see the header. */
-#include "lib/archive/signers.h"
+#include "lib/store/signers.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"

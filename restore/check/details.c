@@ -1,10 +1,10 @@
 /* details: see the header. */
-#include "restore/database/details.h"
+#include "restore/check/details.h"
 
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/server.h"
-#include "restore/database/expectation.h"
+#include "restore/check/expectation.h"
 
 #define BATCH 500                         /* leaves in a request */
 #define DOCUMENT_MAX (1024 * 1024 * 1024) /* bytes of one leaf's JSON */

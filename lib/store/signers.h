@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
 /*
  * Puts our key there: NODE.pub, or NODE-KEYID.pub where that holds another key. That one stays, for

@@ -6,7 +6,7 @@
  * Writer and verifier leave nothing in the page cache: the server's own databases need it, and a
  * read that is to prove something must come from the medium.
  */
-#include "lib/archive/parts.h"
+#include "lib/store/parts.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"

@@ -20,10 +20,10 @@
 #include "lib/couch/json.h"
 #include "restore/commands.h"
 #include "restore/database/salvage.h"
+#include "restore/extract/tree.h"
+#include "restore/extract/versions.h"
 #include "restore/lacking.h"
 #include "restore/selection.h"
-#include "restore/tree.h"
-#include "restore/versions.h"
 
 #include <errno.h>
 #include <fcntl.h>

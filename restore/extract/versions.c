@@ -1,5 +1,5 @@
 /* versions: see the header. */
-#include "restore/versions.h"
+#include "restore/extract/versions.h"
 
 #include "lib/archive/chain.h"
 #include "lib/archive/snapshot_stream.h"
@@ -8,8 +8,8 @@
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "restore/extract/tree.h"
 #include "restore/show.h"
-#include "restore/tree.h"
 
 #include <stdio.h>
 

@@ -4,6 +4,6 @@
  */
 #pragma once
 
-#include "lib/archive/store.h"
+#include "lib/store/store.h"
 
 gboolean readme_write(struct store *store, const struct keys *keys, GError **error);

@@ -1,5 +1,5 @@
 /* expectation: see the header. */
-#include "restore/database/expectation.h"
+#include "restore/check/expectation.h"
 
 #include "lib/couch/json.h"
 
