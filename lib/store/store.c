@@ -299,7 +299,7 @@ store_check(struct store *store, struct snapshot *snapshot, struct progress *pro
         return TRUE;
     AUTO_FD int fd = store_open_snapshot(store, snapshot, &cause);
     g_autofree char *sums = fd >= 0 ? store_read_sums(fd, snapshot, &cause) : NULL;
-    progress_begin(progress, "checking", snapshot->folder, 0);
+    progress_begin(progress, "reading parts of", snapshot->folder, 0);
     snapshot->checked = sums != NULL && check_parts(fd, sums, snapshot, &reading, &cause);
     if (snapshot->checked)
         return TRUE;
