@@ -95,8 +95,21 @@ static const struct option options[] = {
         .key = "link_size",
         .help = "Seal a long run in links of so much data.",
         .text = "Each link counts as soon as it is sealed, so an interrupted run goes on from the "
-                "last one. "
-                "One is also sealed after ten minutes.",
+                "last one.",
+    },
+    {
+        .name = "link-time",
+        .placeholder = "SECONDS",
+        .type = OPTION_INTEGER,
+        .commands = FOR_SNAPSHOT,
+        .fallback = "600",
+        .minimum = 1,
+        .maximum = 86400,
+        .unit = "seconds",
+        .section = "snapshot",
+        .key = "link_time",
+        .help = "Seal a link after so long, however small it is.",
+        .text = "A slow source then loses little when the power fails.",
     },
     {
         .name = "scrub",
@@ -308,6 +321,19 @@ static const struct option options[] = {
         .help = "Go on so long with a server that fails for now, before giving up.",
         .text =
             "Waits grow from half a second to half a minute. A refused login is never tried again.",
+    },
+    {
+        .name = "stall",
+        .placeholder = "SECONDS",
+        .type = OPTION_INTEGER,
+        .commands = FOR_SNAPSHOT | FOR_RUN | FOR_DRILL,
+        .fallback = "120",
+        .minimum = 1,
+        .maximum = 86400,
+        .unit = "seconds",
+        .section = "node",
+        .key = "stall",
+        .help = "Hang up when nothing comes for so long, and ask again as --patience says.",
     },
     {
         .name = "state",

@@ -111,10 +111,10 @@ http_new(const struct http_options *options, GError **error)
 }
 
 struct http *
-http_connect(const char *url, const char *credentials_file, GError **error)
+http_connect(const char *url, const char *credentials_file, guint stall_seconds, GError **error)
 {
     struct http_credentials credentials = {NULL, NULL};
-    struct http_options options = {.url = url};
+    struct http_options options = {.url = url, .stall_seconds = stall_seconds};
     if (credentials_file != NULL) {
         if (!http_credentials_read(credentials_file, &credentials, error))
             return NULL;

@@ -49,8 +49,9 @@ struct http;
 /* FAIL_USAGE on a URL that cannot be used. No connection is made yet. */
 struct http *http_new(const struct http_options *options, GError **error);
 
-/* The same from what options say: a URL, and a credentials file or NULL. */
-struct http *http_connect(const char *url, const char *credentials_file, GError **error);
+/* The same from what options say: a URL, a credentials file or NULL, and stall_seconds. */
+struct http *http_connect(const char *url, const char *credentials_file, guint stall_seconds,
+                          GError **error);
 void http_free(struct http *http);
 AUTO_DEFINE(http)
 

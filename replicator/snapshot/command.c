@@ -104,8 +104,8 @@ static gboolean
 take_snapshot(struct run *run, const struct command_line *line, GError **error)
 {
     const char *to = options_string(line, "to");
-    run->http =
-        http_connect(options_string(line, "source"), options_string(line, "credentials"), error);
+    run->http = http_connect(options_string(line, "source"), options_string(line, "credentials"),
+                             (guint)options_integer(line, "stall"), error);
     if (run->http == NULL)
         return FALSE;
     http_be_patient(run->http, &run->patience);
@@ -129,6 +129,7 @@ snapshot_command(const struct command_line *line, GError **error)
         .files = options_list(line, "file"),
         .full = options_flag(line, "full"),
         .link_bytes = (guint64)options_integer(line, "link-size") << 20,
+        .link_seconds = (guint)options_integer(line, "link-time"),
         .scrub_bytes = (guint64)options_integer(line, "scrub") << 20,
     };
     struct run run = {.keys = keys, .options = &options, .progress = progress, .state_fd = -1};

@@ -208,7 +208,8 @@ gboolean
 run_link_is_due(const struct run *run)
 {
     return snapshot_writer_plain(run->writer) - run->link_base >= run->options->link_bytes ||
-           g_get_monotonic_time() - run->link_began >= (gint64)RUN_LINK_SECONDS * G_USEC_PER_SEC;
+           g_get_monotonic_time() - run->link_began >=
+               (gint64)run->options->link_seconds * G_USEC_PER_SEC;
 }
 
 static void

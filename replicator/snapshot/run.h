@@ -17,7 +17,6 @@
 #include "lib/couch/patience.h"
 #include "lib/couch/server.h"
 
-#define RUN_LINK_SECONDS 600  /* after which a link is sealed, however small */
 #define RUN_PROBLEMS_SHOWN 20 /* named on the terminal; all stand in the snapshot */
 
 struct run_options {
@@ -25,6 +24,7 @@ struct run_options {
     const char *const *files;                    /* extra files and folders */
     gboolean full;                               /* a new chain */
     guint64 link_bytes;                          /* of plain data, after which a link is sealed */
+    guint link_seconds;                          /* after which one is, however small */
     guint64 scrub_bytes;                         /* of the chain, read back before the run */
 };
 

@@ -23,7 +23,8 @@ gboolean
 restore_connect(struct restore *restore, const struct command_line *line, GError **error)
 {
     restore->http =
-        http_connect(options_string(line, "target"), options_string(line, "credentials"), error);
+        http_connect(options_string(line, "target"), options_string(line, "credentials"),
+                     (guint)options_integer(line, "stall"), error);
     if (restore->http == NULL)
         return FALSE;
     restore->patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),

@@ -4,8 +4,11 @@ import threading
 
 import oracle
 from support import faulty
-from support.case import Case, slow
+from support.case import Case
 from support.lifeboat import DAMAGED, DONE, FAILED, INCOMPLETE, LATER
+
+LEAVES = ('--stall', '1')
+IN_TIME = 45  # seconds, well before the stalled answer or the default limit ends
 
 
 class Faults(Case):
@@ -188,10 +191,9 @@ class Lasting(Faults):
         self.assert_says(run, 'changes feed')
         self.assert_store_holds(self.capture())
 
-    @slow
     def test_invalid_json_for_ever_ends_with_a_failure(self):
         self.proxy.on('GET|POST', '/medic/_changes', faulty.invalid_json(), times=None)
-        run = self.snapshot(expect=None)
+        run = self.site.snapshot(self.proxy.url, '--patience', '2', expect=None)
         self.assertIn(run.code, (FAILED, INCOMPLETE, LATER), str(run))
         self.assert_says(run, 'medic')
 
@@ -199,15 +201,61 @@ class Lasting(Faults):
         self.proxy.on('GET', '^/$', faulty.endless_headers(), times=1)
         self.snapshot(expect=None)
 
-    @slow
     def test_no_server_there_is_said_plainly(self):
         self.server.standin.stop()
         try:
-            run = self.site.snapshot(self.server.url, expect=None, timeout=900)
+            run = self.site.snapshot(self.server.url, '--patience', '2', expect=None)
             self.assertIn(run.code, (FAILED, LATER), str(run))
             self.assert_says(run, '127.0.0.1:%d' % self.server.standin.port)
         finally:
             self.server.standin.start()
+
+
+class Stalling(Faults):
+    """A server that takes a request and then says nothing more is left after --stall, and the run goes on."""
+
+    def setUp(self):
+        super().setUp()
+        self.until = threading.Event()
+        self.addCleanup(self.until.set)
+
+    def on(self, method, path, part=0.5, times=1):
+        return self.proxy.on(method, path, faulty.stall(self.until, part), times)
+
+    def test_a_feed_that_stalls_is_asked_again(self):
+        rule = self.on('GET|POST', '/medic/_changes')
+        self.site.snapshot(self.proxy.url, *LEAVES, timeout=IN_TIME)
+        self.assertEqual(1, rule.hits)
+        self.assert_store_holds(self.capture())
+
+    def test_documents_that_stall_are_asked_for_again(self):
+        rule = self.on('POST', '/medic/_bulk_get', part=0)
+        self.site.snapshot(self.proxy.url, *LEAVES, timeout=IN_TIME)
+        self.assertEqual(1, rule.hits)
+        self.assert_store_holds(self.capture())
+
+    def test_an_answer_that_does_not_even_begin_is_asked_for_again(self):
+        rule = self.proxy.on('GET', '/_all_dbs', lambda x: self.until.wait(faulty.UNTIL_HANG_UP))
+        self.site.snapshot(self.proxy.url, *LEAVES, timeout=IN_TIME)
+        self.assertEqual(1, rule.hits)
+        self.assert_store_holds(self.capture())
+
+    def test_a_database_that_always_stalls_is_named_and_the_others_are_kept(self):
+        self.on('GET|POST', '/medic-logs', part=0, times=None)
+        run = self.site.snapshot(self.proxy.url, *LEAVES, '--patience', '2', expect=INCOMPLETE, timeout=IN_TIME)
+        self.assert_says(run, 'medic-logs')
+        self.assert_store_holds(self.capture(databases=['medic', 'medic-sentinel']))
+
+    def test_a_target_that_stalls_gets_it_again(self):
+        before = self.capture()
+        self.snapshot()
+        target = self.empty_target()
+        with faulty.Faulty(target.url) as proxy:
+            rules = [proxy.on('POST', '/medic/_bulk_docs', faulty.stall(self.until, part=0)),
+                     proxy.on('GET', '/medic/_changes', faulty.stall(self.until, part=0))]
+            self.site.restore(proxy.url, *LEAVES, timeout=IN_TIME)
+        self.assertEqual([1, 1], [rule.hits for rule in rules])
+        self.assert_same(before, self.capture(target.couch))
 
 
 class Changing(Faults):

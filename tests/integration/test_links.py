@@ -2,9 +2,10 @@
 
 import random
 import threading
+import time
 
 import oracle
-from support import faulty
+from support import faulty, server
 from support.case import Case
 
 DOCUMENTS = 1500  # three requests of half a megabyte
@@ -32,6 +33,16 @@ class Links(Case):
         self.assertEqual([False] * (len(entries) - 1) + [True], [entry['complete'] for entry in entries])
         self.assert_store_holds(before)
         self.site.verify()
+
+    def test_one_is_sealed_after_a_time_however_little_it_holds(self):
+        before = self.capture()
+        began = time.monotonic()
+        slowly = faulty.first(lambda: server.wait_until(lambda: time.monotonic() > began + 3, 5))
+        with faulty.Faulty(self.server.url) as proxy:
+            proxy.on('POST', '/%s/_bulk_get' % self.medic, slowly, after=2)
+            self.site.snapshot(proxy.url, *self.server.options, '--link-time', '2')
+        self.assertEqual([False, True], sorted(entry['complete'] for entry in self.entries()))
+        self.assert_store_holds(before)
 
     def test_nothing_changed_after_links_writes_nothing(self):
         self.site.snapshot(self.server, *LINKED)
