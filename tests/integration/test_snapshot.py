@@ -2,12 +2,10 @@
 
 import json
 import os
-import unittest
 
 import oracle
 from support import cht, faulty, server
 from support.case import Case
-from support.lifeboat import Site
 
 
 class Full(Case):
@@ -280,21 +278,3 @@ class Rolled(Case):
                                                 roles=['chw'], derived_key='d', salt='s', iterations=10)], new_edits=False)
         self.site.snapshot(self.server)
         self.assert_store_holds(self.capture(databases=['_users']))
-
-
-class FromNpm(unittest.TestCase):
-    """pouchdb-server, which has much less than CouchDB: no multipart, no tokens by shard, deleted leaves on request."""
-
-    def test_a_snapshot_and_an_increment_of_pouchdb_server_hold_all(self):
-        source = server.npm_or_skip()
-        self.addCleanup(source.close)
-        clinic = cht.Clinic(source.couch, people=10)
-        clinic.fill()
-        site = Site(self)
-        for round in range(2):
-            site.snapshot(source)
-            state = oracle.Store.of(site).state()
-            for name in clinic.databases:
-                held = set(state[name]['leaves'])
-                self.assertEqual({(id, rev) for id, revs in source.couch.leaf_sets(name).items() for rev in revs}, held)
-            clinic.change()
