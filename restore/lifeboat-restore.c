@@ -59,6 +59,12 @@ static const struct command commands[] = {
             "bytes that CouchDB gave), db.json, local.json, and the attachments as files below "
             "attachments/ID/REVISION/, all names percent-encoded; _server/ has the server's "
             "settings and the extra files.\n\n"
+            "By hand they go back so, in the order of docs.jsonl: lines without attachments many "
+            "at a time, as {\"new_edits\":false,\"docs\":[LINE,LINE]}, by POST to "
+            "/DATABASE/_bulk_docs; a line with attachments alone, by PUT to "
+            "/DATABASE/ID?new_edits=false as multipart/related: the line with \"follows\":true "
+            "in place of each \"stub\":true, then the files in the order of its _attachments, "
+            "each as it is (a file that ends in .gz stays compressed).\n\n"
             "With --doc it writes the whole history of a document instead: every revision that any "
             "snapshot has, deleted or not, and tells how to bring one back.",
         .takes = FOR_EXTRACT,

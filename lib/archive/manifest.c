@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
+#include "lib/couch/http.h"
 #include "lib/couch/json.h"
 
 #include <unistd.h>
@@ -13,6 +14,17 @@
                         */
 
 #define REASON_MAX 300 /* bytes of a reason: the server's words may be many */
+
+char *
+manifest_folder(const char *database)
+{
+    GString *folder = g_string_new("db/");
+    gboolean dot = *database == '.';
+    if (dot)
+        g_string_append(folder, "%2E");
+    http_escape(folder, slice_of(database + dot));
+    return g_string_free(folder, FALSE);
+}
 
 /* ---- writing ---- */
 

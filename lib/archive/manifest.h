@@ -36,6 +36,10 @@ struct manifest_unread {
     char *database, *id, *rev, *reason; /* rev is empty for a whole document */
 };
 
+/* "db/NAME", where a database's entries are: percent-encoded, a dot at the beginning too, as `..`
+ * is no folder of its own. Caller frees. */
+char *manifest_folder(const char *database);
+
 /* ---- writing ---- */
 
 struct manifest_writer;

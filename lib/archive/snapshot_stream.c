@@ -2,7 +2,6 @@
 #include "lib/archive/snapshot_stream.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/http.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 
@@ -55,10 +54,8 @@ struct snapshot_stream {
 static char *
 prefix_of(const char *database)
 {
-    GString *prefix = g_string_new("db/");
-    http_escape(prefix, slice_of(database));
-    g_string_append_c(prefix, '/');
-    return g_string_free(prefix, FALSE);
+    g_autofree char *folder = manifest_folder(database);
+    return g_strconcat(folder, "/", NULL);
 }
 
 static gboolean stands_at(struct snapshot_stream *stream, const char *format, ...)

@@ -3,7 +3,6 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/http.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 
@@ -319,12 +318,10 @@ gboolean
 snapshot_writer_database_begin(struct snapshot_writer *writer, const char *name,
                                struct slice db_json, struct slice local_json, GError **error)
 {
-    g_autoptr(GString) prefix = g_string_new("db/");
-    http_escape(prefix, slice_of(name));
     g_free(writer->database);
     g_free(writer->prefix);
     writer->database = g_strdup(name);
-    writer->prefix = g_string_free(g_steal_pointer(&prefix), FALSE);
+    writer->prefix = manifest_folder(name);
     writer->digest = (struct leaf_digest){{0}};
     writer->counts = (struct catalogue_counts){0};
     writer->unread_mark = manifest_writer_mark(writer->manifest);

@@ -90,13 +90,25 @@ add(GPtrArray *items, const char *name, const char *target)
     return item;
 }
 
+/* Where the database's name ends in NAME or NAME=NEW. No name of CouchDB's holds a '=', others'
+ * may: the longest one that there is. */
+static const char *
+end_of_name(const struct manifest *manifest, const char *text)
+{
+    for (gsize size = strlen(text); size > 0; size--) {
+        g_autofree char *name = g_strndup(text, size);
+        if ((text[size] == '\0' || text[size] == '=') && manifest_find(manifest, name) != NULL)
+            return text + size;
+    }
+    return text + strcspn(text, "=");
+}
+
 static gboolean
 add_named(GPtrArray *items, const struct manifest *manifest, const char *text, GError **error)
 {
-    const char *equals = strchr(text, '='); /* no name holds one */
-    g_autofree char *name =
-        equals != NULL ? g_strndup(text, (gsize)(equals - text)) : g_strdup(text);
-    const char *target = equals != NULL ? equals + 1 : name;
+    const char *end = end_of_name(manifest, text);
+    g_autofree char *name = g_strndup(text, (gsize)(end - text));
+    const char *target = *end == '=' ? end + 1 : name;
     const struct manifest_database *database = manifest_find(manifest, name);
     if (database == NULL)
         return fail_set(error, FAIL_USAGE, "the snapshot has no database '%s'", name);
@@ -114,7 +126,8 @@ plan_names(const char *const *databases, const char *name)
 {
     gsize size = strlen(name);
     for (; *databases != NULL; databases++)
-        if (strcspn(*databases, "=") == size && strncmp(*databases, name, size) == 0)
+        if (strncmp(*databases, name, size) == 0 &&
+            ((*databases)[size] == '\0' || (*databases)[size] == '='))
             return TRUE;
     return FALSE;
 }

@@ -2,12 +2,16 @@
 
 import hashlib
 import os
+from urllib.parse import unquote
 
 import oracle
-from support import cht, compare
+from support import cht, compare, server
 from support.case import Case
 from support.cht import revision
-from support.lifeboat import INCOMPLETE
+from support.lifeboat import FAILED, INCOMPLETE
+
+NAMES = ('Capital', '日本語', 'quo"te', "o'ne", 'back\\slash', 'tab\there', 'line\nbreak', 'escape\x01\x1b[31m\x7f', 'sp ace',
+         'a?b#c%2Fd', '.', '..', '-rf', 'x' * 200, '\U0001f600', '*', '[a]', 'eq=b', 'eq', '=', '../../x', 'a//b', '/', '_own')
 
 
 class Odd(Case):
@@ -132,6 +136,31 @@ class Databases(Odd):
         target = self.empty_target()
         self.site.restore(target)
         self.assert_same(before, self.capture(target.couch, names))
+
+    def test_names_that_only_other_servers_take_are_kept_and_come_back_under_names_that_couchdb_takes(self):
+        standin = server.start_standin()
+        self.addCleanup(standin.close)
+        standin.standin.any_name = True
+        couch, new = standin.couch, {}
+        for number, name in enumerate(NAMES):
+            couch.create(name)
+            couch.bulk(name, [{'_id': 'x', 'in': name}, {'_id': '日本語', 'v': number}])
+            couch.put(name, {'_id': 'a', '_attachments': {'f': {'content_type': 'image/png', 'data': cht.in_base64(name)}}})
+            new[name] = self.clinic.name('odd-%d' % number)
+        before = self.capture(couch, NAMES)
+        self.site.snapshot(standin)
+        self.assert_store_holds(before)
+        self.site.verify()
+        target = self.empty_target()
+        run = self.site.restore(target, expect=FAILED)
+        self.assert_says(run, 'takes no database name', '=new-name')
+        self.assertEqual([], [name for name in target.couch.databases() if 'odd-' in name])
+        self.site.restore(target, *(option for name in NAMES for option in ('--db', '%s=%s' % (name, new[name]))))
+        for name in NAMES:
+            compare.assert_same(self, before[name], compare.capture(target.couch, new[name]))
+        out = self.site.path('out')
+        self.site.extract(out)
+        self.assertEqual(sorted([*NAMES, '_users', '_replicator', '_server']), sorted(map(unquote, os.listdir(out))))
 
     def test_shards_and_partitions_come_back_as_they_were(self):
         wide = self.couch.create(self.clinic.name('wide'), q=5)

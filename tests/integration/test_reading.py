@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from support import cht, compare, rawjson
 from support.case import Case
+from support.couch import quote
 from support.forge import FINE, Forged
 from support.lifeboat import DAMAGED, INCOMPLETE, USAGE, Site
 
@@ -129,6 +130,59 @@ class Extract(Case):
         with open(there) as file:
             self.assertEqual('SECRET=1\n', file.read())
         self.assertEqual(0o640, os.stat(there).st_mode & 0o777)
+
+
+class ByHand(Case):
+    """What extract writes goes into a server with plain requests, as its manual page tells."""
+
+    people = 10
+
+    def load(self, couch, folder, database):
+        stored = Extracted(folder).leaves()
+        with open(os.path.join(folder, 'docs.jsonl'), encoding='utf-8', errors='surrogatepass') as file:
+            lines = [line.rstrip('\n') for line in file]
+        batch = []
+        for line in lines:
+            document = json.loads(line)
+            if '_attachments' not in document:
+                batch.append(line)
+                continue
+            self.post(couch, database, batch)
+            self.put(couch, database, line, document, stored[document['_id'], document['_rev']])
+        self.post(couch, database, batch)
+
+    def post(self, couch, database, batch):
+        answer = couch.ask('POST', '/%s/_bulk_docs' % quote(database), '{"new_edits":false,"docs":[%s]}' % ','.join(batch))
+        self.assertEqual([], answer.json())
+        batch.clear()
+
+    def put(self, couch, database, line, document, stored):
+        members = rawjson.members(line)
+        told = [(name, attachment.replace('"stub":true', '"follows":true'))
+                for name, attachment in rawjson.members(dict(members)['_attachments'])]
+        text = rawjson.build([(key, rawjson.build(told) if key == '_attachments' else value) for key, value in members])
+        parts = [b'Content-Type: application/json\r\n\r\n' + rawjson.encode(text)]
+        parts += [b'\r\n' + stored[name] for name in document['_attachments']]
+        body = b''.join(b'\r\n--B\r\n' + part for part in parts) + b'\r\n--B--'
+        couch.ask('PUT', couch.path(database, document['_id']), body, query={'new_edits': 'false'},
+                  headers={'Content-Type': 'multipart/related; boundary="B"'})
+
+    def test_it_makes_the_databases_whole_again(self):
+        odd = self.couch.create(self.clinic.name('odd'))
+        self.couch.bulk(odd, cht.odd())
+        self.site.snapshot(self.server)
+        self.clinic.change()
+        self.site.snapshot(self.server)
+        before = self.capture(databases=self.clinic.databases + [odd])
+        out = self.site.path('out')
+        self.site.extract(out)
+        target = self.empty_target()
+        for name in before:
+            target.couch.create(name)
+            self.load(target.couch, os.path.join(out, name), name)
+        for name, wanted in before.items():
+            compare.assert_same(self, wanted, compare.capture(target.couch, name),
+                                ignore=('security', 'revs_limit', 'shape', 'local'))
 
 
 class List(Case):

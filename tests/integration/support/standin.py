@@ -44,6 +44,7 @@ class Standin:
         self.requests = []      # (method, path) of every request
         self.max_document_size = 8000000
         self.version = '3.4.3'
+        self.any_name = False   # of databases, as some servers allow that are not CouchDB
         self.wipe()
 
     def wipe(self):
@@ -259,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _database(self, name):
         databases = self.server_state.databases
         if self.command == 'PUT':
-            if not NAME.match(name):
+            if not self.server_state.any_name and not NAME.match(name):
                 raise Refused(400, 'illegal_database_name', 'Name: \'%s\'.' % name)
             if name in databases:
                 raise Refused(412, 'file_exists', 'The database could not be created, the file already exists.')
