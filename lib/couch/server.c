@@ -99,6 +99,20 @@ by_bytes(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void
+drop_repeated(GPtrArray *sorted)
+{
+    guint kept = 0;
+    for (guint i = 0; i < sorted->len; i++) {
+        char *name = sorted->pdata[i];
+        if (kept > 0 && g_str_equal(sorted->pdata[kept - 1], name))
+            continue;
+        sorted->pdata[i] = sorted->pdata[kept];
+        sorted->pdata[kept++] = name;
+    }
+    g_ptr_array_set_size(sorted, (gint)kept); /* frees the others */
+}
+
 char **
 server_databases(struct http *http, GError **error)
 {
@@ -119,9 +133,12 @@ server_databases(struct http *http, GError **error)
         }
         g_string_truncate(name, 0);
         json_unescape(element, name);
+        if (name->len == 0 || memchr(name->str, '\0', name->len) != NULL)
+            continue; /* nobody could ask for it */
         g_ptr_array_add(names, g_strndup(name->str, name->len));
     }
     g_ptr_array_sort(names, by_bytes);
+    drop_repeated(names);
     g_ptr_array_add(names, NULL);
     return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }

@@ -22,7 +22,7 @@ void server_info_clear(struct server_info *info);
  * failure is not the server's. */
 gboolean server_answers(struct http *http, const char *path);
 
-/* Names of all databases, ascending by their bytes; ends with NULL. */
+/* Names of all databases, each once, ascending by their bytes; ends with NULL. */
 char **server_databases(struct http *http, GError **error);
 
 /*

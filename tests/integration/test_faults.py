@@ -1,5 +1,6 @@
 """A source that misbehaves: what passes is waited out, what does not is named, and nothing wrong is ever sealed."""
 
+import json
 import threading
 
 import oracle
@@ -101,6 +102,10 @@ class Passing(Faults):
 
     def test_list_of_databases_answering_500(self):
         self.assert_overcome(self.proxy.on('GET', '/_all_dbs', faulty.status(500)))
+
+    def test_a_list_that_names_a_database_twice_is_read_as_if_once(self):
+        twice = faulty.edited(lambda body: json.dumps([name for name in json.loads(body) for _ in '12']).encode())
+        self.assert_overcome(self.proxy.on('GET', '/_all_dbs', twice, times=None))
 
     def test_source_restarted_in_the_middle(self):
         def restart(x):
