@@ -66,13 +66,16 @@ setup_is_own(enum setup_standing standing)
     return standing == SETUP_MADE || standing == SETUP_CONTINUED;
 }
 
-/* Nothing was ever done to it, not even its _security set, which moves the sequence: a restore was
- * interrupted just then, or somebody made it who has nothing to lose. */
+/* Nothing was ever done to it, not even its _security set, which moves CouchDB's sequence and shows
+ * elsewhere: a restore was interrupted just then, or somebody made it who has nothing to lose. */
 static gboolean
 is_untouched(const struct server_database *present)
 {
     const char *seq = present->update_seq;
-    if (seq == NULL || present->documents > 0 || present->deleted > 0)
+    gboolean first = present->security == NULL ||
+                     json_same(slice_of(present->security), slice_of("{}")) ||
+                     json_same(slice_of(present->security), slice_of(MARK_CLOSED));
+    if (seq == NULL || present->documents > 0 || present->deleted > 0 || !first)
         return FALSE;
     seq += *seq == '"';
     return *seq == '0' && !g_ascii_isdigit(seq[1]);

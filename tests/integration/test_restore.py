@@ -12,6 +12,7 @@ import unittest
 import oracle
 from support import cht, compare, faulty, server
 from support.case import Case
+from support.couch import quote
 from support.lifeboat import DONE, FAILED, INCOMPLETE, USAGE
 
 
@@ -65,6 +66,21 @@ class Whole(Case):
             self.site.finish(process)
         self.site.restore(target)
         self.assert_same(self.before, self.capture(target.couch))
+
+    def test_killed_when_it_had_just_made_a_database_it_goes_on_and_opens_it_in_the_end(self):
+        shape = self.before[self.medic]['shape']
+        target = self.empty_target()
+        target.couch.create(self.medic, q=shape['q'], n=shape['n'])
+        self.site.restore(target)
+        self.assert_same(self.before, self.capture(target.couch))
+
+    def test_an_empty_database_that_somebody_set_up_keeps_its_security(self):
+        target, mine = self.empty_target(), {'admins': {'names': ['me'], 'roles': []}, 'members': {'names': [], 'roles': []}}
+        target.couch.create(self.medic)
+        target.couch.set_security(self.medic, mine)
+        run = self.site.restore(target)
+        self.assert_says(run, '_security')
+        self.assertEqual(mine, target.couch.get('/%s/_security' % quote(self.medic)))
 
     def test_newer_data_in_the_target_is_not_overwritten(self):
         id = self.clinic.contact_ids[0]
