@@ -45,6 +45,10 @@ class Couch:
     def bare_url(self):
         return 'http://%s:%d' % (self.host, self.port)
 
+    @property
+    def authorization(self):
+        return 'Basic ' + base64.b64encode(('%s:%s' % (self.user, self.password)).encode()).decode()
+
     def ask(self, method, path, body=None, headers=None, query=None, expect=None):
         """One request. `path` is quoted already. Raises CouchError unless 2xx, or unless the status is in `expect`."""
         if query:
@@ -55,8 +59,7 @@ class Couch:
             body = rawjson.encode(body)
         sent = {'Content-Type': 'application/json', 'Accept': 'application/json'}
         if self.user:
-            sent['Authorization'] = 'Basic ' + base64.b64encode(
-                ('%s:%s' % (self.user, self.password)).encode()).decode()
+            sent['Authorization'] = self.authorization
         sent.update(headers or {})
         for attempt in (1, 2):
             connection = getattr(self.local, 'connection', None)

@@ -1,8 +1,8 @@
 /*
  * killat: a library to preload that ends a program, or makes its disk fail, at the N-th change
- * below a folder.
+ * below some folders.
  *
- *     KILLAT_PATH   the folder (a real path, as /proc/self/fd shows it)
+ *     KILLAT_PATH   the folders (real paths, as /proc/self/fd shows them), with colons between
  *     KILLAT_LOG    every change is appended here: "number operation path"
  *     KILLAT_AT     N, from 1; 0 or unset only logs
  *     KILLAT_HOW    kill: SIGKILL, in the middle of it when it is a write
@@ -29,14 +29,18 @@ static atomic_long changes;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* Whether `path` lies in the folder. */
+/* Whether `path` lies in one of the folders. */
 static int
 watched(const char *path)
 {
     const char *folder = getenv("KILLAT_PATH");
-    size_t length = folder ? strlen(folder) : 0;
-    return length && strncmp(path, folder, length) == 0 &&
-           (path[length] == '/' || path[length] == 0);
+    while (folder && *folder) {
+        size_t length = strcspn(folder, ":");
+        if (strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0))
+            return 1;
+        folder += length + (folder[length] == ':');
+    }
+    return 0;
 }
 
 static void
@@ -249,7 +253,7 @@ rmdir(const char *name)
 static int
 opened(int folder, const char *name, int flags, mode_t mode)
 {
-    if (flags & (O_CREAT | O_TRUNC)) {
+    if (flags & (O_CREAT | O_TRUNC | __O_TMPFILE)) {
         char path[PATH_MAX];
         path_at(folder, name, path);
         AT_PATH("create", path, 1, -1);

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 DONE, FAILED, USAGE, INCOMPLETE, DAMAGED, KEY, LATER = 0, 1, 2, 3, 4, 5, 75
@@ -20,6 +21,7 @@ MEANINGS = {0: 'done', 1: 'failed', 2: 'usage', 3: 'incomplete', 4: 'damaged or 
             5: 'wrong or missing key', 75: 'try later'}
 TIMEOUT = 300
 
+PEAK = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peak.py')
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
@@ -69,6 +71,7 @@ class Site:
         os.mkdir(self.store)
         self.secrets = []
         self.environment = {}
+        self.before = []  # of each command
         if keys:
             self.key_init(name)
 
@@ -109,7 +112,7 @@ class Site:
 
     def start(self, program, *arguments, env=None, **popen):
         """Starts a program without waiting; `finish` collects it."""
-        command = [self.program(program), *map(str, arguments), '--config', '/dev/null']
+        command = [*self.before, self.program(program), *map(str, arguments), '--config', '/dev/null']
         if arguments[:1] == ('snapshot',):
             command += ['--state', self.state]
         return subprocess.Popen(command, stdin=popen.pop('stdin', subprocess.DEVNULL), stdout=subprocess.PIPE,
@@ -139,6 +142,22 @@ class Site:
         else:
             self.test.assertEqual(expect, run.code, str(run))
         return run
+
+    def peak_of(self, act):
+        """What `act()` gives, which runs one program, and the memory in MiB that it had at most."""
+        result = self.path('peak')
+        self.before = [sys.executable, '-S', '-E', '-I', PEAK, result]
+        try:
+            given = act()
+        finally:
+            self.before = []
+        with open(result) as file:
+            return given, int(file.read()) / 1024
+
+    @property
+    def has_sanitizers(self):
+        with open(self.program('lifeboat'), 'rb') as file:
+            return b'__asan_init' in file.read()
 
     # ---- what operators do ----
 
