@@ -14,7 +14,7 @@ from support.case import Case
 
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
 LIMIT = 64        # MiB, of any run
-SANITIZERS = 3    # times as much with them, for their own tables
+SANITIZERS = 2    # times as much with them, for their own tables
 HOURS = 4 * 3600  # seconds
 
 
