@@ -18,7 +18,7 @@
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 
-#define DEFAULT_MEMORY (40 * 1024 * 1024) /* bytes */
+#define DEFAULT_MEMORY (32 * 1024 * 1024) /* bytes */
 #define PIECE (128 * 1024)                /* bytes of a file given at once */
 
 /* A database's entries in one snapshot. */

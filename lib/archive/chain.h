@@ -27,7 +27,7 @@ struct chain;
  * (FAIL_DAMAGED names what is missing). Those whose parts were not compared with what was signed
  * (store_check_chain, which shows progress) are compared first. Keys must be able to decrypt
  * (FAIL_KEY). `memory`: bytes
- * for merging, 0 for the default of 40 MB. Store, snapshot and keys must outlive it.
+ * for merging, 0 for the default of 32 MB. Store, snapshot and keys must outlive it.
  */
 struct chain *chain_open(struct store *store, struct snapshot *at, const struct keys *keys,
                          gsize memory, GError **error);

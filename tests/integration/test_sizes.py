@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import os
 import random
+import shutil
 
 from support import cht, compare
 from support.case import Case
@@ -174,7 +175,11 @@ class Sizes(Case):
             for id in rnd.sample(ids, 5):
                 document = {'_id': id, 'v': number, 'text': 'x' * rnd.randrange(200)}
                 revs[id] = self.couch.put(self.large, dict(document, _rev=revs[id]) if id in revs else document)
+            if not FULL:  # so that each takes as much memory to read as any
+                self.couch.put(self.large, {'_id': 'long-%d' % number, 'text': noise(number, 1 << 10) * 3000})
             self.site.snapshot(self.server)
         self.couch.remove(self.large, ids[0])
+        shutil.rmtree(self.site.state)  # so that the snapshot has to read the whole chain as well
+        os.mkdir(self.site.state)
         self.same_round_trip()
         self.assertEqual(count + 1, len(self.site.snapshots()))
