@@ -1,5 +1,5 @@
 /*
- * key: `lifeboat key init` and `lifeboat key show` (lib/archive/keys.h is what they show).
+ * key: `lifeboat key init` and `lifeboat key show` (lib/crypt/keys.h is what they show).
  */
 #pragma once
 

@@ -114,11 +114,12 @@ static const struct program program = {
         "First make keys with `lifeboat key init` and put the recovery sheet in a safe. Then "
         "`lifeboat snapshot` takes a snapshot, and `lifeboat restore run` brings it back.",
     .example = "lifeboat key init\n"
-               "lifeboat snapshot --source http://127.0.0.1:5984 --credentials /root/couchdb --to "
+               "lifeboat snapshot --source http://127.0.0.1:5984 --credentials "
+               "/etc/lifeboat/couchdb-credentials --to "
                "/media/blue\n"
                "lifeboat verify /media/blue\n"
                "lifeboat restore run /media/blue --target http://127.0.0.1:5984 --credentials "
-               "/root/couchdb",
+               "/etc/lifeboat/couchdb-credentials",
     .commands = commands,
     .n_commands = G_N_ELEMENTS(commands),
     .options = &settings,

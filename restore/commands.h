@@ -1,5 +1,5 @@
 /*
- * commands: what `lifeboat-restore` does. Their options are in lib/base/settings.c.
+ * commands: what `lifeboat-restore` does. Their options are in lib/command/settings.c.
  */
 #pragma once
 

@@ -96,7 +96,7 @@ static const struct program program = {
             "README.txt in the store tells how to restore without this program.",
     .example = "lifeboat-restore list /media/blue\n"
                "lifeboat-restore run /media/blue --target http://127.0.0.1:5984 --credentials "
-               "/root/couchdb\n"
+               "/etc/lifeboat/couchdb-credentials\n"
                "lifeboat-restore run /media/blue --target http://127.0.0.1:5984 --db "
                "medic=medic-last-week --at "
                "2026-11-15T00:00:00Z\n"

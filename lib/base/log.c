@@ -61,16 +61,23 @@ log_escape(const char *text)
 }
 
 char *
-log_format(enum log_level level, gboolean terminal, const char *message)
+log_format(enum log_level level, gboolean people, const char *message)
 {
     static const char *const words[] = {
         [LOG_LEVEL_ERROR] = "error: ", [LOG_LEVEL_WARNING] = "warning: ", [LOG_LEVEL_NOTICE] = "",
         [LOG_LEVEL_INFO] = "",         [LOG_LEVEL_DEBUG] = "debug: ",
     };
     g_autofree char *escaped = log_escape(message);
-    if (terminal)
+    if (people)
         return g_strdup_printf("%s%s\n", words[level], escaped);
     return g_strdup_printf("<%d>%s\n", (int)level, escaped);
+}
+
+/* Priorities are for the journal; people who read a file or a mail have no use for them. */
+static gboolean
+is_for_journal(void)
+{
+    return getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO);
 }
 
 /* Nothing can be done about a standard error that does not take it. */
@@ -92,14 +99,14 @@ log_write(enum log_level level, const char *format, ...)
     va_start(args, format);
     g_autofree char *message = g_strdup_vprintf(format, args);
     va_end(args);
-    g_autofree char *line = log_format(level, isatty(STDERR_FILENO), message);
+    g_autofree char *line = log_format(level, !is_for_journal(), message);
     put(line);
 }
 
 void
 log_failure(const char *program, const GError *error)
 {
-    const char *priority = getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO) ? "<3>" : "";
+    const char *priority = is_for_journal() ? "<3>" : "";
     g_autoptr(GString) text = g_string_new(NULL);
     g_auto(GStrv) lines = g_strsplit(error->message, "\nhint: ", -1);
     for (char **line = lines; *line != NULL; line++) {

@@ -1,8 +1,8 @@
 /*
  * log: one event, one line, on standard error. Programs log, libraries return errors.
  *
- * On a terminal a line is for people: `warning: drive 'blue' is 92 % full`. Elsewhere it begins
- * with its syslog priority in the way that journald reads: `<4>drive 'blue' is 92 % full`. Whatever
+ * A line is for people: `warning: drive 'blue' is 92 % full`. Where standard error is the journal
+ * it begins with its syslog priority instead: `<4>drive 'blue' is 92 % full`. Whatever
  * a value holds, a line stays one line and cannot steer the terminal: control characters come out
  * escaped. LIFEBOAT_DEBUG=1 shows debug lines.
  */
@@ -31,10 +31,7 @@ void log_write(enum log_level level, const char *format, ...) G_GNUC_PRINTF(2, 3
 #define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/*
- * Prints the error that ends a program: `lifeboat: MESSAGE`, its hint on a line of its own. People
- * and scripts read this one, so there is a priority only where standard error is the journal.
- */
+/* Prints the error that ends a program: `lifeboat: MESSAGE`, its hint on a line of its own. */
 void log_failure(const char *program, const GError *error);
 
 /* Called before a line is written, so that a progress line can make room for it; NULL to end that.
@@ -42,7 +39,7 @@ void log_failure(const char *program, const GError *error);
 void log_interrupt(void (*before)(void *context), void *context);
 
 /* The line as log_write would write it, newline included; for tests. */
-char *log_format(enum log_level level, gboolean terminal, const char *message);
+char *log_format(enum log_level level, gboolean people, const char *message);
 
 /* The text with control characters as \n, \t, \r or \x1b, and bytes that are not UTF-8 as \xff. */
 char *log_escape(const char *text);

@@ -1,5 +1,5 @@
 /*
- * option: what an option is. Each is defined once, in a table (lib/base/settings.c), and from that
+ * option: what an option is. Each is defined once, in a table (lib/command/settings.c), and from that
  * table come the parser and its limits, --help, the man pages, the commented lifeboat.conf and the
  * shell completion.
  *

@@ -1,6 +1,6 @@
 /*
  * command: `lifeboat snapshot`, which `lifeboat-replicator snapshot` is too. Its options are in
- * lib/base/settings.c.
+ * lib/command/settings.c.
  */
 #pragma once
 

@@ -18,8 +18,8 @@ import measure
 from support import rawjson
 from support.couch import quote
 
-READ_BATCH, READ_AHEAD = 500, 2                                  # lib/couch/fetch.h
-WRITE_DOCUMENTS, WRITE_BYTES, WRITE_AHEAD = 1000, 1 << 20, 4     # lib/couch/target.c
+READ_BATCH, READ_AHEAD = 500, 2                                  # lib/couch/read/fetch.h
+WRITE_DOCUMENTS, WRITE_BYTES, WRITE_AHEAD = 1000, 1 << 20, 4     # lib/couch/write/target.c
 INLINE_MAX, INLINE_LEAF_MAX = 64 << 10, 256 << 10
 LISTING = '_changes?style=all_docs&seq_interval=100000'
 BODIES = '_bulk_get?revs=true&att_encoding_info=true'

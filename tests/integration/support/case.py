@@ -1,5 +1,6 @@
 """What most tests begin with: a clinic on a server, and a site that takes snapshots of it."""
 
+import os
 import unittest
 
 import oracle
@@ -7,6 +8,9 @@ import oracle
 from . import compare, server
 from .cht import Clinic
 from .lifeboat import Site
+
+
+slow = unittest.skipUnless(os.environ.get('LIFEBOAT_TEST_SLOW'), 'takes half a minute and more: set LIFEBOAT_TEST_SLOW=1')
 
 
 class Case(unittest.TestCase):
