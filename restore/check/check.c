@@ -11,18 +11,26 @@ struct check {
     struct expectation *expectation;
     struct revisions *revisions;
     struct details *details;
-    gboolean own;
     struct row listed; /* the target's row at or behind the present one; id.data NULL at the end */
     struct present *present;
     guint64 unexpected;
     guint64 asked, missing; /* leaves that are not listed */
+    GHashTable *collected;  /* ids of documents with missing leaves, instead of a report; or NULL */
 };
+
+#define COLLECTED_MAX 100000 /* ids; what is beyond is found the next time */
 
 static gboolean
 on_missing(void *context, struct slice id, struct slice rev, GError **error)
 {
     struct check *check = context;
     check->missing++;
+    if (check->collected != NULL) {
+        if (g_hash_table_size(check->collected) < COLLECTED_MAX)
+            g_hash_table_insert(check->collected, slice_dup(id),
+                                g_strdup("it was taken, and is not in the target"));
+        return stop_check(error);
+    }
     report_problem(&check->restore->report, check->item->target, id, rev,
                    "it is not in the target");
     return stop_check(error);
@@ -63,7 +71,7 @@ check_row(struct check *check, const struct row *expected, GError **error)
         check->asked += !is_leaf;
         if (!is_leaf && !revisions_ask(check->revisions, expected->id, leaf.rev, error))
             return FALSE;
-        if (is_leaf && expectation_has_details(&leaf) &&
+        if (is_leaf && check->details != NULL && expectation_has_details(&leaf) &&
             !details_ask(check->details, expected->id, &leaf, error))
             return FALSE;
     }
@@ -96,27 +104,51 @@ check_rows(struct check *check, GError **error)
         if (!present_next(check->present, &check->listed, error))
             return FALSE;
     }
-    check->restore->report.foreign += check->own ? check->unexpected : 0;
-    if (!revisions_end(check->revisions, error) || !details_end(check->details, error))
+    return revisions_end(check->revisions, error);
+}
+
+static gboolean
+open_check(struct check *check, GError **error)
+{
+    progress_begin(check->restore->report.progress, "checking", check->item->target,
+                   check->expectation->documents);
+    check->present = present_open(check->restore, check->item, error);
+    if (check->present == NULL || !present_next(check->present, &check->listed, error))
         return FALSE;
-    check->restore->report.superseded += check->asked - check->missing;
+    check->revisions = revisions_new(check->restore->http, check->item->target, on_missing, check);
     return TRUE;
+}
+
+static void
+close_check(struct check *check)
+{
+    revisions_free(check->revisions);
+    details_free(check->details);
+    present_free(check->present);
+}
+
+gboolean
+check_missing(struct restore *restore, const struct plan_item *item,
+              struct expectation *expectation, GHashTable *ids, GError **error)
+{
+    struct check check = {
+        .restore = restore, .item = item, .expectation = expectation, .collected = ids};
+    gboolean fine = open_check(&check, error) && check_rows(&check, error);
+    close_check(&check);
+    return fine;
 }
 
 gboolean
 check_database(struct restore *restore, const struct plan_item *item,
                struct expectation *expectation, gboolean own, GError **error)
 {
-    struct check check = {.restore = restore, .item = item, .expectation = expectation, .own = own};
-    progress_begin(restore->report.progress, "checking", item->target, expectation->documents);
-    AUTO(present) *present = present_open(restore, item, error);
-    if (present == NULL || !present_next(present, &check.listed, error))
-        return FALSE;
-    check.present = present;
-    AUTO(revisions) *revisions = revisions_new(restore->http, item->target, on_missing, &check);
-    AUTO(details) *details =
+    struct check check = {.restore = restore, .item = item, .expectation = expectation};
+    check.details =
         details_new(restore->http, item->target, &restore->patience, on_difference, &check);
-    check.revisions = revisions;
-    check.details = details;
-    return check_rows(&check, error);
+    gboolean fine =
+        open_check(&check, error) && check_rows(&check, error) && details_end(check.details, error);
+    close_check(&check);
+    restore->report.foreign += own ? check.unexpected : 0;
+    restore->report.superseded += check.asked - check.missing;
+    return fine;
 }

@@ -305,6 +305,32 @@ pass_again(struct writing *writing, GError **error)
     return TRUE;
 }
 
+/*
+ * A cluster's nodes may for a moment take a database that was removed for the one that was just
+ * made in its place: what they took for it is gone with the old one. So what is not there is
+ * written again.
+ */
+static gboolean
+settle(struct writing *writing, GError **error)
+{
+    struct restore *restore = writing->restore;
+    for (guint n = 1; n < PASSES && g_strv_length(restore->traits.nodes) > 1; n++) {
+        if (!check_missing(restore, writing->item, writing->expectation, writing->interrupted,
+                           error))
+            return FALSE;
+        guint missing = g_hash_table_size(writing->interrupted);
+        if (missing == 0)
+            return TRUE;
+        report_note(&restore->report,
+                    "database '%s': the cluster took %u documents and does not have them; they are "
+                    "written again",
+                    writing->item->target, missing);
+        if (!pass_again(writing, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 /* ---- the database ---- */
 
 static guint64
@@ -354,7 +380,7 @@ write_all(struct writing *writing, enum setup_standing standing, GError **error)
         return FALSE;
     writing->target = target_new(restore->http, writing->item->target, &restore->traits,
                                  restore->repack, &handler, &restore->patience);
-    gboolean fine = pass(writing, error) && pass_again(writing, error);
+    gboolean fine = pass(writing, error) && pass_again(writing, error) && settle(writing, error);
     g_clear_pointer(&writing->target, target_free); /* its handler ends here */
     return fine;
 }

@@ -140,6 +140,10 @@ gboolean database_preview(struct restore *restore, const struct plan_item *item,
 
 /* ---- check.c ---- */
 
+/* Collects the documents of which leaves are not there, id → why, and reports nothing. */
+gboolean check_missing(struct restore *restore, const struct plan_item *item,
+                       struct expectation *expectation, GHashTable *ids, GError **error);
+
 /* Compares a database with what was meant to be there. `own`: this restore made it. Differences are
  * reported as problems. */
 gboolean check_database(struct restore *restore, const struct plan_item *item,

@@ -1,5 +1,6 @@
 """Restores that were interrupted, wherever, and what the next one makes of their half-made databases."""
 
+import copy
 import os
 
 from support import compare, faulty
@@ -152,3 +153,20 @@ class Attachments(Small):
         self.assertIn('lifeboat', self.security(target.couch))
         self.site.restore(target)
         compare.assert_same(self, self.before, compare.capture(target.couch, self.medic))
+
+
+class Cluster(Small):
+    scripted = True
+
+    def test_documents_that_a_cluster_took_and_lost_are_written_again(self):
+        self.couch.bulk(self.medic, [{'_id': 'd%03d' % n} for n in range(20)])
+        self.site.snapshot(self.server)
+        before = compare.capture(self.couch, self.medic)
+        target = self.empty_target()
+        target.standin.peers = {'b@127.0.0.1': copy.deepcopy(target.standin.config)}
+        with faulty.Faulty(target.url) as proxy:
+            lost = proxy.on('POST', '/%s/_bulk_docs' % self.medic, faulty.status(201, '[]'))
+            run = self.site.restore(proxy.url)
+        self.assertEqual(1, lost.hits)
+        self.assert_says(run, 'written again')
+        compare.assert_same(self, before, compare.capture(target.couch, self.medic))
