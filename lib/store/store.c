@@ -187,8 +187,34 @@ is_usable(const struct snapshot *snapshot)
     return snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced;
 }
 
-gboolean
-store_refresh(struct store *store, const struct keys *keys, GError **error)
+/* As store_make_snapshot names them: 20261122T081500Z-7f3a. */
+static gboolean
+is_snapshot_name(const char *name)
+{
+    static const char form[] = "ddddddddTddddddZ-xxxx";
+    gsize i = 0;
+    for (; form[i] != '\0'; i++)
+        if (form[i] == 'd'   ? !g_ascii_isdigit(name[i])
+            : form[i] == 'x' ? !g_ascii_isxdigit(name[i])
+                             : name[i] != form[i])
+            return FALSE;
+    return name[i] == '\0';
+}
+
+/* Not what others leave on a drive, such as Thumbs.db. By another name, a signature makes it one.
+ */
+static gboolean
+is_snapshot(const struct store *store, const char *name)
+{
+    if (*name == '.' || strlen(name) > FOLDER_NAME_MAX)
+        return FALSE;
+    g_autofree char *signature = g_build_filename(name, "snapshot.json.minisig", NULL);
+    return is_snapshot_name(name) ||
+           faccessat(store->snapshots_fd, signature, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static gboolean
+read_folders(struct store *store, const struct keys *keys, GError **error)
 {
     g_ptr_array_set_size(store->snapshots, 0);
     int fd = openat(store->snapshots_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -196,7 +222,7 @@ store_refresh(struct store *store, const struct keys *keys, GError **error)
     if (entries == NULL)
         return fail_errno(error, errno, "cannot list '%s/lifeboat/snapshots'", store->path);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        if (entry->d_name[0] == '.' || strlen(entry->d_name) > FOLDER_NAME_MAX)
+        if (!is_snapshot(store, entry->d_name))
             continue;
         if (store->snapshots->len == STORE_SNAPSHOTS_MAX)
             break;
@@ -206,6 +232,20 @@ store_refresh(struct store *store, const struct keys *keys, GError **error)
     g_ptr_array_sort(store->snapshots, by_folder);
     lineage_link(store->snapshots);
     return TRUE;
+}
+
+/* A store whose store.json was lost goes on under the id that its snapshots were signed with. */
+gboolean
+store_refresh(struct store *store, const struct keys *keys, GError **error)
+{
+    if (!read_folders(store, keys, error))
+        return FALSE;
+    const struct snapshot *newest = store->id == NULL ? store_tip(store, FALSE) : NULL;
+    if (newest == NULL)
+        return TRUE;
+    store->id = g_strdup(newest->catalogue->store);
+    store->site = g_strdup(newest->catalogue->site);
+    return read_folders(store, keys, error);
 }
 
 static struct snapshot *
@@ -411,26 +451,24 @@ store_open(const char *path, const struct keys *keys, GError **error)
     AUTO(store) *store = store_new(path);
     g_autofree char *folder = g_build_filename(path, "lifeboat", NULL);
     store->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->fd < 0 && errno != ENOENT && errno != ENOTDIR) {
+        fail_errno(error, errno, "cannot open store '%s'", folder);
+        return NULL;
+    }
     if (store->fd < 0) {
         fail_set(error, FAIL_DAMAGED,
                  "there is no store in '%s': %s\nhint: name the folder that holds 'lifeboat/'",
                  path, g_strerror(errno));
         return NULL;
     }
-    if (!read_store_json(store, error) || !open_rest(store, keys, error))
+    store->nameless = is_absent(store->fd, "store.json") && !is_absent(store->fd, "snapshots");
+    if ((!store->nameless && !read_store_json(store, error)) || !open_rest(store, keys, error) ||
+        (store->snapshots->len == 0 && store->nameless && !read_store_json(store, error)))
         return NULL;
     return g_steal_pointer(&store);
 }
 
 /* ---- opening for writing ---- */
-
-/* A store whose store.json was lost goes on under the id that its snapshots were signed with. */
-static char *
-former_id(const struct store *store)
-{
-    const struct snapshot *newest = store_tip(store, FALSE);
-    return newest != NULL ? g_strdup(newest->catalogue->store) : g_uuid_string_random();
-}
 
 /* store.json comes last: with it, the store exists. */
 static gboolean
@@ -440,7 +478,10 @@ make_store(struct store *store, const struct keys *keys, const char *created, GE
     if (snapshots < 0 || !open_rest(store, keys, error) ||
         !signers_refuse_strangers(store, keys, error))
         return FALSE;
-    store->id = former_id(store);
+    store->nameless = store->snapshots->len > 0;
+    if (store->id == NULL)
+        store->id = g_uuid_string_random();
+    g_free(store->site);
     store->site = g_strdup(keys->site);
     g_autoptr(GString) json = g_string_new(NULL);
     json_text_begin_object(json);

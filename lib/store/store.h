@@ -41,16 +41,18 @@ struct snapshot {
 };
 
 struct store {
-    char *path; /* as given, for messages */
-    char *id;   /* UUID */
-    char *site;
-    int fd; /* STORE/lifeboat */
+    char *path;        /* as given, for messages */
+    char *id;          /* UUID; NULL when nothing tells it */
+    char *site;        /* likewise */
+    gboolean nameless; /* store.json was missing where snapshots are: they told id and site */
+    int fd;            /* STORE/lifeboat */
     int snapshots_fd;
     GPtrArray *snapshots; /* struct snapshot, folder names ascending */
 };
 
 /*
- * Opens a store for reading. FAIL_DAMAGED when there is none, or its store.json is unreadable. With
+ * Opens a store for reading. FAIL_DAMAGED when there is none, or its store.json is unreadable; one
+ * that is missing is made good by what trusted snapshots say. With
  * keys, folders are checked against them; NULL: nothing is trusted, yet all is listed.
  */
 struct store *store_open(const char *path, const struct keys *keys, GError **error);
@@ -105,7 +107,7 @@ gboolean store_is_continued(const struct store *store, const struct snapshot *sn
 /* The number for the next snapshot. */
 guint64 store_next_number(const struct store *store);
 
-/* Reads the folders again, after a seal or removal. */
+/* Reads the folders again, after a seal or removal. What is no snapshot's folder is passed over. */
 gboolean store_refresh(struct store *store, const struct keys *keys, GError **error);
 
 /* By id, a unique beginning of it (4 digits at least), or folder name. FAIL_FAILED names what is

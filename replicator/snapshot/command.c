@@ -96,6 +96,10 @@ take_into(struct run *run, const char *to, const char *state, GError **error)
     if (run->store == NULL || !store_remove_unsealed(run->store, error))
         return FALSE;
     tell_elsewhere(run->store);
+    if (run->store->nameless)
+        log_warning("store '%s': its store.json was missing, and was made anew with the id that "
+                    "its snapshots name",
+                    run->store->path);
     run->state_fd = state_open_folder(state, run->store->id, error);
     return run->state_fd >= 0 && run_snapshot(run, error);
 }
