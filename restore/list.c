@@ -12,6 +12,7 @@
 #include "restore/commands.h"
 #include "restore/selection.h"
 #include "restore/show.h"
+#include "restore/stranger.h"
 
 #include <stdio.h>
 
@@ -142,8 +143,10 @@ tell_row(const struct store *store, const struct snapshot *snapshot)
 }
 
 static void
-tell_summary(const struct store *store, guint usable, gboolean keys)
+tell_summary(const struct selection *selection, guint usable, gboolean keys)
 {
+    const struct store *store = selection->store;
+    g_autofree char *stranger = keys ? stranger_site(store, selection->keys) : NULL;
     const struct snapshot *newest = store_tip(store, TRUE);
     g_autoptr(GPtrArray) newer = newer_find(store, newest, NULL);
     g_autofree char *site = show_text(store->site);
@@ -161,6 +164,8 @@ tell_summary(const struct store *store, guint usable, gboolean keys)
         g_autofree char *reason = show_text(one->reason);
         printf("NEWER, but not usable: %s: %s\n", folder, reason);
     }
+    if (stranger != NULL)
+        printf("%s: none of it is trusted\n", stranger);
     if (!keys)
         printf("signatures were checked with the keys that lie on the store itself: this shows "
                "damage, not who made them\n");
@@ -198,7 +203,7 @@ list(const struct command_line *line, struct selection *selection, GError **erro
     if (json)
         tell_json_summary(progress, selection->store, usable, keys, exit_code);
     else
-        tell_summary(selection->store, usable, keys);
+        tell_summary(selection, usable, keys);
     return exit_code;
 }
 

@@ -3,7 +3,9 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/command/settings.h"
+#include "restore/stranger.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -51,12 +53,12 @@ open_keys(struct selection *selection, const struct command_line *line, gboolean
         return fail_set(error, FAIL_KEY,
                         "--signer alone decrypts nothing\nhint: give --key FILE too, with the "
                         "secret from the recovery sheet");
-    if (decrypt && *signers == NULL)
-        return fail_set(error, FAIL_USAGE,
-                        "--key needs --signer PUBLICKEY\nhint: it stands on the recovery sheet; "
-                        "without it nothing tells who made the snapshots");
     selection->keys = keys_open_bare(key, signers, error);
-    return selection->keys != NULL;
+    if (selection->keys == NULL || selection->keys->n_trusted > 0)
+        return selection->keys != NULL;
+    return fail_set(error, FAIL_USAGE,
+                    "--key needs --signer PUBLICKEY\nhint: it stands on the recovery sheet; "
+                    "without it nothing tells who made the snapshots");
 }
 
 /* ---- which snapshot ---- */
@@ -112,8 +114,9 @@ find_at(const struct store *store, struct newer_limit *limit, gboolean partial)
 
 /* Why there is nothing to restore. */
 static gboolean
-report_none(const struct store *store, const char *when, GError **error)
+report_none(const struct store *store, const struct keys *keys, const char *when, GError **error)
 {
+    g_autofree char *stranger = stranger_site(store, keys);
     const struct snapshot *cause = NULL;
     gboolean incomplete = FALSE, unrooted = FALSE;
     for (guint i = 0; i < store->snapshots->len; i++) {
@@ -133,6 +136,9 @@ report_none(const struct store *store, const char *when, GError **error)
                         "'%s' has unfinished snapshots only\nhint: `lifeboat-restore run "
                         "--partial` restores what they hold",
                         store->path);
+    if (stranger != NULL)
+        return fail_set(error, FAIL_DAMAGED, "'%s' has no usable snapshot: %s", store->path,
+                        stranger);
     if (cause != NULL)
         return fail_set(error, FAIL_DAMAGED, "'%s' has no usable snapshot: %s: %s", store->path,
                         cause->folder, cause->problem);
@@ -188,7 +194,21 @@ choose(struct selection *selection, const struct command_line *line, gboolean ne
         return TRUE;
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(limit.time / G_USEC_PER_SEC);
     g_autofree char *when = timed ? g_date_time_format_iso8601(time) : NULL;
-    return name == NULL ? report_none(selection->store, when, error) : FALSE;
+    return name == NULL ? report_none(selection->store, selection->keys, when, error) : FALSE;
+}
+
+/* What shows at once when all is looked at together. */
+static gboolean
+check_store(const struct selection *selection, const struct command_line *line, GError **error)
+{
+    const struct store *store = selection->store;
+    gboolean named = *options_list(line, "signer") != NULL || options_string(line, "key") != NULL;
+    g_autofree char *stranger = named ? stranger_signer(store, selection->keys) : NULL;
+    if (store->nameless)
+        log_warning("'%s/lifeboat/store.json' is missing: going on with what the signed snapshots "
+                    "name as the store's id; the next snapshot makes it anew",
+                    store->path);
+    return stranger == NULL || fail_set(error, FAIL_DAMAGED, "%s", stranger);
 }
 
 gboolean
@@ -204,7 +224,8 @@ selection_open(struct selection *selection, const struct command_line *line, gbo
     gboolean history =
         (command_of(line)->takes & FOR_EXTRACT) != 0 && *options_list(line, "doc") != NULL;
     selection->store = store_open(command_argument(line, "STORE"), selection->keys, error);
-    return selection->store != NULL && choose(selection, line, decrypt && !history, error);
+    return selection->store != NULL && check_store(selection, line, error) &&
+           choose(selection, line, decrypt && !history, error);
 }
 
 void

@@ -19,7 +19,8 @@ struct selection {
 };
 
 /*
- * Reads --key, --signer, --keys, STORE, and where the command has them --snapshot, --at and
+ * Reads --key, --signer (which a whole recovery sheet given with --key names too), --keys, STORE,
+ * and where the command has them --snapshot, --at and
  * --partial. --key together with --keys, or --at with --snapshot, is FAIL_USAGE. With `decrypt`,
  * keys that cannot decrypt are FAIL_KEY. `--at TIME` is the newest complete snapshot that had
  * started by then, following the chain, not the clock, where it can. A snapshot that is not

@@ -16,6 +16,7 @@
 #include "restore/content.h"
 #include "restore/selection.h"
 #include "restore/show.h"
+#include "restore/stranger.h"
 
 #include <stdio.h>
 
@@ -190,19 +191,23 @@ verify_state(struct verification *verification, struct snapshot *snapshot)
 static void
 tell_summary(const struct verification *verification, gboolean medium)
 {
-    progress_clear(verification->content.progress);
+    const struct content *content = &verification->content;
+    progress_clear(content->progress);
     if (verification->json) {
-        GString *event = progress_event_begin(verification->content.progress, "summary");
+        GString *event = progress_event_begin(content->progress, "summary");
         json_text_member_unsigned(event, "snapshots", verification->snapshots);
         json_text_member_unsigned(event, "ok", verification->good);
         json_text_member_boolean(event, "restorable", !verification->empty);
         json_text_member_boolean(event, "content", verification->decrypts);
         json_text_member_string(event, "signers", medium ? "medium" : "keys");
         json_text_member_integer(event, "exit", verification->code);
-        progress_event_end(verification->content.progress);
+        progress_event_end(content->progress);
         return;
     }
-    if (verification->empty)
+    g_autofree char *stranger = medium ? NULL : stranger_site(content->store, content->keys);
+    if (stranger != NULL)
+        printf("\n%s: none of it is trusted\n", stranger);
+    else if (verification->empty)
         printf("\nNOTHING CAN BE RESTORED: the store has no snapshot that is signed, whole and "
                "trusted\n");
     else

@@ -452,12 +452,30 @@ read_bare(const char *path, char *text, GError **error)
     return TRUE;
 }
 
+/* The signers on a recovery sheet: words that are a public key. */
 static gboolean
-read_bare_identities(struct keys *keys, const char *path, GError **error)
+take_signers(struct keys *keys, const char *text, GError **error)
+{
+    static const char space[] = " \t\r\n";
+    for (const char *at = text + strspn(text, space); *at != '\0'; at += strspn(at, space)) {
+        gsize size = strcspn(at, space);
+        struct minisign_public public;
+        g_autofree char *word = g_str_has_prefix(at, "RW") ? g_strndup(at, size) : NULL;
+        if (word != NULL && minisign_public_parse(word, &public, NULL) &&
+            !trust(keys, &public, error))
+            return FALSE;
+        at += size;
+    }
+    return TRUE;
+}
+
+static gboolean
+read_bare_identities(struct keys *keys, const char *path, gboolean signers, GError **error)
 {
     char *text = g_malloc0(BARE_FILE_CAP + 2);
     gboolean done = read_bare(path, text, error);
-    if (done && !take_identities(keys, text, error)) {
+    if (done &&
+        (!take_identities(keys, text, error) || (signers && !take_signers(keys, text, error)))) {
         g_prefix_error(error, "'%s', ", path);
         done = FALSE;
     }
@@ -472,7 +490,8 @@ struct keys *
 keys_open_bare(const char *identity_file, const char *const *signers, GError **error)
 {
     AUTO(keys) *keys = keys_new();
-    if (identity_file != NULL && !read_bare_identities(keys, identity_file, error))
+    gboolean none = signers == NULL || *signers == NULL;
+    if (identity_file != NULL && !read_bare_identities(keys, identity_file, none, error))
         return NULL;
     for (; signers != NULL && *signers != NULL; signers++) {
         struct minisign_public public;

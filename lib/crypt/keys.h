@@ -61,7 +61,7 @@ gboolean keys_open_if_any(const char *folder, struct keys **keys, GError **error
  * A bare machine: an age identity file (or "-" for standard input) and the signers from the
  * recovery sheets, ended by NULL; either may be NULL: without an identity nothing can be decrypted,
  * without a signer nothing is trusted. The file may be a whole saved recovery sheet: lines that are
- * no key are passed over.
+ * no key are passed over. Without signers, those that stand in it are trusted.
  */
 struct keys *keys_open_bare(const char *identity_file, const char *const *signers, GError **error);
 

@@ -225,8 +225,9 @@ class List(Case):
         self.assertEqual(0, summary['restorable'])
 
     def test_a_name_that_would_steer_the_terminal_does_not(self):
-        os.mkdir(self.site.snapshot_folder('evil\x1b[2J'))
-        run = self.site.run('lifeboat-restore', 'list', self.site.store, '--keys', self.site.keys)
+        shutil.copytree(self.site.snapshot_folder(self.site.snapshots()[0]), self.site.snapshot_folder('evil\x1b[2J'))
+        os.truncate(os.path.join(self.site.snapshot_folder('evil\x1b[2J'), 'snapshot.json'), 9)
+        run = self.site.run('lifeboat-restore', 'list', self.site.store, '--keys', self.site.keys, expect=DAMAGED)
         self.assertNotIn('\x1b', run.out)
 
 
