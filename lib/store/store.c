@@ -120,11 +120,15 @@ judge_size(struct snapshot *snapshot, int fd)
         return;
     snapshot->trust = SNAPSHOT_DAMAGED;
     snapshot->problem =
-        n == 0 ? g_strdup("its part 'data.000' is missing")
-               : g_strdup_printf("its parts 'data.000' to 'data.%03u' have %" G_GUINT64_FORMAT
-                                 " bytes, not %" G_GUINT64_FORMAT
-                                 ": one is missing, cut short or another's",
-                                 n - 1, sum, snapshot->catalogue->bytes_stored);
+        n == 0   ? g_strdup("its part 'data.000' is missing")
+        : n == 1 ? g_strdup_printf("its part 'data.000' has %" G_GUINT64_FORMAT
+                                   " bytes, not %" G_GUINT64_FORMAT
+                                   ": cut short, another's, or another part is missing",
+                                   sum, snapshot->catalogue->bytes_stored)
+                 : g_strdup_printf("its parts 'data.000' to 'data.%03u' have %" G_GUINT64_FORMAT
+                                   " bytes, not %" G_GUINT64_FORMAT
+                                   ": one is missing, cut short or another's",
+                                   n - 1, sum, snapshot->catalogue->bytes_stored);
 }
 
 static gboolean
