@@ -10,6 +10,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/progress.h"
 #include "restore/commands.h"
+#include "restore/content.h"
 #include "restore/selection.h"
 #include "restore/show.h"
 #include "restore/stranger.h"
@@ -143,16 +144,19 @@ tell_row(const struct store *store, const struct snapshot *snapshot)
 }
 
 static void
-tell_summary(const struct selection *selection, guint usable, gboolean keys)
+tell_summary(const struct selection *selection, guint usable, gboolean keys, gboolean quiet)
 {
     const struct store *store = selection->store;
     g_autofree char *stranger = keys ? stranger_site(store, selection->keys) : NULL;
     const struct snapshot *newest = store_tip(store, TRUE);
     g_autoptr(GPtrArray) newer = newer_find(store, newest, NULL);
     g_autofree char *site = show_text(store->site);
-    if (newest != NULL)
-        printf("\nsite '%s': %u snapshots can be restored, the newest complete one is %.8s of %s\n",
-               site, usable, newest->catalogue->id, newest->catalogue->started);
+    if (newest != NULL && quiet)
+        ; /* no problem */
+    else if (newest != NULL)
+        printf("\nsite '%s': by their signatures %u snapshot%s can be restored; verify reads them. "
+               "The newest complete one is %s of %s\n",
+               site, usable, usable == 1 ? "" : "s", newest->folder, newest->catalogue->started);
     else
         printf("\nsite '%s': %s\n", site,
                store_tip(store, FALSE) != NULL
@@ -166,44 +170,71 @@ tell_summary(const struct selection *selection, guint usable, gboolean keys)
     }
     if (stranger != NULL)
         printf("%s: none of it is trusted\n", stranger);
-    if (!keys)
+    if (!keys && !quiet)
         printf("signatures were checked with the keys that lie on the store itself: this shows "
                "damage, not who made them\n");
 }
 
 /* ---- the command ---- */
 
+/* What counts as damage: it cannot be restored though it was sealed. */
+static gboolean
+is_bad(const struct snapshot *snapshot)
+{
+    return snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN ||
+           snapshot->trust == SNAPSHOT_ELSEWHERE ||
+           (snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced && !snapshot->rooted);
+}
+
+static gboolean
+is_lacking(const struct store *store, const struct snapshot *snapshot)
+{
+    return snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced &&
+           is_incomplete(store, snapshot);
+}
+
+static int
+code_of_newer(const struct store *store)
+{
+    int code = 0;
+    g_autoptr(GPtrArray) newer = newer_find(store, store_tip(store, TRUE), NULL);
+    for (guint i = 0; i < newer->len; i++)
+        code = verdict_worse(code, ((const struct newer *)newer->pdata[i])->code);
+    return code;
+}
+
 static int
 list(const struct command_line *line, struct selection *selection, GError **error)
 {
     gboolean keys = selection->keys != NULL, json = options_flag(line, "json");
+    gboolean quiet = options_flag(line, "quiet");
     guint usable = 0;
     int exit_code = 0;
     if (!keys && !selection_trust_medium(selection, error))
         return FAIL_FAILED;
     g_autoptr(GPtrArray) row = selection_in_order(selection->store);
     AUTO(progress) *progress = progress_new(json, TRUE);
-    if (!json && row->len > 0)
+    if (!json && !quiet && row->len > 0)
         printf("%-20s  %-9s  %9s  %9s  %10s  %-4s  %-8s  %s\n", "STARTED (UTC)", "KIND",
                "DATABASES", "DOCUMENTS", "SIZE", "NODE", "ID", "STATE");
     for (guint i = 0; i < row->len; i++) {
         const struct snapshot *snapshot = row->pdata[i];
         usable += snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted && !snapshot->replaced &&
                   snapshot->catalogue->complete;
-        if (snapshot->trust == SNAPSHOT_DAMAGED || snapshot->trust == SNAPSHOT_FOREIGN ||
-            snapshot->trust == SNAPSHOT_ELSEWHERE)
+        if (is_bad(snapshot))
             exit_code = FAIL_DAMAGED;
         if (json)
             tell_json(progress, selection->store, snapshot);
-        else
+        else if (!quiet || is_bad(snapshot) || is_lacking(selection->store, snapshot))
             tell_row(selection->store, snapshot);
     }
+    exit_code = verdict_worse(exit_code, code_of_newer(selection->store));
     if (usable == 0 && exit_code == 0)
         exit_code = store_tip(selection->store, FALSE) != NULL ? FAIL_INCOMPLETE : FAIL_DAMAGED;
     if (json)
         tell_json_summary(progress, selection->store, usable, keys, exit_code);
     else
-        tell_summary(selection, usable, keys);
+        tell_summary(selection, usable, keys, quiet);
     return exit_code;
 }
 

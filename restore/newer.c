@@ -20,6 +20,18 @@ newer_last_reachable(const struct snapshot *snapshot)
     return snapshot;
 }
 
+char *
+newer_parent_name(const struct store *store, const struct snapshot *snapshot)
+{
+    const char *parent = snapshot->catalogue->parent;
+    for (guint i = 0; i < store->snapshots->len; i++) {
+        const struct snapshot *other = store->snapshots->pdata[i];
+        if (other->catalogue != NULL && g_strcmp0(other->catalogue->id, parent) == 0)
+            return g_strdup(other->folder);
+    }
+    return g_strdup_printf("%.8s", parent != NULL ? parent : "?");
+}
+
 /* When it was begun, microseconds since 1970: as its entry or its folder's name tells. */
 static gboolean
 time_of(const struct snapshot *snapshot, gint64 *time)
@@ -66,9 +78,11 @@ reason_of(const struct store *store, const struct snapshot *snapshot)
         return NULL;
     if (snapshot->trust != SNAPSHOT_TRUSTED)
         return g_strdup(snapshot->problem);
-    if (!snapshot->rooted)
+    if (!snapshot->rooted) {
+        g_autofree char *parent = newer_parent_name(store, newer_last_reachable(snapshot));
         return g_strdup_printf("it builds upon snapshot %s, which is missing or not usable",
-                               newer_last_reachable(snapshot)->catalogue->parent);
+                               parent);
+    }
     if (!snapshot->catalogue->complete && !store_is_continued(store, snapshot))
         return g_strdup("it is unfinished: its run was interrupted");
     return NULL;

@@ -27,5 +27,9 @@ struct newer_limit {
 GPtrArray *newer_find(const struct store *store, const struct snapshot *chosen,
                       const struct newer_limit *limit);
 
+/* What a snapshot names as its parent: that one's folder, or the beginning of its id where it is
+ * not here. The caller frees. */
+char *newer_parent_name(const struct store *store, const struct snapshot *snapshot);
+
 /* The oldest snapshot that can be reached going back: what it names as its parent is missing. */
 const struct snapshot *newer_last_reachable(const struct snapshot *snapshot);

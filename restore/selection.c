@@ -148,17 +148,20 @@ report_none(const struct store *store, const struct keys *keys, const char *when
 }
 
 static gboolean
-check_chosen(const struct snapshot *snapshot, gboolean partial, GError **error)
+check_chosen(const struct store *store, const struct snapshot *snapshot, gboolean partial,
+             GError **error)
 {
     if (snapshot->trust != SNAPSHOT_TRUSTED)
         return fail_set(error, FAIL_DAMAGED, "snapshot %s is not usable: %s", snapshot->folder,
                         snapshot->problem);
-    if (!snapshot->rooted)
+    if (!snapshot->rooted) {
+        const struct snapshot *last = newer_last_reachable(snapshot);
+        g_autofree char *parent = newer_parent_name(store, last);
         return fail_set(error, FAIL_DAMAGED,
                         "snapshot %s cannot be read: snapshot %s builds upon snapshot %s, which is "
                         "missing or not usable",
-                        snapshot->folder, newer_last_reachable(snapshot)->folder,
-                        newer_last_reachable(snapshot)->catalogue->parent);
+                        snapshot->folder, last->folder, parent);
+    }
     if (!snapshot->catalogue->complete && !partial)
         return fail_set(error, FAIL_INCOMPLETE,
                         "snapshot %s is unfinished: its run was interrupted\nhint: "
@@ -185,7 +188,8 @@ choose(struct selection *selection, const struct command_line *line, gboolean ne
         selection->snapshot = find_at(selection->store, &limit, partial);
     else
         selection->snapshot = store_tip(selection->store, !partial);
-    if (selection->snapshot != NULL && !check_chosen(selection->snapshot, partial, error))
+    if (selection->snapshot != NULL &&
+        !check_chosen(selection->store, selection->snapshot, partial, error))
         return FALSE;
     selection->partial = selection->snapshot != NULL && !selection->snapshot->catalogue->complete;
     selection->newer = newer_find(selection->store, name == NULL ? selection->snapshot : NULL,

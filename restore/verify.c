@@ -23,11 +23,13 @@
 struct verification {
     struct content content;
     gboolean decrypts; /* there is a key for it */
-    gboolean json;
+    gboolean json, quiet;
     gboolean foreign; /* one is by a signer that we do not know */
+    gboolean all;     /* none was named */
     gboolean empty;   /* no snapshot can be restored, not even an unfinished one */
     guint snapshots, good;
-    int code; /* the worst so far */
+    GHashTable *bad; /* struct snapshot: those in which something is damaged */
+    int code;        /* the worst so far */
 };
 
 /* ---- telling ---- */
@@ -64,6 +66,8 @@ tell(const struct verification *verification, const char *event_name,
      const struct snapshot *snapshot, const char *state, const struct verdict *verdict)
 {
     progress_clear(verification->content.progress);
+    if (!verification->json && verification->quiet && verdict->code == 0)
+        return;
     if (!verification->json) {
         g_autofree char *folder = show_text(snapshot->folder);
         printf("%s%s  %s\n", g_str_equal(event_name, "chain") ? "state at " : "", folder, state);
@@ -98,10 +102,10 @@ check_place_in_chain(const struct store *store, const struct snapshot *snapshot,
                      struct verdict *verdict)
 {
     const struct catalogue *catalogue = snapshot->catalogue;
+    g_autofree char *parent = newer_parent_name(store, snapshot);
     if (catalogue->parent != NULL && snapshot->parent == NULL)
         verdict_add(verdict, FAIL_DAMAGED,
-                    "it builds upon snapshot %s, which is missing here or not usable",
-                    catalogue->parent);
+                    "it builds upon snapshot %s, which is missing or not usable", parent);
     else if (!snapshot->rooted)
         verdict_add(verdict, FAIL_DAMAGED, "the chain that it builds upon is broken further down");
     if (!catalogue->complete && !store_is_continued(store, snapshot))
@@ -153,6 +157,8 @@ verify_snapshot(struct verification *verification, struct snapshot *snapshot)
             add_error(&verdict, cause);
         verification->good += verdict.code == 0;
     }
+    if (verdict.code != 0 && verdict.code != FAIL_INCOMPLETE)
+        g_hash_table_add(verification->bad, snapshot);
     verification->code = verdict_worse(verification->code, verdict.code);
     tell(verification, "snapshot", snapshot, state_name(snapshot, verdict.code), &verdict);
     verdict_clear(&verdict);
@@ -183,9 +189,43 @@ verify_state(struct verification *verification, struct snapshot *snapshot)
     verdict_init(&verdict);
     if (!content_verify_state(&verification->content, snapshot, &verdict, &cause))
         add_error(&verdict, cause);
+    if (verdict.code != 0 && verdict.code != FAIL_INCOMPLETE)
+        g_hash_table_add(verification->bad, snapshot);
     verification->code = verdict_worse(verification->code, verdict.code);
     tell(verification, "chain", snapshot, state_name(snapshot, verdict.code), &verdict);
     verdict_clear(&verdict);
+}
+
+/* The newest complete one of which neither it nor what it builds upon is damaged. */
+static const struct snapshot *
+find_newest(const struct verification *verification)
+{
+    g_autoptr(GPtrArray) row = selection_in_order(verification->content.store);
+    for (guint i = row->len; i-- > 0;) {
+        const struct snapshot *tip = row->pdata[i], *one = tip;
+        if (tip->trust != SNAPSHOT_TRUSTED || tip->replaced || !tip->rooted ||
+            !tip->catalogue->complete)
+            continue;
+        while (one != NULL && !g_hash_table_contains(verification->bad, one))
+            one = one->parent;
+        if (one == NULL)
+            return tip;
+    }
+    return NULL;
+}
+
+static void
+tell_newest(const struct verification *verification)
+{
+    const struct snapshot *newest = find_newest(verification);
+    g_autofree char *store = g_shell_quote(verification->content.store->path);
+    g_autofree char *folder = newest != NULL ? g_shell_quote(newest->folder) : NULL;
+    if (newest != NULL)
+        printf("the newest that can be restored is %s of %s: lifeboat-restore run %s --target URL "
+               "--snapshot %s\n",
+               newest->folder, newest->catalogue->started, store, folder);
+    else
+        printf("no complete snapshot can be restored\n");
 }
 
 static void
@@ -210,11 +250,16 @@ tell_summary(const struct verification *verification, gboolean medium)
     else if (verification->empty)
         printf("\nNOTHING CAN BE RESTORED: the store has no snapshot that is signed, whole and "
                "trusted\n");
-    else
-        printf("\n%u of %u snapshots are in order\n", verification->good, verification->snapshots);
-    if (verification->foreign)
+    else if (!verification->quiet || verification->code != 0)
+        printf("\n%u of %u snapshot%s %s in order\n", verification->good, verification->snapshots,
+               verification->snapshots == 1 ? "" : "s", verification->good == 1 ? "is" : "are");
+    if (verification->code == FAIL_DAMAGED && verification->all && !verification->empty)
+        tell_newest(verification);
+    if (verification->foreign && stranger == NULL)
         printf("a signer is accepted by --signer, or by its key in a node's KEYS/trusted/; compare "
                "it with the recovery sheet first\n");
+    if (verification->quiet)
+        return;
     if (!verification->decrypts)
         printf("without a key only signatures and hashes were checked, not what is inside\n");
     if (medium)
@@ -239,6 +284,7 @@ verify_all(struct verification *verification, struct selection *selection, const
     for (guint i = 0; i < wanted->len; i++)
         verify_snapshot(verification, wanted->pdata[i]);
     struct snapshot *tip = named != NULL ? named : store_tip(selection->store, FALSE);
+    verification->all = named == NULL;
     verification->empty = named == NULL && tip == NULL;
     if (verification->empty)
         verification->code = verdict_worse(verification->code, FAIL_DAMAGED);
@@ -255,12 +301,15 @@ restore_verify(const struct command_line *line, GError **error)
     struct selection selection;
     struct verification verification = {
         .json = options_flag(line, "json"),
+        .quiet = options_flag(line, "quiet"),
+        .bad = g_hash_table_new(NULL, NULL),
     };
     AUTO(progress) *progress = progress_new(verification.json, options_flag(line, "quiet"));
     verification.content.progress = progress;
     gboolean done =
         selection_open(&selection, line, FALSE, error) &&
         verify_all(&verification, &selection, command_argument(line, "SNAPSHOT"), error);
+    g_hash_table_unref(verification.bad);
     selection_clear(&selection);
     return done ? verification.code : FAIL_FAILED;
 }

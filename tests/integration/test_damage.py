@@ -106,7 +106,7 @@ class Files(Damage):
     def test_a_folder_without_signature_is_no_snapshot(self):
         os.unlink(os.path.join(self.folders[1], 'snapshot.json.minisig'))
         run = self.site.verify()
-        self.assert_says(run, 'signature is missing', 'newer than the newest', '1 of 1 snapshots are in order')
+        self.assert_says(run, 'signature is missing', 'newer than the newest', '1 of 1 snapshot is in order')
 
     def test_a_store_in_which_nothing_counts_does_not_verify(self):
         for folder in self.folders:
