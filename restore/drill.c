@@ -265,19 +265,19 @@ tell(struct drill *drill, const struct selection *selection, gboolean json, int 
         progress_event_end(report->progress);
         return;
     }
-    g_autofree char *databases = report_number(report->databases);
-    g_autofree char *documents = report_number(report->documents);
-    g_autofree char *attachments = report_number(report->attachments);
+    g_autofree char *databases = report_count(report->databases, "database");
+    g_autofree char *documents = report_count(report->documents, "document");
+    g_autofree char *attachments = report_count(report->attachments, "attachment");
     g_autofree char *problems = report_number(report->problems);
     g_autofree char *duration = report_duration(seconds);
     printf("drill: the state of %s, snapshot %.8s, was restored into scratch databases, read back, "
            "compared, and removed again:\n"
-           "%s databases, %s documents, %s attachments in %s; ",
+           "%s, %s, %s in %s; ",
            catalogue->started, catalogue->id, databases, documents, attachments, duration);
     if (report->problems == 0)
         printf("this backup restores\n");
     else
-        printf("%s PROBLEMS, named above\n", problems);
+        printf("%s PROBLEM%s, named above\n", problems, report->problems == 1 ? "" : "S");
 }
 
 int

@@ -110,8 +110,8 @@ check_rows(struct check *check, GError **error)
 static gboolean
 open_check(struct check *check, GError **error)
 {
-    progress_begin(check->restore->report.progress, "checking", check->item->target,
-                   check->expectation->documents);
+    progress_begin(check->restore->report.progress, "checking",
+                   restore_shown(check->restore, check->item), check->expectation->documents);
     check->present = present_open(check->restore, check->item, error);
     if (check->present == NULL || !present_next(check->present, &check->listed, error))
         return FALSE;

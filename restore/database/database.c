@@ -449,7 +449,7 @@ restore_into(struct writing *writing, GError **error)
     struct setup setup = setup_parse(item, writing->source);
     guint64 problems = restore->report.problems;
     enum setup_standing standing;
-    progress_begin(restore->report.progress, "restoring", item->target,
+    progress_begin(restore->report.progress, "restoring", restore_shown(restore, item),
                    documents_known(writing->source));
     if (!setup_begin(restore, item, &setup, &standing, &writing->limit, error) ||
         !write_all(writing, standing, error) ||

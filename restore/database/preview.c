@@ -107,6 +107,8 @@ tell(const struct preview *preview, const struct setup *setup, enum setup_standi
         log_info("'%s' would be made (q=%" G_GUINT64_FORMAT "%s), with %s revisions",
                  preview->item->target, setup->q, setup->partitioned ? ", partitioned" : "",
                  leaves);
+    else if (preview->missing == 0)
+        log_info("'%s' is there, and has all %s revisions", preview->item->target, leaves);
     else
         log_info("'%s' is there, and lacks %s of %s revisions, which would be added",
                  preview->item->target, missing, leaves);

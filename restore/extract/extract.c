@@ -23,6 +23,8 @@
 #include "restore/extract/tree.h"
 #include "restore/extract/versions.h"
 #include "restore/lacking.h"
+#include "restore/run/plan.h"
+#include "restore/run/report.h"
 #include "restore/selection.h"
 
 #include <errno.h>
@@ -34,7 +36,7 @@
 struct extract {
     struct chain *chain;
     struct progress *progress;
-    gboolean json;
+    gboolean json, quiet;
     int folder_fd;
     const char *const *names; /* of --db; none: all */
     guint64 databases, documents, leaves, attachments, missing, files;
@@ -293,17 +295,8 @@ static gboolean
 check_names(const struct manifest *manifest, const char *const *names, GError **error)
 {
     for (; *names != NULL; names++) {
-        g_autoptr(GString) known = g_string_new(NULL);
-        if (manifest_find(manifest, *names) != NULL)
-            continue;
-        for (guint i = 0; i < manifest->databases->len && known->len < 2000; i++) {
-            const struct manifest_database *database = manifest->databases->pdata[i];
-            if (manifest_is_held(database))
-                g_string_append_printf(known, "%s'%s'", known->len == 0 ? "" : ", ",
-                                       database->name);
-        }
-        return fail_set(error, FAIL_USAGE, "the snapshot holds no database '%s'\nhint: it holds %s",
-                        *names, known->len == 0 ? "none" : known->str);
+        if (manifest_find(manifest, *names) == NULL)
+            return plan_refuse_name(manifest, *names, error);
     }
     return TRUE;
 }
@@ -407,14 +400,17 @@ tell_summary(const struct extract *extract, const struct snapshot *snapshot, con
         progress_event_end(extract->progress);
         return;
     }
-    printf("state of %s, snapshot %.8s, is in '%s': %" G_GUINT64_FORMAT
-           " databases, %" G_GUINT64_FORMAT " documents, %" G_GUINT64_FORMAT
-           " attachments, %" G_GUINT64_FORMAT " extra files\n",
-           snapshot->catalogue->started, snapshot->catalogue->id, path, extract->databases,
-           extract->documents, extract->attachments, extract->files);
+    if (extract->quiet)
+        return;
+    g_autofree char *databases = report_count(extract->databases, "database");
+    g_autofree char *documents = report_count(extract->documents, "document");
+    g_autofree char *attachments = report_count(extract->attachments, "attachment");
+    g_autofree char *files = report_count(extract->files, "extra file");
+    g_autofree char *things = report_count(extract->missing, "thing");
+    printf("state of %s, snapshot %.8s, is in '%s': %s, %s, %s, %s\n", snapshot->catalogue->started,
+           snapshot->catalogue->id, path, databases, documents, attachments, files);
     if (extract->missing > 0)
-        printf("INCOMPLETE: %" G_GUINT64_FORMAT " things are missing or older; see above\n",
-               extract->missing);
+        printf("INCOMPLETE: %s missing or older; see above\n", things);
 }
 
 static gboolean
@@ -437,11 +433,14 @@ run_versions(struct extract *extract, const struct command_line *line,
              const struct selection *selection, int *exit_code, GError **error)
 {
     const char *path = options_string(line, "to");
+    gboolean absent = access(path, F_OK) != 0;
     AUTO_FD int folder = open_empty_folder(path, error);
-    if (folder < 0 ||
-        !versions_extract(line, selection, extract->progress, folder, exit_code, error))
+    if (folder < 0)
         return FALSE;
-    return syncfs(folder) == 0 || fail_errno(error, errno, "cannot write '%s'", path);
+    gboolean done = versions_extract(line, selection, extract->progress, folder, exit_code, error);
+    if (absent)
+        rmdir(path); /* unless something was found */
+    return done && (syncfs(folder) == 0 || fail_errno(error, errno, "cannot write '%s'", path));
 }
 
 static gboolean
@@ -480,6 +479,7 @@ restore_extract(const struct command_line *line, GError **error)
     g_autoptr(GString) last_id = g_string_new(NULL);
     g_autofree char *buffer = g_malloc(PIECE);
     struct extract extract = {.json = options_flag(line, "json"),
+                              .quiet = options_flag(line, "quiet"),
                               .names = options_list(line, "db"),
                               .buffer = buffer,
                               .docs = docs,

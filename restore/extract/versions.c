@@ -9,6 +9,8 @@
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 #include "restore/extract/tree.h"
+#include "restore/run/plan.h"
+#include "restore/run/report.h"
 #include "restore/show.h"
 
 #include <stdio.h>
@@ -34,6 +36,7 @@ struct history {
     GString *index;       /* of long-names.jsonl */
     GString *lines;       /* of versions.jsonl */
     char *last;           /* what the snapshot before had: its revisions */
+    gboolean headed;      /* its table is begun */
     gboolean disk_failed; /* an error is the folder's, not the snapshot's */
 
     struct snapshot *snapshot; /* being looked into */
@@ -304,6 +307,15 @@ winner_first(gconstpointer a, gconstpointer b)
 }
 
 static void
+tell_head(const struct history *history)
+{
+    g_autofree char *database = show_text(history->database);
+    g_autofree char *id = show_text(history->id);
+    printf("document '%s/%s':\n%-20s  %-8s  %-9s  %s\n", database, id, "SINCE (UTC)", "SNAPSHOT",
+           "STATE", "REVISION");
+}
+
+static void
 tell_row(struct history *history, const char *rev, const char *state)
 {
     struct versions *all = history->all;
@@ -326,6 +338,9 @@ tell_row(struct history *history, const char *rev, const char *state)
         return;
     g_autofree char *started = show_text(catalogue->started);
     progress_clear(all->progress);
+    if (!history->headed)
+        tell_head(history);
+    history->headed = TRUE;
     printf("%-20s  %.8s  %-9s  %s\n", started, catalogue->id, state, rev != NULL ? rev : "");
 }
 
@@ -391,21 +406,9 @@ write_text(int folder_fd, const char *name, const GString *text, GError **error)
     return fd >= 0 && file_write(fd, text->str, text->len, name, error);
 }
 
-static void
-tell_head(const struct history *history)
-{
-    if (history->all->json || history->all->quiet)
-        return;
-    g_autofree char *database = show_text(history->database);
-    g_autofree char *id = show_text(history->id);
-    printf("document '%s/%s':\n%-20s  %-8s  %-9s  %s\n", database, id, "SINCE (UTC)", "SNAPSHOT",
-           "STATE", "REVISION");
-}
-
 static gboolean
 write_history(struct history *history, const GPtrArray *snapshots, GError **error)
 {
-    tell_head(history);
     for (guint i = 0; i < snapshots->len; i++)
         if (!look_into(history, snapshots->pdata[i], error))
             return FALSE;
@@ -489,11 +492,26 @@ database_of(GHashTable *names, const char *text)
     g_hash_table_iter_init(&iter, names);
     while (g_hash_table_iter_next(&iter, &name, NULL)) {
         gsize length = strlen(name);
-        if (g_str_has_prefix(text, name) && text[length] == '/' && text[length + 1] != '\0' &&
-            (longest == NULL || length > strlen(longest)))
+        if (plan_is_document_of(text, name) && (longest == NULL || length > strlen(longest)))
             longest = name;
     }
     return longest;
+}
+
+static void
+tell_found(const struct versions *all, const struct command_line *line)
+{
+    g_autofree char *store = g_shell_quote(command_argument(line, "STORE"));
+    g_autofree char *document = g_shell_quote(*options_list(line, "doc"));
+    g_autofree char *revisions = report_count(all->revisions, "revision");
+    g_autofree char *attachments = report_count(all->attachments, "attachment");
+    g_autofree char *documents = report_count(all->documents, "document");
+    printf("\n%s and %s of %s are in '%s'\n", revisions, attachments, documents,
+           options_string(line, "to"));
+    printf("to bring back the one of a snapshot: lifeboat-restore run %s --target URL --snapshot "
+           "SNAPSHOT --doc %s\n"
+           "(if it was edited since, --db DB=NEW brings it back beside the database)\n",
+           store, document);
 }
 
 static void
@@ -512,17 +530,12 @@ tell_summary(struct versions *all, const struct command_line *line, int exit_cod
     }
     if (all->quiet)
         return;
-    g_autofree char *store = g_shell_quote(command_argument(line, "STORE"));
-    g_autofree char *document = g_shell_quote(*options_list(line, "doc"));
-    printf("\n%" G_GUINT64_FORMAT " revisions and %" G_GUINT64_FORMAT
-           " attachments of %" G_GUINT64_FORMAT " documents are in '%s'\n",
-           all->revisions, all->attachments, all->documents, options_string(line, "to"));
-    printf("to bring back the one of a snapshot: lifeboat-restore run %s --target URL --snapshot "
-           "SNAPSHOT --doc %s\n"
-           "(if it was edited since, --db DB=NEW brings it back beside the database)\n",
-           store, document);
-    if (all->missing > 0)
-        printf("INCOMPLETE: %" G_GUINT64_FORMAT " things are missing; see above\n", all->missing);
+    if (all->documents > 0)
+        tell_found(all, line);
+    if (all->missing > 0) {
+        g_autofree char *things = report_count(all->missing, "thing");
+        printf("INCOMPLETE: %s missing; see above\n", things);
+    }
 }
 
 gboolean
@@ -541,10 +554,7 @@ versions_extract(const struct command_line *line, const struct selection *select
     for (const char *const *text = options_list(line, "doc"); *text != NULL; text++) {
         const char *database = database_of(names, *text);
         if (database == NULL)
-            return fail_set(error, FAIL_USAGE,
-                            "--doc '%s' does not begin with the name of a database in the store "
-                            "and a slash",
-                            *text);
+            return plan_refuse_document(*text, "store", error);
         if (!write_one(&all, database, *text + strlen(database) + 1, snapshots, error))
             return FALSE;
     }

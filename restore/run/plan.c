@@ -4,6 +4,8 @@
 #include "lib/base/fail.h"
 #include "lib/base/slice.h"
 
+#define NAMED_MAX 2000 /* bytes of database names in a hint */
+
 static void
 document_free(gpointer data)
 {
@@ -103,6 +105,19 @@ end_of_name(const struct manifest *manifest, const char *text)
     return text + strcspn(text, "=");
 }
 
+gboolean
+plan_refuse_name(const struct manifest *manifest, const char *name, GError **error)
+{
+    g_autoptr(GString) known = g_string_new(NULL);
+    for (guint i = 0; i < manifest->databases->len && known->len < NAMED_MAX; i++) {
+        const struct manifest_database *database = manifest->databases->pdata[i];
+        if (manifest_is_held(database))
+            g_string_append_printf(known, "%s'%s'", known->len == 0 ? "" : ", ", database->name);
+    }
+    return fail_set(error, FAIL_USAGE, "the snapshot has no database '%s'\nhint: it has %s", name,
+                    known->len == 0 ? "none" : known->str);
+}
+
 static gboolean
 add_named(GPtrArray *items, const struct manifest *manifest, const char *text, GError **error)
 {
@@ -111,7 +126,7 @@ add_named(GPtrArray *items, const struct manifest *manifest, const char *text, G
     const char *target = *end == '=' ? end + 1 : name;
     const struct manifest_database *database = manifest_find(manifest, name);
     if (database == NULL)
-        return fail_set(error, FAIL_USAGE, "the snapshot has no database '%s'", name);
+        return plan_refuse_name(manifest, name, error);
     if (*target == '\0')
         return fail_set(error, FAIL_USAGE, "--db '%s' has no name behind the '='", text);
     if (find(items, name) != NULL)
@@ -134,8 +149,17 @@ plan_names(const char *const *databases, const char *name)
 
 /* ---- documents ---- */
 
-static gboolean
-begins_with(const char *text, const char *name)
+gboolean
+plan_refuse_document(const char *text, const char *place, GError **error)
+{
+    return fail_set(error, FAIL_USAGE,
+                    "--doc '%s' does not begin with the name of a database in the %s and a "
+                    "slash\nhint: such as --doc medic/ID",
+                    text, place);
+}
+
+gboolean
+plan_is_document_of(const char *text, const char *name)
 {
     gsize length = strlen(name);
     return g_str_has_prefix(text, name) && text[length] == '/' && text[length + 1] != '\0';
@@ -155,14 +179,14 @@ database_of(const GPtrArray *items, guint named, const struct manifest *manifest
     const char *longest = NULL;
     for (guint i = 0; i < named; i++) {
         const struct plan_item *item = items->pdata[i];
-        if (begins_with(text, item->name))
+        if (plan_is_document_of(text, item->name))
             longest = longer(longest, item->name);
     }
     if (longest != NULL)
         return longest;
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
-        if (manifest_is_held(database) && begins_with(text, database->name))
+        if (manifest_is_held(database) && plan_is_document_of(text, database->name))
             longest = longer(longest, database->name);
     }
     return longest;
@@ -174,10 +198,7 @@ add_document(GPtrArray *items, guint named, const struct manifest *manifest, con
 {
     const char *name = database_of(items, named, manifest, text);
     if (name == NULL)
-        return fail_set(error, FAIL_USAGE,
-                        "--doc '%s' does not begin with the name of a database that the snapshot "
-                        "holds and a slash",
-                        text);
+        return plan_refuse_document(text, "snapshot", error);
     struct plan_item *item = find(items, name);
     if (item == NULL)
         item = add(items, name, name);

@@ -27,6 +27,15 @@ struct plan_item {
 GPtrArray *plan_make(const struct manifest *manifest, const char *const *databases,
                      const char *const *documents, GError **error);
 
+/* FAIL_USAGE that the snapshot has no such database, with those that it holds. */
+gboolean plan_refuse_name(const struct manifest *manifest, const char *name, GError **error);
+
+/* FAIL_USAGE that a --doc begins with no database of `place`. */
+gboolean plan_refuse_document(const char *text, const char *place, GError **error);
+
+/* Whether the text is a document of the database: NAME/ID. */
+gboolean plan_is_document_of(const char *text, const char *name);
+
 /* Whether `databases` names one, as NAME or NAME=NEW. */
 gboolean plan_names(const char *const *databases, const char *name);
 

@@ -39,8 +39,9 @@ scan(struct restore *restore, const struct plan_item *item, preflight_look look,
 
 /* CouchDB's rule for database names; those that begin with an underscore are its own. */
 static gboolean
-check_name(const struct restore *restore, const char *name, GError **error)
+check_name(const struct restore *restore, const struct plan_item *item, GError **error)
 {
+    const char *name = item->target;
     static const char *const own[] = {"_users", "_replicator", "_global_changes", NULL};
     if (!restore->traits.couchdb)
         return TRUE;
@@ -50,10 +51,12 @@ check_name(const struct restore *restore, const char *name, GError **error)
         if (strspn(rest, "abcdefghijklmnopqrstuvwxyz0123456789_$()+-/") == strlen(rest))
             return TRUE;
     }
-    return fail_set(error, FAIL_FAILED,
+    g_autofree char *option = g_strconcat(item->name, "=new-name", NULL);
+    g_autofree char *quoted = g_shell_quote(option);
+    return fail_set(error, FAIL_USAGE,
                     "CouchDB takes no database name such as '%s'\n"
-                    "hint: restore it under another name: --db '%s=new-name'",
-                    name, name);
+                    "hint: restore it under another name: --db %s",
+                    name, quoted);
 }
 
 /* ---- partitions ---- */
@@ -279,7 +282,7 @@ preflight(struct restore *restore, GError **error)
 {
     for (guint i = 0; i < restore->plan->len; i++) {
         const struct plan_item *item = restore->plan->pdata[i];
-        if (!check_name(restore, item->target, error) || !check_partitioned(restore, item, error) ||
+        if (!check_name(restore, item, error) || !check_partitioned(restore, item, error) ||
             !stop_check(error))
             return FALSE;
     }

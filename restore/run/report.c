@@ -95,6 +95,13 @@ report_number(guint64 number)
 }
 
 char *
+report_count(guint64 number, const char *noun)
+{
+    g_autofree char *digits = report_number(number);
+    return g_strdup_printf("%s %s%s", digits, noun, number == 1 ? "" : "s");
+}
+
+char *
 report_duration(double seconds)
 {
     guint64 whole = (guint64)(seconds + 0.5);

@@ -32,5 +32,8 @@ void report_kept(struct report *report, const char *format, ...) G_GNUC_PRINTF(2
 /* A number with its thousands apart: 40,123. The caller frees. */
 char *report_number(guint64 number);
 
+/* With its noun: "1 database", "1,200 databases". The caller frees. */
+char *report_count(guint64 number, const char *noun);
+
 /* "0:42" or "1:02:03". */
 char *report_duration(double seconds);

@@ -206,6 +206,12 @@ restore_tell_lost(struct restore *restore, const struct plan_item *item, const s
                            SLICE_ARGS(leaf->attachments[i].name));
 }
 
+const char *
+restore_shown(const struct restore *restore, const struct plan_item *item)
+{
+    return restore->scratch ? item->name : item->target;
+}
+
 void
 restore_add_hint(GError **error, const char *hint)
 {

@@ -73,6 +73,9 @@ void restore_tell_lacking(struct restore *restore, const char *const *databases,
 void restore_tell_lost(struct restore *restore, const struct plan_item *item,
                        const struct leaf *leaf);
 
+/* The name that progress shows: the target's, or the source's where that is but a number. */
+const char *restore_shown(const struct restore *restore, const struct plan_item *item);
+
 /* Adds a hint to an error that has none. */
 void restore_add_hint(GError **error, const char *hint);
 

@@ -14,6 +14,7 @@ struct run {
     struct restore restore;
     const struct command_line *line;
     guint64 files;              /* written, or to be written */
+    guint64 files_left;         /* in the snapshot, and not asked for */
     gboolean partial;           /* the snapshot is an incomplete one */
     const struct catalogue *at; /* of the snapshot */
     gint64 began;
@@ -57,19 +58,38 @@ tell_json(struct run *run, int exit_code)
     progress_event_end(report->progress);
 }
 
+/* What else the snapshot has, for whom restores all that he names no part of. */
+static void
+tell_left(const struct run *run)
+{
+    gboolean files = run->files_left > 0;
+    gboolean settings = run->restore.config != NULL && !run->restore.with_config;
+    g_autofree char *count = report_count(run->files_left, "extra file");
+    if (*options_list(run->line, "db") != NULL || *options_list(run->line, "doc") != NULL ||
+        (!files && !settings))
+        return;
+    printf("%s%s%s %s in the snapshot too: %s%s%s %s\n", files ? count : "",
+           files && settings ? " and " : "", settings ? "the server's settings" : "",
+           settings || run->files_left > 1 ? "are" : "is", files ? "--files DIR" : "",
+           files && settings ? " and " : "", settings ? "--server-config" : "",
+           files != settings ? "brings them back" : "bring them back");
+}
+
 static void
 tell_preview(const struct run *run)
 {
     const struct report *report = &run->restore.report;
-    g_autofree char *databases = report_number(report->databases);
-    g_autofree char *written = report_number(report->written);
+    g_autofree char *databases = report_count(report->databases, "database");
+    g_autofree char *written = report_count(report->written, "revision");
     g_autofree char *present = report_number(report->present);
-    printf("state of %s, snapshot %.8s: nothing was written; a restore of %s databases would add "
-           "%s revisions (%s are there) and make %" G_GUINT64_FORMAT " databases\n",
-           run->at->started, run->at->id, databases, written, present, report->created);
+    g_autofree char *created = report_count(report->created, "database");
+    printf("state of %s, snapshot %.8s: nothing was written; a restore of %s would add "
+           "%s (%s there already) and make %s\n",
+           run->at->started, run->at->id, databases, written, present, created);
+    tell_left(run);
     if (report->problems > 0) {
-        g_autofree char *problems = report_number(report->problems);
-        printf("INCOMPLETE: %s things would be missing or older, named above\n", problems);
+        g_autofree char *problems = report_count(report->problems, "thing");
+        printf("INCOMPLETE: %s would be missing or older, named above\n", problems);
     }
 }
 
@@ -77,24 +97,30 @@ static void
 tell_person(struct run *run)
 {
     const struct report *report = &run->restore.report;
-    g_autofree char *databases = report_number(report->databases);
-    g_autofree char *documents = report_number(report->documents);
-    g_autofree char *attachments = report_number(report->attachments);
-    g_autofree char *problems = report_number(report->problems);
+    g_autofree char *databases = report_count(report->databases, "database");
+    g_autofree char *documents = report_count(report->documents, "document");
+    g_autofree char *attachments = report_count(report->attachments, "attachment");
+    g_autofree char *problems = report_count(report->problems, "thing");
+    g_autofree char *present = report_count(report->present, "revision");
     g_autofree char *duration = report_duration(seconds_since(run->began));
+    const GPtrArray *plan = run->restore.plan;
+    const char *name = plan->len == 1 ? ((struct plan_item *)plan->pdata[0])->name : "NAME";
+    g_autofree char *beside = g_strdup_printf(" (--db '%s=NEW' restores %s beside them)", name,
+                                              plan->len == 1 ? "the old ones" : "a database");
     if (report->present > 0 || report->superseded > 0)
-        printf("%" G_GUINT64_FORMAT " revisions were there already; %" G_GUINT64_FORMAT
-               " have newer ones in the target, which were kept\n",
-               report->present, report->superseded);
+        printf("%s %s there already; %" G_GUINT64_FORMAT " %s newer ones in the target, which were "
+               "kept%s\n",
+               present, report->present == 1 ? "was" : "were", report->superseded,
+               report->superseded == 1 ? "has" : "have", report->superseded > 0 ? beside : "");
     if (report->foreign > 0)
-        printf("%" G_GUINT64_FORMAT " documents were written by others meanwhile\n",
-               report->foreign);
+        printf("%" G_GUINT64_FORMAT " document%s written by others meanwhile\n", report->foreign,
+               report->foreign == 1 ? " was" : "s were");
     if (run->files > 0)
-        printf("%" G_GUINT64_FORMAT " extra files written below '%s'\n", run->files,
-               options_string(run->line, "files"));
-    printf(
-        "state of %s, snapshot %.8s: restored %s databases, %s documents, %s attachments in %s; ",
-        run->at->started, run->at->id, databases, documents, attachments, duration);
+        printf("%" G_GUINT64_FORMAT " extra file%s written below '%s'\n", run->files,
+               run->files == 1 ? "" : "s", options_string(run->line, "files"));
+    tell_left(run);
+    printf("state of %s, snapshot %.8s: restored %s, %s, %s in %s; ", run->at->started, run->at->id,
+           databases, documents, attachments, duration);
     if (report->problems == 0 && report->kept > 0)
         printf("verified: all is there but for %" G_GUINT64_FORMAT
                ", named above, where the target keeps its own\n",
@@ -102,7 +128,7 @@ tell_person(struct run *run)
     else if (report->problems == 0)
         printf("verified: everything is there\n");
     else
-        printf("INCOMPLETE: %s things are missing or older, named above\n", problems);
+        printf("INCOMPLETE: %s missing or older, named above\n", problems);
 }
 
 /* ---- the work ---- */
@@ -191,12 +217,9 @@ preview(struct run *run, GError **error)
             return FALSE;
         tell_unfound(run, restore->plan->pdata[i]);
     }
-    if (folder != NULL) {
-        if (!files_count(restore, &run->files, error))
-            return FALSE;
+    if (run->files > 0)
         report_note(&restore->report, "would write %" G_GUINT64_FORMAT " extra file%s below '%s'",
                     run->files, run->files == 1 ? "" : "s", folder);
-    }
     return !restore->with_config || configuration_preview(restore, error);
 }
 
@@ -250,7 +273,7 @@ static gboolean
 perform(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
-    const char *folder = options_string(run->line, "files");
+    const char *folder = run->files > 0 ? options_string(run->line, "files") : NULL;
     return restore_remove_left(restore, error) && set_limits(restore, error) &&
            write_databases(run, error) &&
            (folder == NULL || files_restore(restore, folder, &run->files, error)) &&
@@ -272,9 +295,22 @@ add_hint(const struct selection *selection, GError **error)
 }
 
 static gboolean
+count_files(struct run *run, GError **error)
+{
+    if (options_string(run->line, "files") == NULL)
+        return files_count(&run->restore, &run->files_left, NULL) || TRUE; /* only to be told */
+    if (!files_count(&run->restore, &run->files, error))
+        return FALSE;
+    if (run->files == 0)
+        report_note(&run->restore.report, "the snapshot holds no extra files");
+    return TRUE;
+}
+
+static gboolean
 run_all(struct run *run, struct selection *selection, GError **error)
 {
-    gboolean dry = options_flag(run->line, "dry-run"), done = prepare(run, selection, error);
+    gboolean dry = options_flag(run->line, "dry-run");
+    gboolean done = prepare(run, selection, error) && count_files(run, error);
     if (done) {
         tell_lacking(run);
         done = dry ? preview(run, error) : perform(run, error);
@@ -305,10 +341,8 @@ restore_run(const struct command_line *line, GError **error)
     progress_clear(progress);
     if (done && options_flag(line, "json"))
         tell_json(&run, exit_code);
-    else if (done && options_flag(line, "dry-run"))
-        tell_preview(&run);
     else if (done && !options_flag(line, "quiet"))
-        tell_person(&run);
+        options_flag(line, "dry-run") ? tell_preview(&run) : tell_person(&run);
     restore_clear(&run.restore);
     selection_clear(&selection);
     return exit_code;
