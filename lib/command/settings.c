@@ -295,7 +295,8 @@ static const struct option options[] = {
         .type = OPTION_PATH,
         .commands = FOR_STORE,
         .help = "On a bare machine: the recovery secret (an age identity); - reads standard input.",
-        .text = "Instead of --keys. The file may be the whole recovery sheet, saved as text.",
+        .text = "Instead of --keys. The file may be the whole recovery sheet, saved as text, which "
+                "names the signer too.",
     },
     {
         .name = "signer",
@@ -355,7 +356,7 @@ static const struct option options[] = {
         .name = "quiet",
         .type = OPTION_FLAG,
         .commands = FOR_SNAPSHOT | FOR_STORE,
-        .help = "Show no progress, only warnings and errors.",
+        .help = "Show no progress and no results, only warnings and errors.",
     },
     {
         .name = "config",
