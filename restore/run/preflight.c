@@ -53,7 +53,8 @@ check_name(const struct restore *restore, const struct plan_item *item, GError *
     }
     g_autofree char *option = g_strconcat(item->name, "=new-name", NULL);
     g_autofree char *quoted = g_shell_quote(option);
-    return fail_set(error, FAIL_USAGE,
+    gboolean chosen = !g_str_equal(name, item->name); /* on the command line */
+    return fail_set(error, chosen ? FAIL_USAGE : FAIL_FAILED,
                     "CouchDB takes no database name such as '%s'\n"
                     "hint: restore it under another name: --db %s",
                     name, quoted);
