@@ -1,5 +1,7 @@
 #include "lib/base/fail.h"
 
+#include <string.h>
+
 G_DEFINE_QUARK(lifeboat - fail, fail)
 
 gboolean
@@ -22,6 +24,33 @@ fail_errno(GError **error, int errnum, const char *format, ...)
     va_end(args);
     g_set_error(error, FAIL, FAIL_FAILED, "%s: %s", message, g_strerror(errnum));
     return FALSE;
+}
+
+#define HINT "\nhint: "
+
+char *
+fail_message(const char *message)
+{
+    const char *hint = strstr(message, HINT);
+    return hint != NULL ? g_strndup(message, (gsize)(hint - message)) : g_strdup(message);
+}
+
+const char *
+fail_hint(const char *message)
+{
+    const char *hint = strstr(message, HINT);
+    return hint != NULL ? hint + strlen(HINT) : NULL;
+}
+
+void
+fail_add_hint(GError **error, const char *hint)
+{
+    if (error == NULL || *error == NULL || fail_hint((*error)->message) != NULL)
+        return;
+    GError *hinted =
+        g_error_new((*error)->domain, (*error)->code, "%s" HINT "%s", (*error)->message, hint);
+    g_clear_error(error);
+    *error = hinted;
 }
 
 #define DOMAINS_MAX 4

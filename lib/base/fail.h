@@ -33,6 +33,14 @@ gboolean fail_set(GError **error, enum fail_code code, const char *format, ...) 
 /* The same with ': ' and strerror(errnum) behind the message; code FAIL_FAILED. */
 gboolean fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
+/* A message without its hint, which the caller frees; and the hint, in the message, or NULL. Of
+ * several, each is the hint of the one before. */
+char *fail_message(const char *message);
+const char *fail_hint(const char *message);
+
+/* Adds a hint to an error that has none. NULL is fine. */
+void fail_add_hint(GError **error, const char *hint);
+
 /* The exit code for an error of any domain; 0 for NULL. */
 int fail_exit_code(const GError *error);
 

@@ -1,6 +1,8 @@
 /* log: see the header. */
 #include "lib/base/log.h"
 
+#include "lib/base/fail.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,13 +110,12 @@ log_failure(const char *program, const GError *error)
 {
     const char *priority = is_for_journal() ? "<3>" : "";
     g_autoptr(GString) text = g_string_new(NULL);
-    g_auto(GStrv) lines = g_strsplit(error->message, "\nhint: ", -1);
-    for (char **line = lines; *line != NULL; line++) {
-        g_autofree char *escaped = log_escape(*line);
-        if (line == lines)
-            g_string_append_printf(text, "%s%s: %s\n", priority, program, escaped);
-        else
-            g_string_append_printf(text, "%shint: %s\n", priority, escaped);
+    const char *prefix = program;
+    for (const char *part = error->message; part != NULL; part = fail_hint(part)) {
+        g_autofree char *one = fail_message(part);
+        g_autofree char *escaped = log_escape(one);
+        g_string_append_printf(text, "%s%s: %s\n", priority, prefix, escaped);
+        prefix = "hint";
     }
     put(text->str);
 }

@@ -445,11 +445,12 @@ sum_up_failure(const struct command_line *line, const GError *error)
     if (json == NULL || !options_flag(line, "json"))
         return;
     AUTO(progress) *progress = progress_new(TRUE, TRUE);
-    g_auto(GStrv) lines = g_strsplit(error->message, "\nhint: ", 2);
+    g_autofree char *message = fail_message(error->message);
+    const char *hint = fail_hint(error->message);
     GString *event = progress_event_begin(progress, "summary");
-    json_text_member_string(event, "error", lines[0]);
-    if (lines[0] != NULL && lines[1] != NULL)
-        json_text_member_string(event, "hint", lines[1]);
+    json_text_member_string(event, "error", message);
+    if (hint != NULL)
+        json_text_member_string(event, "hint", hint);
     json_text_member_integer(event, "exit", fail_exit_code(error));
     progress_event_end(progress);
 }

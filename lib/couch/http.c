@@ -526,7 +526,9 @@ http_expect_success(struct http_call *call, GError **error)
     }
     const char *hint = "";
     if (status == 401 || status == 403)
-        hint = "\nhint: check the credentials; the account must be a server admin";
+        hint = call->http->user != NULL
+                   ? "\nhint: check the credentials; the account must be a server admin"
+                   : "\nhint: give --credentials FILE, with the USER:PASSWORD of a server admin";
     GError *failure = g_error_new(HTTP, (int)status, "%s: status %u%s%s%s%s%s", call->what, status,
                                   name != NULL ? ", " : "", name != NULL ? name : "",
                                   reason != NULL ? ": " : "", reason != NULL ? reason : "", hint);

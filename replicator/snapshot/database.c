@@ -263,7 +263,8 @@ run_database(struct run *run, const char *name, GError **error)
         return TRUE;
     }
     run->failed++;
-    run_pass(run, name, "failed", run_parent_at(run, name), cause->message);
+    g_autofree char *reason = fail_message(cause->message);
+    run_pass(run, name, "failed", run_parent_at(run, name), reason);
     run_problem(run, "database '%s' could not be read: %s", name, cause->message);
     return TRUE;
 }

@@ -140,13 +140,18 @@ run_problem(struct run *run, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    g_autofree char *message = g_strdup_vprintf(format, args);
+    g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
+    g_autofree char *message = fail_message(text);
+    const char *hint = fail_hint(text);
     run->problems++;
-    progress_event(run->progress, "problem", "message", message, NULL);
-    if (run->problems <= RUN_PROBLEMS_SHOWN)
+    progress_event(run->progress, "problem", "message", message, hint != NULL ? "hint" : NULL, hint,
+                   NULL);
+    if (run->problems <= RUN_PROBLEMS_SHOWN) {
         log_warning("%s", message);
-    else if (run->problems == RUN_PROBLEMS_SHOWN + 1)
+        if (hint != NULL)
+            log_notice("hint: %s", hint);
+    } else if (run->problems == RUN_PROBLEMS_SHOWN + 1)
         log_warning("more is missing; the snapshot's manifest names it all");
 }
 
@@ -514,9 +519,9 @@ run_snapshot(struct run *run, GError **error)
             g_propagate_error(error, g_steal_pointer(&cause));
             return FALSE;
         }
+        g_autofree char *message = fail_message(cause->message);
         if (!run->again)
-            log_warning("store '%s': %s; starting again without it", run->store->path,
-                        cause->message);
+            log_warning("store '%s': %s; starting again without it", run->store->path, message);
         forget_attempt(run);
     }
 }

@@ -1,16 +1,8 @@
 /* report: see the header. */
 #include "restore/run/report.h"
 
+#include "lib/base/fail.h"
 #include "lib/base/log.h"
-
-/* A hint in an error's message is for whom the error ends the work, not for one of many. */
-static void
-cut_hint(char *text)
-{
-    char *hint = strstr(text, "\nhint: ");
-    if (hint != NULL)
-        *hint = '\0';
-}
 
 static char *
 where(const char *database, struct slice id, struct slice rev)
@@ -34,9 +26,10 @@ report_problem(struct report *report, const char *database, struct slice id, str
 {
     va_list args;
     va_start(args, format);
-    g_autofree char *reason = g_strdup_vprintf(format, args);
+    g_autofree char *message = g_strdup_vprintf(format, args);
     va_end(args);
-    cut_hint(reason);
+    /* A hint is for whom the error ends the work, not for one of many. */
+    g_autofree char *reason = fail_message(message);
     report->problems++;
     if (report->problems > REPORT_NAMED_MAX)
         return;

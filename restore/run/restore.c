@@ -211,14 +211,3 @@ restore_shown(const struct restore *restore, const struct plan_item *item)
 {
     return restore->scratch ? item->name : item->target;
 }
-
-void
-restore_add_hint(GError **error, const char *hint)
-{
-    if (error == NULL || *error == NULL || strstr((*error)->message, "\nhint: ") != NULL)
-        return;
-    GError *hinted =
-        g_error_new((*error)->domain, (*error)->code, "%s\nhint: %s", (*error)->message, hint);
-    g_clear_error(error);
-    *error = hinted;
-}

@@ -76,9 +76,6 @@ void restore_tell_lost(struct restore *restore, const struct plan_item *item,
 /* The name that progress shows: the target's, or the source's where that is but a number. */
 const char *restore_shown(const struct restore *restore, const struct plan_item *item);
 
-/* Adds a hint to an error that has none. */
-void restore_add_hint(GError **error, const char *hint);
-
 /* ---- preflight.c ---- */
 
 /* Refuses what cannot work: FAIL_FAILED with the first reason. Writes nothing. */

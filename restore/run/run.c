@@ -289,9 +289,9 @@ add_hint(const struct selection *selection, GError **error)
         "state, and --db NAME the databases that are whole",
         selection->store->path);
     if (g_error_matches(*error, FAIL, FAIL_DAMAGED))
-        restore_add_hint(error, damage);
+        fail_add_hint(error, damage);
     else if (http_is_transient(*error) || stop_requested())
-        restore_add_hint(error, "run the same command again: it goes on");
+        fail_add_hint(error, "run the same command again: it goes on");
 }
 
 static gboolean

@@ -83,6 +83,14 @@ class Credentials(Case):
                 for text in (PASSWORD, secret, self.site.recovery_secret):
                     self.assertNotIn(text.encode(), data, os.path.join(folder, name))
 
+    def test_without_credentials_the_hint_is_to_give_some(self):
+        with faulty.Faulty(self.bare) as proxy:
+            proxy.on('GET', '/_node/_local/_config', faulty.status(401, '{"error":"unauthorized","reason":"No."}'))
+            run = self.snapshot('http://127.0.0.1:%d' % proxy.port, expect=None)
+        self.assert_says(run, "settings could not be read", 'hint: give --credentials FILE')
+        self.assertNotIn('\\n', run.said)
+        self.assertNotIn('check the credentials', run.said)
+
     def test_redirections_do_not_carry_the_password_elsewhere(self):
         with faulty.Faulty(self.server.url) as other, faulty.Faulty(self.server.url) as proxy:
             proxy.on('GET', '.*', faulty.status(301, '', [('Location', 'http://127.0.0.1:%d/' % other.port)]), times=None)
