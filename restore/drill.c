@@ -5,12 +5,12 @@
  * removed, whatever happens.
  */
 #include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "lib/couch/read/fetch.h"
 #include "lib/couch/scratch.h"
 #include "restore/commands.h"
 #include "restore/drill_frame.h"
 #include "restore/run/restore.h"
-#include "restore/run/stop.h"
 
 #include <stdio.h>
 

@@ -53,6 +53,13 @@ fail_add_hint(GError **error, const char *hint)
     *error = hinted;
 }
 
+gboolean
+fail_came_of(const GError *error, int errnum)
+{
+    g_autofree char *message = error != NULL ? fail_message(error->message) : NULL;
+    return message != NULL && g_str_has_suffix(message, g_strerror(errnum));
+}
+
 #define DOMAINS_MAX 4
 
 static struct {

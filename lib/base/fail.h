@@ -41,6 +41,9 @@ const char *fail_hint(const char *message);
 /* Adds a hint to an error that has none. NULL is fine. */
 void fail_add_hint(GError **error, const char *hint);
 
+/* Whether the error came of this errno, which its message then ends with; hints aside. */
+gboolean fail_came_of(const GError *error, int errnum);
+
 /* The exit code for an error of any domain; 0 for NULL. */
 int fail_exit_code(const GError *error);
 

@@ -11,6 +11,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
+#include "lib/base/stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -263,6 +264,8 @@ verify_part(struct verifier *verifier, const struct part *part, guint64 *size, G
     AUTO(hash) *hash = hash_new(HASH_SHA256);
     guint64 offset = 0;
     while (offset < *size) {
+        if (!stop_check(error))
+            return FALSE;
         gssize got = read_block(fd, verifier->block, offset);
         if (got < 0)
             return fail_set(error, FAIL_DAMAGED,

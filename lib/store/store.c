@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/store/lineage.h"
 #include "lib/store/parts.h"
@@ -347,6 +348,10 @@ store_check(struct store *store, struct snapshot *snapshot, struct progress *pro
     snapshot->checked = sums != NULL && check_parts(fd, sums, snapshot, &reading, &cause);
     if (snapshot->checked)
         return TRUE;
+    if (stop_requested()) { /* that says nothing of the snapshot */
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return FALSE;
+    }
     judge(snapshot, SNAPSHOT_DAMAGED, cause);
     lineage_link(store->snapshots);
     return fail_set(error, FAIL_DAMAGED, "%s", cause->message);

@@ -5,9 +5,11 @@
 #include "lib/base/file.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
+#include "lib/base/stop.h"
 #include "replicator/snapshot/run.h"
 #include "replicator/snapshot/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -16,7 +18,7 @@ wait_and_tell(void *context, guint milliseconds, const GError *cause)
 {
     (void)context;
     log_notice("%s; trying again in %.1f s", cause->message, milliseconds / 1000.0);
-    g_usleep((gulong)milliseconds * 1000);
+    stop_sleep(milliseconds);
 }
 
 /* ---- what became of it ---- */
@@ -71,6 +73,8 @@ static struct lock *
 take_lock(const char *to, GError **error)
 {
     AUTO_FD int above = file_open_folder(AT_FDCWD, to, FALSE, error);
+    if (above < 0 && fail_came_of(*error, ENOENT))
+        fail_add_hint(error, "is the drive mounted?");
     AUTO_FD int folder = above >= 0 ? file_open_folder(above, "lifeboat", TRUE, error) : -1;
     return folder >= 0 ? lock_take(folder, "lock", "lifeboat snapshot", error) : NULL;
 }
@@ -112,11 +116,30 @@ take_snapshot(struct run *run, const struct command_line *line, GError **error)
                              (guint)options_integer(line, "stall"), error);
     if (run->http == NULL)
         return FALSE;
+    http_set_stop(run->http, stop_is_due, NULL);
     http_be_patient(run->http, &run->patience);
     AUTO(lock) *lock = take_lock(to, error);
     if (lock == NULL)
         return FALSE;
-    return take_into(run, to, options_string(line, "state"), error);
+    gboolean done = take_into(run, to, options_string(line, "state"), error);
+    if (!done) /* what was not sealed is removed while the lock holds */
+        g_clear_pointer(&run->writer, snapshot_writer_free);
+    return done;
+}
+
+/* How the store stands after a failure, and what the operator can do. */
+static void
+explain(const struct run *run, GError **error)
+{
+    const char *stands =
+        run->links > 0 ? "what was sealed so far counts" : "the store is as it was";
+    if (stop_requested() && g_error_matches(*error, FAIL, FAIL_LATER)) {
+        g_clear_error(error);
+        fail_set(error, FAIL_LATER, "stopped; %s\nhint: the next run goes on", stands);
+    } else if (fail_came_of(*error, ENOSPC)) {
+        g_autofree char *hint = g_strdup_printf("%s; free space, or use another drive", stands);
+        fail_add_hint(error, hint);
+    }
 }
 
 int
@@ -138,9 +161,13 @@ snapshot_command(const struct command_line *line, GError **error)
     };
     struct run run = {.keys = keys, .options = &options, .progress = progress, .state_fd = -1};
     run.patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),
-                                     .wait = wait_and_tell};
+                                     .wait = wait_and_tell,
+                                     .stopped = stop_is_due};
+    stop_watch();
     gint64 began = g_get_monotonic_time();
     gboolean done = take_snapshot(&run, line, error);
+    if (!done)
+        explain(&run, error);
     double seconds = (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC;
     int exit_code = !done ? fail_exit_code(*error) : run.problems > 0 ? FAIL_INCOMPLETE : 0;
     progress_clear(progress);

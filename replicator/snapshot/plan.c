@@ -7,6 +7,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "replicator/snapshot/reading.h"
 #include "replicator/snapshot/token.h"
@@ -237,7 +238,7 @@ plan_next(void *context, struct fetch_wanted *wanted, gboolean *end, GError **er
         *end = TRUE;
         return TRUE;
     }
-    gboolean done = walk_next(&reading->walk, wanted, end, error);
+    gboolean done = stop_check(error) && walk_next(&reading->walk, wanted, end, error);
     reading->no_more = *end;
     return done;
 }

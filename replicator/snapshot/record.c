@@ -2,7 +2,7 @@
  * What comes of a database is written: leaves and attachments into the snapshot, ids gone at their
  * place between them, and a row of each into the list of changes, from which the new state is made.
  */
-#include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "replicator/snapshot/reading.h"
 
 static gboolean
@@ -125,6 +125,8 @@ take_document_end(void *context, struct slice id, gboolean complete, GError **er
 {
     struct reading *reading = context;
     progress_add(reading->run->progress, 1, 0);
+    if (!stop_check(error))
+        return FALSE;
     if (reading->in_row) {
         reading->in_row = FALSE;
         if (!row_spool_add(reading->changed, reading->row_mark, error))

@@ -4,6 +4,7 @@
 #include "lib/archive/snapshot_reader.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/stop.h"
 #include "lib/couch/scratch.h"
 #include "replicator/snapshot/files.h"
 #include "replicator/snapshot/scrub.h"
@@ -310,6 +311,7 @@ run_seal(struct run *run, gboolean complete, GError **error)
     if (!snapshot_writer_seal(run->writer, finished, show_verified, run, error))
         return FALSE;
     count_link(run);
+    run->links++;
     for (guint i = 0; i < run->states->len; i++)
         if (!state_writer_commit(run->states->pdata[i], error))
             return FALSE;
@@ -376,7 +378,7 @@ read_databases(struct run *run, GError **error)
         const char *name = run->names[run->at];
         if (!is_wanted(run, name))
             run_pass(run, name, "excluded", run_parent_at(run, name), NULL);
-        else if (!run_database(run, name, error))
+        else if (!stop_check(error) || !run_database(run, name, error))
             return FALSE;
     }
     return TRUE;

@@ -62,6 +62,7 @@ struct run {
     guint64 dropped;                /* databases that the parent has and the server has no more */
     struct catalogue_counts counts; /* of links already sealed */
     guint64 bytes_stored;
+    guint links; /* sealed by this run, also by attempts that were given up */
     guint problems;
 };
 

@@ -1,6 +1,7 @@
 #include "replicator/snapshot/scrub.h"
 
 #include "lib/base/file.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 
 #define FILE_NAME "scrub.json"
@@ -72,10 +73,12 @@ scrub_chain(struct store *store, struct snapshot *tip, guint64 budget, int state
         scrub.credit -= snapshot->catalogue->bytes_stored;
         g_free(scrub.last);
         scrub.last = g_strdup(snapshot->catalogue->id);
-        if (!store_check(store, snapshot, progress, NULL))
+        if (!store_check(store, snapshot, progress, NULL) && !stop_requested())
             *damaged = snapshot;
+        if (stop_requested())
+            break;
     }
-    gboolean saved = scrub_save(&scrub, state_fd, error);
+    gboolean saved = stop_check(error) && scrub_save(&scrub, state_fd, error);
     g_free(scrub.last);
     return saved;
 }

@@ -1,9 +1,9 @@
 /* check: proves that what was meant to be in a database is there. See restore.h. */
+#include "lib/base/stop.h"
 #include "lib/couch/write/revisions.h"
 #include "restore/check/details.h"
 #include "restore/database/present.h"
 #include "restore/run/restore.h"
-#include "restore/run/stop.h"
 
 struct check {
     struct restore *restore;

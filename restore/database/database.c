@@ -1,5 +1,6 @@
 /* database: writing one database's leaves. See restore.h. */
 #include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
 #include "restore/database/disable.h"
@@ -9,7 +10,6 @@
 #include "restore/database/salvage.h"
 #include "restore/lacking.h"
 #include "restore/run/restore.h"
-#include "restore/run/stop.h"
 
 #define PASSES 5       /* through the archive at most, for leaves whose stream was interrupted */
 #define PASS_WAIT 2000 /* milliseconds before the second; twice as long each time */

@@ -1,10 +1,10 @@
 /* preview: --dry-run, what a restore of a database would do. See restore.h. */
 #include "lib/base/log.h"
+#include "lib/base/stop.h"
 #include "lib/couch/write/revisions.h"
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/run/restore.h"
-#include "restore/run/stop.h"
 
 struct preview {
     struct restore *restore;

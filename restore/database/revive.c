@@ -2,12 +2,12 @@
 #include "restore/database/revive.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/body.h"
 #include "lib/couch/write/splice.h"
 #include "restore/database/disable.h"
 #include "restore/database/present.h"
-#include "restore/run/stop.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 

@@ -1,10 +1,10 @@
 /* preflight: what cannot work is refused before anything is written. See restore.h. */
 #include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
 #include "restore/run/configuration.h"
 #include "restore/run/restore.h"
-#include "restore/run/stop.h"
 
 #define TOO_LARGE_NAMED 5
 

@@ -3,10 +3,10 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/stop.h"
 #include "lib/command/command.h"
 #include "lib/couch/scratch.h"
 #include "restore/lacking.h"
-#include "restore/run/stop.h"
 
 #define MERGE_MEMORY (24 * 1024 * 1024) /* bytes for the chain; writing takes as much again */
 

@@ -1,5 +1,6 @@
 """SIGTERM and SIGINT: a restore ends at once, whatever the target is doing, and the same command goes on."""
 
+import os
 import signal
 import threading
 
@@ -71,3 +72,58 @@ class Stop(Case):
         before = self.target.couch.databases()
         self.stopped_at('POST', '/lifeboat-drill-[^/]*/_bulk_get', faulty.stall(threading.Event()), program='drill')
         self.assertEqual(before, self.target.couch.databases())
+
+
+class StopSnapshot(Case):
+    scripted = True
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = faulty.Faulty(self.server.url)
+        self.addCleanup(self.proxy.close)
+
+    def start(self, *options):
+        return self.site.start('lifeboat', 'snapshot', '--source', self.proxy.url, '--to', self.site.store,
+                               '--keys', self.site.keys, '--json', *options)
+
+    def stopped_at(self, method, path, fault, number=signal.SIGTERM, times=1):
+        self.proxy.on(method, path, fault, times=times)
+        process = self.start()
+        self.assertTrue(self.proxy.wait_for(method, path))
+        process.send_signal(number)
+        run = self.site.finish(process, timeout=AT_ONCE)
+        self.assertEqual(LATER, run.code, str(run))
+        self.assert_says(run, 'stopped; the store is as it was', 'the next run goes on')
+        self.assertEqual((LATER, 'summary'), (run.summary['exit'], run.summary['event']))
+        self.assertFalse(os.path.exists(os.path.join(self.site.lifeboat_folder, 'lock')))
+        return run
+
+    def folders(self):
+        return sorted(os.listdir(os.path.join(self.site.lifeboat_folder, 'snapshots')))
+
+    def assert_goes_on(self):
+        self.proxy.clear()
+        self.site.snapshot(self.proxy.url)
+        self.assert_store_holds(self.capture())
+
+    def test_while_the_source_stalls(self):
+        for method, path in (('GET', '/_all_dbs'), ('GET', '/medic'), ('GET', '/medic/_changes'), ('POST', '/medic/_bulk_get')):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                with self.subTest('%s %s %d' % (method, path, number)):
+                    self.proxy.clear()
+                    self.stopped_at(method, path, faulty.stall(threading.Event()), number)
+                    self.assertEqual([], self.folders())
+        self.assert_goes_on()
+
+    def test_while_a_failing_request_is_repeated(self):
+        self.stopped_at('POST', '/medic/_bulk_get', faulty.status(503), times=None)
+        self.assertEqual([], self.folders())
+        self.assert_goes_on()
+
+    def test_what_was_there_stays_and_the_next_run_goes_on(self):
+        self.site.snapshot(self.server)
+        before = self.folders()
+        self.clinic.change()
+        self.stopped_at('POST', '/medic/_bulk_get', faulty.stall(threading.Event()))
+        self.assertEqual(before, self.folders())
+        self.assert_goes_on()

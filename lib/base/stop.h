@@ -1,6 +1,7 @@
 /*
  * stop: ending cleanly on SIGINT and SIGTERM. The signal only sets a mark, which work looks at
- * between two steps; a second one ends the program at once.
+ * between two steps; a second one ends the program at once. A program that does not watch is never
+ * asked to stop.
  */
 #pragma once
 

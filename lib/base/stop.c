@@ -1,5 +1,5 @@
 /* stop: see the header. */
-#include "restore/run/stop.h"
+#include "lib/base/stop.h"
 
 #include "lib/base/fail.h"
 
