@@ -68,6 +68,21 @@ tell_person(const struct run *run, double seconds)
 
 /* ---- the command ---- */
 
+/* A store is not begun inside another: whoever names lifeboat/ itself means the folder above. */
+static gboolean
+refuse_inside(const char *to, GError **error)
+{
+    g_autofree char *json = g_build_filename(to, "store.json", NULL);
+    if (!g_file_test(json, G_FILE_TEST_EXISTS))
+        return TRUE;
+    g_autofree char *folder = g_canonicalize_filename(to, NULL);
+    g_autofree char *above = g_path_get_dirname(folder);
+    return fail_set(error, FAIL_USAGE,
+                    "'%s' is itself a store\n"
+                    "hint: name the folder that holds 'lifeboat/': --to '%s'",
+                    to, above);
+}
+
 /* The lock comes first: two runs may be the first in a new store. */
 static struct lock *
 take_lock(const char *to, GError **error)
@@ -118,6 +133,8 @@ take_snapshot(struct run *run, const struct command_line *line, GError **error)
         return FALSE;
     http_set_stop(run->http, stop_is_due, NULL);
     http_be_patient(run->http, &run->patience);
+    if (!refuse_inside(to, error) || !run_check_choice(run, error))
+        return FALSE;
     AUTO(lock) *lock = take_lock(to, error);
     if (lock == NULL)
         return FALSE;

@@ -6,11 +6,10 @@
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/couch/scratch.h"
+#include "replicator/snapshot/choice.h"
 #include "replicator/snapshot/files.h"
 #include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
-
-#include <fnmatch.h>
 
 #define GLOBAL_CHANGES "_global_changes" /* CouchDB makes it anew by itself */
 
@@ -239,23 +238,6 @@ show_verified(void *context, guint64 bytes)
     progress_add(run->progress, 0, 0);
 }
 
-static gboolean
-matches(const char *const *globs, const char *name)
-{
-    for (gsize i = 0; globs != NULL && globs[i] != NULL; i++)
-        if (fnmatch(globs[i], name, 0) == 0)
-            return TRUE;
-    return FALSE;
-}
-
-static gboolean
-is_wanted(const struct run *run, const char *name)
-{
-    const struct run_options *options = run->options;
-    gboolean all = options->include == NULL || options->include[0] == NULL;
-    return (all || matches(options->include, name)) && !matches(options->exclude, name);
-}
-
 /* A link says of the databases still to come that they stand where they stood. */
 static void
 pass_rest(struct run *run)
@@ -263,7 +245,7 @@ pass_rest(struct run *run)
     for (guint i = run->at + 1; run->names[i] != NULL; i++) {
         const char *name = run->names[i];
         if (!g_str_equal(name, GLOBAL_CHANGES))
-            run_pass(run, name, is_wanted(run, name) ? "pending" : "excluded",
+            run_pass(run, name, choice_takes(run->options, name) ? "pending" : "excluded",
                      run_parent_at(run, name), NULL);
     }
 }
@@ -342,6 +324,7 @@ note_dropped(struct run *run)
     }
 }
 
+/* All but those that pass. */
 static char **
 databases_to_read(struct http *http, GError **error)
 {
@@ -357,6 +340,15 @@ databases_to_read(struct http *http, GError **error)
     return names;
 }
 
+gboolean
+run_check_choice(struct run *run, GError **error)
+{
+    if (run->options->include == NULL || run->options->include[0] == NULL)
+        return TRUE;
+    g_auto(GStrv) names = databases_to_read(run->http, error);
+    return names != NULL && choice_check(run->options, names, error);
+}
+
 static gboolean
 read_source(struct run *run, GError **error)
 {
@@ -368,7 +360,10 @@ read_source(struct run *run, GError **error)
     if (run->no_config)
         run_problem(run, "the server's settings could not be read: %s", cause->message);
     run->names = databases_to_read(run->http, error);
-    return run->names != NULL;
+    if (run->names == NULL)
+        return FALSE;
+    choice_tell_idle(run);
+    return TRUE;
 }
 
 static gboolean
@@ -376,7 +371,7 @@ read_databases(struct run *run, GError **error)
 {
     for (run->at = 0; run->names[run->at] != NULL; run->at++) {
         const char *name = run->names[run->at];
-        if (!is_wanted(run, name))
+        if (!choice_takes(run->options, name))
             run_pass(run, name, "excluded", run_parent_at(run, name), NULL);
         else if (!stop_check(error) || !run_database(run, name, error))
             return FALSE;

@@ -98,6 +98,9 @@ gboolean run_link_is_due(const struct run *run);
  * as failed. */
 gboolean run_database(struct run *run, const char *name, GError **error);
 
+/* FAIL_USAGE when no database is one that --include names; nothing is written for that. */
+gboolean run_check_choice(struct run *run, GError **error);
+
 /* The whole: FALSE with an error, or TRUE; run->writer and run->catalogue then tell whether one was
  * sealed. */
 gboolean run_snapshot(struct run *run, GError **error);

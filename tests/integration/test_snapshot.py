@@ -2,10 +2,12 @@
 
 import json
 import os
+import unittest
 
 import oracle
 from support import cht, faulty, server
 from support.case import Case
+from support.lifeboat import FAILED, INCOMPLETE, USAGE
 
 
 class Full(Case):
@@ -39,6 +41,35 @@ class Full(Case):
         state = oracle.Store.of(self.site).state()
         self.assertEqual([self.medic, self.clinic.name('medic-sentinel')], sorted(state))
 
+    def test_an_include_that_matches_nothing_is_refused_before_anything_is_written(self):
+        mistyped = self.clinic.name('medik*')
+        run = self.site.snapshot(self.server.url, '--include', mistyped, expect=USAGE)
+        self.assert_says(run, "no database on the server matches --include '%s'" % mistyped)
+        self.assertEqual([], os.listdir(self.site.store))
+
+    def test_one_of_several_includes_that_matches_nothing_is_named_as_missing(self):
+        mistyped = self.clinic.name('logz')
+        run = self.site.snapshot(self.server.url, '--include', mistyped, '--include', self.medic, expect=INCOMPLETE)
+        self.assert_says(run, "--include '%s'" % mistyped)
+        self.assertEqual([self.medic], sorted(oracle.Store.of(self.site).state()))
+
+    def test_an_exclude_that_matches_nothing_is_told(self):
+        mistyped = self.clinic.name('logz')
+        run = self.site.snapshot(self.server, '--exclude', mistyped)
+        self.assert_says(run, "--exclude '%s'" % mistyped)
+
+    def test_no_store_is_begun_inside_a_store(self):
+        self.site.snapshot(self.server)
+        before = sorted(os.listdir(self.site.lifeboat_folder))
+        run = self.site.run('lifeboat', 'snapshot', '--source', self.server.url, '--to', self.site.lifeboat_folder,
+                            '--keys', self.site.keys, *self.server.options, expect=USAGE)
+        self.assert_says(run, "hint: name the folder that holds 'lifeboat/': --to '%s'" % self.site.store)
+        self.assertEqual(before, sorted(os.listdir(self.site.lifeboat_folder)))
+
+    def test_a_drive_that_is_not_there_is_asked_for(self):
+        self.site.store = self.site.path('nowhere')
+        self.assert_says(self.site.snapshot(self.server, expect=FAILED), 'is the drive mounted?')
+
     def test_keeps_files_and_folders_with_their_modes(self):
         os.makedirs(self.site.path('cht', 'tls'))
         for name, mode in (('.env', 0o600), ('tls/key.pem', 0o400), ('tls/cert.pem', 0o644)):
@@ -62,6 +93,7 @@ class Full(Case):
         for wanted in ('secret', 'admins', '-pbkdf2:', 'uuid'):
             self.assertIn(wanted, settings)
 
+    @unittest.skipIf(server.REAL, 'such a server is not empty')
     def test_of_an_empty_server_is_a_snapshot_too(self):
         self.server.wipe()
         self.site.snapshot(self.server)
