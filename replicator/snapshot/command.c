@@ -39,31 +39,53 @@ tell_json(const struct run *run, double seconds, int exit_code)
     json_text_member_unsigned(event, "attachments", counts->attachments);
     json_text_member_unsigned(event, "gone", counts->gone);
     json_text_member_unsigned(event, "unread", counts->unread);
+    json_text_member_unsigned(event, "files", run->catalogue != NULL ? run->files->len : 0);
     json_text_member_unsigned(event, "bytes", run->bytes_stored);
     json_text_member_decimal(event, "seconds", seconds);
     json_text_member_integer(event, "exit", exit_code);
     progress_event_end(run->progress);
 }
 
+/* `1 document`, `2 documents` */
+static void
+append_count(GString *text, const char *before, guint64 count, const char *what)
+{
+    g_string_append_printf(text, "%s%" G_GUINT64_FORMAT " %s%s", before, count, what,
+                           count == 1 ? "" : "s");
+}
+
+static void
+tell_sealed(const struct run *run, double seconds)
+{
+    const struct catalogue_counts *counts = &run->counts;
+    g_autofree char *size = g_format_size(run->bytes_stored);
+    g_autoptr(GString) text = g_string_new(NULL);
+    append_count(text, "", counts->documents, "document");
+    append_count(text, " and ", counts->attachments, "attachment");
+    append_count(text, " from ", counts->databases, "database");
+    if (run->unchanged > 0)
+        g_string_append_printf(text, " (%" G_GUINT64_FORMAT " more unchanged)", run->unchanged);
+    if (run->files->len > 0)
+        append_count(text, ", ", run->files->len, "extra file");
+    printf("%s snapshot %.8s sealed and verified: %s, %s in %.1f s\n", run->catalogue->kind,
+           run->catalogue->id, text->str, size, seconds);
+    if (counts->gone > 0)
+        printf("%" G_GUINT64_FORMAT " %s left %s\n", counts->gone,
+               counts->gone == 1 ? "document had" : "documents had",
+               counts->gone == 1 ? "its database" : "their databases");
+}
+
 static void
 tell_person(const struct run *run, double seconds)
 {
-    const struct catalogue_counts *counts = &run->counts;
-    if (run->catalogue == NULL) {
+    if (run->catalogue == NULL)
         printf("nothing changed since the snapshot of %s; nothing written\n",
                run->parent->catalogue->started);
-        return;
-    }
-    g_autofree char *size = g_format_size(run->bytes_stored);
-    printf("%s snapshot %.8s sealed and verified: %" G_GUINT64_FORMAT
-           " documents and %" G_GUINT64_FORMAT " attachments from %" G_GUINT64_FORMAT
-           " databases (%" G_GUINT64_FORMAT " more unchanged), %s in %.1f s\n",
-           run->catalogue->kind, run->catalogue->id, counts->documents, counts->attachments,
-           counts->databases, run->unchanged, size, seconds);
-    if (counts->gone > 0)
-        printf("%" G_GUINT64_FORMAT " documents had left their databases\n", counts->gone);
+    else
+        tell_sealed(run, seconds);
     if (run->problems > 0)
-        printf("INCOMPLETE: %u things could not be read; see above\n", run->problems);
+        printf("INCOMPLETE: %u %s; see above\n", run->problems,
+               run->problems == 1 ? "thing could not be read" : "things could not be read");
 }
 
 /* ---- the command ---- */

@@ -48,6 +48,9 @@ run_parent_at(const struct run *run, const char *name)
 struct server_look {
     GHashTable *ours; /* name → SHA-256 hex */
     guint same, others;
+    guint
+        left_out; /* extra files that ours lacks though they are there, or though none was named */
+    gboolean named; /* some extra files were */
 };
 
 static gboolean
@@ -62,6 +65,11 @@ look_at_server_entry(void *context, const struct manifest_entry *entry, GError *
         look->same++;
     else
         look->others++;
+    const char *path = entry->name + strlen("server/files");
+    if (g_str_has_prefix(entry->name, "server/files/") &&
+        !g_hash_table_contains(look->ours, entry->name) &&
+        (!look->named || g_file_test(path, G_FILE_TEST_EXISTS)))
+        look->left_out++;
     return TRUE;
 }
 
@@ -84,7 +92,8 @@ static gboolean
 read_parent(struct run *run, gboolean *differs, GError **error)
 {
     g_autoptr(GHashTable) ours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    struct server_look look = {.ours = ours};
+    struct server_look look = {
+        .ours = ours, .named = run->options->files != NULL && run->options->files[0] != NULL};
     if (!recall_config(run, error))
         return FALSE;
     if (run->config != NULL) {
@@ -102,6 +111,11 @@ read_parent(struct run *run, gboolean *differs, GError **error)
     if (reader == NULL)
         return FALSE;
     run->parent_manifest = snapshot_reader_manifest(reader, look_at_server_entry, &look, error);
+    if (look.left_out > 0)
+        log_warning("%u extra file%s that the last snapshot has %s left out; set `files` in "
+                    "[snapshot] or give --file",
+                    look.left_out, look.left_out == 1 ? "" : "s",
+                    look.left_out == 1 ? "is" : "are");
     *differs = look.others > 0 || look.same != g_hash_table_size(ours);
     return run->parent_manifest != NULL;
 }
@@ -451,13 +465,22 @@ find_parent(struct run *run, GError **error)
     return TRUE;
 }
 
+static void
+tell_unreadable(void *context, const char *path, const char *reason)
+{
+    run_problem(context,
+                "extra file '%s' cannot be read: %s\n"
+                "hint: mend `files` in [snapshot], or --file",
+                path, reason);
+}
+
 static gboolean
 run_once(struct run *run, GError **error)
 {
     gboolean differs = TRUE;
     run->passed = g_ptr_array_new_with_free_func(passed_free);
     run->states = g_ptr_array_new_with_free_func((GDestroyNotify)state_writer_free);
-    run->files = files_list(run->options->files, error);
+    run->files = files_list(run->options->files, run->store->fd, tell_unreadable, run, error);
     if (run->files == NULL || !read_source(run, error) || !find_parent(run, error))
         return FALSE;
     if (run->parent != NULL && !read_parent(run, &differs, error))

@@ -82,10 +82,49 @@ class Full(Case):
             entry = entries['server/files' + self.site.path('cht', name)]
             self.assertEqual((name.encode() * 100, mode), (entry.data, entry.mode))
 
-    def test_a_file_that_is_not_there_is_named(self):
-        run = self.site.snapshot(self.server, '--file', '/no/such/file', expect=None)
-        self.assertNotEqual(0, run.code)
-        self.assert_says(run, '/no/such/file')
+    def write(self, *names):
+        """Files in a folder, which is returned."""
+        for name in names:
+            os.makedirs(os.path.dirname(self.site.path('cht', name)), exist_ok=True)
+            with open(self.site.path('cht', name), 'w') as file:
+                file.write(name)
+        return self.site.path('cht')
+
+    def held_files(self):
+        """The extra files of the newest snapshot, without the folder that they lie in."""
+        prefix = 'server/files' + self.site.path('cht') + '/'
+        return sorted(name[len(prefix):] for name in oracle.Store.of(self.site).tip().by_name if name.startswith(prefix))
+
+    def test_a_file_that_is_not_there_is_named_and_the_rest_is_taken(self):
+        folder = self.write('.env')
+        run = self.site.snapshot(self.server, '--file', '/no/such/file', '--file', folder, expect=INCOMPLETE)
+        self.assert_says(run, "extra file '/no/such/file' cannot be read", 'hint: mend `files` in [snapshot], or --file')
+        self.assertEqual(['.env'], self.held_files())
+        self.assertEqual(1, run.summary['files'])
+        self.assert_store_holds(self.capture())
+
+    def test_files_that_the_last_snapshot_has_are_not_left_out_in_silence(self):
+        folder = self.write('.env', 'key.pem')
+        self.site.snapshot(self.server, '--file', folder)
+        os.unlink(os.path.join(folder, 'key.pem'))
+        self.assertNotIn('left out', self.site.snapshot(self.server, '--file', folder).said)
+        run = self.site.snapshot(self.server)
+        self.assert_says(run, '1 extra file that the last snapshot has is left out', '`files` in [snapshot]')
+        self.assertEqual(0, run.summary['files'])
+
+    def test_the_store_in_a_folder_that_is_taken_along_is_left_out(self):
+        folder = self.write('.env')
+        self.site.store = os.path.join(folder, 'drive')
+        os.mkdir(self.site.store)
+        for _ in range(2):
+            self.site.snapshot(self.server, '--file', folder)
+        self.assertEqual(['.env'], self.held_files())
+        self.assertEqual(1, len(self.site.snapshots()))
+
+    def test_a_person_reads_one_database_and_no_zeros(self):
+        run = self.site.run('lifeboat', 'snapshot', '--source', self.server.url, '--to', self.site.store, '--keys',
+                            self.site.keys, '--include', self.medic, '--file', self.write('.env'))
+        self.assertIn(' from 1 database, 1 extra file, ', run.out)
 
     def test_keeps_the_settings_that_a_rebuilt_server_needs(self):
         self.site.snapshot(self.server)
