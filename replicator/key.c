@@ -3,6 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/crypt/keys.h"
 
 #include <stdio.h>
@@ -25,12 +26,13 @@ print_sheet(const struct keys_sheet *sheet, const char *folder, GError **error)
     if (printed)
         return TRUE;
     g_autoptr(GError) cause = g_steal_pointer(error);
+    g_autofree char *option = keys_option(folder);
     return fail_set(
         error, FAIL_FAILED,
         "the recovery sheet was not shown: %s\n"
         "hint: nobody could ever use the keys in '%s' to recover: remove that folder and "
-        "run 'lifeboat key init' again",
-        cause->message, folder);
+        "run 'lifeboat key init%s' again",
+        cause->message, folder, option);
 }
 
 int
@@ -39,6 +41,9 @@ key_init_command(const struct command_line *line, GError **error)
     const char *folder = options_string(line, "keys");
     const char *site = options_string(line, "site");
     AUTO(keys_sheet) *sheet = g_new0(struct keys_sheet, 1);
+    if (keys_is_open_to_others("/dev/stdout"))
+        log_warning("the sheet goes to a file that others may read: with the recovery secret they "
+                    "can read every backup; print it and delete the file");
     if (site == NULL)
         site = g_get_host_name();
     if (!keys_init(folder, site, options_string(line, "node"), sheet, error) ||

@@ -19,11 +19,11 @@ own_folder(void)
     return self != NULL ? g_path_get_dirname(self) : g_strdup(LIFEBOAT_BINDIR);
 }
 
-/* Becomes the other program. `first` is put before the arguments unless NULL. */
+/* Becomes the other program. */
 static int
-become(const struct command_line *line, const char *first, GError **error)
+become(const struct command_line *line, GError **error)
 {
-    const char *name = command_of(line)->pass_to;
+    const char *name = command_of(line)->pass_to, *first = command_of(line)->pass_as;
     g_autoptr(GPtrArray) arguments = g_ptr_array_new();
     g_ptr_array_add(arguments, (gpointer)name);
     if (first != NULL)
@@ -44,18 +44,6 @@ become(const struct command_line *line, const char *first, GError **error)
     }
     fail_set(error, FAIL_FAILED, "'%s' is neither in '%s' nor in '%s'", name, own, LIFEBOAT_BINDIR);
     return FAIL_FAILED;
-}
-
-static int
-restore_command(const struct command_line *line, GError **error)
-{
-    return become(line, NULL, error);
-}
-
-static int
-verify_command(const struct command_line *line, GError **error)
-{
-    return become(line, "verify", error);
 }
 
 static const struct command commands[] = {
@@ -93,14 +81,15 @@ static const struct command commands[] = {
         .summary = "Run lifeboat-restore: list, verify, run, extract, drill",
         .text = "`lifeboat restore run STORE ...` is `lifeboat-restore run STORE ...`.",
         .pass_to = "lifeboat-restore",
-        .run = restore_command,
+        .run = become,
     },
     {
         .name = "verify",
         .summary = "Check a store: run lifeboat-restore verify",
         .text = "`lifeboat verify STORE ...` is `lifeboat-restore verify STORE ...`.",
         .pass_to = "lifeboat-restore",
-        .run = verify_command,
+        .pass_as = "verify",
+        .run = become,
     },
 };
 

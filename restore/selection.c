@@ -53,6 +53,8 @@ open_keys(struct selection *selection, const struct command_line *line, gboolean
         return fail_set(error, FAIL_KEY,
                         "--signer alone decrypts nothing\nhint: give --key FILE too, with the "
                         "secret from the recovery sheet");
+    if (key != NULL && keys_is_open_to_others(key))
+        log_warning("others may read the key file '%s'; close it with: chmod 600 '%s'", key, key);
     selection->keys = keys_open_bare(key, signers, error);
     if (selection->keys == NULL || selection->keys->n_trusted > 0)
         return selection->keys != NULL;

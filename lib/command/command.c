@@ -91,6 +91,22 @@ parse_program_option(struct command_line *line, int argc, char **argv, GError **
         argv[1], program->name);
 }
 
+/* Help on each command whose first of two words this is; on the program where it is none. */
+static char *
+help_of_all(const struct program *program, const char *word)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (gsize i = 0; i < program->n_commands; i++) {
+        const struct command *command = &program->commands[i];
+        gsize size = strlen(word);
+        if (strncmp(command->name, word, size) != 0 || command->name[size] != ' ')
+            continue;
+        g_autofree char *help = manual_command_help(program, command);
+        g_string_append_printf(text, "%s%s", text->len > 0 ? "\n\n" : "", help);
+    }
+    return text->len > 0 ? g_string_free(g_steal_pointer(&text), FALSE) : manual_help(program);
+}
+
 /* Gives the number of words that the command took, 0 when there is a text to print; -1 on error. */
 static int
 parse_command(struct command_line *line, int argc, char **argv, GError **error)
@@ -111,7 +127,7 @@ parse_command(struct command_line *line, int argc, char **argv, GError **error)
         }
     }
     if (argc == 3 && is_help(argv[2])) { /* `lifeboat key --help` */
-        line->text = manual_help(program);
+        line->text = help_of_all(program, argv[1]);
         return 0;
     }
     unknown_command(program, argc, argv, error);

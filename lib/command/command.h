@@ -45,6 +45,7 @@ struct command {
     int exits[COMMAND_EXITS_MAX];         /* exit codes other than 0; ends with 0 */
     const char *pass_to; /* another program that gets all that follows, --help too; no options of
                             its own then */
+    const char *pass_as; /* a command of that program, put before what follows; or NULL */
     command_run run;
 };
 

@@ -218,10 +218,34 @@ manual_configuration(const struct option_table *table)
 
 /* ---- bash ---- */
 
+/* The other program's completion lies beside this one. It sees the words as if it had been called.
+ */
+static void
+completion_passed(GString *out, const struct command *command)
+{
+    g_autofree char *function = g_strdelimit(g_strdup(command->pass_to), "-", '_');
+    g_string_append_printf(
+        out,
+        "    if [[ ${COMP_WORDS[1]} == %s && COMP_CWORD -gt 1 ]]; then\n"
+        "        declare -F _%s >/dev/null || . \"${BASH_SOURCE[0]%%/*}/%s.bash\"\n"
+        "        words=(%s%s%s \"${COMP_WORDS[@]:2}\")\n"
+        "        local at=$((COMP_CWORD-%d))\n"
+        "        local -a COMP_WORDS=(\"${words[@]}\")\n"
+        "        local COMP_CWORD=$at\n"
+        "        _%s\n"
+        "        return\n"
+        "    fi\n",
+        command->name, function, command->pass_to, command->pass_to,
+        command->pass_as != NULL ? " " : "", command->pass_as != NULL ? command->pass_as : "",
+        command->pass_as != NULL ? 0 : 1, function);
+}
+
 static void
 completion_command(GString *out, const struct program *program, const struct command *command)
 {
     const struct option_table *table = program->options;
+    if (command->pass_to != NULL)
+        return;
     g_string_append_printf(out, "    \" %s \"*) words=\"", command->name);
     for (gsize i = 0; i < table->n_options; i++) {
         if ((table->options[i].commands & command->takes) != 0)
@@ -238,7 +262,7 @@ char *
 manual_completion(const struct program *program)
 {
     g_autoptr(GString) first = g_string_new(NULL), second = g_string_new(NULL),
-                       options = g_string_new(NULL);
+                       options = g_string_new(NULL), passed = g_string_new(NULL);
     g_autoptr(GString) valued = g_string_new("--config");
     const struct option_table *table = program->options;
     for (gsize i = 0; i < program->n_commands; i++) {
@@ -251,6 +275,8 @@ manual_completion(const struct program *program)
             g_string_append_printf(second, "    \" %s \") words=\"$words %s\" ;;&\n", words[0],
                                    words[1]);
         completion_command(options, program, &program->commands[i]);
+        if (program->commands[i].pass_to != NULL)
+            completion_passed(passed, &program->commands[i]);
     }
     for (gsize i = 0; i < table->n_options; i++) {
         if (table->options[i].placeholder != NULL && manual_takes(program, &table->options[i]))
@@ -262,6 +288,7 @@ manual_completion(const struct program *program)
                            "_%s()\n"
                            "{\n"
                            "    local current=${COMP_WORDS[COMP_CWORD]} words=\n"
+                           "%s"
                            "    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
                            "    %s) return ;;\n"
                            "    esac\n"
@@ -272,8 +299,8 @@ manual_completion(const struct program *program)
                            "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                            "}\n"
                            "complete -o default -F _%s %s\n",
-                           program->name, program->name, function, valued->str, first->str,
-                           second->str, options->str, function, program->name);
+                           program->name, program->name, function, passed->str, valued->str,
+                           first->str, second->str, options->str, function, program->name);
 }
 
 char *

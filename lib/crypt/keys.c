@@ -7,6 +7,7 @@
  */
 #include "lib/crypt/keys.h"
 
+#include "config.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 
@@ -63,6 +64,24 @@ wipe_text(char *text)
     g_free(text);
 }
 
+char *
+keys_option(const char *folder)
+{
+    g_autofree char *quoted = g_shell_quote(folder);
+    gboolean plain =
+        strspn(folder, "/._-" G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS) == strlen(folder);
+    return g_str_equal(folder, LIFEBOAT_STATEDIR "/keys")
+               ? g_strdup("")
+               : g_strdup_printf(" --keys %s", plain ? folder : quoted);
+}
+
+gboolean
+keys_is_open_to_others(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 077) != 0;
+}
+
 /* ---- making ---- */
 
 /* A free place for the folder: nothing there, or an empty folder. */
@@ -78,11 +97,12 @@ check_place(const char *folder, GError **error)
     if (g_dir_read_name(dir) == NULL)
         return TRUE;
     g_autofree char *identity = g_build_filename(folder, IDENTITY, NULL);
+    g_autofree char *option = keys_option(folder);
     if (g_file_test(identity, G_FILE_TEST_EXISTS))
         return fail_set(error, FAIL_USAGE,
                         "'%s' already has keys, which are never overwritten\n"
-                        "hint: 'lifeboat key show' shows them",
-                        folder);
+                        "hint: 'lifeboat key show%s' shows them",
+                        folder, option);
     return fail_set(error, FAIL_USAGE, "'%s' is not empty, and is no folder of keys", folder);
 }
 
@@ -203,7 +223,9 @@ keys_init(const char *folder, const char *site, const char *node, struct keys_sh
 static gboolean
 no_keys(const char *folder, GError **error)
 {
-    return fail_set(error, FAIL_KEY, "no keys in '%s'\nhint: run 'lifeboat key init'", folder);
+    g_autofree char *option = keys_option(folder);
+    return fail_set(error, FAIL_KEY, "no keys in '%s'\nhint: run 'lifeboat key init%s'", folder,
+                    option);
 }
 
 static gboolean

@@ -65,6 +65,12 @@ gboolean keys_open_if_any(const char *folder, struct keys **keys, GError **error
  */
 struct keys *keys_open_bare(const char *identity_file, const char *const *signers, GError **error);
 
+/* Whether it is a regular file that others than its owner may read or write. */
+gboolean keys_is_open_to_others(const char *path);
+
+/* ` --keys DIR` for a command that a hint names; empty for the default folder. Caller frees. */
+char *keys_option(const char *folder);
+
 /* The trusted key with that id, or NULL. */
 const struct minisign_public *keys_trusted(const struct keys *keys,
                                            const guint8 id[MINISIGN_KEY_ID]);

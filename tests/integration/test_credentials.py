@@ -1,6 +1,7 @@
 """Passwords and secrets: where they may stand, and that nobody else ever sees them."""
 
 import os
+import subprocess
 import threading
 
 from support import faulty
@@ -116,6 +117,36 @@ class Keys(Case):
         before = {name: open(os.path.join(self.site.keys, name), 'rb').read() for name in ('identity.age', 'signing.pem')}
         self.site.run('lifeboat', 'key', 'init', '--site', 'x', '--keys', self.site.keys, expect=USAGE)
         self.assertEqual(before, {name: open(os.path.join(self.site.keys, name), 'rb').read() for name in before})
+
+    def test_the_hint_on_keys_that_are_there_names_their_folder(self):
+        run = self.site.run('lifeboat', 'key', 'init', '--site', 'x', '--keys', self.site.keys, expect=USAGE)
+        self.assert_says(run, "'lifeboat key show --keys %s'" % self.site.keys)
+
+    def test_a_sheet_that_goes_to_a_file_for_all_to_read_is_warned_of(self):
+        for mode, warned in ((0o644, True), (0o600, False)):
+            path = self.site.path('sheet-%o' % mode)
+            with open(path, 'w') as file:
+                os.fchmod(file.fileno(), mode)
+                run = subprocess.run([self.site.program('lifeboat'), 'key', 'init', '--keys', self.site.path('k%o' % mode),
+                                      '--config', '/dev/null'], stdout=file, stderr=subprocess.PIPE, text=True)
+            self.assertEqual((0, warned), (run.returncode, 'others may read' in run.stderr), run.stderr)
+
+    def test_a_key_file_for_all_to_read_is_warned_of_and_used(self):
+        self.site.snapshot(self.server)
+        for mode, warned in ((0o644, True), (0o600, False)):
+            os.chmod(self.site.recovery_file, mode)
+            run = self.site.run('lifeboat-restore', 'verify', self.site.store, '--key', self.site.recovery_file,
+                                '--signer', self.site.signer)
+            self.assertEqual(warned, 'others may read' in run.said, str(run))
+
+    def test_help_on_key_tells_of_both_its_commands(self):
+        run = subprocess.run([self.site.program('lifeboat'), 'key', '--help'], stdout=subprocess.PIPE, text=True)
+        for text in ('Usage: lifeboat key init', 'Usage: lifeboat key show'):
+            self.assertIn(text, run.stdout)
+
+    def test_the_sheet_shows_no_password_on_a_command_line(self):
+        self.assertIn('--credentials', self.site.sheet)
+        self.assertNotIn('PASSWORD@', self.site.sheet)
 
     def test_the_recovery_secret_is_shown_once_and_kept_nowhere(self):
         self.assertEqual(1, self.site.sheet.count(self.site.recovery_secret))

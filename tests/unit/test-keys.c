@@ -162,7 +162,7 @@ missing_keys_tell_how_to_make_them(void)
         scratch_shell(made->scratch, NULL, back);
     }
     scratch_shell(made->scratch, NULL, "rm -r state/keys");
-    expect_no_open(made, "hint: run 'lifeboat key init'");
+    expect_no_open(made, "hint: run 'lifeboat key init --keys ");
 }
 
 static void
