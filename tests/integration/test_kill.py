@@ -179,7 +179,7 @@ class Snapshots(Killing):
     def test_disk_full_is_said_in_plain_words(self):
         run = self.attempt('enospc', 8, *self.snapshot_command())
         self.assertEqual(FAILED, run.code)
-        self.assert_says(run, 'No space left on device', self.site.store)
+        self.assert_says(run, 'No space left on device', self.site.store, 'hint: the store is as it was; free space')
 
 
 class Temporary(Killing):

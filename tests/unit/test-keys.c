@@ -368,7 +368,7 @@ the_sheet_says_all_and_its_code_is_the_secret(void)
     g_assert_nonnull(strstr(page, made->sheet->secret));
     g_assert_nonnull(strstr(page, made->sheet->signer));
     g_assert_nonnull(strstr(page, made->sheet->recipient));
-    g_assert_nonnull(strstr(page, "lifeboat-restore run STORE --target URL --key "));
+    g_assert_nonnull(strstr(page, "lifeboat-restore run STORE --target URL --credentials "));
     g_autofree char *modules = modules_of(page, &width);
     QRcode *code = QRcode_encodeString(made->sheet->secret, 0, QR_ECLEVEL_M, QR_MODE_8, 1);
     g_assert_cmpint(width, ==, code->width);
