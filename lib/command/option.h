@@ -1,7 +1,7 @@
 /*
- * option: what an option is. Each is defined once, in a table (lib/command/settings.c), and from that
- * table come the parser and its limits, --help, the man pages, the commented lifeboat.conf and the
- * shell completion.
+ * option: what an option is. Each is defined once, in a table (lib/command/settings.c), and from
+ * that table come the parser and its limits, --help, the man pages, the commented lifeboat.conf and
+ * the shell completion.
  *
  * A table serves several programs and commands: an option says in `commands` who takes it, one bit
  * a command. The same name may stand there twice for different commands (`--to`). All programs
