@@ -5,19 +5,41 @@
 struct hash {
     EVP_MD_CTX *context;
     const EVP_MD *algorithm;
+    gboolean begun;
 };
+
+/* Looked up once: OpenSSL's search takes longer than hashing a revision. */
+static const EVP_MD *
+algorithm(enum hash_kind kind)
+{
+    static const char *const names[] = {
+        [HASH_MD5] = "MD5", [HASH_SHA256] = "SHA2-256", [HASH_BLAKE2B512] = "BLAKE2B-512"};
+    static EVP_MD *found[G_N_ELEMENTS(names)];
+    if (g_once_init_enter(&found[kind])) {
+        EVP_MD *fetched = EVP_MD_fetch(NULL, names[kind], NULL);
+        if (fetched == NULL)
+            g_error("OpenSSL cannot compute %s", names[kind]);
+        g_once_init_leave(&found[kind], fetched);
+    }
+    return found[kind];
+}
 
 struct hash *
 hash_new(enum hash_kind kind)
 {
     struct hash *hash = g_new0(struct hash, 1);
-    hash->algorithm = kind == HASH_MD5      ? EVP_md5()
-                      : kind == HASH_SHA256 ? EVP_sha256()
-                                            : EVP_blake2b512();
+    hash->algorithm = algorithm(kind);
     hash->context = EVP_MD_CTX_new();
-    if (hash->context == NULL || EVP_DigestInit_ex(hash->context, hash->algorithm, NULL) != 1)
-        g_error("OpenSSL cannot compute %s", EVP_MD_get0_name(hash->algorithm));
+    g_assert(hash->context != NULL);
     return hash;
+}
+
+static void
+begin(struct hash *hash)
+{
+    int done = hash->begun || EVP_DigestInit_ex2(hash->context, hash->algorithm, NULL) == 1;
+    g_assert(done);
+    hash->begun = TRUE;
 }
 
 void
@@ -32,6 +54,7 @@ hash_free(struct hash *hash)
 void
 hash_add(struct hash *hash, const void *data, gsize size)
 {
+    begin(hash);
     int done = EVP_DigestUpdate(hash->context, data, size);
     g_assert(done == 1);
 }
@@ -40,16 +63,17 @@ gsize
 hash_take(struct hash *hash, guint8 out[HASH_MAX])
 {
     unsigned length = 0;
-    int done = EVP_DigestFinal_ex(hash->context, out, &length) == 1 &&
-               EVP_DigestInit_ex(hash->context, hash->algorithm, NULL) == 1;
-    g_assert(done);
+    begin(hash);
+    int done = EVP_DigestFinal_ex(hash->context, out, &length);
+    g_assert(done == 1);
+    hash->begun = FALSE;
     return length;
 }
 
 void
 hash_sha256(const void *data, gsize size, guint8 out[HASH_SHA256_SIZE])
 {
-    int done = EVP_Digest(data, size, out, NULL, EVP_sha256(), NULL);
+    int done = EVP_Digest(data, size, out, NULL, algorithm(HASH_SHA256), NULL);
     g_assert(done == 1);
 }
 

@@ -334,6 +334,14 @@ json_next_element(struct slice array, gsize *place, struct slice *value)
     return TRUE;
 }
 
+gsize
+json_container_size(struct slice container, gsize place)
+{
+    const char *end = container.data + container.size;
+    const char *at = skip_spaces(container.data + (place == 0 ? 1 : place), end);
+    return (gsize)(at + 1 - container.data);
+}
+
 gboolean
 json_key_is(struct slice key, const char *name)
 {

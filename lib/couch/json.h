@@ -44,6 +44,10 @@ gboolean json_next_member(struct slice object, gsize *place, struct slice *key,
                           struct slice *value);
 gboolean json_next_element(struct slice array, gsize *place, struct slice *value);
 
+/* The size up to and with its closing bracket, where `place` is behind its last value. So one can
+ * be walked through that begins in a text whose end was not looked for. */
+gsize json_container_size(struct slice container, gsize place);
+
 /* The first member of that (plain ASCII) name, however its key is escaped. FALSE if there is none
  * or it is no object. */
 gboolean json_member(struct slice object, const char *name, struct slice *value);

@@ -102,7 +102,8 @@ static gboolean
 parse_members(struct leaf *leaf, GError **error)
 {
     struct slice key, value, ids;
-    for (gsize place = 0; json_next_member(leaf->json, &place, &key, &value);) {
+    gsize place = 0;
+    while (json_next_member(leaf->json, &place, &key, &value)) {
         if (key.size == 0 || key.data[0] != '_')
             continue;
         if (slice_is(key, "_id") && json_type(value) == JSON_STRING) {
@@ -118,6 +119,7 @@ parse_members(struct leaf *leaf, GError **error)
             return FALSE;
         }
     }
+    leaf->json.size = json_container_size(leaf->json, place);
     return TRUE;
 }
 

@@ -42,7 +42,8 @@ void leaf_clear(struct leaf *leaf);
 
 /*
  * Takes apart a document that json_check has accepted. FALSE with what is wrong: no _id or _rev, a
- * malformed revision, an attachment without length or with neither stub nor follows.
+ * malformed revision, an attachment without length or with neither stub nor follows. What comes in
+ * the slice behind the document is not looked at, and is not in leaf->json.
  */
 gboolean leaf_parse(struct leaf *leaf, struct slice json, GError **error);
 

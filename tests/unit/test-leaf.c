@@ -57,6 +57,16 @@ a_document_is_taken_apart(void)
 }
 
 static void
+what_comes_behind_the_document_is_not_its_own(void)
+{
+    static const char text[] = "{\"_id\":\"a\",\"_rev\":\"1-b\",\"v\":{\"}\":[1]} } ,\"x\":{}}";
+    struct leaf leaf = {0};
+    g_assert_true(leaf_parse(&leaf, slice_of(text), NULL));
+    g_assert_cmpuint(leaf.json.size, ==, strlen(text) - strlen(" ,\"x\":{}}"));
+    leaf_clear(&leaf);
+}
+
+static void
 only_the_marks_change(void)
 {
     struct leaf leaf = {0};
@@ -197,6 +207,8 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/leaf/a document is taken apart", a_document_is_taken_apart);
+    g_test_add_func("/leaf/what comes behind the document is not its own",
+                    what_comes_behind_the_document_is_not_its_own);
     g_test_add_func("/leaf/only the marks change", only_the_marks_change);
     g_test_add_func("/leaf/a leaf used again keeps nothing", a_leaf_used_again_keeps_nothing);
     g_test_add_func("/leaf/what is no document is refused", what_is_no_document_is_refused);
