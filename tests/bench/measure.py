@@ -105,6 +105,22 @@ class ServerCpu:
         return None if self.pid is None else self._read() - self.before
 
 
+SETTLE_SECONDS = 120
+
+
+def settle(*servers):
+    """Waits until the servers are idle: after writing, CouchDB goes on for a while with indexes and compaction, and would
+    do so at the cost of whoever is measured next."""
+    until, quiet = time.monotonic() + SETTLE_SECONDS, 0
+    while quiet < 3 and time.monotonic() < until:
+        used = [ServerCpu(couch) for couch in servers]
+        time.sleep(0.5)
+        idle = all((server.used() or 0) < 0.05 for server in used) and not any(couch.get('/_active_tasks') for couch in servers)
+        quiet = quiet + 1 if idle else 0
+    if quiet < 3:
+        raise Failed('a server is still busy after %d s; see its _active_tasks' % SETTLE_SECONDS)
+
+
 def listener(port):
     """The process that listens at a TCP port of this machine; None when it is not ours to see."""
     sockets = set()
