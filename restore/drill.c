@@ -8,8 +8,11 @@
 #include "lib/base/stop.h"
 #include "lib/couch/read/fetch.h"
 #include "lib/couch/scratch.h"
+#include "restore/check/check.h"
 #include "restore/commands.h"
+#include "restore/database/database.h"
 #include "restore/drill_frame.h"
+#include "restore/run/preflight.h"
 #include "restore/run/restore.h"
 
 #include <stdio.h>

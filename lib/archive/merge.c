@@ -8,7 +8,6 @@
  */
 #include "lib/archive/merge.h"
 
-#include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 

@@ -3,7 +3,6 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
 
 #include <errno.h>

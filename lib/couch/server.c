@@ -1,7 +1,6 @@
 #include "lib/couch/server.h"
 
 #include "lib/base/fail.h"
-#include "lib/base/jsontext.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 

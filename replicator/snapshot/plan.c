@@ -8,7 +8,6 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "replicator/snapshot/reading.h"
 #include "replicator/snapshot/token.h"
 

@@ -1,6 +1,5 @@
 #include "replicator/snapshot/token.h"
 
-#include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/couch/json.h"
 #include "lib/couch/server.h"

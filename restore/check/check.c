@@ -1,9 +1,9 @@
-/* check: proves that what was meant to be in a database is there. See restore.h. */
+/* check: proves that what was meant to be in a database is there. See check.h. */
+#include "restore/check/check.h"
+
 #include "lib/base/stop.h"
 #include "lib/couch/write/revisions.h"
 #include "restore/check/details.h"
-#include "restore/database/present.h"
-#include "restore/run/restore.h"
 
 struct check {
     struct restore *restore;
@@ -107,12 +107,21 @@ check_rows(struct check *check, GError **error)
     return revisions_end(check->revisions, error);
 }
 
+void
+check_begin(struct restore *restore, const struct plan_item *item,
+            const struct expectation *expectation)
+{
+    progress_begin(restore->report.progress, "checking", restore_shown(restore, item),
+                   expectation->documents);
+}
+
 static gboolean
 open_check(struct check *check, GError **error)
 {
-    progress_begin(check->restore->report.progress, "checking",
-                   restore_shown(check->restore, check->item), check->expectation->documents);
-    check->present = present_open(check->restore, check->item, error);
+    if (check->present == NULL) {
+        check_begin(check->restore, check->item, check->expectation);
+        check->present = present_open(check->restore, check->item, error);
+    }
     if (check->present == NULL || !present_next(check->present, &check->listed, error))
         return FALSE;
     check->revisions = revisions_new(check->restore->http, check->item->target, on_missing, check);
@@ -140,9 +149,11 @@ check_missing(struct restore *restore, const struct plan_item *item,
 
 gboolean
 check_database(struct restore *restore, const struct plan_item *item,
-               struct expectation *expectation, gboolean own, GError **error)
+               struct expectation *expectation, gboolean own, struct present *listed,
+               GError **error)
 {
-    struct check check = {.restore = restore, .item = item, .expectation = expectation};
+    struct check check = {
+        .restore = restore, .item = item, .expectation = expectation, .present = listed};
     check.details =
         details_new(restore->http, item->target, &restore->patience, on_difference, &check);
     gboolean fine =

@@ -1,15 +1,16 @@
-/* database: writing one database's leaves. See restore.h. */
-#include "lib/base/fail.h"
+/* database: writing one database's leaves. See database.h. */
+#include "restore/database/database.h"
+
 #include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
+#include "restore/check/check.h"
 #include "restore/database/disable.h"
 #include "restore/database/limit.h"
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
 #include "restore/database/salvage.h"
 #include "restore/lacking.h"
-#include "restore/run/restore.h"
 
 #define PASSES 5       /* through the archive at most, for leaves whose stream was interrupted */
 #define PASS_WAIT 2000 /* milliseconds before the second; twice as long each time */
@@ -27,6 +28,8 @@ struct writing {
     GHashTable *interrupted; /* ids to be written in the next pass, and why */
     GHashTable *held_back;   /* ids of design documents that wait for those */
     GHashTable *only;        /* in later passes: both; NULL in the first */
+    GHashTable *written;     /* ids of design documents, all that were met */
+    struct present *listed;  /* what is there before they come, for the check; or NULL */
     GHashTable *damaged;     /* ids of which something could not be read from the source; or NULL */
     gboolean designs;        /* the first design document has come … */
     gboolean hold_back;      /* … and not all before it has arrived */
@@ -180,6 +183,19 @@ is_wanted(const struct writing *writing, struct slice id)
     return memchr(id.data, '\0', id.size) == NULL && g_hash_table_contains(ids, writing->id->str);
 }
 
+/* For the check: before the server begins to build indexes. */
+static gboolean
+list_early(struct writing *writing, GError **error)
+{
+    struct restore *restore = writing->restore;
+    g_clear_pointer(&writing->listed, present_free);
+    if (writing->item->documents != NULL)
+        return TRUE;
+    check_begin(restore, writing->item, writing->expectation);
+    writing->listed = present_open_early(restore, writing->item, writing->written, error);
+    return writing->listed != NULL;
+}
+
 /* Validators would refuse documents that come after them: all others arrive first, or the design
  * documents wait for another pass. */
 static gboolean
@@ -189,7 +205,7 @@ begin_designs(struct writing *writing, GError **error)
     if (!target_flush(writing->target, error))
         return FALSE;
     writing->hold_back = g_hash_table_size(writing->interrupted) > 0;
-    return TRUE;
+    return writing->hold_back || list_early(writing, error);
 }
 
 static gboolean
@@ -202,6 +218,8 @@ begin_document(struct writing *writing, struct slice id, GError **error)
         return FALSE;
     if (!writing->designs && row_is_design(id) && !begin_designs(writing, error))
         return FALSE;
+    if (writing->designs && writing->wanted && memchr(id.data, '\0', id.size) == NULL)
+        g_hash_table_insert(writing->written, g_strdup(writing->id->str), NULL);
     return writing->present == NULL || !writing->wanted
                ? TRUE
                : present_seek(writing->present, id, &writing->present_row, NULL, error);
@@ -314,7 +332,10 @@ static gboolean
 settle(struct writing *writing, GError **error)
 {
     struct restore *restore = writing->restore;
-    for (guint n = 1; n < PASSES && g_strv_length(restore->traits.nodes) > 1; n++) {
+    if (g_strv_length(restore->traits.nodes) < 2)
+        return TRUE;
+    g_clear_pointer(&writing->listed, present_free);
+    for (guint n = 1; n < PASSES; n++) {
         if (!check_missing(restore, writing->item, writing->expectation, writing->interrupted,
                            error))
             return FALSE;
@@ -349,6 +370,8 @@ writing_clear(struct writing *writing)
     disable_clear(&writing->disable);
     g_clear_pointer(&writing->interrupted, g_hash_table_unref);
     g_clear_pointer(&writing->held_back, g_hash_table_unref);
+    present_free(writing->listed);
+    g_clear_pointer(&writing->written, g_hash_table_unref);
     g_clear_pointer(&writing->damaged, g_hash_table_unref);
     g_string_free(writing->id, TRUE);
 }
@@ -365,6 +388,7 @@ writing_init(struct writing *writing)
 {
     writing->interrupted = set_of_ids();
     writing->held_back = set_of_ids();
+    writing->written = set_of_ids();
     writing->damaged = lacking_ids(writing->restore->chain, writing->item->name);
     disable_init(&writing->disable, writing->item);
     writing->id = g_string_new(NULL);
@@ -456,7 +480,8 @@ restore_into(struct writing *writing, GError **error)
         !locals_write(restore, item, writing->source->local_json, standing, error))
         return FALSE;
     compare_state(restore, item, writing->source, writing->expectation);
-    if (!check_database(restore, item, writing->expectation, setup_is_own(standing), error) ||
+    if (!check_database(restore, item, writing->expectation, setup_is_own(standing),
+                        g_steal_pointer(&writing->listed), error) ||
         !end_database(writing, &setup, standing, error))
         return FALSE;
     tell_database(restore, item, standing, writing->expectation,

@@ -2,6 +2,7 @@
 #include "restore/database/limit.h"
 
 #include "lib/couch/json.h"
+#include "restore/database/setup.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 #define NO_LIMIT 1000000000 /* the greatest that is surely taken; no path is so long */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "restore/run/restore.h"
+#include "restore/database/setup.h"
 
 /* `local_json` is the snapshot's local.json, or NULL. */
 gboolean locals_write(struct restore *restore, const struct plan_item *item,

@@ -3,10 +3,14 @@
 
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
+#include "lib/couch/read/listing.h"
 
 struct present {
+    struct restore *restore;
+    const char *target;
     struct listing *listing;
-    struct sorter *sorter; /* of the rows asked for by id */
+    struct sorter *sorter; /* of the rows asked for by id; it follows the listing */
+    GHashTable *designs;   /* ids to be asked for, or NULL */
 };
 
 void
@@ -22,11 +26,12 @@ present_free(struct present *present)
 /* ---- all ---- */
 
 static gboolean
-list(struct present *present, struct restore *restore, const char *target, GError **error)
+list(struct present *present, GError **error)
 {
+    struct restore *restore = present->restore;
     GError *failure = NULL;
-    while ((present->listing = listing_fetch(restore->http, target, NULL, NULL, NULL, &failure)) ==
-           NULL)
+    while ((present->listing =
+                listing_fetch(restore->http, present->target, NULL, NULL, NULL, &failure)) == NULL)
         if (!patience_again(&restore->patience, &failure, error))
             return FALSE;
     patience_progress(&restore->patience);
@@ -66,40 +71,104 @@ add_row(struct sorter *sorter, struct slice result, GError **error)
     return sorter_add(sorter, mark, error);
 }
 
+/* Adds their rows to the sorter. */
 static gboolean
-ask(struct present *present, struct restore *restore, const struct plan_item *item, GError **error)
+ask(struct present *present, GHashTable *ids, GError **error)
 {
-    g_autofree char *path = server_path(item->target, "/_changes?style=all_docs&filter=_doc_ids");
-    g_autoptr(GString) body = ids_body(item->documents);
-    g_autoptr(GString) answer =
-        http_fetch(restore->http, "POST", path, (struct slice){body->str, body->len}, error);
+    g_autofree char *path =
+        server_path(present->target, "/_changes?style=all_docs&filter=_doc_ids");
+    g_autoptr(GString) body = ids_body(ids);
+    g_autoptr(GString) answer = http_fetch(present->restore->http, "POST", path,
+                                           (struct slice){body->str, body->len}, error);
     struct slice results, result;
     if (answer == NULL)
         return FALSE;
-    present->sorter = sorter_new(0);
     if (json_member((struct slice){answer->str, answer->len}, "results", &results))
         for (gsize place = 0; json_next_element(results, &place, &result);)
             if (!add_row(present->sorter, result, error))
                 return FALSE;
-    return sorter_finish(present->sorter, error);
+    return TRUE;
 }
 
-/* ---- both ---- */
+/* ---- all, and the design documents once more ---- */
+
+/* Those of the listing that are not asked for, from `row` on. */
+static gboolean
+keep_others(struct present *present, struct row *row, GError **error)
+{
+    while (row->id.data != NULL) {
+        g_autofree char *id = slice_dup(row->id);
+        if (memchr(row->id.data, '\0', row->id.size) != NULL ||
+            !g_hash_table_contains(present->designs, id)) {
+            GByteArray *out = sorter_buffer(present->sorter);
+            gsize mark = row_begin(out, row->id);
+            g_byte_array_append(out, (const guint8 *)row->leaves.data, (guint)row->leaves.size);
+            if (!sorter_add(present->sorter, mark, error))
+                return FALSE;
+        }
+        if (!listing_next(present->listing, row, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* The listing has come to its design documents, *row, or its end. */
+static gboolean
+turn_to_designs(struct present *present, struct row *row, GError **error)
+{
+    present->sorter = sorter_new(0);
+    if (!keep_others(present, row, error) ||
+        (g_hash_table_size(present->designs) > 0 && !ask(present, present->designs, error)) ||
+        !sorter_finish(present->sorter, error))
+        return FALSE;
+    g_clear_pointer(&present->listing, listing_free);
+    return TRUE;
+}
+
+/* ---- all of them ---- */
+
+static struct present *
+present_new(struct restore *restore, const struct plan_item *item)
+{
+    struct present *present = g_new0(struct present, 1);
+    present->restore = restore;
+    present->target = item->target;
+    return present;
+}
 
 struct present *
 present_open(struct restore *restore, const struct plan_item *item, GError **error)
 {
-    AUTO(present) *present = g_new0(struct present, 1);
-    gboolean fine = item->documents == NULL ? list(present, restore, item->target, error)
-                                            : ask(present, restore, item, error);
-    return fine ? g_steal_pointer(&present) : NULL;
+    AUTO(present) *present = present_new(restore, item);
+    if (item->documents == NULL)
+        return list(present, error) ? g_steal_pointer(&present) : NULL;
+    present->sorter = sorter_new(0);
+    if (!ask(present, item->documents, error) || !sorter_finish(present->sorter, error))
+        return NULL;
+    return g_steal_pointer(&present);
+}
+
+struct present *
+present_open_early(struct restore *restore, const struct plan_item *item, GHashTable *designs,
+                   GError **error)
+{
+    AUTO(present) *present = present_new(restore, item);
+    present->designs = designs;
+    return list(present, error) ? g_steal_pointer(&present) : NULL;
 }
 
 gboolean
 present_next(struct present *present, struct row *row, GError **error)
 {
-    return present->listing != NULL ? listing_next(present->listing, row, error)
-                                    : sorter_next(present->sorter, row, error);
+    if (present->listing != NULL) {
+        if (!listing_next(present->listing, row, error))
+            return FALSE;
+        if (present->designs == NULL || (row->id.data != NULL && !row_is_design(row->id)))
+            return TRUE;
+        if (!turn_to_designs(present, row, error))
+            return FALSE;
+    }
+    return sorter_next(present->sorter, row, error);
 }
 
 gboolean

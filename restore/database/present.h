@@ -4,11 +4,21 @@
  */
 #pragma once
 
+#include "lib/couch/row.h"
 #include "restore/run/restore.h"
 
 struct present;
 
 struct present *present_open(struct restore *restore, const struct plan_item *item, GError **error);
+
+/*
+ * The same before the design documents are written: those come as they are when all others have
+ * been gone through. `designs` (set of ids) may grow until then, and stays the caller's. So the
+ * whole database is listed before the server begins to build the indexes of the design documents,
+ * which takes it minutes.
+ */
+struct present *present_open_early(struct restore *restore, const struct plan_item *item,
+                                   GHashTable *designs, GError **error);
 
 /* The next document; NULL id.data at the end. Valid until the next call. */
 gboolean present_next(struct present *present, struct row *row, GError **error);

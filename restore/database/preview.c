@@ -2,9 +2,9 @@
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/couch/write/revisions.h"
+#include "restore/database/database.h"
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
-#include "restore/run/restore.h"
 
 struct preview {
     struct restore *restore;

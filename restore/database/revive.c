@@ -1,9 +1,7 @@
 /* revive: see the header. */
 #include "restore/database/revive.h"
 
-#include "lib/base/fail.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/body.h"
 #include "lib/couch/write/splice.h"
 #include "restore/database/disable.h"

@@ -1,10 +1,11 @@
 /* setup: making a database as it was, closed until it is whole. See restore.h. */
+#include "restore/database/setup.h"
+
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/same.h"
 #include "restore/database/limit.h"
 #include "restore/database/mark.h"
-#include "restore/run/restore.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 #define RACE_ATTEMPTS                                                                              \

@@ -1,10 +1,12 @@
 /* preflight: what cannot work is refused before anything is written. See restore.h. */
+#include "restore/run/preflight.h"
+
 #include "lib/base/fail.h"
 #include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
+#include "restore/database/setup.h"
 #include "restore/run/configuration.h"
-#include "restore/run/restore.h"
 
 #define TOO_LARGE_NAMED 5
 

@@ -20,11 +20,9 @@
 
 #include "lib/archive/chain.h"
 #include "lib/couch/patience.h"
-#include "lib/couch/read/listing.h"
 #include "lib/couch/server.h"
 #include "lib/couch/write/repack.h"
 #include "lib/couch/write/traits.h"
-#include "restore/check/expectation.h"
 #include "restore/run/plan.h"
 #include "restore/run/report.h"
 #include "restore/selection.h"
@@ -75,76 +73,3 @@ void restore_tell_lost(struct restore *restore, const struct plan_item *item,
 
 /* The name that progress shows: the target's, or the source's where that is but a number. */
 const char *restore_shown(const struct restore *restore, const struct plan_item *item);
-
-/* ---- preflight.c ---- */
-
-/* Refuses what cannot work: FAIL_FAILED with the first reason. Writes nothing. */
-gboolean preflight(struct restore *restore, GError **error);
-
-/* ---- setup.c ---- */
-
-enum setup_standing {
-    SETUP_ABSENT,
-    SETUP_MADE,       /* by this run */
-    SETUP_CONTINUED,  /* by an interrupted restore of this snapshot; or nobody touched it yet */
-    SETUP_OUTDATED,   /* by an interrupted restore of another snapshot: it is made again */
-    SETUP_UNFINISHED, /* by an interrupted restore of more than the documents of --doc */
-    SETUP_EXISTED,    /* by others */
-};
-
-/* Whether this restore makes the database and will have finished it. */
-gboolean setup_is_own(enum setup_standing standing);
-
-/* A database as the snapshot has it. */
-struct setup {
-    guint64 q, n, revs_limit;
-    gboolean partitioned;
-    struct slice
-        security; /* raw JSON; never public where user accounts or replications are inside */
-};
-struct setup setup_parse(const struct plan_item *item, const struct chain_database *source);
-
-/* How it stands in the target, without changing anything. `present` is filled unless it is absent.
- */
-gboolean setup_look(struct restore *restore, const struct plan_item *item,
-                    enum setup_standing *standing, struct server_database *present, GError **error);
-
-/* Makes the database unless it is there, and gets it ready to be written to. `limit` is begun. */
-struct limit;
-gboolean setup_begin(struct restore *restore, const struct plan_item *item,
-                     const struct setup *setup, enum setup_standing *standing, struct limit *limit,
-                     GError **error);
-
-/* At the very end: the real _revs_limit and _security. */
-gboolean setup_end(struct restore *restore, const struct plan_item *item, const struct setup *setup,
-                   enum setup_standing standing, struct limit *limit, GError **error);
-
-/* Tells when the target's _security, raw JSON, is another one and stays. */
-void setup_compare_security(struct restore *restore, const struct plan_item *item,
-                            const struct setup *setup, struct slice present);
-
-/* PUTs a small JSON to the database's path + rest; an endpoint that the server lacks is no error.
- */
-gboolean setup_put(struct restore *restore, const char *target, const char *rest, struct slice json,
-                   GError **error);
-
-/* ---- database.c ---- */
-
-/* Writes one database of the plan and checks it. `expectation` is empty, and says afterwards what
- * was meant to be there. */
-gboolean database_restore(struct restore *restore, const struct plan_item *item,
-                          struct expectation *expectation, GError **error);
-
-/* Says what would be done, and writes nothing. */
-gboolean database_preview(struct restore *restore, const struct plan_item *item, GError **error);
-
-/* ---- check.c ---- */
-
-/* Collects the documents of which leaves are not there, id → why, and reports nothing. */
-gboolean check_missing(struct restore *restore, const struct plan_item *item,
-                       struct expectation *expectation, GHashTable *ids, GError **error);
-
-/* Compares a database with what was meant to be there. `own`: this restore made it. Differences are
- * reported as problems. */
-gboolean check_database(struct restore *restore, const struct plan_item *item,
-                        struct expectation *expectation, gboolean own, GError **error);

@@ -1,11 +1,12 @@
 /* run: `lifeboat-restore run`, from its options to what the operator reads. */
 #include "lib/base/fail.h"
-#include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "restore/commands.h"
+#include "restore/database/database.h"
 #include "restore/database/revive.h"
 #include "restore/run/configuration.h"
 #include "restore/run/files.h"
+#include "restore/run/preflight.h"
 #include "restore/run/restore.h"
 
 #include <stdio.h>

@@ -2,7 +2,6 @@
  * fuzz-age: the first byte says what the rest is:
  * 0 a whole age file, 1 the text of a key, 2 how to damage a good file, which must be noticed.
  */
-#include "lib/base/fail.h"
 #include "lib/crypt/age.h"
 #include "tests/fuzz/fuzz.h"
 

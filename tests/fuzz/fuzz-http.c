@@ -4,7 +4,6 @@
  * 2 to 9 small questions, 10 the answer of _bulk_docs. The second says in pieces of which size the
  * answers come. The rest are the answers (fake_curl.h).
  */
-#include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/patience.h"
 #include "lib/couch/read/fetch.h"

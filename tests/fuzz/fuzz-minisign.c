@@ -3,7 +3,6 @@
  * 0 a signature file, 1 a public key or a secret one, 2 how to damage a good signature, which must
  * be noticed.
  */
-#include "lib/base/fail.h"
 #include "lib/crypt/minisign.h"
 #include "tests/fuzz/fuzz.h"
 

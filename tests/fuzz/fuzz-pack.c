@@ -4,7 +4,6 @@
  * 0).
  */
 #include "lib/archive/pack.h"
-#include "lib/base/file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/part.h"
 

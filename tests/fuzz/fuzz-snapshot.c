@@ -8,7 +8,6 @@
  */
 #include "lib/archive/merge.h"
 #include "lib/base/fail.h"
-#include "lib/base/file.h"
 #include "lib/couch/row.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/part.h"

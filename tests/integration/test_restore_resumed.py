@@ -46,6 +46,31 @@ class Interrupted(Small):
                 self.site.restore(target)
                 self.assert_whole(target)
 
+    def test_the_database_is_listed_before_the_server_begins_to_build_its_indexes(self):
+        design = {'_id': '_design/app', 'views': {'v': {'map': 'function(doc) { emit(doc.v); }'}}}
+        self.couch.bulk(self.medic, [design, {'_id': '_design/other', 'language': 'javascript'}])
+        self.snapshot()
+        target = self.empty_target()
+        with faulty.Faulty(target.url) as proxy:
+            self.site.restore(proxy.url)
+            asked = [(method, path, b'_design/' in body) for method, path, body in proxy.requests if '/%s/' % self.medic in path]
+        self.assert_whole(target)
+        designs = next(n for n, (_, path, design) in enumerate(asked) if '_bulk_docs' in path and design)
+        listings = [n for n, (method, path, _) in enumerate(asked) if method == 'GET' and '_changes' in path]
+        self.assertTrue(listings)
+        self.assertLess(max(listings), designs)
+
+    def test_a_design_document_that_does_not_stay_is_missed(self):
+        self.couch.bulk(self.medic, [{'_id': '_design/app', 'language': 'javascript'}])
+        self.snapshot()
+        target = self.empty_target()
+        with faulty.Faulty(target.url) as proxy:
+            swallow = faulty.status(201, '[]')
+            proxy.on('POST', '/_bulk_docs', lambda x: swallow(x) if b'_design/' in x.body else x.pass_on(), times=9)
+            run = self.site.restore(proxy.url, expect=INCOMPLETE)
+        self.assertIn("document '_design/app'", run.said)
+        self.assertIn('it is not in the target', run.said)
+
     def test_an_empty_database_that_somebody_set_up_stays_as_it_is(self):
         self.snapshot()
         target = self.empty_target()

@@ -1,6 +1,5 @@
 /* listing: a feed counts only when it is whole; its rows come out sorted, each id once. */
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/read/listing.h"
 #include "tests/unit/http_server.h"
 

@@ -2,7 +2,6 @@
  * that has them. */
 #include "lib/archive/merge.h"
 
-#include "lib/base/fail.h"
 #include "tests/unit/archive_model.h"
 
 #define SMALL_SIZE 1000

@@ -1,6 +1,5 @@
 /* server: of thousands of _local documents only those worth keeping stay in memory; odd answers are
  * told. */
-#include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/patience.h"
 #include "lib/couch/server.h"

@@ -1,7 +1,5 @@
 /* state: what was put in place is read again; anything that is not exactly that counts as nothing.
  */
-#include "lib/base/hash.h"
-#include "lib/couch/json.h"
 #include "replicator/snapshot/state.h"
 #include "tests/unit/scratch.h"
 

@@ -1,6 +1,5 @@
 /* target: documents arrive as the bytes that they are, whatever the server thinks of some of them.
  */
-#include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
 #include "tests/unit/http_server.h"

@@ -1,6 +1,5 @@
 #include "lib/couch/write/sender.h"
 
-#include "lib/base/fail.h"
 #include "lib/couch/server.h"
 
 #define UNDER_WAY 8         /* requests at a time: CouchDB commits several PUTs in one go … */
