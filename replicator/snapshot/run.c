@@ -429,6 +429,17 @@ newest_readable(const struct run *run)
     return store_tip_by(run->store, FALSE, ours.id);
 }
 
+/* The snapshot that was lost, be it the orphan or one that it builds upon. */
+static const char *
+lost_with(const struct snapshot *orphan)
+{
+    if (orphan->trust == SNAPSHOT_DAMAGED)
+        return orphan->catalogue->id;
+    while (orphan->parent != NULL)
+        orphan = orphan->parent;
+    return orphan->catalogue->parent;
+}
+
 /*
  * The parent is the newest snapshot whose chain is whole. When a newer one stands on something
  * missing or damaged, building on the older one makes the newest state whole again: what only the
@@ -443,8 +454,7 @@ choose_parent(struct run *run)
     g_clear_pointer(&run->heals, g_free);
     if (orphan == NULL || orphan->catalogue->number < number || run->options->full)
         return;
-    run->heals = g_strdup(orphan->trust == SNAPSHOT_DAMAGED ? orphan->catalogue->id
-                                                            : orphan->catalogue->parent);
+    run->heals = g_strdup(lost_with(orphan));
 }
 
 /* A parent whose chain is sound as far as it was read back this time. */
