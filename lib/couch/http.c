@@ -38,10 +38,12 @@ struct http_call {
     gsize consumed; /* bytes of the buffer already read */
     gboolean paused, head_done, ended;
     gboolean unsent; /* for the password is known to be wrong */
+    gboolean json;   /* blanks in the answer say nothing */
+    gint64 blank;    /* since when nothing else has come, monotonic; 0: something has */
     CURLcode result;
     http_source source;
     void *source_context;
-    GError *source_error;
+    GError *own_error; /* what a callback of ours gave up for */
 };
 
 /* ---- server ---- */
@@ -196,6 +198,17 @@ on_header(char *data, size_t one, size_t size, void *context)
     return size;
 }
 
+/* Line ends between the values of a JSON text keep a connection alive, but bring nobody forward. */
+static gboolean
+is_blank(const struct http_call *call, const char *data, gsize size)
+{
+    if (!call->json)
+        return FALSE;
+    while (size > 0 && g_ascii_isspace(data[size - 1]))
+        size--;
+    return size == 0;
+}
+
 static size_t
 on_body(char *data, size_t one, size_t size, void *context)
 {
@@ -205,8 +218,17 @@ on_body(char *data, size_t one, size_t size, void *context)
         call->paused = TRUE;
         return CURL_WRITEFUNC_PAUSE;
     }
+    if (!is_blank(call, data, size)) {
+        call->blank = 0;
+        call->http->moved = TRUE;
+    } else if (call->blank == 0) {
+        call->blank = g_get_monotonic_time();
+    } else if (g_get_monotonic_time() - call->blank > call->http->stall_seconds * G_USEC_PER_SEC) {
+        g_set_error(&call->own_error, HTTP, HTTP_TRANSPORT, "%s: nothing but blanks for %u s",
+                    call->what, call->http->stall_seconds);
+        return 0;
+    }
     g_byte_array_append(call->buffer, (const guint8 *)data, (guint)size);
-    call->http->moved = TRUE;
     return size;
 }
 
@@ -215,7 +237,7 @@ on_source(char *data, size_t one, size_t size, void *context)
 {
     struct http_call *call = context;
     gsize got = 0;
-    if (!call->source(call->source_context, data, one * size, &got, &call->source_error))
+    if (!call->source(call->source_context, data, one * size, &got, &call->own_error))
         return CURL_READFUNC_ABORT;
     return got;
 }
@@ -303,6 +325,7 @@ http_start(struct http *http, const struct http_request *request)
     call->what = g_strdup_printf("%s %s%s", method, http->base, request->path);
     call->answer_headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     call->buffer = g_byte_array_new();
+    call->json = request->accept == NULL;
     call->source = request->source;
     call->source_context = request->source_context;
     call->easy = curl_easy_init();
@@ -329,7 +352,7 @@ http_call_free(struct http_call *call)
     curl_slist_free_all(call->headers);
     g_hash_table_unref(call->answer_headers);
     g_byte_array_unref(call->buffer);
-    g_clear_error(&call->source_error);
+    g_clear_error(&call->own_error);
     g_free(call->what);
     g_free(call);
 }
@@ -403,8 +426,8 @@ call_failed(struct http_call *call, GError **error)
         g_propagate_error(error, g_error_copy(call->http->wrong_password));
         return FALSE;
     }
-    if (call->source_error != NULL) {
-        g_propagate_error(error, g_steal_pointer(&call->source_error));
+    if (call->own_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&call->own_error));
         return FALSE;
     }
     const char *cause = call->result == CURLE_SEND_FAIL_REWIND
@@ -445,7 +468,7 @@ http_peek(struct http_call *call, struct slice *bytes, GError **error)
         *bytes = (struct slice){(const char *)call->buffer->data + call->consumed, available(call)};
         return TRUE;
     }
-    return call->result == CURLE_OK && call->source_error == NULL && !call->unsent
+    return call->result == CURLE_OK && call->own_error == NULL && !call->unsent
                ? TRUE
                : call_failed(call, error);
 }

@@ -41,7 +41,7 @@ struct http_options {
     const char *url;                            /* http:// or https://, user:password@ allowed */
     const struct http_credentials *credentials; /* NULL: those of the URL, or none */
     const char *ca_file;                        /* NULL: the system's */
-    guint stall_seconds;                        /* no byte for so long ends a call; 0: 120 s */
+    guint stall_seconds; /* no byte, or only blanks in JSON, for so long ends a call; 0: 120 s */
 };
 
 struct http;

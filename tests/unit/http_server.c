@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#define DRIP_MILLISECONDS 50
+
 struct http_server {
     server_callback callback;
     void *context;
@@ -78,7 +80,9 @@ send_body(struct connection *connection, const struct server_answer *answer)
     }
     if (answer->stall) {
         struct pollfd hung_up = {.fd = connection->fd, .events = POLLIN};
-        poll(&hung_up, 1, -1);
+        while (poll(&hung_up, 1, answer->drip ? DRIP_MILLISECONDS : -1) == 0)
+            if (!send_all(connection->fd, "\n", 1, 0))
+                return FALSE;
     }
     if (answer->stall || answer->cut)
         return FALSE;

@@ -27,6 +27,7 @@ struct server_answer {
     gsize piece;    /* bytes given to the socket at a time; 0: all */
     gboolean cut;   /* the connection is closed after `cut_at` bytes of the body, */
     gboolean stall; /* or nothing more comes after them until the client hangs up */
+    gboolean drip;  /* nothing more but line ends */
     gsize cut_at;
     const char *headers; /* more lines, each with its CR LF; or NULL */
 };

@@ -31,6 +31,8 @@ answer_by_path(void *context, const struct server_request *request, struct serve
     answer->chunk = strstr(path, "chunked") != NULL ? 3 : 0;
     answer->cut = strstr(path, "cut") != NULL;
     answer->stall = strstr(path, "stall") != NULL;
+    answer->drip = strstr(path, "drip") != NULL;
+    answer->times = answer->drip ? MEGABYTE : 0;
     answer->cut_at = strstr(path, "late") != NULL ? 5 : 0;
     if (g_str_has_prefix(path, "/echo")) {
         g_string_printf(answer->body, "%s %s\n%s" SLICE_FORMAT, request->method, request->path,
@@ -96,11 +98,13 @@ a_silent_server_is_left_after_a_while(void)
 {
     AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
     AUTO(http) *http = http_server_client(server, 1);
-    static const char *const paths[] = {"/stall", "/stall-late"};
+    static const char *const paths[] = {"/stall", "/stall-late", "/stall-drip", "/stall-drip-late"};
     for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
         g_autoptr(GError) error = NULL;
         g_assert_null(get(http, paths[i], &error));
         g_assert_error(error, HTTP, HTTP_TRANSPORT);
+        g_assert_true(http_is_transient(error));
+        g_assert_true(i < 2 || strstr(error->message, "nothing but blanks") != NULL);
     }
 }
 
@@ -113,6 +117,22 @@ nobody_there_is_told(void)
     g_autoptr(GError) error = NULL;
     g_assert_null(get(http, "/200", &error));
     g_assert_error(error, HTTP, HTTP_TRANSPORT);
+}
+
+static void
+blanks_in_an_attachment_are_its_own(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 1);
+    AUTO(http_call) *call =
+        http_start(http, &(struct http_request){.path = "/stall-drip", .accept = "*/*"});
+    gint64 begun = g_get_monotonic_time();
+    while (g_get_monotonic_time() - begun < 2 * G_USEC_PER_SEC) {
+        struct slice bytes;
+        g_assert_true(http_peek(call, &bytes, NULL));
+        g_assert_cmpuint(bytes.size, >, 0);
+        http_skip(call, bytes.size);
+    }
 }
 
 static void
@@ -413,6 +433,8 @@ main(int argc, char **argv)
     g_test_add_func("/http/a silent server is left after a while",
                     a_silent_server_is_left_after_a_while);
     g_test_add_func("/http/nobody there is told", nobody_there_is_told);
+    g_test_add_func("/http/blanks in an attachment are its own",
+                    blanks_in_an_attachment_are_its_own);
     g_test_add_func("/http/bytes are shown as soon as they are there",
                     bytes_are_shown_as_soon_as_they_are_there);
     g_test_add_func("/http/an answer read slowly is held back", an_answer_read_slowly_is_held_back);
