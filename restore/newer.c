@@ -103,8 +103,9 @@ newer_find(const struct store *store, const struct snapshot *chosen,
         struct newer *newer = g_new0(struct newer, 1);
         newer->folder = g_strdup(snapshot->folder);
         newer->reason = reason;
-        newer->code = snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted ? FAIL_INCOMPLETE
-                                                                              : FAIL_DAMAGED;
+        gboolean interrupted = snapshot->trust == SNAPSHOT_UNSIGNED ||
+                               (snapshot->trust == SNAPSHOT_TRUSTED && snapshot->rooted);
+        newer->code = interrupted ? FAIL_INCOMPLETE : FAIL_DAMAGED;
         g_ptr_array_add(found, newer);
     }
     return found;

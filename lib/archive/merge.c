@@ -8,6 +8,7 @@
  */
 #include "lib/archive/merge.h"
 
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 
@@ -270,7 +271,7 @@ merge_next(struct merge *merge, struct snapshot_item *item, GError **error)
     struct input *winner = &merge->inputs[merge->winner];
     g_clear_pointer(&merge->entries, snapshot_entries_free);
     merge->from = NULL;
-    if (!(merge->begun ? advance(winner, error) : begin(merge, error)))
+    if (!stop_check(error) || !(merge->begun ? advance(winner, error) : begin(merge, error)))
         return FALSE;
     if (merge->id->len == 0 || !stands_at_id(merge, merge->winner)) {
         if (!leave_id(merge, error))

@@ -25,7 +25,8 @@ struct merge *merge_new(struct snapshot_stream **streams, guint n_streams);
 void merge_free(struct merge *merge);
 AUTO_DEFINE(merge)
 
-/* The next item, as of snapshot_stream: `here` is also set for attachments that were resolved. */
+/* The next item, as of snapshot_stream: `here` is also set for attachments that were resolved.
+ * FAIL_LATER when asked to stop. */
 gboolean merge_next(struct merge *merge, struct snapshot_item *item, GError **error);
 
 /* Goes to the bytes of the leaf's attachment number `which`, which is here; ascending, each at most

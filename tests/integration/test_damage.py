@@ -35,11 +35,11 @@ class Damage(Case):
     def both(self, code, *texts):
         """Verify says so, restoring refuses with the same code, and nothing is written."""
         target = self.empty_target()
-        before = set(target.couch.databases())
+        before = set(target.databases())
         run = self.site.verify(expect=code)
         self.assert_says(run, *texts)
         run = self.site.restore(target, expect=code)
-        self.assertEqual(before, set(target.couch.databases()), str(run))
+        self.assertEqual(before, set(target.databases()), str(run))
         return run
 
 
@@ -105,6 +105,7 @@ class Files(Damage):
 
     def test_a_folder_without_signature_is_no_snapshot(self):
         os.unlink(os.path.join(self.folders[1], 'snapshot.json.minisig'))
+        self.site.list('--keys', self.site.keys, expect=INCOMPLETE)
         run = self.site.verify()
         self.assert_says(run, 'signature is missing', 'newer than the newest', '1 of 1 snapshot is in order')
 
@@ -225,7 +226,7 @@ class Newer(Damage):
 
     def test_one_without_its_signature(self):
         os.unlink(os.path.join(self.folders[1], 'snapshot.json.minisig'))
-        self.told('signature is missing')
+        self.told('signature is missing', drill=INCOMPLETE)
 
     def test_one_whose_signature_is_broken(self):
         self.spoil_signature(30)

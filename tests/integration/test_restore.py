@@ -107,18 +107,19 @@ class Whole(Case):
 
     def test_dry_run_says_what_and_changes_nothing(self):
         target = self.empty_target()
-        before = set(target.couch.databases())
+        before = set(target.databases())
         run = self.site.restore(target, '--dry-run')
         self.assert_says(run, self.medic)
-        self.assertEqual(before, set(target.couch.databases()))
+        self.assertEqual(before, set(target.databases()))
 
     def test_drill_proves_it_and_leaves_no_trace(self):
         before = self.capture()
-        def databases():  # others may test on the same server
-            return {name for name in self.couch.databases() if not name.startswith('lifeboat-test-')}
-        there = databases()
+        def scratch():  # of others too, who test on the same server
+            return {name for name in self.couch.databases() if name.startswith(('lifeboat-drill-', 'lifeboat-trial-'))}
+        there, own = scratch(), self.server.databases()
         self.site.drill(self.server)
-        self.assertEqual(there, databases())
+        self.assertEqual(own, self.server.databases())
+        self.assertTrue(server.wait_until(lambda: scratch() <= there, 30))
         self.assert_same(before, self.capture())
 
     def test_extract_writes_bodies_that_can_be_posted(self):

@@ -2,7 +2,11 @@
  * that has them. */
 #include "lib/archive/merge.h"
 
+#include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "tests/unit/archive_model.h"
+
+#include <signal.h>
 
 #define SMALL_SIZE 1000
 #define LARGE_SIZE (MERGE_HELD + 1000)
@@ -408,6 +412,33 @@ neighbours_can_be_merged_first(gconstpointer data)
     model_database_free(database);
 }
 
+/* In a process of its own: the request stays. */
+static void
+it_ends_when_asked_to_stop(void)
+{
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, 0);
+        g_test_trap_assert_passed();
+        return;
+    }
+    AUTO(model_store) *model = model_store_new();
+    struct model_database *database = model_database_new("medic");
+    struct merging merging;
+    g_autoptr(GError) error = NULL;
+    put(model, database, "a", "a1");
+    put(model, database, "b", "b1");
+    model_snapshot(model, &database, 1);
+    begin(&merging, model, 1, 1);
+    expect_document(&merging, database, "a");
+    stop_watch();
+    raise(SIGTERM);
+    struct snapshot_item item;
+    g_assert_false(merge_next(merging.merge, &item, &error));
+    g_assert_error(error, FAIL, FAIL_LATER);
+    merging_clear(&merging);
+    model_database_free(database);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -432,5 +463,6 @@ main(int argc, char **argv)
         g_autofree char *name = g_strdup_printf("/merge/neighbours can be merged first/%u", seed);
         g_test_add_data_func(name, GUINT_TO_POINTER(seed), neighbours_can_be_merged_first);
     }
+    g_test_add_func("/merge/it ends when asked to stop", it_ends_when_asked_to_stop);
     return g_test_run();
 }

@@ -42,11 +42,14 @@ class Server:
     def name(self, database):
         return self.prefix + database
 
+    def databases(self):
+        """Those of this test; others may test on the same server."""
+        return [name for name in self.couch.databases() if name.startswith(self.prefix) and not name.startswith('_')]
+
     def wipe(self):
         """Destroys this test's databases, as a disaster would."""
-        for database in self.couch.databases():
-            if database.startswith(self.prefix) and not database.startswith('_'):
-                self.couch.delete(database)
+        for database in self.databases():
+            self.couch.delete(database)
 
     def close(self):
         self.couch.close()
