@@ -171,6 +171,12 @@ file_read_named(const char *path, gsize cap, gsize *size, GError **error)
     return read_all(fd, AT_FDCWD, path, cap, size, error);
 }
 
+gboolean
+file_is_absent(int folder_fd, const char *name)
+{
+    return faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 int
 file_open_folder(int parent_fd, const char *path, gboolean create, GError **error)
 {

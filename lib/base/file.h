@@ -34,6 +34,9 @@ gboolean file_sync(int fd, const char *name, GError **error);
 char *file_read(int folder_fd, const char *name, gsize cap, gsize *size, GError **error);
 char *file_read_named(const char *path, gsize cap, gsize *size, GError **error);
 
+/* Whether there is certainly nothing of that name; what cannot be looked at may be there. */
+gboolean file_is_absent(int folder_fd, const char *name);
+
 /* Opens a folder for the *at functions; -1 on error. With `create`, makes it and its parents
  * durably (mode 0700). */
 int file_open_folder(int parent_fd, const char *path, gboolean create, GError **error);

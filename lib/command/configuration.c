@@ -9,7 +9,6 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -186,7 +185,7 @@ gboolean
 configuration_load(const struct option_table *table, const char *path, gboolean needed,
                    struct option_value *values, GError **error)
 {
-    if (!needed && faccessat(AT_FDCWD, path, F_OK, 0) != 0 && errno == ENOENT)
+    if (!needed && file_is_absent(AT_FDCWD, path))
         return TRUE;
     gsize size;
     g_autofree char *text = file_read_named(path, CONFIGURATION_MAX, &size, error);

@@ -154,16 +154,26 @@ commands_of(GString *out, const struct program *program)
     }
 }
 
+/* The pages to look at next, but for the one that this is. */
 static void
-ending(GString *out)
+ending(GString *out, const char *page)
 {
-    g_string_append(out, ".SH SEE ALSO\n"
-                         ".BR lifeboat (1),\n"
-                         ".BR lifeboat\\-restore (1),\n"
-                         ".BR lifeboat.conf (5),\n"
-                         ".BR lifeboat\\-replicator (8),\n"
-                         ".BR age (1),\n"
-                         ".BR minisign (1)\n");
+    static const struct {
+        const char *name;
+        int section;
+    } pages[] = {{"lifeboat", 1}, {"lifeboat-restore", 1}, {"age", 1},
+                 {"minisign", 1}, {"lifeboat.conf", 5},    {"lifeboat-replicator", 8}};
+    const char *comma = "";
+    g_string_append(out, ".SH SEE ALSO\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(pages); i++) {
+        if (g_str_equal(pages[i].name, page))
+            continue;
+        g_string_append_printf(out, "%s.BR ", comma);
+        text_of(out, pages[i].name);
+        g_string_append_printf(out, " (%d)", pages[i].section);
+        comma = ",\n";
+    }
+    g_string_append_c(out, '\n');
 }
 
 char *
@@ -195,7 +205,7 @@ manual_page(const struct program *program)
         }
         g_string_append(out, ".EE\n");
     }
-    ending(out);
+    ending(out, program->name);
     return g_string_free(out, FALSE);
 }
 
@@ -236,6 +246,6 @@ manual_configuration_page(const struct option_table *table)
                 configuration_key(out, &table->options[j]);
         }
     }
-    ending(out);
+    ending(out, "lifeboat.conf");
     return g_string_free(out, FALSE);
 }

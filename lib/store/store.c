@@ -5,6 +5,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/stop.h"
 #include "lib/couch/json.h"
+#include "lib/store/judge.h"
 #include "lib/store/lineage.h"
 #include "lib/store/parts.h"
 #include "lib/store/readme.h"
@@ -17,16 +18,6 @@
 
 #define STORE_JSON_MAX 65536 /* bytes */
 #define FOLDER_NAME_MAX 64   /* bytes of a snapshot folder's name */
-
-static void
-snapshot_free(gpointer data)
-{
-    struct snapshot *snapshot = data;
-    catalogue_free(snapshot->catalogue);
-    g_free(snapshot->folder);
-    g_free(snapshot->problem);
-    g_free(snapshot);
-}
 
 void
 store_free(struct store *store)
@@ -41,140 +32,6 @@ store_free(struct store *store)
     g_free(store->id);
     g_free(store->site);
     g_free(store);
-}
-
-/* ---- one snapshot ---- */
-
-static void
-judge(struct snapshot *snapshot, enum snapshot_trust trust, GError *cause)
-{
-    snapshot->trust = trust;
-    g_free(snapshot->problem);
-    snapshot->problem = g_strdup(cause->message);
-}
-
-static void
-judge_foreign(struct snapshot *snapshot)
-{
-    g_autofree char *id = hash_hex(snapshot->signer, sizeof snapshot->signer);
-    g_autofree char *node = g_strescape(snapshot->catalogue->node, NULL); /* a stranger's text */
-    snapshot->trust = SNAPSHOT_FOREIGN;
-    snapshot->problem = g_strdup_printf(
-        "signed by a key that is not trusted here (key id %s, node '%s')", id, node);
-}
-
-/* A folder copied here from another store: its number says nothing beside ours. */
-static void
-judge_place(struct snapshot *snapshot, const struct store *store, const struct keys *keys)
-{
-    const struct catalogue *catalogue = snapshot->catalogue;
-    if (store->id != NULL && g_ascii_strcasecmp(catalogue->store, store->id) != 0)
-        snapshot->problem = g_strdup_printf(
-            "it belongs to another store (%s), not to this one (%s)", catalogue->store, store->id);
-    else if (keys->site != NULL && g_strcmp0(catalogue->site, keys->site) != 0)
-        snapshot->problem =
-            g_strdup_printf("it belongs to site '%s', not to '%s'", catalogue->site, keys->site);
-    if (snapshot->problem != NULL)
-        snapshot->trust = SNAPSHOT_ELSEWHERE;
-}
-
-/* Checks signature, then entry, of a folder that has both. */
-static void
-judge_signed(struct snapshot *snapshot, const struct store *store, const struct keys *keys,
-             struct slice text, const char *signature)
-{
-    g_autoptr(GError) cause = NULL;
-    if (!minisign_signer(signature, snapshot->signer, &cause)) {
-        judge(snapshot, SNAPSHOT_DAMAGED, cause);
-        return;
-    }
-    const struct minisign_public *key = keys != NULL ? keys_trusted(keys, snapshot->signer) : NULL;
-    if (key != NULL && !minisign_verify(key, signature, text.data, text.size, NULL, &cause)) {
-        judge(snapshot, SNAPSHOT_DAMAGED, cause);
-        return;
-    }
-    snapshot->catalogue = catalogue_parse(text, &cause);
-    if (snapshot->catalogue == NULL) {
-        judge(snapshot, SNAPSHOT_DAMAGED, cause);
-        return;
-    }
-    if (key == NULL)
-        judge_foreign(snapshot);
-    else
-        judge_place(snapshot, store, keys);
-}
-
-/* A part that is missing or cut short shows without reading any. */
-static void
-judge_size(struct snapshot *snapshot, int fd)
-{
-    guint64 sum = 0;
-    struct stat info;
-    guint n = 0;
-    for (; n < PARTS_MAX; n++) {
-        g_autofree char *name = g_strdup_printf("data.%03u", n);
-        if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-            break;
-        sum += (guint64)info.st_size;
-    }
-    if (sum == snapshot->catalogue->bytes_stored)
-        return;
-    snapshot->trust = SNAPSHOT_DAMAGED;
-    snapshot->problem =
-        n == 0   ? g_strdup("its part 'data.000' is missing")
-        : n == 1 ? g_strdup_printf("its part 'data.000' has %" G_GUINT64_FORMAT
-                                   " bytes, not %" G_GUINT64_FORMAT
-                                   ": cut short, another's, or another part is missing",
-                                   sum, snapshot->catalogue->bytes_stored)
-                 : g_strdup_printf("its parts 'data.000' to 'data.%03u' have %" G_GUINT64_FORMAT
-                                   " bytes, not %" G_GUINT64_FORMAT
-                                   ": one is missing, cut short or another's",
-                                   n - 1, sum, snapshot->catalogue->bytes_stored);
-}
-
-static gboolean
-is_absent(int folder_fd, const char *name)
-{
-    return faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
-}
-
-/* No signature: with snapshot.json the run was nearly done, or somebody took the signature away. */
-static void
-judge_unsealed(struct snapshot *snapshot, int fd)
-{
-    gboolean unsigned_entry = !is_absent(fd, "snapshot.json");
-    snapshot->trust = unsigned_entry ? SNAPSHOT_UNSIGNED : SNAPSHOT_UNSEALED;
-    snapshot->problem =
-        g_strdup(unsigned_entry
-                     ? "its signature is missing: it was never finished, or was tampered with"
-                     : "an interrupted run's rest, which does not count; the next run removes it");
-}
-
-static struct snapshot *
-read_snapshot(const struct store *store, const char *folder, const struct keys *keys)
-{
-    struct snapshot *snapshot = g_new0(struct snapshot, 1);
-    g_autoptr(GError) cause = NULL;
-    gsize size = 0;
-    snapshot->folder = g_strdup(folder);
-    AUTO_FD int fd = file_open_folder(store->snapshots_fd, folder, FALSE, &cause);
-    g_autofree char *signature =
-        fd >= 0 ? file_read(fd, "snapshot.json.minisig", MINISIGN_FILE_MAX, NULL, &cause) : NULL;
-    if (signature == NULL) {
-        if (fd >= 0 && is_absent(fd, "snapshot.json.minisig"))
-            judge_unsealed(snapshot, fd);
-        else
-            judge(snapshot, SNAPSHOT_DAMAGED, cause);
-        return snapshot;
-    }
-    g_autofree char *text = file_read(fd, "snapshot.json", CATALOGUE_MAX, &size, &cause);
-    if (text == NULL)
-        judge(snapshot, SNAPSHOT_DAMAGED, cause);
-    else
-        judge_signed(snapshot, store, keys, (struct slice){text, size}, signature);
-    if (snapshot->trust == SNAPSHOT_TRUSTED)
-        judge_size(snapshot, fd);
-    return snapshot;
 }
 
 /* ---- the list ---- */
@@ -231,7 +88,7 @@ read_folders(struct store *store, const struct keys *keys, GError **error)
             continue;
         if (store->snapshots->len == STORE_SNAPSHOTS_MAX)
             break;
-        g_ptr_array_add(store->snapshots, read_snapshot(store, entry->d_name, keys));
+        g_ptr_array_add(store->snapshots, judge_folder(store, entry->d_name, keys));
     }
     closedir(entries);
     g_ptr_array_sort(store->snapshots, by_folder);
@@ -352,7 +209,7 @@ store_check(struct store *store, struct snapshot *snapshot, struct progress *pro
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
     }
-    judge(snapshot, SNAPSHOT_DAMAGED, cause);
+    judge_damaged(snapshot, cause);
     lineage_link(store->snapshots);
     return fail_set(error, FAIL_DAMAGED, "%s", cause->message);
 }
@@ -443,7 +300,7 @@ store_new(const char *path)
     struct store *store = g_new0(struct store, 1);
     store->path = g_strdup(path);
     store->fd = store->snapshots_fd = -1;
-    store->snapshots = g_ptr_array_new_with_free_func(snapshot_free);
+    store->snapshots = g_ptr_array_new_with_free_func(judge_free);
     return store;
 }
 
@@ -470,7 +327,8 @@ store_open(const char *path, const struct keys *keys, GError **error)
                  path, g_strerror(errno));
         return NULL;
     }
-    store->nameless = is_absent(store->fd, "store.json") && !is_absent(store->fd, "snapshots");
+    store->nameless =
+        file_is_absent(store->fd, "store.json") && !file_is_absent(store->fd, "snapshots");
     if ((!store->nameless && !read_store_json(store, error)) || !open_rest(store, keys, error) ||
         (store->snapshots->len == 0 && store->nameless && !read_store_json(store, error)))
         return NULL;
@@ -530,8 +388,9 @@ store_open_for_writing(const char *path, const struct keys *keys, const char *cr
     store->fd = file_open_folder(above, "lifeboat", TRUE, error);
     if (store->fd < 0)
         return NULL;
-    gboolean fine = is_absent(store->fd, "store.json") ? make_store(store, keys, created, error)
-                                                       : go_on(store, keys, error);
+    gboolean fine = file_is_absent(store->fd, "store.json")
+                        ? make_store(store, keys, created, error)
+                        : go_on(store, keys, error);
     return fine && readme_write(store, keys, error) ? g_steal_pointer(&store) : NULL;
 }
 
