@@ -416,7 +416,8 @@ let_go_on(struct http_call *call)
 static gboolean
 call_stopped(GError **error)
 {
-    return fail_set(error, FAIL_LATER, "stopped");
+    fail_set(error, FAIL_LATER, "stopped");
+    return FALSE;
 }
 
 static gboolean

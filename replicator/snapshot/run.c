@@ -417,8 +417,9 @@ newest_readable(const struct run *run)
 {
     g_autoptr(GError) cause = NULL;
     struct snapshot *tip = store_tip(run->store, FALSE);
-    AUTO(snapshot_reader) *reader =
-        tip != NULL ? snapshot_reader_open(run->store, tip, run->keys, &cause) : NULL;
+    if (tip == NULL)
+        return NULL;
+    snapshot_reader_free(snapshot_reader_open(run->store, tip, run->keys, &cause));
     if (!g_error_matches(cause, FAIL, FAIL_KEY))
         return tip;
     struct minisign_public ours;
