@@ -1,4 +1,11 @@
-/* check: proves that what was meant to be in a database is there. See check.h. */
+/*
+ * check: proves that what was meant to be in a database is there. See check.h.
+ *
+ *     the feed → _revs_diff for what it does not name → _bulk_get for what that does not know
+ *
+ * One copy of a cluster answers each of the first two, and may lag behind; only _bulk_get asks all
+ * copies before it says that a leaf is not there.
+ */
 #include "restore/check/check.h"
 
 #include "lib/base/stop.h"
@@ -10,7 +17,8 @@ struct check {
     const struct plan_item *item;
     struct expectation *expectation;
     struct revisions *revisions;
-    struct details *details;
+    struct details *details; /* NULL: only whether they are there */
+    struct details *doubted; /* leaves that are neither listed nor known to _revs_diff */
     struct row listed; /* the target's row at or behind the present one; id.data NULL at the end */
     struct present *present;
     guint64 unexpected;
@@ -20,20 +28,27 @@ struct check {
 
 #define COLLECTED_MAX 100000 /* ids; what is beyond is found the next time */
 
+/* No copy of the target has it. */
+static void
+on_absent(void *context, struct slice id, struct slice rev, const char *difference)
+{
+    struct check *check = context;
+    (void)difference;
+    if (check->collected == NULL)
+        report_problem(&check->restore->report, check->item->target, id, rev,
+                       "it is not in the target");
+    else if (g_hash_table_size(check->collected) < COLLECTED_MAX)
+        g_hash_table_insert(check->collected, slice_dup(id),
+                            g_strdup("it was taken, and is not in the target"));
+}
+
 static gboolean
 on_missing(void *context, struct slice id, struct slice rev, GError **error)
 {
     struct check *check = context;
+    const struct row_leaf leaf = {.rev = rev};
     check->missing++;
-    if (check->collected != NULL) {
-        if (g_hash_table_size(check->collected) < COLLECTED_MAX)
-            g_hash_table_insert(check->collected, slice_dup(id),
-                                g_strdup("it was taken, and is not in the target"));
-        return stop_check(error);
-    }
-    report_problem(&check->restore->report, check->item->target, id, rev,
-                   "it is not in the target");
-    return stop_check(error);
+    return stop_check(error) && details_ask(check->doubted, id, &leaf, error);
 }
 
 static void
@@ -104,7 +119,7 @@ check_rows(struct check *check, GError **error)
         if (!present_next(check->present, &check->listed, error))
             return FALSE;
     }
-    return revisions_end(check->revisions, error);
+    return revisions_end(check->revisions, error) && details_end(check->doubted, error);
 }
 
 void
@@ -125,6 +140,8 @@ open_check(struct check *check, GError **error)
     if (check->present == NULL || !present_next(check->present, &check->listed, error))
         return FALSE;
     check->revisions = revisions_new(check->restore->http, check->item->target, on_missing, check);
+    check->doubted = details_new(check->restore->http, check->item->target,
+                                 &check->restore->patience, on_absent, check);
     return TRUE;
 }
 
@@ -133,6 +150,7 @@ close_check(struct check *check)
 {
     revisions_free(check->revisions);
     details_free(check->details);
+    details_free(check->doubted);
     present_free(check->present);
 }
 

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import oracle
-from support import cht, compare, faulty, server
+from support import cht, cluster, compare, faulty, server
 from support.case import Case
 from support.couch import quote
 from support.lifeboat import DONE, FAILED, INCOMPLETE, USAGE
@@ -50,9 +50,9 @@ class Whole(Case):
     def test_run_again_it_changes_nothing(self):
         target = self.empty_target()
         self.site.restore(target)
-        sequences = {name: target.couch.changes(name)['last_seq'] for name in self.clinic.databases}
+        sequences = {name: cluster.sequences(target.couch, name) for name in self.clinic.databases}
         self.site.restore(target)
-        self.assertEqual(sequences, {name: target.couch.changes(name)['last_seq'] for name in self.clinic.databases})
+        self.assertEqual(sequences, {name: cluster.sequences(target.couch, name) for name in self.clinic.databases})
         self.assert_same(self.before, self.capture(target.couch))
 
     def test_killed_in_the_middle_it_goes_on(self):

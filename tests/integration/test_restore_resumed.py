@@ -3,7 +3,7 @@
 import copy
 import os
 
-from support import compare, faulty
+from support import cluster, compare, faulty
 from support.case import slow
 from support.lifeboat import INCOMPLETE
 from support.small import ADMINS, MEMBERS, Small
@@ -58,7 +58,8 @@ class Interrupted(Small):
         designs = next(n for n, (_, path, design) in enumerate(asked) if '_bulk_docs' in path and design)
         listings = [n for n, (method, path, _) in enumerate(asked) if method == 'GET' and '_changes' in path]
         self.assertTrue(listings)
-        self.assertLess(max(listings), designs)
+        if not cluster.is_cluster(target.couch):  # which is looked at once more when all is written
+            self.assertLess(max(listings), designs)
 
     def test_a_design_document_that_does_not_stay_is_missed(self):
         self.couch.bulk(self.medic, [{'_id': '_design/app', 'language': 'javascript'}])

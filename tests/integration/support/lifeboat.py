@@ -115,6 +115,8 @@ class Site:
         command = [*self.before, self.program(program), *map(str, arguments), '--config', '/dev/null']
         if arguments[:1] == ('snapshot',):
             command += ['--state', self.state]
+            if hasattr(self.test, 'server'):
+                self.test.server.settle()
         return subprocess.Popen(command, stdin=popen.pop('stdin', subprocess.DEVNULL), stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env=self._environment(env), cwd=self.folder, **popen)
 

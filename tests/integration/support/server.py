@@ -2,7 +2,8 @@
 
 A `Server` has a client (`couch`), a `prefix` that all its databases must carry, and the options that make a snapshot
 look at those databases only. On a shared real CouchDB the prefix is random and everything with it is removed at the
-end; an empty second server there is the same one with those databases destroyed.
+end; an empty second server there is the same one with those databases destroyed. It may be a cluster: `settle` waits
+until its copies are equal.
 """
 
 import ctypes
@@ -17,6 +18,7 @@ import tempfile
 import time
 import unittest
 
+from . import cluster
 from .couch import Couch, quote
 from .standin import Standin
 
@@ -51,6 +53,9 @@ class Server:
         for database in self.databases():
             self.couch.delete(database)
 
+    def settle(self):
+        """Waits until all that was written is where the next question may go."""
+
     def close(self):
         self.couch.close()
 
@@ -71,6 +76,11 @@ class _StandinServer(Server):
 class _RealServer(Server):
     def __init__(self):
         super().__init__(Couch(REAL), 'lifeboat-test-%s-' % secrets.token_hex(4))
+
+    def settle(self):
+        if cluster.is_cluster(self.couch):
+            for database in self.databases():
+                cluster.settle(self.couch, database)
 
     def close(self):
         self.wipe()
