@@ -82,8 +82,10 @@ is_quiet(struct reading *reading, gboolean *quiet, GError **error)
     return TRUE;
 }
 
-/* While nobody wrote, the state must have as many documents as the database says; else something
- * was kept from us. */
+/*
+ * While nobody wrote, the state must have as many documents as the database says; else something
+ * was kept from us. After a whole listing more are no loss: a copy that lags behind counted them.
+ */
 static gboolean
 check_totals(struct reading *reading, guint64 documents, gboolean quiet, GError **error)
 {
@@ -91,7 +93,8 @@ check_totals(struct reading *reading, guint64 documents, gboolean quiet, GError 
     if (!quiet || !reading->info.counts_deleted || reading->unread > 0 || documents == expected)
         return TRUE;
     if (!reading->trusted) {
-        record_lacking(reading, MAX(expected, documents) - MIN(expected, documents));
+        if (documents < expected)
+            record_lacking(reading, expected - documents);
         return TRUE;
     }
     reading->miscounted = TRUE;
