@@ -107,10 +107,10 @@ end_leaf(void *context, const struct leaf *leaf, const char *damage, GError **er
 }
 
 static gboolean
-end_document(void *context, struct slice id, gboolean complete, GError **error)
+end_document(void *context, const struct row *listed, gboolean complete, GError **error)
 {
     struct reading *reading = context;
-    (void)id;
+    (void)listed;
     (void)complete;
     (void)error;
     g_byte_array_unref(g_queue_pop_head(&reading->rows));
@@ -131,8 +131,8 @@ read_back(struct drill *drill, const struct plan_item *item, struct expectation 
           GError **error)
 {
     struct reading reading = {.drill = drill, .item = item, .expectation = expectation};
-    const struct fetch_handler handler = {next_wanted, choose_all,   take_leaf,  take_bytes,
-                                          end_leaf,    end_document, on_problem, &reading};
+    const struct fetch_handler handler = {next_wanted,  choose_all, take_leaf, take_bytes, end_leaf,
+                                          end_document, on_problem, NULL,      &reading};
     g_queue_init(&reading.rows);
     row_spool_rewind(expectation->rows);
     progress_begin(drill->restore.report.progress, "reading back", item->name,

@@ -179,7 +179,6 @@ read_database(struct reading *reading, GError **error)
         return pass_unchanged(reading->run, reading->name, reading->state->snapshot, error);
     }
     reading->changed = row_spool_new();
-    reading->gone = g_byte_array_new();
     return begin(reading, error) && record_changes(reading, error) && end(reading, error);
 }
 
@@ -195,11 +194,9 @@ reading_clear(struct reading *reading)
     state_free(reading->state);
     listing_free(reading->walk.listing);
     row_reader_free(reading->walk.held_rows);
-    row_spool_free(reading->walk.gone);
     row_spool_free(reading->changed);
     g_clear_pointer(&reading->purged, g_hash_table_unref);
     g_free(reading->purged_at);
-    g_clear_pointer(&reading->gone, g_byte_array_unref);
 }
 
 /* What became of an attempt that failed at the source. */

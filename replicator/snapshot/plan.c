@@ -168,7 +168,6 @@ list(struct reading *reading, GError **error)
     const char *since = reading->trusted ? reading->state->last_seq : NULL;
     guint64 counted, lacking;
     reading->walk.whole = since == NULL;
-    reading->walk.gone = row_spool_new();
     if (reading->state != NULL)
         reading->walk.held_rows = state_rows(reading->state);
     if (!count_changes(reading, since, &counted, error))
@@ -275,8 +274,7 @@ plan_look_for_change(struct reading *reading, gboolean *changed, GError **error)
     if (reading->has_first) /* its rows last until the walk goes on, which is after this one was
                                taken */
         reading->first = wanted;
-    *changed = reading->has_first || row_spool_count(reading->walk.gone) > 0 ||
-               !is_whole(reading) || reading->renew || reading->lacking > 0 ||
+    *changed = reading->has_first || !is_whole(reading) || reading->renew || reading->lacking > 0 ||
                g_strcmp0(reading->setup, reading->state->setup) != 0;
     return *changed || check_count(reading, error);
 }

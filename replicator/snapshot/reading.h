@@ -29,7 +29,6 @@ struct reading {
     gboolean has_first, no_more;
 
     struct row_spool *changed; /* rows of documents fetched, and of ids gone, without leaves */
-    GByteArray *gone; /* the next id gone, not yet written, as a row; empty when none is known */
     gsize row_mark, leaf_mark; /* the row being made */
     gboolean in_row;
     guint64 unread;
@@ -47,7 +46,7 @@ gboolean plan_make(struct reading *reading, GError **error);
  * that answered; the number in front is the sum that counts. */
 gboolean sequence_is_same(const char *a, const char *b);
 
-/* Whether there is anything to write: a first document, an id gone, another set-up, that what the
+/* Whether there is anything to write: a first document, another set-up, that what the
  * chain lacked is not to be had any more, or tokens where the source has lost them. */
 gboolean plan_look_for_change(struct reading *reading, gboolean *changed, GError **error);
 

@@ -1,6 +1,7 @@
 /*
  * What comes of a database is written: leaves and attachments into the snapshot, ids gone at their
- * place between them, and a row of each into the list of changes, from which the new state is made.
+ * place between them (those of which no copy of the server has anything), and a row of each into
+ * the list of changes, from which the new state is made.
  */
 #include "lib/base/stop.h"
 #include "replicator/snapshot/reading.h"
@@ -44,7 +45,7 @@ write_gone(struct reading *reading, struct slice id, GError **error)
                          error);
 }
 
-/* A document that went between listing and fetching may have been purged since we asked. */
+/* What went between listing and fetching may have been purged since we asked. */
 static gboolean
 learn_purges(struct reading *reading, GError **error)
 {
@@ -63,27 +64,16 @@ learn_purges(struct reading *reading, GError **error)
     return !more || reading->purged != NULL;
 }
 
-/* Writes the ids gone that come before `id` in the archive's order; all that are known when it is
- * NULL. */
+/* Whether it was, since the database was listed. */
 static gboolean
-write_gone_before(struct reading *reading, const struct slice *id, GError **error)
+was_purged(void *context, struct slice id, gboolean *purged, GError **error)
 {
-    for (;;) {
-        struct row row;
-        if (reading->gone->len == 0) {
-            if (!row_spool_next(reading->walk.gone, &row, error))
-                return FALSE;
-            if (row.id.data == NULL)
-                return TRUE;
-            row_append(reading->gone, &row); /* a copy: the walk goes on adding to its spool */
-        }
-        row = row_decode(reading->gone->data);
-        if (id != NULL && row_compare_ids(row.id, *id) > 0)
-            return TRUE;
-        if (!write_gone(reading, row.id, error))
-            return FALSE;
-        g_byte_array_set_size(reading->gone, 0);
-    }
+    struct reading *reading = context;
+    g_autofree char *text = slice_dup(id);
+    if (!learn_purges(reading, error))
+        return FALSE;
+    *purged = reading->purged_at != NULL && g_hash_table_contains(reading->purged, text);
+    return TRUE;
 }
 
 static gboolean
@@ -92,8 +82,6 @@ take_leaf(void *context, const struct leaf *leaf, GError **error)
     struct reading *reading = context;
     GByteArray *row = row_spool_buffer(reading->changed);
     if (!reading->in_row) {
-        if (!write_gone_before(reading, &leaf->id, error))
-            return FALSE;
         reading->row_mark = row_begin(row, leaf->id);
         reading->in_row = TRUE;
     }
@@ -121,7 +109,7 @@ take_leaf_end(void *context, const struct leaf *leaf, const char *damage, GError
 }
 
 static gboolean
-take_document_end(void *context, struct slice id, gboolean complete, GError **error)
+take_document_end(void *context, const struct row *listed, gboolean complete, GError **error)
 {
     struct reading *reading = context;
     progress_add(reading->run->progress, 1, 0);
@@ -131,12 +119,10 @@ take_document_end(void *context, struct slice id, gboolean complete, GError **er
         reading->in_row = FALSE;
         if (!row_spool_add(reading->changed, reading->row_mark, error))
             return FALSE;
-    } else if (complete) { /* gone between the listing and now */
-        if (!learn_purges(reading, error) || !write_gone_before(reading, &id, error) ||
-            !write_gone(reading, id, error))
-            return FALSE;
+    } else if (complete && !write_gone(reading, listed->id, error)) {
+        return FALSE;
     }
-    return run_link_is_due(reading->run) ? database_link(reading, id, error) : TRUE;
+    return run_link_is_due(reading->run) ? database_link(reading, listed->id, error) : TRUE;
 }
 
 static void
@@ -173,11 +159,11 @@ record_changes(struct reading *reading, GError **error)
         .leaf_end = take_leaf_end,
         .document_end = take_document_end,
         .problem = take_problem,
+        .purged = was_purged,
         .context = reading,
     };
     progress_begin(reading->run->progress, "reading", reading->name,
                    listing_rows(reading->walk.listing));
     return fetch_documents(reading->run->http, reading->name, &handler, &reading->run->patience,
-                           error) &&
-           write_gone_before(reading, NULL, error);
+                           error);
 }

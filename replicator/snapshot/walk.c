@@ -12,12 +12,6 @@ advance_held(struct walk *walk, GError **error)
     return walk->held_rows == NULL || row_reader_next(walk->held_rows, &walk->held, error);
 }
 
-static gboolean
-note_gone(struct walk *walk, GError **error)
-{
-    return row_spool_add(walk->gone, row_begin(row_spool_buffer(walk->gone), walk->held.id), error);
-}
-
 /* Less than 0: only listed; more: only held; 0: both have the id. */
 static int
 compare_sides(const struct walk *walk)
@@ -50,15 +44,15 @@ walk_next(struct walk *walk, struct fetch_wanted *wanted, gboolean *end, GError 
         return FALSE;
     while (walk->listed.id.data != NULL || walk->held.id.data != NULL) {
         int side = compare_sides(walk);
-        if (side > 0) {
-            if ((walk->whole && !note_gone(walk, error)) || !advance_held(walk, error))
+        if (side > 0 && !walk->whole) {
+            if (!advance_held(walk, error))
                 return FALSE;
         } else if (side == 0 && row_same_leaves(&walk->listed, &walk->held)) {
             if (!advance_listed(walk, error) || !advance_held(walk, error))
                 return FALSE;
         } else {
-            wanted->listed = walk->listed;
-            wanted->held = side == 0 ? walk->held : (struct row){{NULL, 0}, {NULL, 0}};
+            wanted->listed = side > 0 ? (struct row){walk->held.id, {NULL, 0}} : walk->listed;
+            wanted->held = side >= 0 ? walk->held : (struct row){{NULL, 0}, {NULL, 0}};
             walk->give_next = TRUE;
             walk->wanted++;
             return TRUE;

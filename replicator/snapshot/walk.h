@@ -1,10 +1,11 @@
 /*
  * walk: compares what a listing names with what the chain holds, id by id, and tells what is to be
- * fetched and what is gone.
+ * fetched.
  *
  * Both sides come in the archive's order, so one pass suffices. A document whose leaves are the
  * same on both sides is passed over. When the whole database was listed, an id that only the chain
- * holds has left it without a tombstone.
+ * holds may have left it without a tombstone, or the copy that listed it lags behind the others of
+ * its cluster: it is asked for too, with no leaf listed.
  */
 #pragma once
 
@@ -17,7 +18,6 @@ struct walk {
     gboolean whole;               /* the listing is of the whole database */
     struct row listed, held;      /* the next of each side; NULL id.data at its end */
     gboolean begun, give_next;    /* give_next: the present ones were handed out */
-    struct row_spool *gone;       /* ids gone, as rows without leaves */
     guint64 wanted;               /* documents handed out */
 };
 

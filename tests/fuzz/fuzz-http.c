@@ -146,12 +146,12 @@ end_leaf(void *context, const struct leaf *leaf, const char *damage, GError **er
 }
 
 static gboolean
-end_document(void *context, struct slice id, gboolean complete, GError **error)
+end_document(void *context, const struct row *listed, gboolean complete, GError **error)
 {
     struct reading *reading = context;
     (void)error;
     g_assert_true(!reading->in_leaf && (complete || reading->problems));
-    g_assert_cmpint(slice_compare(id, slice_of(ids[reading->ended])), ==, 0);
+    g_assert_cmpint(slice_compare(listed->id, slice_of(ids[reading->ended])), ==, 0);
     reading->ended++;
     reading->problems = FALSE;
     return TRUE;
@@ -173,8 +173,9 @@ ask_documents(struct http *http, struct patience *patience)
     g_autoptr(GError) error = NULL;
     g_autoptr(GByteArray) row = g_byte_array_new();
     struct reading reading = {.row = row};
-    const struct fetch_handler handler = {next_wanted, choose,       take_leaf,    take_bytes,
-                                          end_leaf,    end_document, take_problem, &reading};
+    const struct fetch_handler handler = {next_wanted,  choose,   take_leaf,
+                                          take_bytes,   end_leaf, end_document,
+                                          take_problem, NULL,     &reading};
     gboolean done = fetch_documents(http, "db", &handler, patience, &error);
     g_assert_true(done == (error == NULL));
     g_assert_true(!done || reading.ended == DOCUMENTS);

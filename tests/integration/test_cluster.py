@@ -78,6 +78,7 @@ class Read(Lagging):
         only = 'only-there'
         self.couch.put('medic', {'_id': only, 'v': 1})
         proxy = self.proxy()
+        proxy.on('GET', '^/medic$', counting(1), times=None)
         proxy.on('POST', '/medic/_bulk_get', faulty.bulk_get_error(only, 'not_found'), times=None)
         proxy.on('POST', '/medic/_changes.*filter=_doc_ids', without(only), times=None)
         run = self.site.snapshot(proxy.url, '--patience', '5', expect=INCOMPLETE)
@@ -135,8 +136,9 @@ class Written(Lagging):
 
         def lose(x):
             x.pass_on()
-            for id in self.late:
-                target.standin.databases['medic'].shard(id).documents.pop(id, None)
+            with target.standin.lock:
+                for id in self.late:
+                    target.standin.databases['medic'].shard(id).documents.pop(id, None)
         proxy.on('POST', '/medic/_bulk_docs', lose, times=None)
         run = self.site.restore(proxy.url, expect=INCOMPLETE)
         self.assert_says(run, 'it is not in the target', *self.late)

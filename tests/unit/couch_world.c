@@ -71,11 +71,12 @@ append_json_string(GString *out, const char *text)
 }
 
 static void
-append_error(GString *out, const char *id)
+append_error(GString *out, const char *id, const char *error)
 {
     g_string_append(out, "{\"id\":");
     append_json_string(out, id);
-    g_string_append(out, ",\"rev\":\"undefined\",\"error\":\"not_found\",\"reason\":\"missing\"}");
+    g_string_append_printf(out, ",\"rev\":\"undefined\",\"error\":\"%s\",\"reason\":\"scripted\"}",
+                           error);
 }
 
 static void
@@ -92,7 +93,8 @@ answer_bulk(struct world *world, GPtrArray *asked, struct server_answer *answer)
         g_string_append(out, ",\"docs\":[");
         if (document == NULL || document->fails || document->leaves->len == 0) {
             g_string_append(out, "{\"error\":");
-            append_error(out, asked->pdata[i]);
+            append_error(out, asked->pdata[i],
+                         document != NULL && document->fails ? "badmatch" : "not_found");
             g_string_append(out, "}");
         } else {
             for (guint k = 0; k < document->leaves->len; k++)
@@ -147,7 +149,7 @@ append_part(GString *out, const struct world_document *document, const char *id,
     g_string_append(out, "\r\n--" OUTER);
     if (!find_leaf(document, rev, &leaf)) {
         g_string_append(out, "\r\nContent-Type: application/json; error=\"true\"\r\n\r\n");
-        append_error(out, id);
+        append_error(out, id, "not_found");
         leaf_clear(&leaf);
         return;
     }
@@ -339,11 +341,22 @@ take_leaf_end(void *context, const struct leaf *leaf, const char *damage, GError
 }
 
 static gboolean
-take_document_end(void *context, struct slice id, gboolean complete, GError **error)
+take_document_end(void *context, const struct row *listed, gboolean complete, GError **error)
 {
     struct world *world = context;
     (void)error;
-    g_string_append_printf(world->log, SLICE_FORMAT "%s\n", SLICE_ARGS(id), complete ? "." : "?");
+    g_string_append_printf(world->log, SLICE_FORMAT "%s\n", SLICE_ARGS(listed->id),
+                           complete ? "." : "?");
+    return TRUE;
+}
+
+static gboolean
+was_purged(void *context, struct slice id, gboolean *purged, GError **error)
+{
+    const struct world *world = context;
+    g_autofree char *text = slice_dup(id);
+    (void)error;
+    *purged = ((const struct world_document *)g_hash_table_lookup(world->by_id, text))->purged;
     return TRUE;
 }
 
@@ -371,7 +384,7 @@ world_fetch(struct world *world, GError **error)
     AUTO(http) *http = http_server_client(server, 0);
     const struct fetch_handler handler = {next_wanted,  choose,        take_leaf,
                                           take_bytes,   take_leaf_end, take_document_end,
-                                          take_problem, world};
+                                          take_problem, was_purged,    world};
     struct patience patience = {.seconds = 300, .wait = note_wait, .context = world};
     http_be_patient(http, &patience);
     return fetch_documents(http, "db", &handler, &patience, error);

@@ -14,6 +14,7 @@ struct world_document {
     GHashTable *bytes; /* attachment name (raw JSON) → GString, the same for all leaves */
     char *feed;        /* revisions that the feed names now; NULL: as listed */
     gboolean fails;    /* an error for this document */
+    gboolean purged;
 };
 
 struct world {

@@ -359,13 +359,41 @@ a_leaf_replaced_meanwhile_is_no_loss(void)
     AUTO(world) *world = world_new();
     world_add(world, "a", "1-a",
               "{\"_id\":\"a\",\"_rev\":\"2-b\",\"_revisions\":{\"start\":2,\"ids\":[\"b\",\"a\"]}"
-              "}"); /* updated */
-    struct world_document *resolved =
-        world_add(world, "b", "1-a 1-b", "{\"_id\":\"b\",\"_rev\":\"1-a\"}");
-    resolved->feed = g_strdup("1-a");
+              "}");                  /* updated */
+    struct world_document *stemmed = /* its history does not reach back to what it replaced */
+        world_add(
+            world, "b", "3-b 1-a",
+            "{\"_id\":\"b\",\"_rev\":\"3-b\",\"_revisions\":{\"start\":3,\"ids\":[\"b\",\"x\"]}"
+            "}");
+    stemmed->feed = g_strdup("3-b");
     struct world_document *purged = world_add(world, "c", "1-a", NULL);
     purged->feed = g_strdup("");
-    expect_log(world, "a:2-b[] a.\nb:1-a[] b.\nc.\n");
+    purged->purged = TRUE;
+    expect_log(world, "a:2-b[] a.\nb:3-b[] b.\nc.\n");
+}
+
+static void
+a_leaf_that_the_feed_named_only_once_is_a_loss(void)
+{
+    AUTO(world) *world = world_new();
+    struct world_document *conflict =
+        world_add(world, "a", "1-a 1-b",
+                  "{\"_id\":\"a\",\"_rev\":\"1-a\",\"_revisions\":{\"start\":1,\"ids\":[\"a\"]}}");
+    conflict->feed = g_strdup("1-a");
+    struct world_document *whole = world_add(world, "b", "1-a", NULL);
+    whole->feed = g_strdup("");
+    expect_log(world, "a:1-a[] !a:1-b a?\n!b:1-a b?\n");
+}
+
+static void
+what_is_not_listed_may_be_there_and_is_gone_only_when_it_is_not_found(void)
+{
+    AUTO(world) *world = world_new();
+    world_add(world, "a", "", "{\"_id\":\"a\",\"_rev\":\"1-a\"}");
+    world_add(world, "b", "", NULL);
+    world_add(world, "c", "", "{\"_id\":\"c\",\"_rev\":\"1-c\"}")->fails = TRUE;
+    expect_log(world, "a:1-a[] a.\nb.\n!c: c?\n");
+    g_assert_cmpuint(world->feed_requests, ==, 0);
 }
 
 static void
@@ -621,6 +649,10 @@ main(int argc, char **argv)
                     a_missing_leaf_that_makes_the_server_fail_is_told);
     g_test_add_func("/fetch/a leaf replaced meanwhile is no loss",
                     a_leaf_replaced_meanwhile_is_no_loss);
+    g_test_add_func("/fetch/a leaf that the feed named only once is a loss",
+                    a_leaf_that_the_feed_named_only_once_is_a_loss);
+    g_test_add_func("/fetch/what is not listed may be there and is gone only when it is not found",
+                    what_is_not_listed_may_be_there_and_is_gone_only_when_it_is_not_found);
     g_test_add_func("/fetch/an error for a document is told", an_error_for_a_document_is_told);
     g_test_add_func("/fetch/a leaf that cannot be read is told",
                     a_leaf_that_cannot_be_read_is_told);

@@ -43,6 +43,8 @@ struct fetch {
     guint document;      /* its index in the batch */
     GHashTable *given;   /* revisions passed on */
     GPtrArray *missing;  /* listed revisions that nothing accounts for yet */
+    gboolean listed;     /* the listing had it */
+    guint64 stem;        /* generation at which the longest history given was cut off */
     gboolean refused;    /* the answer held an error for it */
     gboolean incomplete; /* a problem was told */
     gboolean ended;      /* the handler or patience ended it: the error is theirs */
@@ -92,8 +94,10 @@ begin_document(struct fetch *fetch, const struct batch *batch, guint document)
     g_hash_table_remove_all(fetch->given);
     g_ptr_array_set_size(fetch->missing, 0);
     fetch->refused = fetch->incomplete = FALSE;
+    fetch->stem = 0;
     for (struct row_leaf leaf; row_next_leaf(&rest, &leaf);)
         g_ptr_array_add(fetch->missing, slice_dup(leaf.rev));
+    fetch->listed = fetch->missing->len > 0;
 }
 
 static void
@@ -112,12 +116,26 @@ needs_bytes(const struct leaf *leaf)
     return FALSE;
 }
 
+/* The generation of the oldest revision in the leaf's history. */
+static guint64
+stem_of(const struct leaf *leaf)
+{
+    struct slice id;
+    guint64 length = 0;
+    for (gsize place = 0;
+         leaf->ancestors.size > 0 && json_next_element(leaf->ancestors, &place, &id);)
+        length++;
+    return leaf->generation - MIN(leaf->generation, MAX(length, 1) - 1);
+}
+
 static void
 tick_off(struct fetch *fetch, const struct leaf *leaf)
 {
     for (guint i = fetch->missing->len; i-- > 0;)
         if (leaf_descends_from(leaf, slice_of(fetch->missing->pdata[i])))
             g_ptr_array_remove_index_fast(fetch->missing, i);
+    if (fetch->missing->len > 0)
+        fetch->stem = MAX(fetch->stem, stem_of(leaf));
 }
 
 /* The attachments of the leaf, if some are chosen, must have been announced. */
@@ -145,6 +163,15 @@ was_given(struct fetch *fetch, const struct leaf *leaf)
 }
 
 /* ---- a document about which something is odd ---- */
+
+/* No copy of the server has it: no fault of a document that was not listed. */
+static gboolean
+is_absence(struct slice entry)
+{
+    struct slice error, kind;
+    return json_member(entry, "error", &error) && json_member(error, "error", &kind) &&
+           slice_is(kind, "\"not_found\"");
+}
 
 /* A leaf that ask_again brought. Its attachments are asked for apart from the chunk's. */
 static gboolean
@@ -179,6 +206,8 @@ take_again(struct fetch *fetch, struct slice id, const struct row *held, struct 
            GError **error)
 {
     struct slice json;
+    if (!fetch->listed && is_absence(entry))
+        return TRUE;
     if (!json_member(entry, "ok", &json) || !leaf_parse(&fetch->spare, json, NULL) ||
         slice_compare(fetch->spare.id, id) != 0)
         fetch->refused = TRUE;
@@ -212,8 +241,21 @@ ask_again(struct fetch *fetch, struct slice id, const struct row *held, GError *
     return TRUE;
 }
 
-/* Drops from `missing` what the feed does not name any more: it was replaced or purged meanwhile.
+/*
+ * Whether a revision that the feed does not name any more may have been replaced, by a leaf whose
+ * history does not reach back to it, or was purged.
  */
+static gboolean
+is_excused(struct fetch *fetch, struct slice id, struct slice rev, gboolean *excused,
+           GError **error)
+{
+    guint64 generation;
+    *excused = revision_generation(rev, &generation) && generation < fetch->stem;
+    return *excused || fetch->handler->purged == NULL ||
+           fetch->handler->purged(fetch->handler->context, id, excused, error);
+}
+
+/* Drops from `missing` what was replaced or purged since it was listed. */
 static gboolean
 ask_feed(struct fetch *fetch, struct slice id, GError **error)
 {
@@ -243,9 +285,15 @@ ask_feed(struct fetch *fetch, struct slice id, GError **error)
                 if (json_member_text(change, "rev", &rev))
                     g_hash_table_add(now, rev);
             }
-    for (guint i = fetch->missing->len; i-- > 0;)
-        if (!g_hash_table_contains(now, fetch->missing->pdata[i]))
+    for (guint i = fetch->missing->len; i-- > 0;) {
+        const char *rev = fetch->missing->pdata[i];
+        gboolean excused = FALSE;
+        if (!g_hash_table_contains(now, rev) &&
+            !is_excused(fetch, id, slice_of(rev), &excused, error))
+            return FALSE;
+        if (excused)
             g_ptr_array_remove_index_fast(fetch->missing, i);
+    }
     return TRUE;
 }
 
@@ -258,7 +306,7 @@ clear_up(struct fetch *fetch, struct slice id, const struct row *held, GError **
         if (ask_again(fetch, id, held, &failure) &&
             (fetch->missing->len == 0 || ask_feed(fetch, id, &failure))) {
             tries++;
-            if (fetch->missing->len == 0)
+            if (fetch->missing->len == 0 && (fetch->listed || !fetch->refused))
                 return TRUE;
         } else if (fetch->ended) {
             g_propagate_error(error, failure);
@@ -275,18 +323,20 @@ clear_up(struct fetch *fetch, struct slice id, const struct row *held, GError **
     }
     for (guint i = 0; i < fetch->missing->len; i++)
         tell_problem(fetch, id, slice_of(fetch->missing->pdata[i]),
-                     "the server lists this revision but does not give it");
+                     "the server listed this revision but does not give it");
+    if (!fetch->listed && fetch->refused)
+        tell_problem(fetch, id, (struct slice){"", 0}, "the server neither lists nor gives it");
     return TRUE;
 }
 
 static gboolean
-end_document(struct fetch *fetch, struct slice id, const struct row *held, GError **error)
+end_document(struct fetch *fetch, const struct row *listed, const struct row *held, GError **error)
 {
     const struct fetch_handler *handler = fetch->handler;
     if ((fetch->missing->len > 0 || fetch->refused) && !fetch->incomplete &&
-        !clear_up(fetch, id, held, error))
+        !clear_up(fetch, listed->id, held, error))
         return FALSE;
-    return handler->document_end(handler->context, id, !fetch->incomplete, error);
+    return handler->document_end(handler->context, listed, !fetch->incomplete, error);
 }
 
 /* ---- the chunk ---- */
@@ -339,7 +389,7 @@ pass_piece(struct fetch *fetch, const struct batch *batch, const struct piece *p
     case PIECE_END:
         break;
     }
-    if (!end_document(fetch, listed.id, &held, error))
+    if (!end_document(fetch, &listed, &held, error))
         return FALSE;
     if (piece->document + 1 < batch->places->len)
         begin_document(fetch, batch, piece->document + 1);
@@ -434,7 +484,8 @@ take_event(struct fetch *fetch, struct batch *batch, enum json_event event, stru
     }
     if (is_ok(element, &json))
         return add_leaf(fetch, batch, json, error);
-    add_piece(fetch, batch, PIECE_ERROR, (struct slice){"", 0});
+    if (batch_listed(batch, batch->at).leaves.size > 0 || !is_absence(element))
+        add_piece(fetch, batch, PIECE_ERROR, (struct slice){"", 0});
     return TRUE;
 }
 

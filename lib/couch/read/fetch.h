@@ -9,7 +9,8 @@
  * documents are; an attachment streams through. What fails for now is asked again; what the source
  * cannot give although it answers (a damaged document) is isolated, told to the handler as a
  * problem, and the rest goes on. Every leaf that the listing named is accounted for: given,
- * followed by a descendant, no longer listed, or a problem.
+ * followed by a descendant, purged, or a problem. That the feed does not name it any more accounts
+ * for nothing: on a cluster a copy may answer that never had it, while the one that did is down.
  */
 #pragma once
 
@@ -25,7 +26,7 @@
     (1008 * 1024 * 1024) /* bytes of one leaf's JSON: SNAPSHOT_TEXT_MAX less its wrapping */
 
 struct fetch_wanted {
-    struct row listed; /* the leaves that the listing named; may have none */
+    struct row listed; /* the leaves that the listing named; none when it lacks the document */
     struct row held;   /* what the other side has; id.data NULL when nothing */
 };
 
@@ -44,11 +45,16 @@ struct fetch_handler {
     gboolean (*leaf_end)(void *context, const struct leaf *leaf, const char *damage,
                          GError **error);
 
-    /* All leaves of the document were given; with none, it was gone when it was asked for. */
-    gboolean (*document_end)(void *context, struct slice id, gboolean complete, GError **error);
+    /* All leaves of the document were given; with none, it was purged since it was listed, or it
+     * was not listed and no copy of the server has it. `listed` is as `next` gave it. */
+    gboolean (*document_end)(void *context, const struct row *listed, gboolean complete,
+                             GError **error);
 
     /* A leaf (or, with an empty rev, the document) that the source did not give. */
     void (*problem)(void *context, struct slice id, struct slice rev, const char *reason);
+
+    /* Whether leaves of the document were purged since it was listed. NULL: none ever are. */
+    gboolean (*purged)(void *context, struct slice id, gboolean *purged, GError **error);
     void *context;
 };
 
