@@ -383,6 +383,45 @@ server_local_documents(struct http *http, const char *name, GError **error)
     return g_steal_pointer(&kept);
 }
 
+/* Adds the document as most copies have it, unless they have deleted it. */
+static gboolean
+add_agreed(struct http *http, const char *name, struct slice listed, GString *out, GError **error)
+{
+    static const char prefix[] = "_local/";
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *id = NULL;
+    if (!json_member_text(listed, "_id", &id) || !g_str_has_prefix(id, prefix))
+        return http_bad_answer(error, "a _local document has no id");
+    g_autoptr(GString) rest = g_string_new("/_local/");
+    http_escape(rest, slice_of(id + strlen(prefix)));
+    g_autofree char *path = server_path(name, rest->str);
+    g_autoptr(GString) text = http_fetch(http, "GET", path, (struct slice){NULL, 0}, &cause);
+    if (text == NULL && http_has_status(cause, 404))
+        return TRUE;
+    if (text == NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return FALSE;
+    }
+    g_strchomp(text->str);
+    g_string_append(out, out->str[out->len - 1] == '[' ? "\n" : ",\n");
+    g_string_append(out, text->str);
+    return TRUE;
+}
+
+GString *
+server_local_documents_agreed(struct http *http, const char *name, GString *list, GError **error)
+{
+    g_autoptr(GString) old = list;
+    g_autoptr(GString) agreed = g_string_new("{\"docs\":[");
+    struct slice docs, one;
+    if (json_member(text_of(old), "docs", &docs))
+        for (gsize place = 0; json_next_element(docs, &place, &one);)
+            if (!add_agreed(http, name, one, agreed, error))
+                return NULL;
+    g_string_append(agreed, "]}\n");
+    return g_steal_pointer(&agreed);
+}
+
 GHashTable *
 server_purged_ids(struct http *http, const char *name, GError **error)
 {

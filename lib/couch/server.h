@@ -65,6 +65,14 @@ void server_database_clear(struct server_database *database);
  */
 GString *server_local_documents(struct http *http, const char *name, GError **error);
 
+/*
+ * The same documents, each asked for by its id. A cluster lists what one copy has, and a copy that
+ * was down when a _local document was written never gets it; asked by id, the newest that most
+ * copies know is given. `list` is freed.
+ */
+GString *server_local_documents_agreed(struct http *http, const char *name, GString *list,
+                                       GError **error);
+
 /* Ids in _purged_infos, as a set; empty when there are none or the server cannot tell. */
 GHashTable *server_purged_ids(struct http *http, const char *name, GError **error);
 

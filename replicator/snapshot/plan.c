@@ -206,6 +206,9 @@ plan_make(struct reading *reading, GError **error)
     if (!server_database_fetch(run->http, reading->name, &reading->info, error))
         return FALSE;
     reading->local_json = server_local_documents(run->http, reading->name, error);
+    if (reading->local_json != NULL && reading->info.n > 1)
+        reading->local_json =
+            server_local_documents_agreed(run->http, reading->name, reading->local_json, error);
     if (reading->local_json == NULL || !open_state(reading, error) ||
         !judge_sequence(reading, error))
         return FALSE;

@@ -1,10 +1,9 @@
 """A cluster whose copies lag behind each other for a moment: nothing is lost by it, and nobody is alarmed."""
 
 import json
-import unittest
 
 import oracle
-from support import cluster, faulty, server
+from support import faulty
 from support.case import Case
 from support.lifeboat import INCOMPLETE
 
@@ -117,6 +116,22 @@ class Read(Lagging):
         self.assert_store_holds(self.capture())
 
 
+    def test_local_documents_are_read_as_most_copies_have_them(self):
+        """A copy that was down when one was written lists its old value for ever."""
+        id = '_local/transitions-seq'
+        self.server.standin.databases['medic-sentinel'].n = 3
+        before = self.capture()
+
+        def old(body):
+            return body.replace(b'123-g1AAAA', b'7-old')
+        proxy = self.proxy()
+        rule = proxy.on('GET', '/medic-sentinel/_local_docs', faulty.edited(old), times=None)
+        self.site.snapshot(proxy.url)
+        self.assertEqual(1, rule.hits)
+        self.assertIn(id, before['medic-sentinel']['local'])
+        self.assert_store_holds(before)
+
+
 class Written(Lagging):
     def test_what_a_lagging_copy_does_not_name_is_not_missed(self):
         self.site.snapshot(self.server)
@@ -142,5 +157,3 @@ class Written(Lagging):
         proxy.on('POST', '/medic/_bulk_docs', lose, times=None)
         run = self.site.restore(proxy.url, expect=INCOMPLETE)
         self.assert_says(run, 'it is not in the target', *self.late)
-
-

@@ -11,6 +11,9 @@ from .couch import quote
 
 SETTLE = 60  # seconds that copies have to become equal
 
+# Of these each copy may have its own: a cluster does not bring _local documents to a node that was down.
+OUTSIDE = ('_local/shard-sync-', '_local/purge-', '_local/lifeboat-')
+
 
 def nodes(couch):
     """Names of the cluster's members; a server that knows no cluster has none."""
@@ -42,7 +45,7 @@ def _copy(couch, path):
     return {'seq': feed['last_seq'],
             'leaves': {row['id']: sorted(change['rev'] for change in row['changes']) for row in feed['results']},
             'local': {row['id']: row['value']['rev'] for row in local['rows']
-                      if not row['id'].startswith(('_local/shard-sync-', '_local/purge-'))},
+                      if not row['id'].startswith(OUTSIDE)},
             'security': security, 'revs_limit': revs_limit}
 
 
