@@ -44,6 +44,32 @@ setup_parse(const struct plan_item *item, const struct chain_database *source)
     return setup;
 }
 
+/* CouchDB sets nothing of a database while one of the nodes that keep it is down, and does not say
+ * so: after a minute it answers 500. */
+static void
+hint_at_down_node(struct restore *restore, GError **failure)
+{
+    char **names = restore->traits.nodes;
+    struct slice up, name;
+    if (g_strv_length(names) < 2 || !http_is_transient(*failure))
+        return;
+    g_autoptr(GString) answer = http_fetch(restore->http, "GET", "/_membership", NOTHING, NULL);
+    for (; answer != NULL && *names != NULL &&
+           json_member((struct slice){answer->str, answer->len}, "all_nodes", &up);
+         names++) {
+        gboolean found = FALSE;
+        for (gsize place = 0; json_next_element(up, &place, &name);)
+            found = found || (name.size == strlen(*names) + 2 &&
+                              memcmp(name.data + 1, *names, name.size - 2) == 0);
+        if (found)
+            continue;
+        g_autofree char *hint = g_strdup_printf(
+            "the cluster's node %s is down: start it, or take it out of the cluster", *names);
+        fail_add_hint(failure, hint);
+        return;
+    }
+}
+
 gboolean
 setup_put(struct restore *restore, const char *target, const char *rest, struct slice json,
           GError **error)
@@ -55,6 +81,7 @@ setup_put(struct restore *restore, const char *target, const char *rest, struct 
         return TRUE;
     if (!restore->traits.couchdb && !http_is_refused(failure) && !http_is_transient(failure))
         return TRUE;
+    hint_at_down_node(restore, &failure);
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
 }

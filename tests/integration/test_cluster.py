@@ -5,7 +5,7 @@ import json
 import oracle
 from support import faulty
 from support.case import Case
-from support.lifeboat import INCOMPLETE
+from support.lifeboat import FAILED, INCOMPLETE
 
 
 def without(*ids):
@@ -143,6 +143,19 @@ class Written(Lagging):
         self.site.restore(proxy.url)
         self.assert_same(self.capture(), self.capture(target.couch))
         self.assertGreater(proxy.count('POST', '/medic/_revs_diff'), 0)
+
+    def test_where_a_node_is_down_that_must_be_up_it_is_named(self):
+        self.site.snapshot(self.server)
+        target = self.empty_target()
+        target.standin.peers = {'b@127.0.0.1': None}
+        proxy = self.proxy(target.url)
+        proxy.on('PUT', '/medic/_revs_limit', faulty.status(500, '{"error":"badmatch","reason":"{error,timeout}"}'), times=None)
+        run = self.site.restore(proxy.url, '--patience', '1', expect=FAILED)
+        self.assert_says(run, 'hint: ', 'b@127.0.0.1 is down', 'start it')
+        proxy.rules.clear()
+        target.standin.peers['b@127.0.0.1'] = {}
+        self.site.restore(proxy.url)
+        self.assert_same(self.capture(), self.capture(target.couch))
 
     def test_what_no_copy_has_is_missed(self):
         self.site.snapshot(self.server)

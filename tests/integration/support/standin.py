@@ -224,8 +224,9 @@ class _Handler(BaseHTTPRequestHandler):
                    for k in keys])
 
     def server_membership(self):
-        names = [NODE, *self.server_state.peers]
-        self.json({'all_nodes': names, 'cluster_nodes': names})
+        peers = self.server_state.peers
+        up = [NODE, *(name for name in peers if peers[name] is not None)]
+        self.json({'all_nodes': up, 'cluster_nodes': [NODE, *peers]})
 
     def server_node(self):
         state = self.server_state
