@@ -11,6 +11,7 @@
 #define STALL_SECONDS 120
 #define CONNECTIONS_MAX 8L
 #define POLL_MILLISECONDS 1000 /* between two questions whether to stop */
+#define GATHER_MICROSECONDS 1000
 
 struct http {
     CURLM *multi;
@@ -20,6 +21,7 @@ struct http {
     guint stall_seconds;
     struct patience *patience; /* of http_fetch; NULL: none */
     gboolean moved;            /* a call got bytes, or ended, since it was cleared */
+    gboolean streaming;        /* bytes of an answer came the last time, and no call ended */
     http_stop stop;
     void *stop_context;
     GError *wrong_password; /* what the server said; NULL: nothing of the kind */
@@ -228,6 +230,7 @@ on_body(char *data, size_t one, size_t size, void *context)
                     call->what, call->http->stall_seconds);
         return 0;
     }
+    call->http->streaming = TRUE;
     g_byte_array_append(call->buffer, (const guint8 *)data, (guint)size);
     return size;
 }
@@ -382,7 +385,8 @@ is_stopped(const struct http *http)
 }
 
 /* Waits for the network and lets every call of the server go on; FALSE when asked to stop. The wait
- * comes first: behind it, the caller would not learn what has come before more comes. */
+ * comes first: behind it, the caller would not learn what has come before more comes. CouchDB sends
+ * each document of an answer by itself; waiting a moment for more saves waking up for every one. */
 static gboolean
 drive(struct http *http)
 {
@@ -392,8 +396,12 @@ drive(struct http *http)
     if (is_stopped(http))
         return FALSE;
     curl_multi_poll(http->multi, NULL, 0, POLL_MILLISECONDS, NULL);
+    if (http->streaming)
+        g_usleep(GATHER_MICROSECONDS);
+    http->streaming = FALSE;
     curl_multi_perform(http->multi, &running);
-    note_ended(http);
+    if (note_ended(http))
+        http->streaming = FALSE;
     return TRUE;
 }
 
