@@ -315,6 +315,17 @@ is_passing(struct slice id, struct slice document)
            json_member(document, "history", &member);
 }
 
+static gboolean
+add_local(GString *kept, struct slice document, GError **error)
+{
+    if (kept->len + document.size > HTTP_ANSWER_MAX)
+        return http_bad_answer(error, "the _local documents have more than %d bytes",
+                               HTTP_ANSWER_MAX);
+    g_string_append(kept, kept->len > 0 ? ",\n" : "\n");
+    g_string_append_len(kept, document.data, (gssize)document.size);
+    return TRUE;
+}
+
 /* Adds the document of a row if it is worth keeping. */
 static gboolean
 keep_local(GString *kept, struct slice row, GError **error)
@@ -327,12 +338,7 @@ keep_local(GString *kept, struct slice row, GError **error)
     json_unescape(raw_id, id);
     if (is_passing(text_of(id), document))
         return TRUE;
-    if (kept->len + document.size > HTTP_ANSWER_MAX)
-        return http_bad_answer(error, "the _local documents have more than %d bytes",
-                               HTTP_ANSWER_MAX);
-    g_string_append(kept, kept->len > 0 ? ",\n" : "\n");
-    g_string_append_len(kept, document.data, (gssize)document.size);
-    return TRUE;
+    return add_local(kept, document, error);
 }
 
 /* Row by row: every phone has left checkpoints here, many times more than what is kept. */
@@ -363,6 +369,13 @@ read_local(struct http *http, const char *path, GString *kept, GError **error)
     return whole;
 }
 
+static void
+end_locals(GString *kept)
+{
+    g_string_prepend(kept, "{\"docs\":[");
+    g_string_append(kept, "]}\n");
+}
+
 GString *
 server_local_documents(struct http *http, const char *name, GError **error)
 {
@@ -378,14 +391,13 @@ server_local_documents(struct http *http, const char *name, GError **error)
         if (!http_again(http, &failure, error))
             return NULL;
     }
-    g_string_prepend(kept, "{\"docs\":[");
-    g_string_append(kept, "]}\n");
+    end_locals(kept);
     return g_steal_pointer(&kept);
 }
 
 /* Adds the document as most copies have it, unless they have deleted it. */
 static gboolean
-add_agreed(struct http *http, const char *name, struct slice listed, GString *out, GError **error)
+add_agreed(struct http *http, const char *name, struct slice listed, GString *kept, GError **error)
 {
     static const char prefix[] = "_local/";
     g_autoptr(GError) cause = NULL;
@@ -402,24 +414,21 @@ add_agreed(struct http *http, const char *name, struct slice listed, GString *ou
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
     }
-    g_strchomp(text->str);
-    g_string_append(out, out->str[out->len - 1] == '[' ? "\n" : ",\n");
-    g_string_append(out, text->str);
-    return TRUE;
+    return add_local(kept, slice_of(g_strchomp(text->str)), error);
 }
 
 GString *
 server_local_documents_agreed(struct http *http, const char *name, GString *list, GError **error)
 {
     g_autoptr(GString) old = list;
-    g_autoptr(GString) agreed = g_string_new("{\"docs\":[");
+    g_autoptr(GString) kept = g_string_new(NULL);
     struct slice docs, one;
     if (json_member(text_of(old), "docs", &docs))
         for (gsize place = 0; json_next_element(docs, &place, &one);)
-            if (!add_agreed(http, name, one, agreed, error))
+            if (!add_agreed(http, name, one, kept, error))
                 return NULL;
-    g_string_append(agreed, "]}\n");
-    return g_steal_pointer(&agreed);
+    end_locals(kept);
+    return g_steal_pointer(&kept);
 }
 
 GHashTable *
