@@ -6,19 +6,14 @@ import json
 import os
 import shutil
 
-from support.case import Case
+from support.case import TwoSnapshots
 from support.forge import sign
 from support.lifeboat import DAMAGED, DONE, INCOMPLETE, KEY, USAGE, Site
 
 
-class Damage(Case):
-    people = 10
-
+class Damage(TwoSnapshots):
     def setUp(self):
         super().setUp()
-        self.site.snapshot(self.server)
-        self.clinic.change()
-        self.site.snapshot(self.server)
         self.folders = [self.site.snapshot_folder(name) for name in self.site.snapshots()]
 
     def flip(self, name, at=0.5, snapshot=0):

@@ -3,19 +3,12 @@
 import os
 import shutil
 
-from support.case import Case
+from support.case import TwoSnapshots
 from support.lifeboat import DAMAGED, INCOMPLETE, USAGE, Site
 
 
-class Mistakes(Case):
+class Mistakes(TwoSnapshots):
     scripted = True
-    people = 10
-
-    def setUp(self):
-        super().setUp()
-        self.site.snapshot(self.server)
-        self.clinic.change()
-        self.site.snapshot(self.server)
 
     def restore(self, command, *arguments, **how):
         return self.site.run('lifeboat-restore', command, self.site.store, *arguments, **how)

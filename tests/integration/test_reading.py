@@ -8,7 +8,7 @@ import unittest
 from urllib.parse import unquote
 
 from support import cht, compare, rawjson
-from support.case import Case
+from support.case import Case, TwoSnapshots
 from support.couch import quote
 from support.forge import FINE, Forged
 from support.lifeboat import DAMAGED, INCOMPLETE, USAGE, Site
@@ -185,15 +185,7 @@ class ByHand(Case):
                                 ignore=('security', 'revs_limit', 'shape', 'local'))
 
 
-class List(Case):
-    people = 10
-
-    def setUp(self):
-        super().setUp()
-        self.site.snapshot(self.server)
-        self.clinic.change()
-        self.site.snapshot(self.server)
-
+class List(TwoSnapshots):
     def test_each_snapshot_is_a_line_of_json_the_newest_last(self):
         *found, summary = events(self.site.list('--keys', self.site.keys))
         self.assertEqual(self.site.snapshots(), [event['folder'] for event in found])

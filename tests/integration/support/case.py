@@ -58,3 +58,15 @@ class Case(unittest.TestCase):
     def assert_says(self, run, *texts):
         for text in texts:
             self.assertIn(text.lower(), run.said.lower(), str(run))
+
+
+class TwoSnapshots(Case):
+    """A store with a full snapshot, and an increment on it after the clinic went on working."""
+
+    people = 10
+
+    def setUp(self):
+        super().setUp()
+        self.site.snapshot(self.server)
+        self.clinic.change()
+        self.site.snapshot(self.server)
