@@ -1,6 +1,7 @@
 #include "lib/couch/json.h"
 
 #include "lib/base/fail.h"
+#include "lib/couch/json_scan.h"
 
 static gboolean
 is_space(char c)
@@ -71,20 +72,17 @@ check_escape(const char *at, const char *end)
 static const char *
 check_string(const char *at, const char *end)
 {
-    at++;
-    while (at < end) {
-        guint8 byte = (guint8)*at;
-        if (byte == '"')
+    for (at = json_scan_to_unplain(at + 1, end); at < end; at = json_scan_to_unplain(at, end)) {
+        if (*at == '"')
             return at + 1;
-        if (byte == '\\') {
+        if (*at == '\\') {
             at = check_escape(at, end);
             if (at == NULL)
                 return NULL;
-        } else if (byte < 0x20) {
+        } else if ((guint8)*at < 0x20) {
             return NULL;
-        } else if (byte < 0x80) {
-            at++;
-        } else {
+        }
+        while (at < end && (guint8)*at >= 0x80) {
             gsize length = utf8_length(at, end);
             if (length == 0)
                 return NULL;
@@ -250,11 +248,11 @@ json_check(struct slice text, GError **error)
 /* ---- walking checked text ---- */
 
 static const char *
-skip_string(const char *at)
+skip_string(const char *at, const char *end)
 {
-    for (at++; *at != '"'; at++)
-        if (*at == '\\')
-            at++;
+    at = json_scan_to_quote(at + 1, end);
+    while (*at == '\\')
+        at = json_scan_to_quote(at + 2, end);
     return at + 1;
 }
 
@@ -262,7 +260,7 @@ static const char *
 skip_value(const char *at, const char *end)
 {
     if (*at == '"')
-        return skip_string(at);
+        return skip_string(at, end);
     if (*at != '{' && *at != '[') {
         while (at < end && !is_space(*at) && *at != ',' && *at != '}' && *at != ']')
             at++;
@@ -271,7 +269,7 @@ skip_value(const char *at, const char *end)
     guint depth = 0;
     do {
         if (*at == '"') {
-            at = skip_string(at);
+            at = skip_string(at, end);
             continue;
         }
         if (*at == '{' || *at == '[')
@@ -311,7 +309,7 @@ json_next_member(struct slice object, gsize *place, struct slice *key, struct sl
     const char *at = next_in(object, *place);
     if (at == NULL)
         return FALSE;
-    const char *behind = skip_string(at);
+    const char *behind = skip_string(at, end);
     *key = (struct slice){at + 1, (gsize)(behind - at - 2)};
     at = skip_spaces(skip_spaces(behind, end) + 1, end);
     behind = skip_value(at, end);
@@ -463,6 +461,11 @@ json_append_string(GString *out, struct slice text)
     const char *end = text.data + text.size;
     g_string_append_c(out, '"');
     for (const char *at = text.data; at < end;) {
+        const char *plain_end = json_scan_to_unplain(at, end);
+        g_string_append_len(out, at, plain_end - at);
+        at = plain_end;
+        if (at == end)
+            break;
         guint8 byte = (guint8)*at;
         gsize length = byte < 0x80 ? 1 : utf8_length(at, end);
         if (byte == '"' || byte == '\\')

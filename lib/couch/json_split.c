@@ -7,6 +7,7 @@
 #include "lib/couch/json.h"
 
 #include "lib/base/fail.h"
+#include "lib/couch/json_scan.h"
 
 /* What is expected next. OBJECT_… are in the top-level object, or in an element of `outer` when
  * level is 1. */
@@ -85,12 +86,16 @@ capture_string(struct json_split *split, const char *at, const char *end)
     for (; at < end; at++) {
         if (split->escaped) {
             split->escaped = FALSE;
-        } else if (*at == '\\') {
-            split->escaped = TRUE;
-        } else if (*at == '"') {
+            continue;
+        }
+        at = json_scan_to_quote(at, end);
+        if (at == end)
+            break;
+        if (*at == '"') {
             split->in_string = FALSE;
             return at + 1;
         }
+        split->escaped = TRUE;
     }
     return end;
 }

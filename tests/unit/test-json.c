@@ -1,6 +1,7 @@
 /* json: accepts RFC 8259 and nothing else, hands out the bytes as they came. */
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
+#include "lib/couch/json_scan.h"
 
 static gboolean
 accepts(const char *data, gsize size)
@@ -370,6 +371,27 @@ any_bytes_become_a_valid_string(void)
     }
 }
 
+/* Each pair of bytes at each place of two words, the second of which a borrow from the first could
+ * spoil. */
+static void
+a_scan_stops_at_the_first_byte_that_matters(void)
+{
+    for (guint pair = 0; pair < 1 << 16; pair++)
+        for (gsize place = 0; place < 9; place++) {
+            char text[17] = "aaaaaaaaaaaaaaaaa";
+            const char *end = text + sizeof text;
+            text[place] = (char)(pair >> 8);
+            text[place + 1] = (char)pair;
+            const char *quote = text, *unplain = text;
+            while (quote < end && *quote != '"' && *quote != '\\')
+                quote++;
+            while (unplain < quote && (guint8)*unplain >= 0x20 && (guint8)*unplain < 0x80)
+                unplain++;
+            g_assert_true(json_scan_to_quote(text, end) == quote);
+            g_assert_true(json_scan_to_unplain(text, end) == unplain);
+        }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -389,5 +411,7 @@ main(int argc, char **argv)
     g_test_add_func("/json/members of the wrong type are absent",
                     members_of_the_wrong_type_are_absent);
     g_test_add_func("/json/any bytes become a valid string", any_bytes_become_a_valid_string);
+    g_test_add_func("/json/a scan stops at the first byte that matters",
+                    a_scan_stops_at_the_first_byte_that_matters);
     return g_test_run();
 }
