@@ -171,6 +171,15 @@ leaf_descends_from(const struct leaf *leaf, struct slice rev)
     return FALSE;
 }
 
+gboolean
+leaf_needs_bytes(const struct leaf *leaf)
+{
+    for (guint i = 0; i < leaf->n_attachments; i++)
+        if (leaf->attachments[i].here)
+            return TRUE;
+    return FALSE;
+}
+
 void
 leaf_append_marked(const struct leaf *leaf, GString *out)
 {
@@ -195,10 +204,23 @@ leaf_append_to_row(const struct leaf *leaf, GByteArray *row)
 
 /* ---- digest ---- */
 
+/* One for each thread: making it takes longer than hashing a revision. */
+static struct hash *
+digest_hash(void)
+{
+    static GPrivate kept = G_PRIVATE_INIT((GDestroyNotify)hash_free);
+    struct hash *hash = g_private_get(&kept);
+    if (hash == NULL) {
+        hash = hash_new(HASH_SHA256);
+        g_private_set(&kept, hash);
+    }
+    return hash;
+}
+
 void
 leaf_digest_add(struct leaf_digest *digest, struct slice id, struct slice rev)
 {
-    AUTO(hash) *hash = hash_new(HASH_SHA256);
+    struct hash *hash = digest_hash();
     guint8 one[HASH_MAX];
     hash_add(hash, id.data, id.size);
     hash_add(hash, "", 1);

@@ -50,6 +50,9 @@ gboolean leaf_parse(struct leaf *leaf, struct slice json, GError **error);
 /* Whether revision `rev` ("3-0123…") is this leaf or stands in its path. */
 gboolean leaf_descends_from(const struct leaf *leaf, struct slice rev);
 
+/* Whether bytes of some attachment are wanted: one is chosen (`here`). */
+gboolean leaf_needs_bytes(const struct leaf *leaf);
+
 /* Appends the document with each attachment marked as attachments[i].here says. */
 void leaf_append_marked(const struct leaf *leaf, GString *out);
 

@@ -2,15 +2,13 @@
 
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
-#include "lib/couch/read/attach.h"
 #include "lib/couch/read/batch.h"
+#include "lib/couch/read/document.h"
 #include "lib/couch/server.h"
 
 #define STUCK 6    /* failures in a row before a document that is asked for alone is given up */
 #define NARROWER 8 /* after failures, so many times fewer documents are asked for at once */
-#define GIVEN_UP_MAX 20        /* documents in a row; then it is the server, not they */
-#define ODD_TRIES 3            /* times that a document is asked for about which something is odd */
-#define ROWS_MAX (1024 * 1024) /* bytes of rows in a batch, about */
+#define ROWS_MAX (1024 * 1024)      /* bytes of rows in a batch, about */
 #define CHUNK_MAX (4 * FETCH_CHUNK) /* a document with so many leaves is passed on in pieces */
 #define GROWTH_TARGET                                                                              \
     (2 * FETCH_CHUNK) /* bytes that an answer should have: batches shrink for large documents */
@@ -37,17 +35,9 @@ struct fetch {
     GArray *leaves; /* struct leaf for each PIECE_LEAF, reused */
     struct attach *attach;
 
-    guint given_up; /* documents in a row */
-
-    /* the document being passed on */
-    guint document;      /* its index in the batch */
-    GHashTable *given;   /* revisions passed on */
-    GPtrArray *missing;  /* listed revisions that nothing accounts for yet */
-    gboolean listed;     /* the listing had it */
-    guint64 stem;        /* generation at which the longest history given was cut off */
-    gboolean refused;    /* the answer held an error for it */
-    gboolean incomplete; /* a problem was told */
-    gboolean ended;      /* the handler or patience ended it: the error is theirs */
+    guint given_up;       /* documents in a row */
+    guint at;             /* index in the batch of the document being passed on */
+    struct document *one; /* that document */
     struct leaf spare;
 };
 
@@ -84,262 +74,15 @@ adapt(struct fetch *fetch, const struct batch *batch)
     fetch->batch_size = (guint)MIN(fitting, (guint64)fetch->batch_size * 2);
 }
 
-/* ---- passing on ---- */
+/* ---- passing on a chunk ---- */
 
 static void
 begin_document(struct fetch *fetch, const struct batch *batch, guint document)
 {
-    struct slice rest = batch_listed(batch, document).leaves;
-    fetch->document = document;
-    g_hash_table_remove_all(fetch->given);
-    g_ptr_array_set_size(fetch->missing, 0);
-    fetch->refused = fetch->incomplete = FALSE;
-    fetch->stem = 0;
-    for (struct row_leaf leaf; row_next_leaf(&rest, &leaf);)
-        g_ptr_array_add(fetch->missing, slice_dup(leaf.rev));
-    fetch->listed = fetch->missing->len > 0;
+    struct row listed = batch_listed(batch, document);
+    fetch->at = document;
+    document_begin(fetch->one, &listed);
 }
-
-static void
-tell_problem(struct fetch *fetch, struct slice id, struct slice rev, const char *reason)
-{
-    fetch->incomplete = TRUE;
-    fetch->handler->problem(fetch->handler->context, id, rev, reason);
-}
-
-static gboolean
-needs_bytes(const struct leaf *leaf)
-{
-    for (guint i = 0; i < leaf->n_attachments; i++)
-        if (leaf->attachments[i].here)
-            return TRUE;
-    return FALSE;
-}
-
-/* The generation of the oldest revision in the leaf's history. */
-static guint64
-stem_of(const struct leaf *leaf)
-{
-    struct slice id;
-    guint64 length = 0;
-    for (gsize place = 0;
-         leaf->ancestors.size > 0 && json_next_element(leaf->ancestors, &place, &id);)
-        length++;
-    return leaf->generation - MIN(leaf->generation, MAX(length, 1) - 1);
-}
-
-static void
-tick_off(struct fetch *fetch, const struct leaf *leaf)
-{
-    for (guint i = fetch->missing->len; i-- > 0;)
-        if (leaf_descends_from(leaf, slice_of(fetch->missing->pdata[i])))
-            g_ptr_array_remove_index_fast(fetch->missing, i);
-    if (fetch->missing->len > 0)
-        fetch->stem = MAX(fetch->stem, stem_of(leaf));
-}
-
-/* The attachments of the leaf, if some are chosen, must have been announced. */
-static gboolean
-pass_leaf(struct fetch *fetch, struct attach *attach, const struct leaf *leaf, GError **error)
-{
-    const struct fetch_handler *handler = fetch->handler;
-    g_autofree char *damage = NULL;
-    tick_off(fetch, leaf);
-    g_hash_table_add(fetch->given, slice_dup(leaf->rev));
-    if (!handler->leaf(handler->context, leaf, error))
-        return FALSE;
-    if (needs_bytes(leaf) && !attach_deliver(attach, leaf, handler, &damage, error))
-        return FALSE;
-    if (damage != NULL)
-        tell_problem(fetch, leaf->id, leaf->rev, damage);
-    return handler->leaf_end(handler->context, leaf, damage, error);
-}
-
-static gboolean
-was_given(struct fetch *fetch, const struct leaf *leaf)
-{
-    g_autofree char *rev = slice_dup(leaf->rev);
-    return g_hash_table_contains(fetch->given, rev);
-}
-
-/* ---- a document about which something is odd ---- */
-
-/* No copy of the server has it: no fault of a document that was not listed. */
-static gboolean
-is_absence(struct slice entry)
-{
-    struct slice error, kind;
-    return json_member(entry, "error", &error) && json_member(error, "error", &kind) &&
-           slice_is(kind, "\"not_found\"");
-}
-
-/* A leaf that ask_again brought. Its attachments are asked for apart from the chunk's. */
-static gboolean
-pass_late(struct fetch *fetch, const struct row *held, GError **error)
-{
-    AUTO(attach) *attach = attach_new(fetch->http, fetch->database, fetch->patience);
-    fetch->handler->choose(fetch->handler->context, &fetch->spare, held);
-    if (needs_bytes(&fetch->spare))
-        attach_announce(attach, &fetch->spare, held);
-    fetch->ended = !pass_leaf(fetch, attach, &fetch->spare, error);
-    return !fetch->ended;
-}
-
-/* The document by its id, and each missing revision by name: PouchDB Server gives only the winner
- * of an id. */
-static GString *
-again_body(const struct fetch *fetch, struct slice id)
-{
-    GString *body = g_string_new("{\"docs\":[{\"id\":");
-    json_append_string(body, id);
-    for (guint i = 0; i < fetch->missing->len; i++) {
-        g_string_append(body, "},{\"id\":");
-        json_append_string(body, id);
-        g_string_append_printf(body, ",\"rev\":\"%s\"", (const char *)fetch->missing->pdata[i]);
-    }
-    g_string_append(body, "}]}");
-    return body;
-}
-
-static gboolean
-take_again(struct fetch *fetch, struct slice id, const struct row *held, struct slice entry,
-           GError **error)
-{
-    struct slice json;
-    if (!fetch->listed && is_absence(entry))
-        return TRUE;
-    if (!json_member(entry, "ok", &json) || !leaf_parse(&fetch->spare, json, NULL) ||
-        slice_compare(fetch->spare.id, id) != 0)
-        fetch->refused = TRUE;
-    else if (!was_given(fetch, &fetch->spare))
-        return pass_late(fetch, held, error);
-    return TRUE;
-}
-
-/* Asks for one document again and passes on the leaves that were not given yet. */
-static gboolean
-ask_again(struct fetch *fetch, struct slice id, const struct row *held, GError **error)
-{
-    g_autoptr(GString) body = again_body(fetch, id);
-    g_autoptr(GString) answer =
-        http_fetch(fetch->http, "POST", fetch->path, (struct slice){body->str, body->len}, error);
-    struct slice results, result, docs, entry;
-    if (answer == NULL)
-        return FALSE;
-    gsize place = 0;
-    if (!json_member((struct slice){answer->str, answer->len}, "results", &results) ||
-        json_type(results) != JSON_ARRAY) {
-        g_set_error(error, HTTP, HTTP_TRANSPORT, "the server does not answer for a document");
-        return FALSE;
-    }
-    fetch->refused = FALSE;
-    while (json_next_element(results, &place, &result))
-        if (json_member(result, "docs", &docs))
-            for (gsize at = 0; json_next_element(docs, &at, &entry);)
-                if (!take_again(fetch, id, held, entry, error))
-                    return FALSE;
-    return TRUE;
-}
-
-/*
- * Whether a revision that the feed does not name any more may have been replaced, by a leaf whose
- * history does not reach back to it, or was purged.
- */
-static gboolean
-is_excused(struct fetch *fetch, struct slice id, struct slice rev, gboolean *excused,
-           GError **error)
-{
-    guint64 generation;
-    *excused = revision_generation(rev, &generation) && generation < fetch->stem;
-    return *excused || fetch->handler->purged == NULL ||
-           fetch->handler->purged(fetch->handler->context, id, excused, error);
-}
-
-/* Drops from `missing` what was replaced or purged since it was listed. */
-static gboolean
-ask_feed(struct fetch *fetch, struct slice id, GError **error)
-{
-    g_autoptr(GString) path = g_string_new("/");
-    g_autoptr(GString) body = g_string_new("{\"doc_ids\":[");
-    http_escape(path, slice_of(fetch->database));
-    g_string_append(path, "/_changes?style=all_docs&filter=_doc_ids");
-    json_append_string(body, id);
-    g_string_append(body, "]}");
-    g_autoptr(GString) answer =
-        http_fetch(fetch->http, "POST", path->str, (struct slice){body->str, body->len}, error);
-    struct slice results, row, changes, change, rest;
-    if (answer == NULL)
-        return FALSE;
-    g_autoptr(GHashTable) now = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    rest = (struct slice){answer->str, answer->len};
-    if (!json_member(rest, "results", &results) || json_type(results) != JSON_ARRAY ||
-        !json_member(rest, "last_seq", &change) ||
-        (json_member(rest, "pending", &change) && !slice_is(change, "0"))) {
-        g_set_error(error, HTTP, HTTP_TRANSPORT, "the changes feed of a document is not whole");
-        return FALSE;
-    }
-    for (gsize i = 0; json_next_element(results, &i, &row);)
-        if (json_member(row, "changes", &changes))
-            for (gsize j = 0; json_next_element(changes, &j, &change);) {
-                char *rev = NULL;
-                if (json_member_text(change, "rev", &rev))
-                    g_hash_table_add(now, rev);
-            }
-    for (guint i = fetch->missing->len; i-- > 0;) {
-        const char *rev = fetch->missing->pdata[i];
-        gboolean excused = FALSE;
-        if (!g_hash_table_contains(now, rev) &&
-            !is_excused(fetch, id, slice_of(rev), &excused, error))
-            return FALSE;
-        if (excused)
-            g_ptr_array_remove_index_fast(fetch->missing, i);
-    }
-    return TRUE;
-}
-
-/* Finds out what became of the leaves that are missing, or of a refusal, and tells what is lost. */
-static gboolean
-clear_up(struct fetch *fetch, struct slice id, const struct row *held, GError **error)
-{
-    for (guint tries = 0; tries < ODD_TRIES && (fetch->missing->len > 0 || fetch->refused);) {
-        GError *failure = NULL;
-        if (ask_again(fetch, id, held, &failure) &&
-            (fetch->missing->len == 0 || ask_feed(fetch, id, &failure))) {
-            tries++;
-            if (fetch->missing->len == 0 && (fetch->listed || !fetch->refused))
-                return TRUE;
-        } else if (fetch->ended) {
-            g_propagate_error(error, failure);
-            return FALSE;
-        } else if ((http_has_status(failure, 500) || http_has_status(failure, HTTP_ANSWER)) &&
-                   fetch->given_up < GIVEN_UP_MAX) {
-            g_clear_error(&failure);
-            patience_progress(fetch->patience);
-            fetch->given_up++;
-            break;
-        } else if (!patience_again(fetch->patience, &failure, error)) {
-            return FALSE;
-        }
-    }
-    for (guint i = 0; i < fetch->missing->len; i++)
-        tell_problem(fetch, id, slice_of(fetch->missing->pdata[i]),
-                     "the server listed this revision but does not give it");
-    if (!fetch->listed && fetch->refused)
-        tell_problem(fetch, id, (struct slice){"", 0}, "the server neither lists nor gives it");
-    return TRUE;
-}
-
-static gboolean
-end_document(struct fetch *fetch, const struct row *listed, const struct row *held, GError **error)
-{
-    const struct fetch_handler *handler = fetch->handler;
-    if ((fetch->missing->len > 0 || fetch->refused) && !fetch->incomplete &&
-        !clear_up(fetch, listed->id, held, error))
-        return FALSE;
-    return handler->document_end(handler->context, listed, !fetch->incomplete, error);
-}
-
-/* ---- the chunk ---- */
 
 /* Takes the leaves apart, lets the handler choose attachments, and announces those in one go. What
  * is not as it should be counts as refused. */
@@ -364,7 +107,7 @@ prepare_chunk(struct fetch *fetch, const struct batch *batch)
         }
         n++;
         fetch->handler->choose(fetch->handler->context, leaf, &held);
-        if (needs_bytes(leaf))
+        if (leaf_needs_bytes(leaf))
             attach_announce(fetch->attach, leaf, &held);
     }
     attach_start(fetch->attach);
@@ -378,18 +121,19 @@ pass_piece(struct fetch *fetch, const struct batch *batch, const struct piece *p
     struct row held = batch_held(batch, piece->document);
     switch (piece->kind) {
     case PIECE_LEAF:
-        return pass_leaf(fetch, fetch->attach,
-                         &g_array_index(fetch->leaves, struct leaf, (*leaf)++), error);
+        return document_leaf(fetch->one, fetch->attach,
+                             &g_array_index(fetch->leaves, struct leaf, (*leaf)++), error);
     case PIECE_ERROR:
-        fetch->refused = TRUE;
+        document_refused(fetch->one);
         return TRUE;
     case PIECE_GIVEN_UP:
-        tell_problem(fetch, listed.id, (struct slice){"", 0}, fetch->text->str + piece->offset);
+        document_problem(fetch->one, listed.id, (struct slice){"", 0},
+                         fetch->text->str + piece->offset);
         break;
     case PIECE_END:
         break;
     }
-    if (!end_document(fetch, &listed, &held, error))
+    if (!document_end(fetch->one, &listed, &held, error))
         return FALSE;
     if (piece->document + 1 < batch->places->len)
         begin_document(fetch, batch, piece->document + 1);
@@ -424,10 +168,10 @@ add_piece(struct fetch *fetch, const struct batch *batch, int kind, struct slice
 static gboolean
 add_leaf(struct fetch *fetch, const struct batch *batch, struct slice json, GError **error)
 {
-    if (batch->at == fetch->document && g_hash_table_size(fetch->given) > 0) {
+    if (batch->at == fetch->at && document_has_begun(fetch->one)) {
         if (!leaf_parse(&fetch->spare, json, error))
             return FALSE;
-        if (was_given(fetch, &fetch->spare))
+        if (document_was_given(fetch->one, &fetch->spare))
             return TRUE;
     }
     add_piece(fetch, batch, PIECE_LEAF, json);
@@ -484,7 +228,7 @@ take_event(struct fetch *fetch, struct batch *batch, enum json_event event, stru
     }
     if (is_ok(element, &json))
         return add_leaf(fetch, batch, json, error);
-    if (batch_listed(batch, batch->at).leaves.size > 0 || !is_absence(element))
+    if (batch_listed(batch, batch->at).leaves.size > 0 || !document_is_absent(element))
         add_piece(fetch, batch, PIECE_ERROR, (struct slice){"", 0});
     return TRUE;
 }
@@ -529,7 +273,7 @@ is_to_blame(struct fetch *fetch, const GError *failure)
     for (gsize i = 0; i < G_N_ELEMENTS(busy); i++)
         if (http_has_status(failure, busy[i]))
             return FALSE;
-    if (!http_is_transient(failure) || fetch->given_up == GIVEN_UP_MAX)
+    if (!http_is_transient(failure) || fetch->given_up == DOCUMENT_GIVEN_UP_MAX)
         return FALSE;
     g_autofree char *path = server_path(fetch->database, "");
     return server_answers(fetch->http, path);
@@ -606,8 +350,7 @@ fetch_clear(struct fetch *fetch)
     g_array_free(fetch->leaves, TRUE);
     g_array_free(fetch->pieces, TRUE);
     g_string_free(fetch->text, TRUE);
-    g_hash_table_unref(fetch->given);
-    g_ptr_array_unref(fetch->missing);
+    document_free(fetch->one);
     attach_free(fetch->attach);
     g_free(fetch->path);
 }
@@ -643,8 +386,7 @@ fetch_documents(struct http *http, const char *database, const struct fetch_hand
     fetch.text = g_string_new(NULL);
     fetch.pieces = g_array_new(FALSE, FALSE, sizeof(struct piece));
     fetch.leaves = g_array_new(FALSE, TRUE, sizeof(struct leaf));
-    fetch.given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    fetch.missing = g_ptr_array_new_with_free_func(g_free);
+    fetch.one = document_new(http, database, fetch.path, handler, patience, &fetch.given_up);
     fetch.attach = attach_new(http, database, patience);
     gboolean done = run(&fetch, error);
     fetch_clear(&fetch);
