@@ -9,8 +9,7 @@
 
 #include "lib/couch/row.h"
 
-#define SORTER_MEMORY                                                                              \
-    (12 * 1024 * 1024) /* bytes of rows held at most, and of all read buffers together */
+#define SORTER_MEMORY (4 * 1024 * 1024) /* bytes of rows held, and of all read buffers together */
 
 struct sorter;
 
