@@ -253,7 +253,7 @@ rmdir(const char *name)
 static int
 opened(int folder, const char *name, int flags, mode_t mode)
 {
-    if (flags & (O_CREAT | O_TRUNC | __O_TMPFILE)) {
+    if (flags & (O_CREAT | O_TRUNC) || (flags & O_TMPFILE) == O_TMPFILE) {
         char path[PATH_MAX];
         path_at(folder, name, path);
         AT_PATH("create", path, 1, -1);
