@@ -26,6 +26,26 @@ standing(GHashTable *by_id, const struct snapshot *snapshot)
     return 2 * (guint)stands + g_str_equal(snapshot->catalogue->kind, "merged");
 }
 
+/* How far back it stands: the number of what it builds upon, 0 for a chain's first. */
+static guint64
+reach(GHashTable *by_id, const struct snapshot *snapshot)
+{
+    const struct snapshot *parent = parent_in(by_id, snapshot);
+    return parent != NULL ? parent->catalogue->number : 0;
+}
+
+/* Whether a snapshot stands better for its id than another: of two merged ones the one that joins
+ * more, else the one whose folder comes later. */
+static gboolean
+stands_better(GHashTable *here, const struct snapshot *snapshot, const struct snapshot *other)
+{
+    guint ours = standing(here, snapshot), others = standing(here, other);
+    if (ours != others)
+        return ours > others;
+    return !g_str_equal(snapshot->catalogue->kind, "merged") ||
+           reach(here, snapshot) <= reach(here, other);
+}
+
 /* The snapshot that counts for each id. */
 static GHashTable *
 choose(const GPtrArray *snapshots)
@@ -42,7 +62,7 @@ choose(const GPtrArray *snapshots)
         if (!is_trusted(snapshot))
             continue;
         const struct snapshot *other = g_hash_table_lookup(by_id, snapshot->catalogue->id);
-        if (other == NULL || standing(here, snapshot) >= standing(here, other))
+        if (other == NULL || stands_better(here, snapshot, other))
             g_hash_table_replace(by_id, snapshot->catalogue->id, snapshot);
     }
     return by_id;

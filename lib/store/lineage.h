@@ -5,7 +5,8 @@
  * how retention works: a merged snapshot takes the id of the newest and the parent of the oldest
  * that it joins, so from the moment it is sealed it stands where they stood, and they can be
  * deleted one by one, the one with its id last. Until then they are hidden; if it turns out
- * damaged, they count again.
+ * damaged, they count again. One that was merged can be joined with older ones again: of two with
+ * one id the one that joins more counts.
  */
 #pragma once
 

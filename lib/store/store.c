@@ -9,6 +9,7 @@
 #include "lib/store/lineage.h"
 #include "lib/store/parts.h"
 #include "lib/store/readme.h"
+#include "lib/store/removal.h"
 #include "lib/store/signers.h"
 
 #include <dirent.h>
@@ -239,6 +240,13 @@ store_next_number(const struct store *store)
     return highest + 1;
 }
 
+/* Of two folders with one id, a damaged merged one and its original, the one that counts. */
+static struct snapshot *
+better_of(struct snapshot *found, struct snapshot *other)
+{
+    return found != NULL && is_usable(found) ? found : other;
+}
+
 struct snapshot *
 store_find(const struct store *store, const char *name, GError **error)
 {
@@ -250,8 +258,10 @@ store_find(const struct store *store, const char *name, GError **error)
             return snapshot;
         if (snapshot->replaced || strlen(name) < 4 || !g_str_has_prefix(id, name))
             continue;
-        if (g_str_equal(id, name))
-            return snapshot;
+        if (found != NULL && g_str_equal(id, found->catalogue->id)) {
+            found = better_of(found, snapshot);
+            continue;
+        }
         if (found != NULL) {
             fail_set(error, FAIL_USAGE, "'%s' begins the id of more than one snapshot", name);
             return NULL;
@@ -407,7 +417,7 @@ store_remove_unsealed(struct store *store, GError **error)
             return FALSE;
         g_ptr_array_remove_index(store->snapshots, i);
     }
-    return TRUE;
+    return removal_finish(store, error);
 }
 
 int
@@ -419,8 +429,17 @@ store_make_snapshot(struct store *store, const char *id, const char *started, ch
     for (const char *at = started; *at != '\0'; at++)
         if (*at != '-' && *at != ':')
             g_string_append_c(name, *at);
-    g_string_append_printf(name, "-%.4s", id);
-    if (mkdirat(store->snapshots_fd, name->str, 0755) != 0) {
+    gsize stem = name->len;
+    int made = -1;
+    for (const char *digits = id; made != 0 && strlen(digits) >= 4; digits += 4) {
+        digits += *digits == '-';
+        g_string_truncate(name, stem);
+        g_string_append_printf(name, "-%.4s", digits);
+        made = mkdirat(store->snapshots_fd, name->str, 0755);
+        if (made != 0 && errno != EEXIST)
+            break;
+    }
+    if (made != 0) {
         fail_errno(error, errno, "cannot make '%s/lifeboat/snapshots/%s'", store->path, name->str);
         return -1;
     }

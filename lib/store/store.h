@@ -68,7 +68,8 @@ struct store *store_open_for_writing(const char *path, const struct keys *keys, 
 void store_free(struct store *store);
 AUTO_DEFINE(store)
 
-/* Removes folders without a signature; nothing that is sealed is touched. */
+/* Removes folders without a signature, and what an interrupted removal left; nothing that is sealed
+ * is touched. */
 gboolean store_remove_unsealed(struct store *store, GError **error);
 
 /* The newest trusted snapshot, by number, whose chain is whole; with `complete`, a complete one.
@@ -114,7 +115,9 @@ gboolean store_refresh(struct store *store, const struct keys *keys, GError **er
  * there. */
 struct snapshot *store_find(const struct store *store, const char *name, GError **error);
 
-/* Makes the folder for a new snapshot; its name goes to *folder (caller frees). */
+/* Makes the folder for a new snapshot, named after its start and the first four digits of its id,
+ * or, where a folder has that name, the next four: a merged one lies beside the one whose id it
+ * takes. The name goes to *folder (caller frees). */
 int store_make_snapshot(struct store *store, const char *id, const char *started, char **folder,
                         GError **error);
 

@@ -384,6 +384,33 @@ a_merged_snapshot_wins_over_its_originals(struct fixture *fixture, gconstpointer
     g_assert_cmpuint(replaced, ==, 2);
 }
 
+/* Whichever of their folders comes first. */
+static void
+of_two_merged_snapshots_the_one_that_joins_more_wins(struct fixture *fixture, gconstpointer data)
+{
+    static const char *const times[][2] = {{"2026-11-22T08:00:01Z", "2026-11-22T08:00:02Z"},
+                                           {"2026-11-22T08:00:02Z", "2026-11-22T08:00:01Z"}};
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(times); i++) {
+        g_autofree char *full = seal(fixture, NULL, "2026-11-22T08:01:00Z");
+        g_autofree char *one = seal(fixture, full, "2026-11-22T08:02:00Z");
+        g_autofree char *two = seal(fixture, one, "2026-11-22T08:03:00Z");
+        AUTO(catalogue) *some = entry(fixture, two, full, "merged", times[i][0]);
+        AUTO(catalogue) *more = entry(fixture, two, NULL, "merged", times[i][1]);
+        some->number = more->number = store_find(fixture->store, two, NULL)->catalogue->number;
+        seal_entry(fixture, some);
+        seal_entry(fixture, more);
+        g_assert_null(store_find(fixture->store, two, NULL)->parent);
+        g_assert_null(store_find(fixture->store, full, NULL));
+        g_assert_null(store_find(fixture->store, one, NULL));
+        for (guint k = fixture->store->snapshots->len; k-- > 0;)
+            file_remove_tree(fixture->store->snapshots_fd,
+                             ((struct snapshot *)fixture->store->snapshots->pdata[k])->folder,
+                             NULL);
+        g_assert_true(store_refresh(fixture->store, fixture->keys, NULL));
+    }
+}
+
 static void
 a_merged_snapshot_wins_while_its_originals_are_being_deleted(struct fixture *fixture,
                                                              gconstpointer data)
@@ -497,6 +524,8 @@ main(int argc, char **argv)
     CASE("a-store-that-lost-its-store-json-goes-on-as-the-same",
          a_store_that_lost_its_store_json_goes_on_as_the_same);
     CASE("a-merged-snapshot-wins-over-its-originals", a_merged_snapshot_wins_over_its_originals);
+    CASE("of-two-merged-snapshots-the-one-that-joins-more-wins",
+         of_two_merged_snapshots_the_one_that_joins_more_wins);
     CASE("a-merged-snapshot-wins-while-its-originals-are-being-deleted",
          a_merged_snapshot_wins_while_its_originals_are_being_deleted);
     CASE("the-originals-stand-again-when-the-merged-snapshot-is-damaged",
