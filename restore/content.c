@@ -269,7 +269,7 @@ content_verify(const struct content *content, const struct snapshot *snapshot,
         return FALSE;
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
-        if (!g_str_equal(database->status, "read"))
+        if (!manifest_is_here(database))
             continue;
         progress_begin(content->progress, "checking documents", database->name, 0);
         if (!verify_database(content, reader, database, &total, error)) {

@@ -28,6 +28,7 @@ tell_database(const struct chain *chain, const struct lacking *lacking,
               const struct manifest_database *database)
 {
     const struct snapshot *at = chain_stands_at(chain, database->name);
+    const char *since = chain_stands_since(chain, database->name);
     g_autofree char *why = explain(database);
     g_autofree char *text = NULL;
     if (why == NULL)
@@ -35,11 +36,11 @@ tell_database(const struct chain *chain, const struct lacking *lacking,
     if (at != NULL && database->unfinished)
         text = g_strdup_printf("only a part of it is new at snapshot %s of %s, the rest is as it "
                                "was before or missing, since %s",
-                               at->folder, at->catalogue->started, why);
+                               at->folder, since, why);
     else if (at != NULL)
         text =
             g_strdup_printf("it is older than the rest: it stands at snapshot %s of %s, since %s",
-                            at->folder, at->catalogue->started, why);
+                            at->folder, since, why);
     else
         text = g_strdup_printf("it is not in the snapshot: %s", why);
     if (at == NULL && g_str_equal(database->status, "excluded"))

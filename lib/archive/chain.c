@@ -16,6 +16,7 @@
 #include "lib/archive/chain_passes.h"
 #include "lib/archive/merge.h"
 #include "lib/base/fail.h"
+#include "lib/couch/json.h"
 
 #define DEFAULT_MEMORY (32 * 1024 * 1024) /* bytes */
 #define PIECE (128 * 1024)                /* bytes of a file given at once */
@@ -29,6 +30,7 @@ struct member {
 /* What is known of a database while the manifests are read, and after. */
 struct track {
     GArray *members;    /* struct member, newest first */
+    char *since;        /* when the newest of them was read */
     const char *resume; /* nothing counts before the snapshot with this id */
     gboolean ended;     /* nothing older counts */
 };
@@ -37,6 +39,7 @@ struct chain {
     struct store *store;
     const struct keys *keys;
     GPtrArray *snapshots;  /* struct snapshot of the store, newest first */
+    guint reach;           /* how many of them count */
     GHashTable *positions; /* id → 1 + index in snapshots */
     GHashTable *tracks;    /* name → struct track */
     struct manifest *manifest;
@@ -58,6 +61,7 @@ track_free(gpointer data)
 {
     struct track *track = data;
     g_array_unref(track->members);
+    g_free(track->since);
     g_free(track);
 }
 
@@ -100,8 +104,8 @@ begin_tracks(struct chain *chain)
 {
     for (guint i = 0; i < chain->manifest->databases->len; i++) {
         const struct manifest_database *database = chain->manifest->databases->pdata[i];
-        if (!manifest_is_held(database))
-            continue;
+        if (!manifest_is_held(database) && chain->reach == chain->snapshots->len)
+            continue; /* of a range all are told, so that what it holds is not passed over */
         struct track *track = g_new0(struct track, 1);
         track->members = g_array_new(FALSE, FALSE, sizeof(struct member));
         g_hash_table_insert(chain->tracks, g_strdup(database->name), track);
@@ -120,7 +124,10 @@ follow(struct chain *chain, struct track *track, const struct manifest_database 
     track->resume = NULL;
     if (database == NULL) {
         track->ended = TRUE;
-    } else if (g_str_equal(database->status, "read")) {
+    } else if (manifest_is_here(database)) {
+        if (track->since == NULL)
+            track->since =
+                g_strdup(database->as_of != NULL ? database->as_of : snapshot->catalogue->started);
         struct member member = {number, database->place, database->end};
         g_array_append_val(track->members, member);
     } else if (database->at != NULL) {
@@ -158,7 +165,7 @@ look_at_entry(void *context, const struct manifest_entry *entry, GError **error)
 static gboolean
 read_manifests(struct chain *chain, GError **error)
 {
-    for (guint i = 0; i < chain->snapshots->len; i++) {
+    for (guint i = 0; i < chain->reach; i++) {
         AUTO(snapshot_reader) *reader =
             snapshot_reader_open(chain->store, chain->snapshots->pdata[i], chain->keys, error);
         AUTO(manifest) *manifest =
@@ -176,10 +183,28 @@ read_manifests(struct chain *chain, GError **error)
     return TRUE;
 }
 
+/* Compares the parts of those that count with what was signed. */
+static gboolean
+check_range(struct chain *chain, GError **error)
+{
+    for (guint i = 0; i < chain->reach; i++)
+        if (!store_check(chain->store, chain->snapshots->pdata[i], NULL, error))
+            return FALSE;
+    return TRUE;
+}
+
 struct chain *
 chain_open(struct store *store, struct snapshot *at, const struct keys *keys, gsize memory,
            GError **error)
 {
+    return chain_open_range(store, at, NULL, keys, memory, error);
+}
+
+struct chain *
+chain_open_range(struct store *store, struct snapshot *at, const struct snapshot *oldest,
+                 const struct keys *keys, gsize memory, GError **error)
+{
+    guint last;
     AUTO(chain) *chain = g_new0(struct chain, 1);
     chain->store = store;
     chain->keys = keys;
@@ -187,8 +212,12 @@ chain_open(struct store *store, struct snapshot *at, const struct keys *keys, gs
     chain->positions = g_hash_table_new(g_str_hash, g_str_equal);
     chain->tracks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, track_free);
     chain->passes = chain_passes_new(store, keys, memory != 0 ? memory : DEFAULT_MEMORY);
-    if (!collect_snapshots(chain, at, error) || !store_check_chain(store, at, NULL, error) ||
-        !read_manifests(chain, error))
+    if (!collect_snapshots(chain, at, error))
+        return NULL;
+    gboolean found = g_ptr_array_find(chain->snapshots, oldest, &last);
+    g_assert(found || oldest == NULL);
+    chain->reach = found ? last + 1 : chain->snapshots->len;
+    if (!check_range(chain, error) || !read_manifests(chain, error))
         return NULL;
     return g_steal_pointer(&chain);
 }
@@ -227,6 +256,13 @@ chain_stands_at(const struct chain *chain, const char *name)
     return chain->snapshots->pdata[g_array_index(track->members, struct member, 0).snapshot];
 }
 
+const char *
+chain_stands_since(const struct chain *chain, const char *name)
+{
+    const struct track *track = g_hash_table_lookup(chain->tracks, name);
+    return track != NULL ? track->since : NULL;
+}
+
 /* ---- the server ---- */
 
 static struct snapshot_reader *
@@ -244,6 +280,23 @@ next_server_entry(struct snapshot_entries *entries, gboolean *here, GError **err
     const struct pack_entry *entry = snapshot_entries_now(entries);
     *here = entry != NULL && g_str_has_prefix(entry->name, "server/");
     return TRUE;
+}
+
+char *
+chain_source(struct chain *chain, GError **error)
+{
+    struct slice source;
+    char *uuid = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    AUTO(snapshot_reader) *reader = open_newest(chain, error);
+    AUTO(snapshot_entries) *entries =
+        reader != NULL ? snapshot_entries_new(reader, 0, error) : NULL;
+    if (entries == NULL || !snapshot_entries_expect(entries, "header.json", error) ||
+        !snapshot_entries_json(entries, text, error))
+        return NULL;
+    if (json_member((struct slice){text->str, text->len}, "source", &source))
+        json_member_text(source, "uuid", &uuid);
+    return uuid;
 }
 
 GString *
@@ -332,10 +385,21 @@ read_fresh(struct chain *chain, const char *name, const struct chain_part *part,
     return stream != NULL;
 }
 
-/* The snapshots that count for a database: back to the newest fresh one. */
-static GPtrArray *
-list_parts(struct chain *chain, const char *name, const struct track *track, GError **error)
+/* Whether the oldest snapshot that counts is a chain's first. */
+static gboolean
+reaches_first(const struct chain *chain)
 {
+    const struct snapshot *oldest = chain->snapshots->pdata[chain->reach - 1];
+    return oldest->catalogue->parent == NULL;
+}
+
+/* The snapshots that count for a database: back to the newest fresh one. *whole: nothing older
+ * does. */
+static GPtrArray *
+list_parts(struct chain *chain, const char *name, const struct track *track, gboolean *whole,
+           GError **error)
+{
+    gboolean first = reaches_first(chain);
     g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(part_free);
     gboolean fresh = FALSE;
     for (guint i = 0; i < track->members->len && !fresh; i++) {
@@ -344,9 +408,10 @@ list_parts(struct chain *chain, const char *name, const struct track *track, GEr
             chain_part_new(chain->snapshots->pdata[member->snapshot], member->place);
         g_ptr_array_add(parts, part);
         gboolean last = i + 1 == track->members->len;
-        if (!last && !read_fresh(chain, name, part, &fresh, error))
+        if (!(last && first) && !read_fresh(chain, name, part, &fresh, error))
             return NULL;
     }
+    *whole = fresh || first || track->ended;
     return g_steal_pointer(&parts);
 }
 
@@ -422,7 +487,8 @@ chain_database_open(struct chain *chain, const char *name, GError **error)
     struct open_database *open = (struct open_database *)database;
     if (database == NULL)
         return NULL;
-    open->parts = list_parts(chain, name, g_hash_table_lookup(chain->tracks, name), error);
+    open->parts =
+        list_parts(chain, name, g_hash_table_lookup(chain->tracks, name), &database->whole, error);
     if (open->parts == NULL || !chain_passes_reduce(chain->passes, name, open->parts, error) ||
         !begin_merge(chain, open, error))
         return NULL;
@@ -478,4 +544,10 @@ gboolean
 chain_data(struct chain_database *database, void *data, gsize size, gsize *got, GError **error)
 {
     return merge_data(((struct open_database *)database)->merge, data, size, got, error);
+}
+
+gboolean
+chain_write(struct chain_database *database, struct snapshot_writer *writer, GError **error)
+{
+    return merge_write(((struct open_database *)database)->merge, writer, !database->whole, error);
 }

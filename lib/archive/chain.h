@@ -16,9 +16,7 @@
  */
 #pragma once
 
-#include "lib/archive/manifest.h"
-#include "lib/couch/leaf.h"
-#include "lib/store/store.h"
+#include "lib/archive/snapshot_writer.h"
 
 struct chain;
 
@@ -31,6 +29,14 @@ struct chain;
  */
 struct chain *chain_open(struct store *store, struct snapshot *at, const struct keys *keys,
                          gsize memory, GError **error);
+
+/*
+ * The same for the snapshots from `at` back to `oldest` only, as if nothing older were there: what
+ * a merge of them holds. The chain below them must be whole, and is not read.
+ */
+struct chain *chain_open_range(struct store *store, struct snapshot *at,
+                               const struct snapshot *oldest, const struct keys *keys, gsize memory,
+                               GError **error);
 void chain_free(struct chain *chain);
 AUTO_DEFINE(chain)
 
@@ -43,6 +49,12 @@ const struct manifest *chain_manifest(const struct chain *chain);
 
 /* The snapshot that a database stands at: the newest that holds something of it. NULL if none. */
 const struct snapshot *chain_stands_at(const struct chain *chain, const char *name);
+
+/* When that was: a merged snapshot may hold a database as it was before. NULL if none does. */
+const char *chain_stands_since(const struct chain *chain, const char *name);
+
+/* uuid of the server that the newest snapshot is of; NULL without an error when it names none. */
+char *chain_source(struct chain *chain, GError **error);
 
 /* server/config.json of the newest snapshot; NULL without an error when it has none. */
 GString *chain_server_config(struct chain *chain, GError **error);
@@ -71,6 +83,7 @@ gboolean chain_server_files(struct chain *chain, const struct chain_files *files
 struct chain_database {
     char *name;
     char *at;         /* id of the snapshot it stands at */
+    gboolean whole;   /* opened, not looked at: nothing older than what is open counts for it */
     GString *db_json; /* db.json, local.json and end.json of that snapshot, checked JSON */
     GString *local_json;
     GString *end_json;
@@ -100,3 +113,8 @@ gboolean chain_next(struct chain_database *database, const struct leaf **leaf, g
 gboolean chain_attachment(struct chain_database *database, guint which, GError **error);
 gboolean chain_data(struct chain_database *database, void *data, gsize size, gsize *got,
                     GError **error);
+
+/* Instead of all that: writes leaves, and unless it is whole the ids that are gone, into the
+ * writer's current database. */
+gboolean chain_write(struct chain_database *database, struct snapshot_writer *writer,
+                     GError **error);

@@ -113,7 +113,9 @@ manifest_writer_database(struct manifest_writer *writer, const struct manifest_d
         json_text_member_boolean(text, "unfinished", TRUE);
     if (database->unread > 0)
         json_text_member_unsigned(text, "unread", database->unread);
-    if (g_str_equal(database->status, "read")) {
+    if (database->as_of != NULL)
+        json_text_member_string(text, "as_of", database->as_of);
+    if (manifest_is_here(database)) {
         json_text_member_unsigned(text, "place", database->place);
         json_text_member_unsigned(text, "end", database->end);
     }
@@ -192,6 +194,7 @@ database_free(gpointer data)
     g_free(database->status);
     g_free(database->at);
     g_free(database->reason);
+    g_free(database->as_of);
     g_free(database);
 }
 
@@ -227,10 +230,17 @@ manifest_find(const struct manifest *manifest, const char *name)
     return NULL;
 }
 
+/* No database lies at 0, where header.json is. */
+gboolean
+manifest_is_here(const struct manifest_database *database)
+{
+    return g_str_equal(database->status, "read") || database->place > 0;
+}
+
 gboolean
 manifest_is_held(const struct manifest_database *database)
 {
-    return database->at != NULL || g_str_equal(database->status, "read");
+    return database->at != NULL || manifest_is_here(database);
 }
 
 static gboolean
@@ -264,6 +274,7 @@ take_databases(struct manifest *manifest, struct slice list, GError **error)
         g_ptr_array_add(manifest->databases, database);
         json_member_text(one, "at", &database->at);
         json_member_text(one, "reason", &database->reason);
+        json_member_text(one, "as_of", &database->as_of);
         json_member_unsigned(one, "unread", &database->unread);
         database->unfinished = json_member_true(one, "unfinished");
         gboolean has_place = json_member_unsigned(one, "place", &database->place) &&

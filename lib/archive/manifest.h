@@ -10,6 +10,10 @@
  * read, was left out, or was not come to before the run was interrupted; and nowhere if no snapshot
  * of the chain holds it. `unread` names what those states lack, whichever run met it: a document
  * stays there until it was read.
+ *
+ * A merged snapshot (retention) says of a database what the newest that it joins said. So it may
+ * hold one that is "unchanged" or "failed" and stands at a snapshot that is merged away: then there
+ * is a place too, and `as_of` tells when it was read.
  */
 #pragma once
 
@@ -27,9 +31,10 @@ struct manifest_database {
     char *status;        /* "read", "unchanged", "pending", "excluded", "failed" */
     char *at;            /* id of the snapshot it stands at, or NULL */
     char *reason;        /* of a failure, or NULL */
+    char *as_of;         /* when it was read, RFC 3339, where `at` is merged away; else NULL */
     gboolean unfinished; /* read in part: the run was to go on with it in the next link */
     guint64 unread;      /* documents that could not be read, also those not named */
-    guint64 place, end;  /* of the frames of db.json and end.json, when read */
+    guint64 place, end;  /* of the frames of db.json and end.json, when here */
 };
 
 struct manifest_unread {
@@ -75,6 +80,9 @@ typedef gboolean (*manifest_look)(void *context, const struct manifest_entry *en
 struct manifest *manifest_read(struct pack *pack, guint64 place, manifest_look look, void *context,
                                GError **error);
 const struct manifest_database *manifest_find(const struct manifest *manifest, const char *name);
+
+/* Whether this very snapshot holds something of the database. */
+gboolean manifest_is_here(const struct manifest_database *database);
 
 /* Whether the chain holds a state of the database, be it an older one. */
 gboolean manifest_is_held(const struct manifest_database *database);

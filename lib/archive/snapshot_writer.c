@@ -206,6 +206,29 @@ copy_file(struct snapshot_writer *writer, int fd, const char *path, guint64 size
 }
 
 gboolean
+snapshot_writer_file_begin(struct snapshot_writer *writer, const struct snapshot_file *file,
+                           GError **error)
+{
+    g_autofree char *name = g_strconcat("server/files", file->path, NULL);
+    pack_writer_owner(writer->pack, file->uid, file->gid, *file->user != '\0' ? file->user : NULL,
+                      *file->group != '\0' ? file->group : NULL);
+    return entry_begin(writer, name, file->size, FALSE, file->mode, error);
+}
+
+gboolean
+snapshot_writer_file_bytes(struct snapshot_writer *writer, const void *data, gsize size,
+                           GError **error)
+{
+    return pack_writer_data(writer->pack, data, size, error);
+}
+
+gboolean
+snapshot_writer_file_end(struct snapshot_writer *writer, GError **error)
+{
+    return entry_end(writer, error);
+}
+
+gboolean
 snapshot_writer_file(struct snapshot_writer *writer, const char *path, GError **error)
 {
     struct stat info;
@@ -215,13 +238,17 @@ snapshot_writer_file(struct snapshot_writer *writer, const char *path, GError **
     if (!S_ISREG(info.st_mode))
         return fail_set(error, FAIL_FAILED, "'%s' is no regular file", path);
     g_autofree char *canonical = g_canonicalize_filename(path, NULL);
-    g_autofree char *name = g_strdup_printf("server/files%s", canonical);
     const struct passwd *user = getpwuid(info.st_uid);
     const struct group *group = getgrgid(info.st_gid);
-    pack_writer_owner(writer->pack, info.st_uid, info.st_gid, user != NULL ? user->pw_name : NULL,
-                      group != NULL ? group->gr_name : NULL);
-    return entry_begin(writer, name, (guint64)info.st_size, FALSE, info.st_mode & 07777, error) &&
-           copy_file(writer, fd, path, (guint64)info.st_size, error) && entry_end(writer, error);
+    const struct snapshot_file file = {canonical,
+                                       info.st_mode & 07777,
+                                       info.st_uid,
+                                       info.st_gid,
+                                       user != NULL ? user->pw_name : "",
+                                       group != NULL ? group->gr_name : "",
+                                       (guint64)info.st_size};
+    return snapshot_writer_file_begin(writer, &file, error) &&
+           copy_file(writer, fd, path, file.size, error) && snapshot_writer_file_end(writer, error);
 }
 
 /* ---- batches ---- */
@@ -526,15 +553,17 @@ snapshot_writer_database_end(struct snapshot_writer *writer,
     total->unread += writer->counts.unread;
     if (!entry_text(writer, name, (struct slice){text->str, text->len}, TRUE, error))
         return FALSE;
-    manifest_writer_database(writer->manifest, &(const struct manifest_database){
-                                                   .name = writer->database,
-                                                   .status = (char *)"read",
-                                                   .at = writer->catalogue->id,
-                                                   .unfinished = end->unfinished,
-                                                   .unread = writer->counts.unread,
-                                                   .place = writer->place,
-                                                   .end = writer->entry.place,
-                                               });
+    struct manifest_database database = {.status = (char *)"read", .at = writer->catalogue->id};
+    if (end->as != NULL)
+        database = *end->as;
+    else
+        database.unfinished = end->unfinished;
+    database.name = writer->database;
+    database.unread = writer->counts.unread;
+    database.place = writer->place;
+    database.end = writer->entry.place;
+    total->failed += g_str_equal(database.status, "failed");
+    manifest_writer_database(writer->manifest, &database);
     return TRUE;
 }
 

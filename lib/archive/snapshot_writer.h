@@ -33,6 +33,22 @@ gboolean snapshot_writer_server(struct snapshot_writer *writer, struct slice con
                                 GError **error);
 gboolean snapshot_writer_file(struct snapshot_writer *writer, const char *path, GError **error);
 
+/* A file that another snapshot holds, `path` and owner as they stand there; all of its bytes
+ * follow, then file_end. */
+struct snapshot_file {
+    const char *path;
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    const char *user, *group; /* names, "" where there are none */
+    guint64 size;             /* bytes */
+};
+gboolean snapshot_writer_file_begin(struct snapshot_writer *writer,
+                                    const struct snapshot_file *file, GError **error);
+gboolean snapshot_writer_file_bytes(struct snapshot_writer *writer, const void *data, gsize size,
+                                    GError **error);
+gboolean snapshot_writer_file_end(struct snapshot_writer *writer, GError **error);
+
 /* ---- a database; names ascend by their bytes ---- */
 
 /* `db_json` and `local_json` are the texts of those entries. */
@@ -71,6 +87,10 @@ struct snapshot_database_end {
     guint64 unread;           /* leaves that this run could not read, in all of its links */
     gboolean quiet;
     gboolean unfinished; /* there is more of it to come */
+
+    /* In a merged snapshot, how the newest that it joins has the database (manifest.h), instead of
+     * 'read' here and now; else NULL. */
+    const struct manifest_database *as;
 };
 gboolean snapshot_writer_database_end(struct snapshot_writer *writer,
                                       const struct snapshot_database_end *end, GError **error);

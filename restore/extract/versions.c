@@ -259,7 +259,7 @@ read_alone(struct history *history, const char **state, GError **error)
         return FALSE;
     const struct manifest_database *database = manifest_find(manifest, history->database);
     *state = database == NULL ? "absent" : NULL;
-    if (database == NULL || !g_str_equal(database->status, "read"))
+    if (database == NULL || !manifest_is_here(database))
         return TRUE;
     AUTO(snapshot_stream) *stream =
         snapshot_stream_new(reader, history->database, database->place, error);
