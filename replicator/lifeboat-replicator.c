@@ -1,9 +1,10 @@
 /*
  * lifeboat-replicator: will watch drives and follow the active node; for now it takes snapshots.
  */
+#include "replicator/prune_entry.h"
 #include "replicator/snapshot_entry.h"
 
-static const struct command commands[] = {SNAPSHOT_ENTRY};
+static const struct command commands[] = {SNAPSHOT_ENTRY, PRUNE_ENTRY};
 
 static const struct program program = {
     .name = "lifeboat-replicator",

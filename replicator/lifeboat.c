@@ -2,6 +2,7 @@
  * lifeboat: the operator's one command. What reads a store is lifeboat-restore's, which it runs.
  */
 #include "replicator/key.h"
+#include "replicator/prune_entry.h"
 #include "replicator/snapshot_entry.h"
 
 #include "config.h"
@@ -76,6 +77,7 @@ static const struct command commands[] = {
         .run = key_show_command,
     },
     SNAPSHOT_ENTRY,
+    PRUNE_ENTRY,
     {
         .name = "restore",
         .summary = "Run lifeboat-restore: list, verify, run, extract, drill",

@@ -3,7 +3,10 @@
 
 #include "config.h"
 #include "lib/base/fail.h"
+#include "lib/base/stop.h"
 #include "lib/couch/json.h"
+
+#define MEMORY (20 * 1024 * 1024) /* bytes for merging, beside those for writing */
 
 struct join {
     struct chain *chain;
@@ -156,6 +159,8 @@ write_databases(struct join *join, GError **error)
     for (guint i = 0; i < manifest->databases->len; i++) {
         const struct manifest_database *database = manifest->databases->pdata[i];
         progress_begin(join->progress, "merging", database->name, 0);
+        if (!stop_check(error))
+            return FALSE;
         const struct snapshot *at = chain_stands_at(join->chain, database->name);
         if (at != NULL && !manifest_is_held(database))
             return fail_set(error, FAIL_FAILED,
@@ -233,7 +238,7 @@ join_snapshots(struct store *store, struct snapshot *newest, const struct snapsh
         return FALSE;
     struct join join = {.progress = progress};
     g_autofree char *folder = g_strdup(newest->folder);
-    join.chain = chain_open_range(store, newest, oldest, keys, 0, error);
+    join.chain = chain_open_range(store, newest, oldest, keys, MEMORY, error);
     if (join.chain != NULL)
         join.catalogue = merged_catalogue(newest, oldest);
     gboolean done =

@@ -19,7 +19,8 @@ enum settings_command {
     FOR_RUN = 1 << 5,
     FOR_EXTRACT = 1 << 6,
     FOR_DRILL = 1 << 7,
-    FOR_ALL = (1 << 8) - 1,
+    FOR_PRUNE = 1 << 8,
+    FOR_ALL = (1 << 9) - 1,
     FOR_STORE = FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL, /* reading one */
 };
 

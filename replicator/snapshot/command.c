@@ -6,6 +6,8 @@
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
+#include "lib/store/removal.h"
+#include "replicator/prune/command.h"
 #include "replicator/snapshot/run.h"
 #include "replicator/snapshot/state.h"
 
@@ -133,8 +135,10 @@ take_into(struct run *run, const char *to, const char *state, GError **error)
 {
     g_autoptr(GDateTime) time = g_date_time_new_now_utc();
     g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    guint64 freed = 0; /* by finishing what an interrupted prune began */
     run->store = store_open_for_writing(to, run->keys, created, error);
-    if (run->store == NULL || !store_remove_unsealed(run->store, error))
+    if (run->store == NULL || !store_remove_unsealed(run->store, error) ||
+        !removal_originals(run->store, run->keys, run->progress, &freed, error))
         return FALSE;
     tell_elsewhere(run->store);
     if (run->store->nameless)
@@ -146,7 +150,7 @@ take_into(struct run *run, const char *to, const char *state, GError **error)
 }
 
 static gboolean
-take_snapshot(struct run *run, const struct command_line *line, GError **error)
+take_snapshot(struct run *run, const struct command_line *line, char **pruned, GError **error)
 {
     const char *to = options_string(line, "to");
     run->http = http_connect(options_string(line, "source"), options_string(line, "credentials"),
@@ -163,6 +167,8 @@ take_snapshot(struct run *run, const struct command_line *line, GError **error)
     gboolean done = take_into(run, to, options_string(line, "state"), error);
     if (!done) /* what was not sealed is removed while the lock holds */
         g_clear_pointer(&run->writer, snapshot_writer_free);
+    else if (prune_is_wanted(line))
+        prune_after_snapshot(line, run->keys, run->progress, pruned);
     return done;
 }
 
@@ -204,7 +210,8 @@ snapshot_command(const struct command_line *line, GError **error)
                                      .stopped = stop_is_due};
     stop_watch();
     gint64 began = g_get_monotonic_time();
-    gboolean done = take_snapshot(&run, line, error);
+    g_autofree char *pruned = NULL;
+    gboolean done = take_snapshot(&run, line, &pruned, error);
     if (!done)
         explain(&run, error);
     double seconds = (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC;
@@ -214,6 +221,8 @@ snapshot_command(const struct command_line *line, GError **error)
         tell_json(&run, seconds, exit_code);
     else if (done && !options_flag(line, "quiet"))
         tell_person(&run, seconds);
+    if (pruned != NULL && !options_flag(line, "json") && !options_flag(line, "quiet"))
+        printf("%s", pruned);
     run_clear(&run);
     return exit_code;
 }

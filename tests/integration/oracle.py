@@ -320,7 +320,8 @@ class Snapshot:
         for name in ('format', 'id', 'parent'):
             check(self.catalogue[name] == self.header[name], '%s differs between catalogue and header', name)
         check(self.catalogue['format'] == 1, 'format %s', self.catalogue['format'])
-        check(self.name.endswith(self.catalogue['id'][:4]), 'the folder is not named after the id')
+        digits = self.catalogue['id'].replace('-', '')
+        check(self.name[-4:] in (digits[i:i + 4] for i in range(0, 32, 4)), 'the folder is not named after the id')
         check(find(self.catalogue, NAMES['manifest']) == self.by_name['manifest.json'].frame, 'place of the manifest')
         text = json.dumps(self.catalogue)
         for name in manifest_databases(self.manifest):
@@ -340,7 +341,8 @@ class Snapshot:
         check(order == sorted(order, key=rawjson.encode), 'databases are not in order: %s', order)
         listed = manifest_databases(self.manifest)
         for name, database in list(self.databases.items()):
-            if listed.get(name, {}).get('status') == 'read':
+            told = listed.get(name, {})
+            if told.get('status') == 'read' or 'place' in told:  # a merged one holds those that it only passed on, too
                 self._read_database(database)
             else:  # the source failed, or dropped it, in the middle: what came before counts for nothing
                 check(database.entries[-1][0] != 'end.json', '%s is whole, yet the manifest does not say so', name)
@@ -462,8 +464,17 @@ class Store:
         self.snapshots = {}
         for path in sorted(glob.glob(os.path.join(folder, 'snapshots', '*'))):
             if os.path.exists(os.path.join(path, 'snapshot.json.minisig')):
-                snapshot = Snapshot(path, identity(key), signer)
-                self.snapshots[snapshot.catalogue['id']] = snapshot
+                self._take(Snapshot(path, identity(key), signer))
+
+    def _take(self, snapshot):
+        """Where two have one id a merged one wins over its originals, and of those the one that stands further back."""
+        other = self.snapshots.get(snapshot.catalogue['id'])
+        if not other or self._standing(snapshot) > self._standing(other):
+            self.snapshots[snapshot.catalogue['id']] = snapshot
+
+    def _standing(self, snapshot):
+        parent = self.snapshots.get(snapshot.catalogue['parent'])
+        return snapshot.catalogue['kind'] == 'merged', -parent.catalogue['number'] if parent else 0
 
     @classmethod
     def of(cls, site):

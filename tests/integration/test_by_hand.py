@@ -142,6 +142,21 @@ class ByHand(Hand):
         self.assertEqual(0, code, said)
         self.assertEqual(['of now'], list(target.couch.leaf_sets(self.anew)))
 
+    def test_a_store_whose_prune_was_interrupted_loads_as_if_it_had_ended(self):
+        originals = self.site.snapshots()
+        shutil.copytree(self.site.lifeboat_folder, self.site.path('before'))
+        self.site.prune('--keep-last', '1')
+        merged = self.site.snapshots()
+        for name in set(originals) - set(merged) - {originals[1]}:
+            shutil.copytree(self.site.path('before', 'snapshots', name), self.site.snapshot_folder(name))
+        code, said = self.shell('chain', 'check')
+        self.assertEqual(0, code, said)
+        target = self.empty_target()
+        code, said = self.shell('chain', 'load', 'end', target=target)
+        self.assertEqual(0, code, said)
+        self.assertEqual(merged, [name for name in said.split() if name in {*merged, *originals}][:len(merged)])
+        self.assert_same(self.before, self.capture(target.couch, list(self.before)))
+
     def test_what_was_purged_is_named(self):
         gone = self.clinic.contact_ids[0]
         self.couch.purge(self.medic, gone, list(self.couch.leaf_sets(self.medic)[gone]))

@@ -12,9 +12,11 @@ import subprocess
 import tempfile
 import threading
 
-from support import faulty
+import oracle
+from support import compare, faulty
 from support.case import Case
 from support.lifeboat import DONE, FAILED, INCOMPLETE
+from test_prune import Pruning
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
@@ -311,6 +313,58 @@ class Restores(Killing):
                     run = self.attempt(how, at, *command)
                     self.assertEqual(FAILED, run.code, str(run))
                     self.assert_says(run, 'No space left on device' if how == 'enospc' else 'Input/output error')
+
+
+class Prunes(Pruning, Killing):
+    """Of a prune: increments merge, the base of a chain too, and an older chain's newest points go."""
+
+    people = 4
+    rules = ('--keep-daily', '2', '--keep-weekly', '2')
+
+    def setUp(self):
+        super().setUp()
+        self.watched = [self.site.store]
+        self.put_picture('p')
+        for at in ('10-01T08', '10-02T08', '11-01T09', '11-02T08'):
+            self.edit('p', n=at)
+            self.snapshot_at('2026-%s:00:00Z' % at)
+        self.clinic.change()
+        for at in ('11-03T08', '11-03T09', '11-16T08', '11-16T09', '11-17T08'):
+            self.edit('p', n=at)
+            self.snapshot_at('2026-%s:00:00Z' % at, *(['--full'] if at == '11-03T08' else []))
+
+    def survive(self, how, expect):
+        command = ('lifeboat', 'prune', self.site.store, '--keys', self.site.keys, *self.rules)
+        self.save()
+        before = self.all_seen()
+        self.assertEqual(DONE, self.attempt(None, 0, *command).code)
+        wanted = self.points()
+        self.assertIn('merged', [entry['kind'] for entry in self.entries()])
+        for number, at in enumerate(self.places()):
+            with self.subTest(at=at):
+                self.put_back()
+                run = self.attempt(how, at, *command)
+                self.assertIn(run.code, expect, str(run))
+                self.site.verify()
+                self.assertLessEqual(set(wanted), set(self.points()), 'a point that is kept is gone')
+                store = oracle.Store.of(self.site)
+                for id in wanted:
+                    for name, state in before[id]['state'].items():
+                        compare.assert_same(self, state, store.state(store.snapshots[id])[name])
+                if number % 2:
+                    self.site.snapshot(self.server)
+                self.site.prune(*self.rules)
+                self.assertEqual(wanted, self.points())
+                self.assert_chain_is_whole()
+
+    def test_killed_at_every_change_of_a_prune(self):
+        self.survive('kill', (KILLED,))
+
+    def test_disk_full_at_every_change_of_a_prune(self):
+        self.survive('enospc', (FAILED, DONE))
+
+    def test_an_input_output_error_at_every_change_of_a_prune(self):
+        self.survive('eio', (FAILED, DONE))
 
 
 class Keys(Killing):

@@ -187,6 +187,9 @@ class Site:
         return self.run('lifeboat', 'snapshot', '--source', url, '--to', self.store, '--keys', self.keys, '--json',
                         *wanted, *options, **how)
 
+    def prune(self, *options, **how):
+        return self.run('lifeboat', 'prune', self.store, '--keys', self.keys, '--json', *options, **how)
+
     def restore(self, server, *options, **how):
         url = server if isinstance(server, str) else server.url
         return self.run('lifeboat-restore', 'run', self.store, '--target', url, '--keys', self.keys, '--json',

@@ -1,0 +1,491 @@
+"""`lifeboat prune`: restore points go, and each that stays restores exactly what it did."""
+
+import calendar
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+import oracle
+from support import compare, faulty
+from support.case import Case
+from support.cht import in_base64, picture, revision
+from support.lifeboat import DAMAGED, DONE, INCOMPLETE, LATER, USAGE, Site
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def tree(folder, plain=lambda name, data: data):
+    """{path: SHA-256} of all files in a folder."""
+    found = {}
+    for above, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(above, name)
+            with open(path, 'rb') as file:
+                found[os.path.relpath(path, folder)] = hashlib.sha256(plain(name, file.read())).hexdigest()
+    return found
+
+
+def but_for_base(name, data):
+    """On what a database's entries in one snapshot are based says nothing of its state."""
+    return data.replace(b'"base":"parent"', b'"base":"fresh"') if name == 'db.json' else data
+
+
+class Pruning(Case):
+    people = 6
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory(prefix='lifeboat-world-')
+        cls.addClassCleanup(folder.cleanup)
+        cls.world = os.path.join(folder.name, 'world.so')
+        subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-o', cls.world, os.path.join(HERE, 'support', 'world.c')],
+                       check=True)
+
+    def in_world(self, at=None, room=None):
+        """What makes a program see another time, and room of so many bytes on its disk."""
+        env = {'LD_PRELOAD': self.world, 'ASAN_OPTIONS': 'verify_asan_link_order=0:detect_leaks=0:exitcode=99'}
+        if at:
+            env['WORLD_TIME'] = str(calendar.timegm(time.strptime(at, '%Y-%m-%dT%H:%M:%SZ')))
+        if room is not None:
+            env['WORLD_ROOM'] = str(room)
+        return env
+
+    def snapshot_at(self, at, *options, server=None, **how):
+        """A snapshot that begins at a time; returns its id."""
+        if isinstance(server, str):
+            options = (*self.server.options, *options)
+        return self.site.snapshot(server or self.server, *options, env=self.in_world(at), **how).summary['snapshot']
+
+    # ---- what there is ----
+
+    def entries(self):
+        """The signed entries of all sealed folders, by number; of two with one id the merged one."""
+        found = {}
+        for name in self.site.snapshots():
+            with open(os.path.join(self.site.snapshot_folder(name), 'snapshot.json')) as file:
+                entry = dict(json.load(file), folder=name)
+            if entry['id'] not in found or entry['kind'] == 'merged':
+                found[entry['id']] = entry
+        return sorted(found.values(), key=lambda entry: entry['number'])
+
+    def ids(self):
+        return [entry['id'] for entry in self.entries()]
+
+    def points(self):
+        """The restore points as an operator sees them, the oldest first."""
+        rows = [row for row in self.site.list(expect=None).lines if row['event'] == 'snapshot']
+        return [row['id'] for row in rows if row.get('restorable') and row['complete']]
+
+    def seen(self, store, id):
+        """All that a restore point gives: to the independent reader, and to lifeboat-restore."""
+        to = self.site.path('extracted')
+        shutil.rmtree(to, ignore_errors=True)
+        run = self.site.extract(to, '--snapshot', id, '--json', expect=None)
+        self.assertIn(run.code, (DONE, INCOMPLETE), str(run))
+        snapshot = store.snapshots[id]
+        told = {name: {key: row.get(key) for key in ('status', 'at', 'reason', 'unread', 'unfinished')}
+                for name, row in oracle.manifest_databases(snapshot.manifest).items()}
+        server = {entry.name: (entry.data, entry.mode, entry.owner) for entry in snapshot.entries
+                  if entry.name.startswith('server/')}
+        entry = {key: snapshot.catalogue.get(key) for key in ('started', 'finished', 'number', 'complete', 'node', 'heals')}
+        return {'state': store.state(snapshot), 'tree': tree(to, but_for_base), 'code': run.code, 'told': told, 'server': server,
+                'entry': entry, 'unread': snapshot.manifest['unread'], 'source': snapshot.header['source']}
+
+    def all_seen(self):
+        store = oracle.Store.of(self.site)
+        return {id: self.seen(store, id) for id in self.points()}
+
+    def assert_seen(self, before, ids=None):
+        """The points left, or those of `ids`, give what they gave before."""
+        store = oracle.Store.of(self.site)
+        for id in self.points() if ids is None else ids:
+            now = self.seen(store, id)
+            with self.subTest(id=id):
+                self.assertEqual(sorted(before[id]['state']), sorted(now['state']))
+                for name, state in before[id]['state'].items():
+                    compare.assert_same(self, state, now['state'][name])
+                for key in ('tree', 'code', 'told', 'server', 'entry', 'unread', 'source'):
+                    self.assertEqual(before[id][key], now[key], key)
+
+    def assert_chain_is_whole(self):
+        """Verify finds the failures that the source had, and no others."""
+        self.assertIn(self.site.verify(expect=None).code, (DONE, INCOMPLETE))
+        folders = os.listdir(os.path.join(self.site.lifeboat_folder, 'snapshots'))
+        self.assertEqual(sorted(self.site.snapshots()), sorted(folders), 'a rest was left')
+        self.assertEqual(len(folders), len(self.entries()), 'originals were left')
+
+    # ---- a story ----
+
+    def put_picture(self, id, size=40):
+        document = {'_id': id, '_attachments': {'a.png': {'content_type': 'image/png', 'data': in_base64(
+            picture(self.clinic.random, size))}}}
+        self.couch.put(self.medic, document)
+
+    def edit(self, id, **members):
+        document = self.couch.get(self.couch.path(self.medic, id))
+        self.couch.put(self.medic, dict(document, **members))
+
+    def purge(self, id):
+        self.couch.purge(self.medic, id, list(self.couch.leaf_sets(self.medic)[id]))
+
+    def recreate_logs(self):
+        logs = self.clinic.name('medic-logs')
+        self.couch.delete(logs)
+        self.couch.create(logs)
+        self.couch.put(logs, {'_id': 'anew'})
+
+    def fail_sentinel(self, at):
+        self.edit('with-picture', n=5)
+        with faulty.Faulty(self.server.url) as proxy:
+            proxy.on('GET', '/%s(/|$)' % self.clinic.name('medic-sentinel'), faulty.status(
+                404, '{"error":"not_found","reason":"shard is missing"}'), times=0)
+            proxy.on('GET', '/%s/_changes' % self.clinic.name('medic-sentinel'), faulty.status(
+                400, '{"error":"bad_request","reason":"strike"}'), times=None)
+            return self.snapshot_at(at, '--patience', '0', server=proxy.url, expect=INCOMPLETE)
+
+    def tell_story(self):
+        """Twelve snapshots over weeks; the clock goes back once. Returns their ids."""
+        sentinel, meta = self.clinic.name('medic-sentinel'), self.clinic.name('medic-user-anna-meta')
+        ids = [self.snapshot_at('2026-10-01T08:00:00Z')]
+        self.clinic.change()
+        self.put_picture('with-picture')
+        ids.append(self.snapshot_at('2026-11-02T08:00:00Z'))
+        self.edit('with-picture', n=1)  # its attachment is a stub
+        self.couch.put(sentinel, {'_id': 'sent', 'n': 1})
+        ids.append(self.snapshot_at('2026-11-02T20:00:00Z'))
+        self.couch.bulk(self.medic, [revision(self.clinic.conflict_id, 4, ['f4' * 16, 'c3' * 16, 'b2' * 16, 'a1' * 16],
+                                              type='person', name='later')], new_edits=False)
+        self.purge(self.clinic.report_ids.pop())
+        ids.append(self.snapshot_at('2026-11-03T08:00:00Z'))
+        self.recreate_logs()
+        self.edit('with-picture', n=2)
+        ids.append(self.snapshot_at('2026-11-09T08:00:00Z'))
+        ids.append(self.fail_sentinel('2026-11-10T08:00:00Z'))
+        self.couch.put(sentinel, {'_id': 'sent-2', 'n': 1})
+        self.couch.put(self.medic, {'_id': '_design/new', 'views': {'a': {'map': 'function(d) {}'}}})
+        ids.append(self.snapshot_at('2026-11-10T09:00:00Z'))
+        self.clinic.change()
+        self.couch.set_security(self.medic, {'admins': {'names': ['x'], 'roles': []}, 'members': {'names': [], 'roles': []}})
+        ids.append(self.snapshot_at('2026-11-05T08:00:00Z'))  # the clock went back
+        self.couch.delete(meta)
+        self.purge(self.clinic.report_ids.pop())
+        ids.append(self.snapshot_at('2026-11-11T08:00:00Z'))
+        self.couch.create(meta)
+        self.couch.put(meta, {'_id': 'again'})
+        self.couch.remove(self.medic, 'with-picture', why='wrong')
+        ids.append(self.snapshot_at('2026-11-12T08:00:00Z'))
+        self.put_picture('another', 10)
+        ids.append(self.snapshot_at('2026-11-12T09:00:00Z'))
+        self.edit('another', n=1)
+        ids.append(self.snapshot_at('2026-11-12T10:00:00Z'))
+        return ids
+
+
+class Prune(Pruning):
+    def test_every_point_that_stays_gives_what_it_gave(self):
+        ids = self.tell_story()
+        before = self.all_seen()
+        self.assertEqual(ids, self.points())
+        run = self.site.prune('--keep-last', '2', '--keep-daily', '4', '--keep-weekly', '3')
+        self.assertLess(len(self.points()), len(ids))
+        self.assertEqual(ids[-2:], self.points()[-2:])
+        self.assertEqual(len(self.points()), run.summary['kept'] + run.summary['waiting'])
+        self.assertEqual(len(ids), run.summary['points'])
+        self.assertIn('merged', [entry['kind'] for entry in self.entries()])
+        self.assert_seen(before)
+        self.assert_chain_is_whole()
+
+    def test_pruned_again_and_again_down_to_one(self):
+        self.tell_story()
+        before = self.all_seen()
+        for last in (9, 6, 5, 2, 1):
+            self.site.prune('--keep-last', last)
+            self.assertIn(len(self.points()), (last, last + 1))  # and perhaps the base
+            self.assert_seen(before)
+            self.assert_chain_is_whole()
+
+    def test_pruned_again_with_the_same_rules_changes_nothing(self):
+        self.tell_story()
+        rules = ('--keep-daily', '3', '--keep-weekly', '2', '--keep-hourly', '2')
+        self.site.prune(*rules)
+        before = self.site.snapshots()
+        run = self.site.prune(*rules)
+        self.assertEqual(before, self.site.snapshots())
+        self.assertEqual((0, 0), (run.summary['removed'], run.summary['freed']))
+
+    def test_the_next_snapshot_goes_on_with_and_without_what_the_node_remembers(self):
+        self.tell_story()
+        self.site.prune('--keep-last', '3')
+        pruned = self.site.snapshots()
+        with faulty.Faulty(self.server.url) as proxy:
+            self.assertIsNone(self.site.snapshot(proxy.url, *self.server.options).summary['snapshot'])
+            self.assertEqual(set(), proxy.fetched(self.medic))
+            shutil.rmtree(self.site.state)
+            self.assertIsNone(self.site.snapshot(proxy.url, *self.server.options).summary['snapshot'])
+            self.assertEqual(set(), proxy.fetched(self.medic))
+        self.assertEqual(pruned, self.site.snapshots())
+        for forget in (False, True):
+            self.clinic.change()
+            self.edit('another', n='stub of a stub')
+            if forget:
+                shutil.rmtree(self.site.state)
+            self.site.snapshot(self.server)
+            self.assert_store_holds(self.capture())
+        self.site.prune('--keep-last', '1')
+        before = self.capture()
+        self.assert_store_holds(before)
+        target = self.empty_target()
+        self.site.restore(target)
+        self.assert_same(before, self.capture(target.couch))
+
+    def test_a_pruned_store_is_pruned_and_gone_on_with(self):
+        ids = [self.snapshot_at('2026-11-01T08:00:00Z')]
+        for day in range(2, 9):
+            self.clinic.change()
+            ids.append(self.snapshot_at('2026-11-%02dT08:00:00Z' % day, '--keep-last', '3'))
+            before = self.seen(oracle.Store.of(self.site), ids[-1])
+            self.assert_store_holds(self.capture())
+            self.assert_seen({ids[-1]: before}, [ids[-1]])
+            self.assertEqual(ids[-3:], self.points()[-3:])
+            self.assertLessEqual(len(self.points()), 4)
+            self.assert_chain_is_whole()
+
+    def test_the_first_snapshot_stays_as_base_until_the_increments_exceed_half_its_size(self):
+        self.put_picture('large', 160)
+        first = self.snapshot_at('2026-11-01T08:00:00Z')
+        for day in (2, 3, 4):
+            self.edit('large', n=day)
+            self.snapshot_at('2026-11-%02dT08:00:00Z' % day)
+        run = self.site.prune('--keep-last', '1')
+        self.assertEqual((1, 1), (run.summary['kept'], run.summary['waiting']))
+        self.assertEqual(['full', 'merged'], [entry['kind'] for entry in self.entries()])
+        self.assertEqual(first, self.ids()[0])
+        self.put_picture('larger', 200)
+        last = self.snapshot_at('2026-11-05T08:00:00Z')
+        run = self.site.prune('--keep-last', '1')
+        self.assertEqual((1, 0), (run.summary['kept'], run.summary['waiting']))
+        self.assertEqual([last], self.ids())
+        self.assertIsNone(self.entries()[0]['parent'])
+        self.assert_store_holds(self.capture())
+        self.assert_chain_is_whole()
+
+    def test_links_are_merged_away_into_their_complete_one(self):
+        self.snapshot_at('2026-11-01T08:00:00Z')
+        self.couch.bulk(self.medic, [{'_id': 'bulk-%04d' % n, 'text': '%0900x' % self.clinic.random.getrandbits(3600)}
+                                     for n in range(1500)])
+        last = self.snapshot_at('2026-11-02T08:00:00Z', '--link-size', '1')
+        self.assertGreater(len(self.ids()), 2)
+        before = self.all_seen()
+        run = self.site.prune('--keep-last', '2')
+        self.assertEqual((2, 0), (run.summary['kept'], run.summary['removed']))
+        self.assertEqual(2, len(self.ids()))
+        self.assertEqual(last, self.ids()[-1])
+        self.assert_seen(before)
+        self.assert_chain_is_whole()
+        self.assertIsNone(self.site.snapshot(self.server).summary['snapshot'])
+
+    def test_an_older_chain_goes_when_nothing_of_it_is_kept(self):
+        ids = [self.snapshot_at('2026-11-01T08:00:00Z')]
+        self.clinic.change()
+        ids.append(self.snapshot_at('2026-11-02T08:00:00Z'))
+        self.clinic.change()
+        ids.append(self.snapshot_at('2026-11-03T08:00:00Z', '--full'))
+        before = self.all_seen()
+        self.site.prune('--keep-last', '2')
+        self.assertEqual(ids[-2:], self.points()[-2:])
+        self.assert_seen(before)
+        self.site.prune('--keep-last', '1')
+        self.assertEqual(ids[-1:], self.ids())
+        self.assert_seen(before)
+        self.assert_chain_is_whole()
+
+
+class Asked(Pruning):
+    """What an operator types, and what he is told."""
+
+    def three(self):
+        ids = []
+        for day in (1, 2, 3):
+            self.put_picture('p-%d' % day, 60)
+            ids.append(self.snapshot_at('2026-11-%02dT08:00:00Z' % day))
+        return ids
+
+    def test_a_dry_run_says_what_would_go_and_changes_nothing(self):
+        ids = self.three()
+        before = tree(self.site.store)
+        run = self.site.prune('--dry-run', '--keep-last', '1', '--keep-yearly', '1')
+        self.assertEqual(before, tree(self.site.store))
+        points = [row for row in run.lines if row['event'] == 'point']
+        self.assertEqual(ids[::-1], [point['snapshot'] for point in points])
+        self.assertEqual(['last', 'yearly'], points[0]['rules'])
+        self.assertEqual(['kept', 'merged'], [point['fate'] for point in points[:2]])
+        self.assertTrue(run.summary['dry_run'])
+        run = self.site.run('lifeboat', 'prune', self.site.store, '--keys', self.site.keys, '--dry-run', '--keep-last', '1')
+        self.assert_says(run, 'stays: last', 'goes', '2026-11-03T08:00:00Z')
+        self.assertEqual(before, tree(self.site.store))
+
+    def test_a_person_reads_one_line(self):
+        self.three()
+        run = self.site.run('lifeboat', 'prune', self.site.store, '--keys', self.site.keys, '--keep-last', '1')
+        self.assertRegex(run.out, r'^kept 1 of 3 restore points, freed [0-9.]+.k?B')
+
+    def test_without_a_rule_nothing_goes(self):
+        self.three()
+        before = self.site.snapshots()
+        self.assert_says(self.site.prune(expect=USAGE), 'no rule', 'hint')
+        self.assertEqual(before, self.site.snapshots())
+
+    def test_no_store_is_made(self):
+        self.site.prune('--keep-last', '1', expect=DAMAGED)
+        self.assertEqual([], os.listdir(self.site.store))
+
+    def test_the_configuration_prunes_after_each_snapshot(self):
+        ids, config = self.three(), self.site.path('lifeboat.conf')
+        with open(config, 'w') as file:
+            file.write('[retention]\nkeep_last = 2\n')
+        self.clinic.change()
+        run = subprocess.run([self.site.program('lifeboat'), 'snapshot', '--source', self.server.url, '--to', self.site.store,
+                              '--keys', self.site.keys, '--state', self.site.state, '--config', config, '--json',
+                              *self.server.options], check=True, stdout=subprocess.PIPE, text=True)
+        rows = [json.loads(line) for line in run.stdout.splitlines()]
+        self.assertEqual('summary', rows[-1]['event'])
+        pruned = next(row for row in rows if row['event'] == 'pruned')
+        self.assertEqual((4, 2), (pruned['points'], pruned['kept']))
+        self.assertEqual([ids[-1], rows[-1]['snapshot']], self.points()[-2:])
+
+    def test_a_snapshot_in_progress_is_waited_for_by_nobody(self):
+        self.three()
+        with faulty.Faulty(self.server.url) as proxy:
+            until = threading.Event()
+            self.addCleanup(until.set)
+            proxy.on('GET', '/_all_dbs', faulty.stall(until), times=None)
+            process = self.site.start('lifeboat', 'snapshot', '--source', proxy.url, '--to', self.site.store,
+                                      '--keys', self.site.keys, *self.server.options)
+            self.assertTrue(proxy.wait_for('GET', '/_all_dbs'))
+            self.assert_says(self.site.prune('--keep-last', '1', expect=LATER), 'in use')
+            until.set()
+            self.site.finish(process)
+
+    def test_a_merge_that_does_not_fit_is_left_and_told(self):
+        self.three()
+        before = self.all_seen()
+        names = self.site.snapshots()
+        run = self.site.prune('--keep-last', '1', env=self.in_world(room=5000), expect=INCOMPLETE)
+        self.assert_says(run, 'no room')
+        self.assertEqual(names, self.site.snapshots())
+        self.assert_seen(before)
+
+    def test_the_base_is_left_where_only_the_increments_fit(self):
+        self.three()
+        sizes = [entry['bytes']['stored'] for entry in self.entries()]
+        self.assertGreater(2 * sum(sizes[1:]), sizes[0])
+        room = sum(sizes[1:]) * 65 // 64 + (1 << 20)
+        self.site.prune('--keep-last', '1', env=self.in_world(room=room))
+        self.assertEqual(['full', 'merged'], [entry['kind'] for entry in self.entries()])
+        self.site.prune('--keep-last', '1')
+        self.assertEqual(['merged'], [entry['kind'] for entry in self.entries()])
+
+
+class Others(Pruning):
+    """What this node did not write."""
+
+    def accept(self, site, other):
+        shutil.copy(os.path.join(other.keys, 'signing.pub'), os.path.join(site.keys, 'trusted', 'other.pub'))
+
+    def test_another_node_s_chain_is_left_alone_and_does_not_count(self):
+        other = Site(self, name='clinic')
+        other.store = self.site.store
+        self.accept(self.site, other)
+        self.accept(other, self.site)
+        theirs, ours = [], []
+        for _ in range(2):
+            for site, names in ((self.site, ours), (other, theirs)):
+                self.clinic.change()
+                site.snapshot(self.server)
+                names += set(self.site.snapshots()) - set(ours + theirs)
+        run = self.site.prune('--keep-last', '1')
+        self.assertEqual((2, 1), (run.summary['points'], run.summary['kept']))
+        self.assertLessEqual(set(theirs), set(self.site.snapshots()))
+        other.prune('--keep-last', '1')
+        for site in (self.site, other):
+            self.assertIn(site.snapshot(self.server, expect=None).code, (DONE,))
+
+    def test_a_store_with_an_unknown_signer_is_left_alone(self):
+        other = Site(self, name='clinic')
+        self.site.snapshot(self.server)
+        before = tree(self.site.store)
+        other.store = self.site.store
+        self.assert_says(other.prune('--keep-last', '1', expect=DAMAGED), 'unknown signer')
+        self.assertEqual(before, tree(self.site.store))
+
+    def test_what_is_copied_here_from_another_store_stays(self):
+        self.site.snapshot(self.server)
+        name, = self.site.snapshots()
+        copy = self.site.path('copy')
+        shutil.copytree(self.site.snapshot_folder(name), copy)
+        shutil.rmtree(self.site.lifeboat_folder)
+        shutil.rmtree(self.site.state)
+        os.mkdir(self.site.state)
+        for _ in range(3):
+            self.clinic.change()
+            self.site.snapshot(self.server)
+        shutil.copytree(copy, self.site.snapshot_folder(name))
+        self.site.prune('--keep-last', '1')
+        self.assertIn(name, self.site.snapshots())
+
+
+class Broken(Pruning):
+    def damage(self, name):
+        path = os.path.join(self.site.snapshot_folder(name), 'data.000')
+        with open(path, 'r+b') as file:
+            file.seek(700)
+            byte = file.read(1)
+            file.seek(700)
+            file.write(bytes([byte[0] ^ 1]))
+
+    def four(self):
+        for day in (1, 2, 3, 4):
+            self.clinic.change()
+            self.snapshot_at('2026-11-%02dT08:00:00Z' % day)
+        return self.site.snapshots()
+
+    def test_a_damaged_snapshot_is_not_merged_and_is_healed_first(self):
+        names = self.four()
+        self.damage(names[1])
+        before = tree(self.site.lifeboat_folder)
+        run = self.site.prune('--keep-last', '1', expect=DAMAGED)
+        self.assert_says(run, names[1], 'hint', 'lifeboat snapshot')
+        self.assertEqual({**before, **tree(self.site.lifeboat_folder)}, tree(self.site.lifeboat_folder))
+        self.site.snapshot(self.server)
+        run = self.site.prune('--keep-last', '3')
+        self.assertEqual((2, 2), (run.summary['points'], run.summary['kept']), 'lost ones count as points')
+        self.clinic.change()
+        self.site.snapshot(self.server)
+        for _ in range(2):  # a merged one makes good what the healing one that it joins did
+            run = self.site.prune('--keep-last', '1')
+            self.assertEqual(1, run.summary['kept'])
+            self.assertEqual(0, run.summary['waiting'])
+            self.assertEqual(set(names[1:]), set(names) & set(self.site.snapshots()), 'what is damaged or lost was removed')
+        self.assert_store_holds_healed()
+
+    def assert_store_holds_healed(self):
+        before = self.capture()
+        target = self.empty_target()
+        self.site.restore(target, expect=None)
+        self.assert_same(before, self.capture(target.couch))
+
+    def test_a_lost_tip_is_made_whole_first(self):
+        names = self.four()
+        shutil.rmtree(self.site.snapshot_folder(names[2]))
+        run = self.site.prune('--keep-last', '1', expect=DAMAGED)
+        self.assert_says(run, names[3], 'hint', 'lifeboat snapshot')
+        self.assertEqual(names[:2] + names[3:], self.site.snapshots())
+        self.site.snapshot(self.server)
+        self.site.prune('--keep-last', '1')
+        self.assertIn(names[3], self.site.snapshots())
