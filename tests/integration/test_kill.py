@@ -16,7 +16,7 @@ import oracle
 from support import compare, faulty
 from support.case import Case
 from support.lifeboat import DONE, FAILED, INCOMPLETE
-from test_prune import Pruning
+from support.pruning import Pruning
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
@@ -347,15 +347,24 @@ class Prunes(Pruning, Killing):
                 self.assertIn(run.code, expect, str(run))
                 self.site.verify()
                 self.assertLessEqual(set(wanted), set(self.points()), 'a point that is kept is gone')
-                store = oracle.Store.of(self.site)
-                for id in wanted:
-                    for name, state in before[id]['state'].items():
-                        compare.assert_same(self, state, store.state(store.snapshots[id])[name])
+                self.assert_states(before, wanted)
                 if number % 2:
-                    self.site.snapshot(self.server)
+                    self.edit('p', n=at)
+                    newest = self.site.snapshot(self.server).summary['snapshot']
+                    self.assert_store_holds(self.capture())
+                    self.assert_states(before, wanted)
                 self.site.prune(*self.rules)
-                self.assertEqual(wanted, self.points())
+                self.assertEqual(newest if number % 2 else wanted[-1], self.points()[-1])
+                if number % 2 == 0:
+                    self.assertEqual(wanted, self.points())
+                self.assert_states(before, set(wanted) & set(self.points()))
                 self.assert_chain_is_whole()
+
+    def assert_states(self, before, ids):
+        store = oracle.Store.of(self.site)
+        for id in ids:
+            for name, state in before[id]['state'].items():
+                compare.assert_same(self, state, store.state(store.snapshots[id])[name])
 
     def test_killed_at_every_change_of_a_prune(self):
         self.survive('kill', (KILLED,))
