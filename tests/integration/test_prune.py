@@ -189,10 +189,10 @@ class Asked(Pruning):
         with faulty.Faulty(self.server.url) as proxy:
             until = threading.Event()
             self.addCleanup(until.set)
-            proxy.on('GET', '/_all_dbs', faulty.stall(until), times=None)
+            proxy.on('GET', '/_changes', faulty.stall(until), times=None)
             process = self.site.start('lifeboat', 'snapshot', '--source', proxy.url, '--to', self.site.store,
                                       '--keys', self.site.keys, *self.server.options)
-            self.assertTrue(proxy.wait_for('GET', '/_all_dbs'))
+            self.assertTrue(proxy.wait_for('GET', '/_changes'))
             self.assert_says(self.site.prune('--keep-last', '1', expect=LATER), 'in use')
             until.set()
             self.site.finish(process)
