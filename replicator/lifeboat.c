@@ -4,6 +4,7 @@
 #include "replicator/key.h"
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_entry.h"
+#include "replicator/status.h"
 
 #include "config.h"
 
@@ -78,6 +79,17 @@ static const struct command commands[] = {
     },
     SNAPSHOT_ENTRY,
     PRUNE_ENTRY,
+    {
+        .name = "status",
+        .summary = "Show how the scheduled snapshots stand",
+        .text = "Asks `lifeboat-replicator run` when a snapshot last ended well, what became of "
+                "the last run, what is being done now, and when the next one is due. The exit code "
+                "is 1 when the last run failed or the last good one is too long ago (`overdue`), "
+                "and 3 when it was incomplete.",
+        .takes = FOR_STATUS,
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE},
+        .run = status_command,
+    },
     {
         .name = "restore",
         .summary = "Run lifeboat-restore: list, verify, run, extract, drill",

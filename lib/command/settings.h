@@ -20,7 +20,9 @@ enum settings_command {
     FOR_EXTRACT = 1 << 6,
     FOR_DRILL = 1 << 7,
     FOR_PRUNE = 1 << 8,
-    FOR_ALL = (1 << 9) - 1,
+    FOR_DAEMON = 1 << 9,
+    FOR_STATUS = 1 << 10,
+    FOR_ALL = (1 << 11) - 1,
     FOR_STORE = FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL, /* reading one */
 };
 

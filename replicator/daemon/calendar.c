@@ -185,8 +185,9 @@ parse_date(struct calendar *calendar, const char *text, GError **error)
     const char *dash = strchr(text, '-');
     gboolean has_year = dash != NULL && strchr(dash + 1, '-') != NULL;
     if (strchr(text, '~') != NULL)
-        return fail_set(error, FAIL_USAGE, "days counted from the end of a month ('~') are not "
-                                           "taken");
+        return fail_set(error, FAIL_USAGE,
+                        "days counted from the end of a month ('~') are not "
+                        "taken");
     if (dash == NULL)
         return fail_set(error, FAIL_USAGE, "'%s' is neither a word, a weekday, a date nor a time",
                         text);
@@ -350,9 +351,9 @@ calendar_next(const struct calendar *calendar, gint64 after)
     g_autoptr(GDateTime) local = utc != NULL ? g_date_time_to_timezone(utc, calendar->zone) : NULL;
     if (local == NULL || g_date_time_get_year(local) < CALENDAR_YEAR_FIRST)
         return -1;
-    int time[PARTS] = {g_date_time_get_year(local),   g_date_time_get_month(local),
+    int time[PARTS] = {g_date_time_get_year(local),         g_date_time_get_month(local),
                        g_date_time_get_day_of_month(local), g_date_time_get_hour(local),
-                       g_date_time_get_minute(local), g_date_time_get_second(local)};
+                       g_date_time_get_minute(local),       g_date_time_get_second(local)};
     while (move_on(calendar, time)) {
         gint64 instant = instant_of(calendar->zone, time, after);
         if (instant >= 0)

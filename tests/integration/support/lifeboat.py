@@ -101,9 +101,9 @@ class Site:
     # ---- running ----
 
     def program(self, name):
-        return os.path.join(self.build, {'lifeboat': 'replicator', 'lifeboat-restore': 'restore'}[name], name)
+        return os.path.join(self.build, 'restore' if name == 'lifeboat-restore' else 'replicator', name)
 
-    def _environment(self, more):
+    def in_environment(self, more=None):
         environment = dict(os.environ, LC_ALL='C.UTF-8', TZ='UTC', **self.environment)
         environment.setdefault('ASAN_OPTIONS', 'detect_leaks=1:abort_on_error=0:exitcode=99')
         environment.setdefault('UBSAN_OPTIONS', 'print_stacktrace=1:halt_on_error=1:exitcode=99')
@@ -118,7 +118,7 @@ class Site:
             if hasattr(self.test, 'server'):
                 self.test.server.settle()
         return subprocess.Popen(command, stdin=popen.pop('stdin', subprocess.DEVNULL), stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=self._environment(env), cwd=self.folder, **popen)
+                                stderr=subprocess.PIPE, env=self.in_environment(env), cwd=self.folder, **popen)
 
     def finish(self, process, timeout=TIMEOUT, input=None):
         try:

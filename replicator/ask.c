@@ -1,0 +1,78 @@
+#include "replicator/ask.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/file.h"
+#include "lib/couch/json.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+static int
+connect_to(const char *path, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct timeval limit = {.tv_sec = ASK_SECONDS};
+    if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
+        fail_set(error, FAIL_USAGE, "the path of the socket '%s' is longer than %zu bytes", path,
+                 sizeof address.sun_path - 1);
+        return -1;
+    }
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+        connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        return fd_steal(&fd);
+    int cause = errno;
+    fail_errno(error, cause, "lifeboat-replicator does not answer at '%s'", path);
+    if (cause == ENOENT || cause == ECONNREFUSED)
+        fail_add_hint(error, "is it running? `systemctl start lifeboat-replicator`");
+    else if (cause == EACCES)
+        fail_add_hint(error, "ask as root, or as a member of the group that the socket belongs to");
+    return -1;
+}
+
+static GString *
+read_line(int fd, const char *path, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    char block[4096];
+    for (;;) {
+        ssize_t got = recv(fd, block, sizeof block, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            fail_errno(error, errno, "cannot read the answer of lifeboat-replicator at '%s'", path);
+            return NULL;
+        }
+        if (got == 0)
+            return g_steal_pointer(&text);
+        g_string_append_len(text, block, got);
+        if (text->len > ASK_ANSWER_MAX) {
+            fail_set(error, FAIL_FAILED, "the answer at '%s' is longer than %d bytes", path,
+                     ASK_ANSWER_MAX);
+            return NULL;
+        }
+    }
+}
+
+GString *
+ask_daemon(const char *socket_path, const char *request, GError **error)
+{
+    g_autofree char *line = g_strconcat(request, "\n", NULL);
+    g_autofree char *refusal = NULL;
+    AUTO_FD int fd = connect_to(socket_path, error);
+    if (fd < 0 || !file_write(fd, line, strlen(line), socket_path, error))
+        return NULL;
+    g_autoptr(GString) answer = read_line(fd, socket_path, error);
+    if (answer == NULL || !json_check((struct slice){answer->str, answer->len}, error)) {
+        g_prefix_error(error, "lifeboat-replicator at '%s': ", socket_path);
+        return NULL;
+    }
+    if (json_member_text((struct slice){answer->str, answer->len}, "error", &refusal)) {
+        fail_set(error, FAIL_FAILED, "lifeboat-replicator at '%s': %s", socket_path, refusal);
+        return NULL;
+    }
+    return g_steal_pointer(&answer);
+}

@@ -1,0 +1,158 @@
+#include "replicator/daemon/control.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/jsontext.h"
+#include "lib/base/log.h"
+#include "lib/couch/json.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+struct control {
+    char *path;
+    control_answer answer;
+    void *context;
+    struct evconnlistener *listener;
+    GQueue clients; /* struct bufferevent, the one that came first in front */
+};
+
+static void
+hang_up(struct control *control, struct bufferevent *client)
+{
+    g_queue_remove(&control->clients, client);
+    bufferevent_free(client);
+}
+
+/* Members of the group `lifeboat`, where there is one, may ask too. */
+static void
+admit_group(const char *path)
+{
+    const struct group *group = geteuid() == 0 ? getgrnam("lifeboat") : NULL;
+    if (group != NULL && chown(path, 0, group->gr_gid) != 0)
+        log_warning("'%s' cannot be given to the group 'lifeboat': %s; only root can ask", path,
+                    g_strerror(errno));
+}
+
+/* Its answer was sent. */
+static void
+is_answered(struct bufferevent *client, void *context)
+{
+    hang_up(context, client);
+}
+
+static void
+has_ended(struct bufferevent *client, short what, void *context)
+{
+    (void)what;
+    hang_up(context, client);
+}
+
+static void
+answer(struct control *control, struct slice request, GString *out)
+{
+    g_autoptr(GError) failure = NULL;
+    if (json_check(request, &failure)) {
+        control->answer(control->context, request, out);
+        return;
+    }
+    json_text_begin_object(out);
+    json_text_member_string(out, "error", failure->message);
+    json_text_end_object(out);
+}
+
+static void
+has_sent(struct bufferevent *client, void *context)
+{
+    struct control *control = context;
+    struct evbuffer *input = bufferevent_get_input(client);
+    gsize size;
+    char *line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF);
+    if (line == NULL) {
+        if (evbuffer_get_length(input) > CONTROL_REQUEST_MAX)
+            hang_up(control, client);
+        return;
+    }
+    g_autoptr(GString) out = g_string_new(NULL);
+    answer(control, (struct slice){line, size}, out);
+    free(line); /* libevent's malloc */
+    g_string_append_c(out, '\n');
+    bufferevent_disable(client, EV_READ);
+    bufferevent_setcb(client, NULL, is_answered, has_ended, control);
+    bufferevent_write(client, out->str, out->len);
+}
+
+static void
+has_connected(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+              int length, void *context)
+{
+    struct control *control = context;
+    const struct timeval limit = {.tv_sec = CONTROL_SECONDS};
+    (void)address;
+    (void)length;
+    struct bufferevent *client =
+        bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
+    bufferevent_setcb(client, has_sent, NULL, has_ended, control);
+    bufferevent_set_timeouts(client, &limit, &limit);
+    bufferevent_setwatermark(client, EV_READ, 0, CONTROL_REQUEST_MAX + 1);
+    bufferevent_enable(client, EV_READ | EV_WRITE);
+    g_queue_push_tail(&control->clients, client);
+    if (control->clients.length > CONTROL_CLIENTS_MAX)
+        hang_up(control, g_queue_peek_head(&control->clients));
+}
+
+static gboolean
+listen_at(struct control *control, struct event_base *events, const char *path, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat there;
+    if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
+        return fail_set(error, FAIL_USAGE, "the path of the socket '%s' is longer than %zu bytes",
+                        path, sizeof address.sun_path - 1);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_mkdir_with_parents(folder, 0755); /* bind tells when that failed */
+    if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode))
+        unlink(path);
+    mode_t before = umask(0117);
+    control->listener =
+        evconnlistener_new_bind(events, has_connected, control,
+                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+                                -1, (struct sockaddr *)&address, sizeof address);
+    int cause = errno;
+    umask(before);
+    if (control->listener == NULL)
+        return fail_errno(error, cause, "cannot listen at '%s'", path);
+    control->path = g_strdup(path);
+    admit_group(path);
+    return TRUE;
+}
+
+struct control *
+control_new(struct event_base *events, const char *path, control_answer answers, void *context,
+            GError **error)
+{
+    AUTO(control) *control = g_new0(struct control, 1);
+    control->answer = answers;
+    control->context = context;
+    g_queue_init(&control->clients);
+    return listen_at(control, events, path, error) ? g_steal_pointer(&control) : NULL;
+}
+
+void
+control_free(struct control *control)
+{
+    if (control == NULL)
+        return;
+    while (control->clients.length > 0)
+        hang_up(control, g_queue_peek_head(&control->clients));
+    g_clear_pointer(&control->listener, evconnlistener_free);
+    if (control->path != NULL)
+        unlink(control->path);
+    g_free(control->path);
+    g_free(control);
+}

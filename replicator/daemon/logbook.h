@@ -1,0 +1,30 @@
+/*
+ * logbook: what became of the last run for each store, kept through restarts in one small file in
+ * the state folder. That snapshots exist is told by the stores alone; this tells when a run last
+ * found all well, though it may have had nothing to write, and is what `overdue` counts from.
+ */
+#pragma once
+
+#include "lib/base/cleanup.h"
+
+struct logbook_entry {
+    gint64 good;    /* when a run last ended well, seconds since 1970 UTC; 0: never */
+    gint64 ended;   /* when the last run ended; 0: there was none */
+    int exit;       /* its exit code */
+    char *snapshot; /* the last one sealed: its id; NULL: none is known of */
+    char *message;  /* what a run that did not end well said; NULL otherwise */
+};
+
+struct logbook;
+
+/* A file that is damaged is as good as none, and told by a warning. */
+struct logbook *logbook_open(const char *folder, GError **error);
+void logbook_free(struct logbook *logbook);
+AUTO_DEFINE(logbook)
+
+/* The entry of a store, by its path; an empty one at first. The logbook's; to be changed in place,
+ * with strings that it then owns. */
+struct logbook_entry *logbook_entry(struct logbook *logbook, const char *store);
+
+/* Makes all entries durable. */
+gboolean logbook_write(struct logbook *logbook, GError **error);

@@ -1,0 +1,109 @@
+"""`lifeboat-replicator run`, started by a test and listened to."""
+
+import glob
+import json
+import signal
+import socket
+import subprocess
+import threading
+
+PATIENCE = 60  # seconds for what must come
+
+
+class Daemon:
+    """Runs with a configuration of its own; ends with the test."""
+
+    def __init__(self, site, url, schedule='', env=None, **settings):
+        self.site, self.lines, self.arrived = site, [], threading.Condition()
+        self.config, self.control = site.path('lifeboat.conf'), site.path('run', 'control')
+        self.notify = None
+        with open(self.config, 'w') as file:
+            file.write('[source]\nurl = %s\n[store]\npath = %s\n[keys]\nfolder = %s\n' % (url, site.store, site.keys))
+            file.write('[node]\npatience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
+            file.write('schedule = %s\n' % schedule if schedule else '')
+            file.write(''.join('%s = %s\n' % setting for setting in settings.items()))
+        self.process = subprocess.Popen([site.program('lifeboat-replicator'), 'run', '--config', self.config],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        env=site.in_environment(env))
+        site.test.addCleanup(self.close)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self.arrived:
+                self.lines.append(line.rstrip('\n'))
+                self.arrived.notify_all()
+        with self.arrived:
+            self.lines.append(None)
+            self.arrived.notify_all()
+
+    def wait_for(self, text, times=1):
+        """Waits until that many lines of its log have held the text; gives the last of them."""
+        def found():
+            return [line for line in self.lines if line and text in line]
+        with self.arrived:
+            self.arrived.wait_for(lambda: len(found()) >= times or None in self.lines, PATIENCE)
+            self.site.test.assertGreaterEqual(len(found()), times, '%s\nis not in\n%s' % (text, self.log))
+            return found()[times - 1]
+
+    @property
+    def log(self):
+        return '\n'.join(filter(None, self.lines))
+
+    def wait_for_listening(self):
+        self.wait_for('watching store')
+
+    def status(self, *options, expect=0):
+        """What `lifeboat status` shows."""
+        done = subprocess.run([self.site.program('lifeboat'), 'status', '--config', self.config, *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.site.in_environment())
+        self.site.test.assertEqual(expect, done.returncode, done.stdout)
+        return done.stdout
+
+    def store(self, expect=0):
+        return json.loads(self.status('--json', expect=expect))['stores'][0]
+
+    def run_under_way(self):
+        """The process of its child."""
+        for path in glob.glob('/proc/[0-9]*/stat'):
+            try:
+                with open(path) as file:
+                    pid, _, rest = file.read().partition(' (')
+            except OSError:  # it has ended
+                continue
+            if int(rest.rpartition(') ')[2].split()[1]) == self.process.pid:
+                return int(pid)
+        return self.site.test.fail('nothing is under way')
+
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE)
+        client.connect(self.control)
+        return client
+
+    def ask(self, data):
+        """Sends bytes as they are; gives all that comes back."""
+        with self.connect() as client:
+            client.sendall(data)
+            answer = b''
+            while True:
+                got = client.recv(65536)
+                if not got:
+                    return answer
+                answer += got
+
+    def end(self, number=signal.SIGTERM, expect=0):
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
+        self.site.test.assertEqual(expect, code, self.log)
+        for bad in ('AddressSanitizer', 'LeakSanitizer', 'runtime error:'):
+            self.site.test.assertNotIn(bad, self.log)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join(PATIENCE)
+        self.process.stderr.close()
