@@ -15,8 +15,7 @@ static const struct command commands[] = {
             "into the configured store at each of the times of `schedule`. A time that was "
             "missed is made up for at start, and so is the first snapshot of all; a run that "
             "failed is repeated after a minute, then less and less often. `lifeboat status` "
-            "asks how things stand. What a snapshot needs (source, credentials, keys) comes "
-            "from the configuration.\n\n"
+            "asks how things stand. What else a snapshot takes comes from the configuration.\n\n"
             "SIGTERM ends it; a run under way is stopped cleanly, and goes on at the next start.",
         .takes = FOR_DAEMON,
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_LATER},

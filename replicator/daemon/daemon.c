@@ -185,16 +185,13 @@ static void
 begin(struct daemon *daemon)
 {
     const struct daemon_options *options = daemon->options;
-    const char *const arguments[] = {
-        options->program, "snapshot", "--config",     options->config, "--to",
-        options->store,   "--state",  options->state, "--json",        NULL};
     const struct job_handler handler = {take_line, has_ended, daemon};
     g_autoptr(GError) failure = NULL;
     g_string_truncate(daemon->progress, 0);
     g_clear_pointer(&daemon->message, g_free);
     g_clear_pointer(&daemon->snapshot, g_free);
     log_info("store '%s': taking a snapshot", options->store);
-    daemon->job = job_start(daemon->events, arguments, &handler, &failure);
+    daemon->job = job_start(daemon->events, options->snapshot, &handler, &failure);
     if (daemon->job == NULL) {
         log_error("%s", failure->message);
         daemon->message = g_strdup(failure->message);

@@ -16,11 +16,11 @@
 #include "lib/base/cleanup.h"
 
 struct daemon_options {
-    const char *program;         /* path of lifeboat-replicator */
-    const char *config;          /* that the runs read, too */
-    const char *store;           /* the folder that holds the store */
-    const char *state;           /* folder of the logbook */
-    const char *control;         /* path of the socket */
+    const char *const
+        *snapshot;       /* the command that takes one and reports in JSON; ends with NULL */
+    const char *store;   /* the folder that holds the store */
+    const char *state;   /* folder of the logbook */
+    const char *control; /* path of the socket */
     const char *const *schedule; /* calendar times; none: nothing runs by itself */
     guint delay;                 /* seconds that a run is put off at most, at random */
     guint overdue;               /* days without a good run until that is said; 0: never */

@@ -180,6 +180,13 @@ class Life(Watching):
         self.assertEqual(128 + signal.SIGKILL, daemon.store(expect=FAILED)['exit'])
         daemon.end()
 
+    def test_what_is_typed_for_it_reaches_the_runs_and_hides_passwords(self):
+        daemon = Daemon(self.site, None, NEVER, arguments=('--source', self.server.url))
+        daemon.wait_for('the snapshot is done')
+        with open('/proc/%d/cmdline' % daemon.process.pid, 'rb') as file:
+            self.assertNotIn(b':pass@', file.read())
+        daemon.end()
+
     def test_there_is_one_daemon(self):
         daemon = self.daemon()
         daemon.wait_for('the snapshot is done')

@@ -13,16 +13,17 @@ PATIENCE = 60  # seconds for what must come
 class Daemon:
     """Runs with a configuration of its own; ends with the test."""
 
-    def __init__(self, site, url, schedule='', env=None, **settings):
+    def __init__(self, site, url, schedule='', env=None, arguments=(), **settings):
         self.site, self.lines, self.arrived = site, [], threading.Condition()
         self.config, self.control = site.path('lifeboat.conf'), site.path('run', 'control')
         self.notify = None
         with open(self.config, 'w') as file:
-            file.write('[source]\nurl = %s\n[store]\npath = %s\n[keys]\nfolder = %s\n' % (url, site.store, site.keys))
+            file.write('[source]\nurl = %s\n' % url if url else '')
+            file.write('[store]\npath = %s\n[keys]\nfolder = %s\n' % (site.store, site.keys))
             file.write('[node]\npatience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
             file.write('schedule = %s\n' % schedule if schedule else '')
             file.write(''.join('%s = %s\n' % setting for setting in settings.items()))
-        self.process = subprocess.Popen([site.program('lifeboat-replicator'), 'run', '--config', self.config],
+        self.process = subprocess.Popen([site.program('lifeboat-replicator'), 'run', '--config', self.config, *arguments],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         env=site.in_environment(env))
         site.test.addCleanup(self.close)
