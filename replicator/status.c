@@ -1,6 +1,7 @@
 #include "replicator/status.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/log.h"
 #include "lib/couch/json.h"
 #include "replicator/ask.h"
 
@@ -36,18 +37,26 @@ tell_time(gint64 time)
                            count, units[unit].name, count == 1 ? "" : "s", since < 0 ? "" : " ago");
 }
 
+/* A text of the answer, fit for a terminal; NULL: none. Caller frees. */
+static char *
+text_of(struct slice object, const char *name)
+{
+    g_autofree char *text = NULL;
+    return json_member_text(object, name, &text) ? log_escape(text) : NULL;
+}
+
 static void
 tell_progress(struct slice store)
 {
-    g_autofree char *doing = NULL, *database = NULL;
     struct slice progress;
     guint64 documents = 0, total = 0;
     printf("  now          taking a snapshot");
-    if (json_member(store, "progress", &progress) && json_member_text(progress, "doing", &doing)) {
-        json_member_text(progress, "database", &database);
+    if (json_member(store, "progress", &progress)) {
+        g_autofree char *doing = text_of(progress, "doing");
+        g_autofree char *database = text_of(progress, "database");
         json_member_unsigned(progress, "documents", &documents);
-        printf(": %s%s%s, %" G_GUINT64_FORMAT, doing, database != NULL ? " " : "",
-               database != NULL ? database : "", documents);
+        printf(": %s%s%s, %" G_GUINT64_FORMAT, doing != NULL ? doing : "",
+               database != NULL ? " " : "", database != NULL ? database : "", documents);
         if (json_member_unsigned(progress, "total", &total))
             printf(" of %" G_GUINT64_FORMAT, total);
         printf(" documents");
@@ -58,25 +67,28 @@ tell_progress(struct slice store)
 static void
 tell_store(struct slice store)
 {
-    g_autofree char *path = NULL, *doing = NULL, *message = NULL;
+    g_autofree char *path = text_of(store, "path"), *doing = text_of(store, "doing");
     gint64 good = time_of(store, "last_good"), last = time_of(store, "last_run");
     gint64 next = time_of(store, "next");
     guint64 exit_code = 0;
-    json_member_text(store, "path", &path);
     g_autofree char *when_good = good > 0 ? tell_time(good) : g_strdup("never");
     printf("store '%s'\n  last good    %s%s\n", path, when_good,
            json_member_true(store, "overdue") ? "  OVERDUE" : "");
     if (json_member_unsigned(store, "exit", &exit_code) && exit_code != 0) {
         g_autofree char *when = tell_time(last);
-        json_member_text(store, "message", &message);
+        g_autofree char *message = text_of(store, "message");
         printf("  last run     %s: %s%s%s\n", when,
                exit_code == FAIL_INCOMPLETE ? "INCOMPLETE" : "FAILED", message != NULL ? ": " : "",
                message != NULL ? message : "");
     }
-    if (json_member_text(store, "doing", &doing)) {
+    if (doing != NULL) {
         tell_progress(store);
     } else {
-        g_autofree char *when_next = next > 0 ? tell_time(next) : g_strdup("no schedule is set");
+        g_autofree char *when_next =
+            next > 0 ? tell_time(next)
+                     : g_strdup(json_member_true(store, "scheduled")
+                                    ? "never: all times of the schedule are past"
+                                    : "never: no schedule is set");
         printf("  next         %s\n", when_next);
     }
 }

@@ -326,19 +326,19 @@ move_on(const struct calendar *calendar, int time[PARTS])
     return TRUE;
 }
 
-/* When the clock of the zone shows a time, first after `after`; -1: it does not. */
+/* When the clock of the zone shows a time for the first time. */
 static gint64
-instant_of(GTimeZone *zone, const int time[PARTS], gint64 after)
+instant_of(GTimeZone *zone, const int time[PARTS])
 {
     g_autoptr(GDateTime) shown = g_date_time_new_utc(time[YEAR], time[MONTH], time[DAY], time[HOUR],
                                                      time[MINUTE], time[SECOND]);
-    gint64 local = g_date_time_to_unix(shown), first = -1;
+    gint64 local = g_date_time_to_unix(shown), first = 0;
     static const GTimeType passes[] = {G_TIME_TYPE_DAYLIGHT, G_TIME_TYPE_STANDARD};
     for (gsize i = 0; i < G_N_ELEMENTS(passes); i++) {
         gint64 adjusted = local; /* a time that is skipped becomes the moment of the skip */
         gint interval = g_time_zone_adjust_time(zone, passes[i], &adjusted);
         gint64 instant = adjusted - g_time_zone_get_offset(zone, interval);
-        if (instant > after && (first < 0 || instant < first))
+        if (i == 0 || instant < first)
             first = instant;
     }
     return first;
@@ -349,14 +349,16 @@ calendar_next(const struct calendar *calendar, gint64 after)
 {
     g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(after + 1);
     g_autoptr(GDateTime) local = utc != NULL ? g_date_time_to_timezone(utc, calendar->zone) : NULL;
-    if (local == NULL || g_date_time_get_year(local) < CALENDAR_YEAR_FIRST)
+    if (local == NULL)
         return -1;
     int time[PARTS] = {g_date_time_get_year(local),         g_date_time_get_month(local),
                        g_date_time_get_day_of_month(local), g_date_time_get_hour(local),
                        g_date_time_get_minute(local),       g_date_time_get_second(local)};
+    if (time[YEAR] < CALENDAR_YEAR_FIRST) /* 1970 in UTC is not yet that in America */
+        time[YEAR] = CALENDAR_YEAR_FIRST, time[MONTH] = time[DAY] = 1, reset_behind(time, DAY);
     while (move_on(calendar, time)) {
-        gint64 instant = instant_of(calendar->zone, time, after);
-        if (instant >= 0)
+        gint64 instant = instant_of(calendar->zone, time);
+        if (instant > after)
             return instant;
         time[SECOND]++;
     }

@@ -27,6 +27,11 @@ snapshot_arguments(const struct command_line *line, const char *program)
 int
 daemon_command(const struct command_line *line, GError **error)
 {
+    if (!g_utf8_validate(options_string(line, "to"), -1, NULL)) {
+        fail_set(error, FAIL_USAGE, "the path of the store '%s' is not in UTF-8",
+                 options_string(line, "to"));
+        return FAIL_USAGE;
+    }
     g_autofree char *program = g_file_read_link("/proc/self/exe", error);
     if (program == NULL)
         return FAIL_FAILED;

@@ -16,6 +16,8 @@
 
 struct control {
     char *path;
+    dev_t device; /* of the socket, to remove no other one */
+    ino_t inode;
     control_answer answer;
     void *context;
     struct evconnlistener *listener;
@@ -106,6 +108,22 @@ has_connected(struct evconnlistener *listener, evutil_socket_t fd, struct sockad
         hang_up(control, g_queue_peek_head(&control->clients));
 }
 
+/* Removes a socket at which nobody listens any more. */
+static gboolean
+make_room(const struct sockaddr_un *address, GError **error)
+{
+    struct stat there;
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (lstat(address->sun_path, &there) != 0 || !S_ISSOCK(there.st_mode))
+        return TRUE;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN)
+        return fail_set(error, FAIL_LATER, "another lifeboat-replicator answers at '%s'",
+                        address->sun_path);
+    if (errno == ECONNREFUSED)
+        unlink(address->sun_path);
+    return TRUE;
+}
+
 static gboolean
 listen_at(struct control *control, struct event_base *events, const char *path, GError **error)
 {
@@ -116,8 +134,8 @@ listen_at(struct control *control, struct event_base *events, const char *path, 
                         path, sizeof address.sun_path - 1);
     g_autofree char *folder = g_path_get_dirname(path);
     g_mkdir_with_parents(folder, 0755); /* bind tells when that failed */
-    if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode))
-        unlink(path);
+    if (!make_room(&address, error))
+        return FALSE;
     mode_t before = umask(0117);
     control->listener =
         evconnlistener_new_bind(events, has_connected, control,
@@ -128,6 +146,8 @@ listen_at(struct control *control, struct event_base *events, const char *path, 
     if (control->listener == NULL)
         return fail_errno(error, cause, "cannot listen at '%s'", path);
     control->path = g_strdup(path);
+    if (lstat(path, &there) == 0)
+        control->device = there.st_dev, control->inode = there.st_ino;
     admit_group(path);
     return TRUE;
 }
@@ -151,7 +171,9 @@ control_free(struct control *control)
     while (control->clients.length > 0)
         hang_up(control, g_queue_peek_head(&control->clients));
     g_clear_pointer(&control->listener, evconnlistener_free);
-    if (control->path != NULL)
+    struct stat there;
+    if (control->path != NULL && lstat(control->path, &there) == 0 &&
+        there.st_dev == control->device && there.st_ino == control->inode)
         unlink(control->path);
     g_free(control->path);
     g_free(control);

@@ -18,8 +18,7 @@ typedef void (*control_answer)(void *context, struct slice request, GString *ans
 
 struct control;
 
-/* What stands at `path` is replaced if it is a socket: the caller makes sure that it is nobody's.
- */
+/* A socket that a dead daemon left at `path` is replaced; FAIL_LATER when a living one answers. */
 struct control *control_new(struct event_base *events, const char *path, control_answer answer,
                             void *context, GError **error);
 void control_free(struct control *control); /* removes the socket */

@@ -21,6 +21,7 @@
 #define FIRST_RETRY_SECONDS 60 /* after a run that failed, doubled each time, … */
 #define LONGEST_RETRY_SECONDS 3600
 #define DAY (24 * 3600)
+#define CLOCK_IS_SET 1735689600 /* 2025-01-01: before, it is the clock that is wrong */
 
 struct daemon {
     const struct daemon_options *options;
@@ -32,8 +33,8 @@ struct daemon {
     struct event *signals[2];
     gint64 started; /* all times: seconds since 1970 UTC */
 
-    gint64 due;     /* when the store's next run begins; -1: never */
-    gint64 planned; /* when that was found */
+    gint64 due;   /* when the store's next run begins; -1: never */
+    gint64 ahead; /* of the wall clock before the monotonic one, in seconds, when that was found */
     guint failures; /* in a row */
     struct job *job;
     GString *progress; /* what the run under way said last, JSON; empty: nothing */
@@ -46,6 +47,12 @@ static gint64
 now(void)
 {
     return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+static gint64
+ahead(void)
+{
+    return now() - g_get_monotonic_time() / G_USEC_PER_SEC;
 }
 
 static char *
@@ -104,15 +111,29 @@ static void
 plan(struct daemon *daemon, gint64 due)
 {
     daemon->due = due;
-    daemon->planned = now();
+    daemon->ahead = ahead();
 }
 
 static gboolean
 is_overdue(const struct daemon *daemon)
 {
-    gint64 limit = (gint64)daemon->options->overdue * DAY;
-    gint64 good = entry(daemon)->good, since = good > 0 ? good : daemon->started;
-    return limit > 0 && now() - since > limit;
+    const struct logbook_entry *last = entry(daemon);
+    gint64 limit = (gint64)daemon->options->overdue * DAY, present = now();
+    gboolean believed = last->good > 0 && last->good <= present + DAY;
+    gint64 since = believed ? last->good : last->since;
+    return limit > 0 && since > 0 && present - since > limit;
+}
+
+/* What `overdue` counts from until the first good run, through restarts. */
+static void
+note_since(struct daemon *daemon)
+{
+    g_autoptr(GError) failure = NULL;
+    if (entry(daemon)->since > 0 || now() < CLOCK_IS_SET)
+        return;
+    entry(daemon)->since = now();
+    if (!logbook_write(daemon->logbook, &failure))
+        log_warning("%s; going on", failure->message);
 }
 
 /* ---- a run ---- */
@@ -132,6 +153,7 @@ take_line(void *context, struct slice line)
         g_clear_pointer(&daemon->message, g_free);
         json_member_text(line, "message", &daemon->message);
     } else if (slice_is(event, "\"summary\"")) {
+        g_clear_pointer(&daemon->snapshot, g_free);
         json_member_text(line, "snapshot", &daemon->snapshot);
         if (daemon->message == NULL)
             json_member_text(line, "error", &daemon->message);
@@ -172,7 +194,7 @@ has_ended(void *context, int exit_code)
     book(daemon, exit_code);
     plan(daemon, next_due(daemon));
     g_autofree char *next = show_time(daemon->due);
-    const char *when = next != NULL ? next : "when told to";
+    const char *when = next != NULL ? next : "never";
     if (exit_code == 0)
         log_info("store '%s': the snapshot is done; next %s", daemon->options->store, when);
     else /* why, it has said itself */
@@ -216,8 +238,10 @@ look(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     sd_notify(0, "WATCHDOG=1");
-    if (daemon->planned - now() > LOOK_SECONDS) /* the clock was set back */
-        plan(daemon, next_due(daemon));
+    if (ABS(ahead() - daemon->ahead) > LOOK_SECONDS) { /* the clock was set */
+        plan(daemon, first_due(daemon));
+        note_since(daemon);
+    }
     if (daemon->job == NULL && daemon->due >= 0 && daemon->due <= now())
         begin(daemon);
     arm(daemon);
@@ -252,6 +276,7 @@ append_store(const struct daemon *daemon, GString *out)
     const struct logbook_entry *last = entry(daemon);
     json_text_begin_object(out);
     json_text_member_string(out, "path", daemon->options->store);
+    json_text_member_boolean(out, "scheduled", daemon->options->schedule[0] != NULL);
     json_text_member_string(out, "doing", daemon->job != NULL ? "snapshot" : NULL);
     if (daemon->progress->len > 0 && daemon->job != NULL)
         json_text_member_raw(out, "progress",
@@ -316,6 +341,7 @@ set_up(struct daemon *daemon, GError **error)
     }
     daemon->started = now();
     plan(daemon, first_due(daemon));
+    note_since(daemon);
     return TRUE;
 }
 
@@ -339,6 +365,7 @@ gboolean
 daemon_run(const struct daemon_options *options, GError **error)
 {
     struct daemon daemon = {.options = options, .progress = g_string_new(NULL)};
+    signal(SIGCHLD, SIG_DFL); /* ignored, as some who start us have it, it leaves no exit codes */
     AUTO_FD int folder = file_open_folder(AT_FDCWD, options->state, TRUE, error);
     AUTO(lock) *lock =
         folder >= 0 ? lock_take(folder, "replicator.lock", "lifeboat-replicator run", error) : NULL;
@@ -347,10 +374,13 @@ daemon_run(const struct daemon_options *options, GError **error)
     if (done) {
         g_autofree char *next = show_time(daemon.due);
         log_info("watching store '%s'; next snapshot %s", options->store,
-                 next != NULL ? next : "when told to: no schedule is set");
+                 next != NULL                   ? next
+                 : options->schedule[0] == NULL ? "never: no schedule is set"
+                                                : "never: all times of the schedule are past");
         sd_notify(0, "READY=1");
         arm(&daemon);
-        event_base_dispatch(daemon.events);
+        done = event_base_dispatch(daemon.events) >= 0 ||
+               fail_set(error, FAIL_FAILED, "libevent cannot wait any longer");
         log_info("ended");
     }
     clear(&daemon);

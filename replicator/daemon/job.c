@@ -84,8 +84,11 @@ has_exited(evutil_socket_t fd, short what, void *context)
     int status;
     (void)fd;
     (void)what;
-    if (waitpid(job->pid, &status, WNOHANG) != job->pid)
+    pid_t ended = waitpid(job->pid, &status, WNOHANG);
+    if (ended == 0)
         return;
+    if (ended < 0) /* somebody else took its status */
+        status = FAIL_FAILED << 8;
     job->pid = 0;
     event_del(job->exited);
     while (read_output(job)) {

@@ -53,10 +53,13 @@ read_entry(struct logbook *logbook, struct slice key, struct slice value)
     gint64 exit = 0;
     json_unescape((struct slice){key.data - 1, key.size + 2}, path);
     struct logbook_entry *entry = logbook_entry(logbook, path->str);
+    read_number(value, "since", &entry->since);
     read_number(value, "good", &entry->good);
     read_number(value, "ended", &entry->ended);
     read_number(value, "exit", &exit);
     entry->exit = (int)CLAMP(exit, 0, 255);
+    g_clear_pointer(&entry->snapshot, g_free);
+    g_clear_pointer(&entry->message, g_free);
     json_member_text(value, "snapshot", &entry->snapshot);
     json_member_text(value, "message", &entry->message);
 }
@@ -113,6 +116,7 @@ logbook_write(struct logbook *logbook, GError **error)
     while (g_hash_table_iter_next(&iter, &path, &data)) {
         const struct logbook_entry *entry = data;
         json_text_member_object(text, path);
+        json_text_member_integer(text, "since", entry->since);
         json_text_member_integer(text, "good", entry->good);
         json_text_member_integer(text, "ended", entry->ended);
         json_text_member_integer(text, "exit", entry->exit);

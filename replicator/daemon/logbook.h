@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 
 struct logbook_entry {
+    gint64 since;   /* when the store was first seen, seconds since 1970 UTC; 0: not yet */
     gint64 good;    /* when a run last ended well, seconds since 1970 UTC; 0: never */
     gint64 ended;   /* when the last run ended; 0: there was none */
     int exit;       /* its exit code */

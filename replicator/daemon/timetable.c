@@ -1,5 +1,6 @@
 #include "replicator/daemon/timetable.h"
 
+#include "lib/base/fail.h"
 #include "replicator/daemon/calendar.h"
 
 struct timetable {
@@ -16,6 +17,10 @@ timetable_parse(const char *const *texts, GError **error)
         if (calendar == NULL)
             return NULL;
         g_ptr_array_add(timetable->calendars, calendar);
+        if (calendar_next(calendar, 0) < 0) {
+            fail_set(error, FAIL_USAGE, "calendar time '%s' never comes", texts[i]);
+            return NULL;
+        }
     }
     return g_steal_pointer(&timetable);
 }

@@ -7,7 +7,8 @@
 
 struct timetable;
 
-/* `texts` ends with NULL and may be empty: then nothing is ever due. FAIL_USAGE names the text. */
+/* `texts` ends with NULL and may be empty: then nothing is ever due. FAIL_USAGE names a text that
+ * is none, or never comes. */
 struct timetable *timetable_parse(const char *const *texts, GError **error);
 void timetable_free(struct timetable *timetable);
 AUTO_DEFINE(timetable)

@@ -64,6 +64,13 @@ class Schedule(Watching):
         daemon.wait_for('the snapshot is done')
         daemon.end()
 
+    def test_west_of_greenwich_too(self):
+        """Where 1970 has not begun yet when it does in UTC."""
+        daemon = Daemon(self.site, self.server.url, 'hourly', env={'TZ': 'America/Guatemala'})
+        daemon.wait_for('the snapshot is done')
+        self.assertIn('-06', daemon.store()['next'])
+        daemon.end()
+
     def test_without_a_schedule_nothing_runs(self):
         daemon = self.daemon('')
         daemon.wait_for('no schedule is set')
@@ -122,6 +129,34 @@ class Status(Watching):
         daemon = self.daemon(overdue=4)
         daemon.wait_for_listening()
         self.assertNotIn('OVERDUE', daemon.status())
+        daemon.end()
+
+    def test_what_never_ended_well_is_overdue_through_restarts(self):
+        now = int(time.time())
+        for good in (0, now + 9000 * DAY):  # the second was booked when the clock was wrong
+            self.logbook(since=now - 4 * DAY, ended=now, good=good)
+            daemon = self.daemon()
+            daemon.wait_for_listening()
+            self.assertIn('OVERDUE', daemon.status(expect=FAILED))
+            daemon.end()
+
+    def test_when_the_store_was_first_seen_is_kept(self):
+        self.daemon(url='http://admin:pass@127.0.0.1:9').wait_for('the snapshot failed')
+        with open(os.path.join(self.site.state, 'last-runs.json')) as file:
+            self.assertLess(abs(json.load(file)[self.site.store]['since'] - time.time()), 60)
+
+    def test_a_message_cannot_write_on_the_terminal(self):
+        self.logbook(ended=int(time.time()), exit=INCOMPLETE, message='x\x1b[2Jy\nroot# ok')
+        daemon = self.daemon('')
+        daemon.wait_for_listening()
+        self.assertIn('INCOMPLETE: x\\x1b[2Jy\\nroot# ok\n', daemon.status(expect=INCOMPLETE))
+        daemon.end()
+
+    def test_a_schedule_that_is_over_is_told(self):
+        self.logbook(ended=int(time.time()))
+        daemon = self.daemon('2020-01-01')
+        daemon.wait_for('all times of the schedule are past')
+        self.assertIn('all times of the schedule are past', daemon.status())
         daemon.end()
 
     def test_it_tells_what_is_going_on(self):
@@ -196,9 +231,34 @@ class Life(Watching):
         daemon.status()
         daemon.end()
 
+    def test_two_with_one_socket_do_not_take_it_from_each_other(self):
+        daemon = self.daemon()
+        daemon.wait_for('the snapshot is done')
+        os.mkdir(self.site.path('other'))
+        second = Daemon(self.site, self.server.url, NEVER, arguments=('--state', self.site.path('other')))
+        self.assertEqual(LATER, second.process.wait(60))
+        second.wait_for('another lifeboat-replicator answers')
+        daemon.status()
+        daemon.end()
+        self.assertFalse(os.path.exists(daemon.control))
+
+    def test_the_socket_of_one_that_was_killed_is_replaced(self):
+        daemon = self.daemon()
+        daemon.wait_for('the snapshot is done')
+        daemon.end(signal.SIGKILL, expect=-signal.SIGKILL)
+        again = self.daemon()
+        again.wait_for_listening()
+        again.status()
+        again.end()
+
+    def test_started_by_one_who_ignores_the_end_of_children(self):
+        daemon = Daemon(self.site, self.server.url, NEVER, before=('env', '--ignore-signal=CHLD'))
+        daemon.wait_for('the snapshot is done')
+        daemon.end()
+
     def test_mistakes_in_the_configuration_are_told_at_start(self):
         for schedule, settings, text in (('25:00', {}, '25 is no hour'), ('daily;now and then', {}, "'now and then'"),
-                                         ('daily', {'delay': -1}, 'delay'), ('daily', {'overdue': 'x'}, 'overdue')):
+                                         ('*-02-30', {}, 'never comes'), ('daily', {'delay': -1}, 'delay'), ('daily', {'overdue': 'x'}, 'overdue')):
             with self.subTest(schedule):
                 daemon = self.daemon(schedule, **settings)
                 self.assertEqual(USAGE, daemon.process.wait(60))

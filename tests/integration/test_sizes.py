@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 
-from support import cht, compare
+from support import cht, cluster, compare
 from support.case import Case
 
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
@@ -87,6 +87,8 @@ class Sizes(Case):
 
     def state(self, couch):
         """The state digest, FORMAT.md's way, and how many documents and leaves; from the feed alone."""
+        if cluster.is_cluster(couch):
+            cluster.settle(couch, self.large)
         total = documents = leaves = 0
         for id, revs in couch.leaf_sets(self.large).items():
             documents += 1

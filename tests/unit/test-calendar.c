@@ -137,7 +137,9 @@ the_clock_s_own_changes_lose_nothing(void)
     /* 2026-10-25: 02:59:59 +02:00 is followed by 02:00:00 +01:00 */
     assert_points("02:30", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z 2026-10-26T01:30:00Z");
     assert_points("*:0/30", "2026-10-25T00:15:00Z", "2026-10-25T00:30:00Z 2026-10-25T02:00:00Z");
-    assert_points("*:0/30", "2026-10-25T01:15:00Z", "2026-10-25T01:30:00Z");
+    assert_points("02:30", "2026-10-25T01:05:00Z", "2026-10-26T01:30:00Z");
+    in_zone("America/Guatemala");
+    assert_points("daily", "1970-01-01T00:00:00Z", "1970-01-01T06:00:00Z");
     in_zone("UTC");
 }
 

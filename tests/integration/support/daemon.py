@@ -13,7 +13,7 @@ PATIENCE = 60  # seconds for what must come
 class Daemon:
     """Runs with a configuration of its own; ends with the test."""
 
-    def __init__(self, site, url, schedule='', env=None, arguments=(), **settings):
+    def __init__(self, site, url, schedule='', env=None, arguments=(), before=(), **settings):
         self.site, self.lines, self.arrived = site, [], threading.Condition()
         self.config, self.control = site.path('lifeboat.conf'), site.path('run', 'control')
         self.notify = None
@@ -23,7 +23,7 @@ class Daemon:
             file.write('[node]\npatience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
             file.write('schedule = %s\n' % schedule if schedule else '')
             file.write(''.join('%s = %s\n' % setting for setting in settings.items()))
-        self.process = subprocess.Popen([site.program('lifeboat-replicator'), 'run', '--config', self.config, *arguments],
+        self.process = subprocess.Popen([*before, site.program('lifeboat-replicator'), 'run', '--config', self.config, *arguments],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         env=site.in_environment(env))
         site.test.addCleanup(self.close)
