@@ -1,6 +1,6 @@
 """The limits: the same requests as ours, made before the clock starts, sent by curl, which does nothing else.
 
-Reading: the listing, then _bulk_get of 500 ids each in the order of ids, two at a time; behind each batch the multipart
+Reading: the listing, then _bulk_get of 1,000 ids each in the order of ids, two at a time; behind each batch the multipart
 _bulk_get of the leaves with attachments in it. Answers go to /dev/null. Writing: the batches of 1,000 documents or 1 MB
 that lifeboat-restore makes, four at a time; leaves with attachments go as ours do, small ones inline (CouchDB packs them
 again) and the others as a multipart PUT.
@@ -18,7 +18,7 @@ import measure
 from support import rawjson
 from support.couch import quote
 
-READ_BATCH, READ_AHEAD = 500, 2                                  # lib/couch/read/fetch.h
+READ_BATCH, READ_AHEAD = 1000, 2                                 # lib/couch/read/fetch.h
 WRITE_DOCUMENTS, WRITE_BYTES, WRITE_AHEAD = 1000, 1 << 20, 4     # lib/couch/write/target.c
 INLINE_MAX, INLINE_LEAF_MAX = 64 << 10, 256 << 10
 LISTING = '_changes?style=all_docs&seq_interval=100000'

@@ -64,7 +64,7 @@ batch_start(struct fetch *fetch, GError **error)
     return TRUE;
 }
 
-/* Small documents are asked for 500 at a time, large ones so that an answer stays at some
+/* Small documents are asked for 1,000 at a time, large ones so that an answer stays at some
  * megabytes. */
 static void
 adapt(struct fetch *fetch, const struct batch *batch)
@@ -381,7 +381,7 @@ fetch_documents(struct http *http, const char *database, const struct fetch_hand
     http_escape(path, slice_of(database));
     g_string_append(path, "/_bulk_get?revs=true&att_encoding_info=true");
     fetch.path = g_string_free(g_steal_pointer(&path), FALSE);
-    fetch.batch_size = FETCH_BATCH;
+    fetch.batch_size = FETCH_BATCH / 2; /* it is not known yet how large the documents are */
     g_queue_init(&fetch.batches);
     fetch.text = g_string_new(NULL);
     fetch.pieces = g_array_new(FALSE, FALSE, sizeof(struct piece));

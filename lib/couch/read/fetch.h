@@ -19,7 +19,7 @@
 #include "lib/couch/patience.h"
 #include "lib/couch/row.h"
 
-#define FETCH_BATCH 500               /* ids in a request */
+#define FETCH_BATCH 1000              /* ids in a request at most; the first has half of them */
 #define FETCH_AHEAD 2                 /* requests under way */
 #define FETCH_CHUNK (4 * 1024 * 1024) /* bytes of documents gathered before they are passed on */
 #define FETCH_DOCUMENT_MAX                                                                         \
