@@ -99,7 +99,7 @@ apply_rules(struct planning *planning, const guint counts[KEEP_RULES])
         if (node->point)
             g_array_append_val(points, point);
     }
-    keep_apply(counts, (struct keep_point *)points->data, points->len);
+    keep_apply(counts, (struct keep_point *)(void *)points->data, points->len);
     for (guint i = 0, n = 0; i < planning->nodes->len; i++) {
         struct node *node = planning->nodes->pdata[i];
         if (node->point)

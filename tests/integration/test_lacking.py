@@ -203,10 +203,10 @@ class Unread(Lacking):
         self.assertEqual(set(ids), {id for _, id in problems(run)})
         self.assertEqual('incomplete' if ids else 'ok', self.site.list().lines[-2]['state'])
 
-    def fill_links(self):
+    def fill_links(self, count=1500):
         rnd = random.Random(4)
-        documents = [{'_id': 'bulk-%05d' % n, 'text': '%0900x' % rnd.getrandbits(3600)} for n in range(1500)]
-        for at in range(0, 1500, 500):
+        documents = [{'_id': 'bulk-%05d' % n, 'text': '%0900x' % rnd.getrandbits(3600)} for n in range(count)]
+        for at in range(0, count, 500):
             self.couch.bulk('medic', documents[at:at + 500])
 
     def test_in_an_early_link_of_a_run_it_is_named_by_the_last(self):
@@ -244,8 +244,8 @@ class Unread(Lacking):
         self.assert_store_holds(self.capture())
 
     def test_a_database_that_fails_after_links_of_it_is_named_as_a_part(self):
-        self.fill_links()
-        self.proxy.on('POST', '/medic/_bulk_get', faulty.hang_up(), times=None, after=4)
+        self.fill_links(3000)
+        self.proxy.on('POST', '/medic/_bulk_get', faulty.hang_up(), times=None, after=3)
         self.snapshot('--link-size', '1', expect=INCOMPLETE)
         self.assertGreater(len(self.site.snapshots()), 1)
         target = self.empty_target()

@@ -185,7 +185,7 @@ class Failed(Misfortunes):
         self.couch.bulk('medic', [{'_id': '000-victim', 'v': 1}] + [
             {'_id': 'bulk-%05d' % n, 'text': '%0900x' % random.Random(n).getrandbits(3600)} for n in range(3000)])
         with faulty.Faulty(self.server.url) as proxy:
-            proxy.on('POST', '/medic/_bulk_get', faulty.status(403), times=None, after=5)
+            proxy.on('POST', '/medic/_bulk_get', faulty.status(403), times=None, after=3)
             self.site.snapshot(proxy.url, *LINKED, expect=INCOMPLETE)
         self.couch.purge('medic', '000-victim', list(self.couch.leaf_sets('medic')['000-victim']))
         self.couch.bulk('medic', [{'_id': 'after', 'v': 1}])
