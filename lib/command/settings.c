@@ -10,7 +10,7 @@ static const struct option_section sections[] = {
      "The keys that snapshots are encrypted and signed with; `lifeboat key init` makes them."},
     {"source", "The CouchDB that snapshots are taken of."},
     {"store", "Where snapshots go."},
-    {"snapshot", "What a snapshot holds."},
+    {"snapshot", "What a snapshot holds, and when it is taken."},
     {"retention", "Which restore points stay; none go without a rule here."},
     {"restore", "Where restores and drills go, unless the command line says otherwise."},
 };
