@@ -253,12 +253,13 @@ store_find(const struct store *store, const char *name, GError **error)
     struct snapshot *found = NULL;
     for (guint i = 0; i < store->snapshots->len; i++) {
         struct snapshot *snapshot = store->snapshots->pdata[i];
-        const char *id = snapshot->catalogue != NULL ? snapshot->catalogue->id : "";
+        const struct catalogue *catalogue = snapshot->catalogue;
         if (g_str_equal(snapshot->folder, name))
             return snapshot;
-        if (snapshot->replaced || strlen(name) < 4 || !g_str_has_prefix(id, name))
+        if (catalogue == NULL || snapshot->replaced || strlen(name) < 4 ||
+            !g_str_has_prefix(catalogue->id, name))
             continue;
-        if (found != NULL && g_str_equal(id, found->catalogue->id)) {
+        if (found != NULL && g_str_equal(catalogue->id, found->catalogue->id)) {
             found = better_of(found, snapshot);
             continue;
         }
