@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "lib/archive/chain.h"
 #include "lib/archive/snapshot_writer.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
@@ -499,6 +500,16 @@ model_snapshot(struct model_store *model, struct model_database **databases, gui
     model->last = g_strdup(catalogue->id);
 }
 
+/* The snapshot of an id or folder, which must be there. */
+static inline struct snapshot *
+model_find(const struct model_store *model, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    struct snapshot *snapshot = store_find(model->store, id, &error);
+    g_assert_no_error(error);
+    return snapshot;
+}
+
 /* ---- comparing ---- */
 
 /* A stream of leaves as the reader under test gives it. */
@@ -507,6 +518,24 @@ struct model_reader {
     gboolean (*data)(void *context, void *data, gsize size, gsize *got, GError **error);
     void *context;
 };
+
+static inline gboolean
+model_chain_attachment(void *database, guint which, GError **error)
+{
+    return chain_attachment(database, which, error);
+}
+
+static inline gboolean
+model_chain_data(void *database, void *data, gsize size, gsize *got, GError **error)
+{
+    return chain_data(database, data, size, got, error);
+}
+
+static inline struct model_reader
+model_chain_reader(struct chain_database *database)
+{
+    return (struct model_reader){model_chain_attachment, model_chain_data, database};
+}
 
 static inline const struct model_leaf *
 model_find_leaf(const struct model_document *document, struct slice rev)

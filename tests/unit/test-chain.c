@@ -14,27 +14,6 @@
 
 #define SMALL 1 /* bytes of memory: as many passes as can be */
 
-static gboolean
-read_attachment(void *context, guint which, GError **error)
-{
-    return chain_attachment(context, which, error);
-}
-
-static gboolean
-read_data(void *context, void *data, gsize size, gsize *got, GError **error)
-{
-    return chain_data(context, data, size, got, error);
-}
-
-static struct snapshot *
-find(struct model_store *model, const char *id)
-{
-    g_autoptr(GError) error = NULL;
-    struct snapshot *snapshot = store_find(model->store, id, &error);
-    g_assert_no_error(error);
-    return snapshot;
-}
-
 /* Reads the database to its end and finds each leaf of the state once. */
 static void
 expect_state(struct chain *chain, const char *name, GHashTable *state)
@@ -42,7 +21,7 @@ expect_state(struct chain *chain, const char *name, GHashTable *state)
     g_autoptr(GError) error = NULL;
     AUTO(chain_database) *database = chain_database_open(chain, name, &error);
     g_assert_no_error(error);
-    struct model_reader reader = {read_attachment, read_data, database};
+    struct model_reader reader = model_chain_reader(database);
     g_autoptr(GString) last = g_string_new(NULL);
     guint documents = 0, leaves = 0, expected = 0;
     for (;;) {
@@ -77,7 +56,8 @@ expect_chain(struct model_store *model, const char *id, gsize memory, const char
              GHashTable *state)
 {
     g_autoptr(GError) error = NULL;
-    AUTO(chain) *chain = chain_open(model->store, find(model, id), &model->keys, memory, &error);
+    AUTO(chain) *chain =
+        chain_open(model->store, model_find(model, id), &model->keys, memory, &error);
     g_assert_no_error(error);
     if (state != NULL) {
         expect_state(chain, name, state);
@@ -265,11 +245,12 @@ a_missing_snapshot_is_named(void)
     AUTO(model_store) *model = model_store_new();
     struct model_database *database = model_database_new("medic");
     write_three(model, database);
-    const struct snapshot *second = find(model, "0002");
+    const struct snapshot *second = model_find(model, "0002");
     file_remove_tree(model->store->snapshots_fd, second->folder, &error);
     store_refresh(model->store, &model->keys, &error);
     g_assert_no_error(error);
-    AUTO(chain) *chain = chain_open(model->store, find(model, "0003"), &model->keys, 0, &error);
+    AUTO(chain) *chain =
+        chain_open(model->store, model_find(model, "0003"), &model->keys, 0, &error);
     g_assert_null(chain);
     g_assert_error(error, FAIL, FAIL_DAMAGED);
     g_assert_nonnull(strstr(error->message, "00020000-0000-4000-8000-000000000000"));
@@ -286,7 +267,7 @@ another_key_is_told_as_such(void)
     write_three(model, database);
     age_identity_generate(&other);
     const struct keys keys = {.identities = &other, .n_identities = 1};
-    AUTO(chain) *chain = chain_open(model->store, find(model, "0003"), &keys, 0, &error);
+    AUTO(chain) *chain = chain_open(model->store, model_find(model, "0003"), &keys, 0, &error);
     g_assert_null(chain);
     g_assert_error(error, FAIL, FAIL_KEY);
     model_database_free(database);
@@ -349,7 +330,7 @@ a_database_that_was_passed_stands_where_it_last_was_read(gconstpointer data)
     store_refresh(model->store, &model->keys, &error);
     expect_chain(model, model->last, 0, "medic", state);
     AUTO(chain) *chain =
-        chain_open(model->store, find(model, model->last), &model->keys, 0, &error);
+        chain_open(model->store, model_find(model, model->last), &model->keys, 0, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(chain_stands_at(chain, "medic")->catalogue->id, ==, at);
     g_assert_null(chain_stands_at(chain, "other"));
@@ -365,7 +346,7 @@ seal_and_read(struct model_store *model, struct snapshot_writer *writer,
     g_assert_no_error(error);
     store_refresh(model->store, &model->keys, &error);
     AUTO(snapshot_reader) *reader =
-        snapshot_reader_open(model->store, find(model, catalogue->id), &model->keys, &error);
+        snapshot_reader_open(model->store, model_find(model, catalogue->id), &model->keys, &error);
     g_assert_no_error(error);
     *manifest = snapshot_reader_manifest(reader, NULL, NULL, &error);
     g_assert_no_error(error);
@@ -544,7 +525,8 @@ the_servers_settings_and_files_come_back(void)
     snapshot_writer_seal(writer, catalogue->started, NULL, NULL, &error);
     g_assert_no_error(error);
     store_refresh(model->store, &model->keys, &error);
-    AUTO(chain) *chain = chain_open(model->store, find(model, "0001"), &model->keys, 0, &error);
+    AUTO(chain) *chain =
+        chain_open(model->store, model_find(model, "0001"), &model->keys, 0, &error);
     g_assert_no_error(error);
     g_autoptr(GString) config = chain_server_config(chain, &error);
     g_assert_no_error(error);

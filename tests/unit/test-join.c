@@ -15,27 +15,6 @@
 
 static const char *const names[] = {"medic", "users/\xc3\xa9"};
 
-static gboolean
-read_attachment(void *context, guint which, GError **error)
-{
-    return chain_attachment(context, which, error);
-}
-
-static gboolean
-read_data(void *context, void *data, gsize size, gsize *got, GError **error)
-{
-    return chain_data(context, data, size, got, error);
-}
-
-static struct snapshot *
-find(struct model_store *model, const char *id)
-{
-    g_autoptr(GError) error = NULL;
-    struct snapshot *snapshot = store_find(model->store, id, &error);
-    g_assert_no_error(error);
-    return snapshot;
-}
-
 /* ---- what a chain gives ---- */
 
 /* How a snapshot's manifest has a database, as text. */
@@ -43,7 +22,7 @@ static char *
 told(struct model_store *model, const char *id, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    AUTO(chain) *chain = chain_open(model->store, find(model, id), &model->keys, 0, &error);
+    AUTO(chain) *chain = chain_open(model->store, model_find(model, id), &model->keys, 0, &error);
     g_assert_no_error(error);
     const struct manifest_database *database = manifest_find(chain_manifest(chain), name);
     if (database == NULL)
@@ -66,7 +45,8 @@ expect_state(struct model_store *model, const char *id, gsize memory, const char
              GHashTable *state)
 {
     g_autoptr(GError) error = NULL;
-    AUTO(chain) *chain = chain_open(model->store, find(model, id), &model->keys, memory, &error);
+    AUTO(chain) *chain =
+        chain_open(model->store, model_find(model, id), &model->keys, memory, &error);
     g_assert_no_error(error);
     if (state == NULL) {
         g_assert_null(chain_stands_at(chain, name));
@@ -74,7 +54,7 @@ expect_state(struct model_store *model, const char *id, gsize memory, const char
     }
     AUTO(chain_database) *database = chain_database_open(chain, name, &error);
     g_assert_no_error(error);
-    struct model_reader reader = {read_attachment, read_data, database};
+    struct model_reader reader = model_chain_reader(database);
     guint leaves = 0, expected = 0;
     for (gboolean end = FALSE;;) {
         const struct leaf *leaf;
@@ -199,8 +179,8 @@ merge_some(struct model_store *model, GRand *rand, struct history *history)
     guint64 freed = 0;
     guint newest = (guint)g_rand_int_range(rand, 1, (gint)history->ids->len);
     guint oldest = (guint)g_rand_int_range(rand, 0, (gint)newest);
-    join_snapshots(model->store, find(model, history->ids->pdata[newest]),
-                   find(model, history->ids->pdata[oldest]), &model->keys, NULL, &error);
+    join_snapshots(model->store, model_find(model, history->ids->pdata[newest]),
+                   model_find(model, history->ids->pdata[oldest]), &model->keys, NULL, &error);
     g_assert_no_error(error);
     for (guint i = oldest; i < newest; i++)
         g_assert_null(store_find(model->store, history->ids->pdata[i], NULL)); /* hidden */
@@ -250,7 +230,7 @@ write_four(struct model_store *model)
 static void
 damage(struct model_store *model, const char *id)
 {
-    const struct snapshot *snapshot = find(model, id);
+    const struct snapshot *snapshot = model_find(model, id);
     g_autofree char *part = g_strdup_printf("%s/data.000", snapshot->folder);
     guint8 byte;
     int fd = openat(model->store->snapshots_fd, part, O_RDWR);
@@ -267,13 +247,13 @@ a_damaged_one_is_named_and_nothing_is_merged(void)
     AUTO(model_store) *model = model_store_new();
     write_four(model);
     damage(model, "0002");
-    join_snapshots(model->store, find(model, "0004"), find(model, "0002"), &model->keys, NULL,
-                   &error);
+    join_snapshots(model->store, model_find(model, "0004"), model_find(model, "0002"), &model->keys,
+                   NULL, &error);
     g_assert_error(error, FAIL, FAIL_DAMAGED);
     g_assert_nonnull(strstr(error->message, "-0002"));
     store_refresh(model->store, &model->keys, NULL);
     g_assert_cmpuint(model->store->snapshots->len, ==, 4);
-    g_assert_cmpstr(find(model, "0004")->catalogue->kind, ==, "increment");
+    g_assert_cmpstr(model_find(model, "0004")->catalogue->kind, ==, "increment");
 }
 
 static void
@@ -283,10 +263,10 @@ what_lies_below_the_range_is_not_read(void)
     AUTO(model_store) *model = model_store_new();
     write_four(model);
     damage(model, "0001");
-    join_snapshots(model->store, find(model, "0004"), find(model, "0002"), &model->keys, NULL,
-                   &error);
+    join_snapshots(model->store, model_find(model, "0004"), model_find(model, "0002"), &model->keys,
+                   NULL, &error);
     g_assert_no_error(error);
-    const struct catalogue *merged = find(model, "0004")->catalogue;
+    const struct catalogue *merged = model_find(model, "0004")->catalogue;
     g_assert_cmpstr(merged->kind, ==, "merged");
     g_assert_cmpstr(merged->parent, ==, "00010000-0000-4000-8000-000000000000");
     g_assert_cmpstr(merged->started, ==, "2026-11-22T00:00:04Z");
@@ -301,8 +281,8 @@ a_damaged_merged_one_leaves_its_originals(void)
     guint64 freed = 0;
     AUTO(model_store) *model = model_store_new();
     write_four(model);
-    join_snapshots(model->store, find(model, "0004"), find(model, "0002"), &model->keys, NULL,
-                   &error);
+    join_snapshots(model->store, model_find(model, "0004"), model_find(model, "0002"), &model->keys,
+                   NULL, &error);
     g_assert_no_error(error);
     damage(model, "0004");
     store_refresh(model->store, &model->keys, &error);
@@ -310,8 +290,8 @@ a_damaged_merged_one_leaves_its_originals(void)
     g_assert_no_error(error);
     g_assert_cmpuint(freed, ==, 0);
     g_assert_cmpuint(model->store->snapshots->len, ==, 5);
-    g_assert_cmpstr(find(model, "0004")->catalogue->kind, ==, "increment");
-    g_assert_true(store_tip(model->store, TRUE) == find(model, "0004"));
+    g_assert_cmpstr(model_find(model, "0004")->catalogue->kind, ==, "increment");
+    g_assert_true(store_tip(model->store, TRUE) == model_find(model, "0004"));
 }
 
 /* As far as they are there, what is left of them is a whole chain of its own. */
@@ -322,10 +302,10 @@ an_interrupted_removal_of_originals_is_finished(void)
     guint64 freed = 0;
     AUTO(model_store) *model = model_store_new();
     write_four(model);
-    g_autofree char *third = g_strdup(find(model, "0003")->folder);
-    g_autofree char *fourth = g_strdup(find(model, "0004")->folder);
-    join_snapshots(model->store, find(model, "0004"), find(model, "0002"), &model->keys, NULL,
-                   &error);
+    g_autofree char *third = g_strdup(model_find(model, "0003")->folder);
+    g_autofree char *fourth = g_strdup(model_find(model, "0004")->folder);
+    join_snapshots(model->store, model_find(model, "0004"), model_find(model, "0002"), &model->keys,
+                   NULL, &error);
     g_assert_no_error(error);
     removal_delete(model->store, third, &error); /* the first to go */
     g_assert_no_error(error);
@@ -338,8 +318,8 @@ an_interrupted_removal_of_originals_is_finished(void)
     removal_originals(model->store, &model->keys, NULL, &freed, &error);
     g_assert_no_error(error);
     g_assert_cmpint(faccessat(model->store->snapshots_fd, hidden, F_OK, 0), !=, 0);
-    g_assert_true(store_tip(model->store, TRUE) == find(model, "0004"));
-    g_assert_true(find(model, "0004")->parent == find(model, "0001"));
+    g_assert_true(store_tip(model->store, TRUE) == model_find(model, "0004"));
+    g_assert_true(model_find(model, "0004")->parent == model_find(model, "0001"));
 }
 
 int
