@@ -2,23 +2,20 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
+#include "lib/base/local_address.h"
 #include "lib/couch/json.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 static int
 connect_to(const char *path, GError **error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
     const struct timeval limit = {.tv_sec = ASK_SECONDS};
-    if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
-        fail_set(error, FAIL_USAGE, "the path of the socket '%s' is longer than %zu bytes", path,
-                 sizeof address.sun_path - 1);
+    if (!local_address(path, &address, error))
         return -1;
-    }
     AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&

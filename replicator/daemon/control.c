@@ -2,6 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
+#include "lib/base/local_address.h"
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
 
@@ -12,7 +13,6 @@
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 struct control {
     char *path;
@@ -127,11 +127,10 @@ make_room(const struct sockaddr_un *address, GError **error)
 static gboolean
 listen_at(struct control *control, struct event_base *events, const char *path, GError **error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
     struct stat there;
-    if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
-        return fail_set(error, FAIL_USAGE, "the path of the socket '%s' is longer than %zu bytes",
-                        path, sizeof address.sun_path - 1);
+    if (!local_address(path, &address, error))
+        return FALSE;
     g_autofree char *folder = g_path_get_dirname(path);
     g_mkdir_with_parents(folder, 0755); /* bind tells when that failed */
     if (!make_room(&address, error))
