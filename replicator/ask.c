@@ -10,10 +10,10 @@
 #include <sys/time.h>
 
 static int
-connect_to(const char *path, GError **error)
+connect_to(const char *path, guint seconds, GError **error)
 {
     struct sockaddr_un address;
-    const struct timeval limit = {.tv_sec = ASK_SECONDS};
+    const struct timeval limit = {.tv_sec = seconds};
     if (!local_address(path, &address, error))
         return -1;
     AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -54,22 +54,41 @@ read_line(int fd, const char *path, GError **error)
     }
 }
 
-GString *
-ask_daemon(const char *socket_path, const char *request, GError **error)
+int
+ask_begin(const char *socket_path, const char *request, guint seconds, GError **error)
 {
     g_autofree char *line = g_strconcat(request, "\n", NULL);
-    g_autofree char *refusal = NULL;
-    AUTO_FD int fd = connect_to(socket_path, error);
+    AUTO_FD int fd = connect_to(socket_path, seconds, error);
     if (fd < 0 || !file_write(fd, line, strlen(line), socket_path, error))
-        return NULL;
+        return -1;
+    return fd_steal(&fd);
+}
+
+GString *
+ask_end(int fd, const char *socket_path, GError **error)
+{
+    g_autofree char *refusal = NULL;
     g_autoptr(GString) answer = read_line(fd, socket_path, error);
     if (answer == NULL || !json_check((struct slice){answer->str, answer->len}, error)) {
         g_prefix_error(error, "lifeboat-replicator at '%s': ", socket_path);
         return NULL;
     }
     if (json_member_text((struct slice){answer->str, answer->len}, "error", &refusal)) {
-        fail_set(error, FAIL_FAILED, "lifeboat-replicator at '%s': %s", socket_path, refusal);
+        fail_set(error, FAIL_FAILED, "lifeboat-replicator: %s", refusal);
         return NULL;
     }
     return g_steal_pointer(&answer);
+}
+
+GString *
+ask_daemon(const char *socket_path, const char *request, guint seconds, GError **error)
+{
+    AUTO_FD int fd = ask_begin(socket_path, request, seconds, error);
+    return fd >= 0 ? ask_end(fd, socket_path, error) : NULL;
+}
+
+gboolean
+ask_is_absent(const GError *error)
+{
+    return fail_came_of(error, ENOENT) || fail_came_of(error, ECONNREFUSED);
 }

@@ -4,8 +4,14 @@
 #include <glib.h>
 
 #define ASK_ANSWER_MAX (1024 * 1024) /* bytes of an answer */
-#define ASK_SECONDS 10               /* without a byte of it */
+#define ASK_SECONDS 10               /* without a byte of an answer that takes no work */
 
 /* `request` is a line of JSON without its line feed. The answer has been checked as JSON; one that
- * is an error is an error here, too. */
-GString *ask_daemon(const char *socket_path, const char *request, GError **error);
+ * is an error is an error here, too. After `seconds` without a byte it is given up; 0: never. */
+GString *ask_daemon(const char *socket_path, const char *request, guint seconds, GError **error);
+
+/* The same in two halves, with time for something else while the descriptor is not readable. -1
+ * with an error, for which ask_is_absent tells whether no daemon runs. */
+int ask_begin(const char *socket_path, const char *request, guint seconds, GError **error);
+GString *ask_end(int fd, const char *socket_path, GError **error);
+gboolean ask_is_absent(const GError *error);

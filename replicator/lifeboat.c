@@ -3,6 +3,7 @@
  */
 #include "replicator/key.h"
 #include "replicator/prune_entry.h"
+#include "replicator/snapshot_ask.h"
 #include "replicator/snapshot_entry.h"
 #include "replicator/status.h"
 
@@ -77,7 +78,7 @@ static const struct command commands[] = {
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_KEY},
         .run = key_show_command,
     },
-    SNAPSHOT_ENTRY,
+    SNAPSHOT_ENTRY(snapshot_or_ask),
     PRUNE_ENTRY,
     {
         .name = "status",

@@ -8,7 +8,7 @@
 #include "lib/command/settings.h"
 #include "replicator/snapshot/command.h"
 
-#define SNAPSHOT_ENTRY                                                                             \
+#define SNAPSHOT_ENTRY(act)                                                                        \
     {                                                                                              \
         .name = "snapshot", .summary = "Take an encrypted snapshot of a CouchDB server",           \
         .text = "Reads all databases of the source and seals what changed since the last "         \
@@ -26,5 +26,5 @@
                 "enough.",                                                                         \
         .takes = FOR_SNAPSHOT,                                                                     \
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY, FAIL_LATER},   \
-        .run = snapshot_command,                                                                   \
+        .run = act,                                                                                \
     }

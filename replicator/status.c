@@ -114,7 +114,7 @@ int
 status_command(const struct command_line *line, GError **error)
 {
     g_autoptr(GString) answer =
-        ask_daemon(options_string(line, "control"), "{\"ask\":\"status\"}", error);
+        ask_daemon(options_string(line, "control"), "{\"ask\":\"status\"}", ASK_SECONDS, error);
     struct slice stores, store;
     if (answer == NULL)
         return FAIL_FAILED;

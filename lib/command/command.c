@@ -168,7 +168,7 @@ parse_option(struct command_line *line, int argc, char **argv, int *at, GError *
         return unknown_option(line, name, bare, error);
 
     struct option_value *value = &line->values[option - table->options];
-    if (value->origin == OPTION_COMMAND_LINE && option->type != OPTION_LIST &&
+    if (value->origin == OPTION_COMMAND_LINE && !option_is_list(option) &&
         option->type != OPTION_FLAG)
         return fail_set(error, FAIL_USAGE, "%s is given twice", name);
     if (option->type == OPTION_FLAG) {
@@ -255,23 +255,36 @@ load_configuration(struct command_line *line, GError **error)
 }
 
 static gboolean
+tell_missing(const struct command_line *line, const struct option *option, GError **error)
+{
+    if (option->key == NULL)
+        return fail_set(error, FAIL_USAGE, "--%s %s is missing\nhint: %s", option->name,
+                        option->placeholder, option->help);
+    return fail_set(error, FAIL_USAGE,
+                    "--%s %s is missing\nhint: give it, or set '%s' in [%s] of %s", option->name,
+                    option->placeholder, option->key, option->section,
+                    options_string(line, "config"));
+}
+
+static gboolean
 check_required(const struct command_line *line, GError **error)
 {
     const struct option_table *table = line->program->options;
     for (gsize i = 0; i < table->n_options; i++) {
         const struct option *option = &table->options[i];
-        if ((option->required & line->command->takes) == 0 ||
-            line->values[i].origin != OPTION_UNSET)
-            continue;
-        if (option->key == NULL)
-            return fail_set(error, FAIL_USAGE, "--%s %s is missing\nhint: %s", option->name,
-                            option->placeholder, option->help);
-        return fail_set(error, FAIL_USAGE,
-                        "--%s %s is missing\nhint: give it, or set '%s' in [%s] of %s",
-                        option->name, option->placeholder, option->key, option->section,
-                        options_string(line, "config"));
+        if ((option->required & line->command->takes) != 0 &&
+            line->values[i].origin == OPTION_UNSET)
+            return tell_missing(line, option, error);
     }
     return TRUE;
+}
+
+gboolean
+options_require(const struct command_line *line, const char *name, GError **error)
+{
+    const struct option *option = option_find(line->program->options, name, line->command->takes);
+    g_assert(option != NULL);
+    return options_given(line, name) || tell_missing(line, option, error);
 }
 
 static gboolean
@@ -353,7 +366,7 @@ const char *const *
 options_list(const struct command_line *line, const char *name)
 {
     static const char *const none[] = {NULL};
-    const struct option_value *value = value_of(line, name, 1u << OPTION_LIST);
+    const struct option_value *value = value_of(line, name, 1u << OPTION_LIST | 1u << OPTION_PATHS);
     return value->texts != NULL ? (const char *const *)value->texts->pdata : none;
 }
 

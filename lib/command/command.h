@@ -80,6 +80,9 @@ gboolean options_time(const struct command_line *line, const char *name,
  * default. */
 gboolean options_given(const struct command_line *line, const char *name);
 
+/* The error that a required option gives, for one that is needed by what else was chosen. */
+gboolean options_require(const struct command_line *line, const char *name, GError **error);
+
 /* Whether it stood on the command line. */
 gboolean options_typed(const struct command_line *line, const char *name);
 

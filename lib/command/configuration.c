@@ -119,7 +119,8 @@ set_text(struct reading *reading, const struct option *option, struct option_val
     gsize length = strlen(text);
     if (length >= 2 && text[0] == '"' && text[length - 1] == '"')
         return wrong(reading, error, "%s: values are written without quotation marks", option->key);
-    if (option->type == OPTION_PATH && *text != '\0' && *text != '/')
+    if ((option->type == OPTION_PATH || option->type == OPTION_PATHS) && *text != '\0' &&
+        *text != '/')
         return wrong(reading, error, "%s: '%s' is not an absolute path", option->key, text);
     g_autoptr(GError) cause = NULL;
     if (!option_value_set(value, option, text, OPTION_CONFIGURATION, &cause))
@@ -133,7 +134,7 @@ set_value(struct reading *reading, GKeyFile *file, const struct option *option,
 {
     g_autoptr(GError) cause = NULL;
     g_auto(GStrv) texts = NULL;
-    if (option->type == OPTION_LIST) {
+    if (option_is_list(option)) {
         texts = g_key_file_get_string_list(file, option->section, option->key, NULL, &cause);
     } else {
         texts = g_new0(char *, 2);

@@ -99,7 +99,7 @@ synopsis_option(GString *out, const struct option *option, const struct command 
     g_string_append_printf(out, "%s--%s%s%s%s%s", required ? " " : " [", option->name,
                            option->placeholder != NULL ? MANUAL_JOIN : "",
                            option->placeholder != NULL ? option->placeholder : "",
-                           required ? "" : "]", option->type == OPTION_LIST ? "..." : "");
+                           required ? "" : "]", option_is_list(option) ? "..." : "");
 }
 
 char *
@@ -182,7 +182,7 @@ configuration_key(GString *out, const struct option *option)
     g_autoptr(GString) text = g_string_new(option->help);
     if (option->text != NULL)
         g_string_append_printf(text, " %s", option->text);
-    if (option->type == OPTION_LIST)
+    if (option_is_list(option))
         g_string_append(text, " Several are separated by ;");
     if (option->type == OPTION_INTEGER)
         g_string_append_printf(text, " From %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "%s%s.",

@@ -62,6 +62,12 @@ check_time(const char *value, gint64 *number, GError **error)
 }
 
 gboolean
+option_is_list(const struct option *option)
+{
+    return option->type == OPTION_LIST || option->type == OPTION_PATHS;
+}
+
+gboolean
 option_check(const struct option *option, const char *value, gint64 *number, GError **error)
 {
     *number = 0;
@@ -78,6 +84,7 @@ option_check(const struct option *option, const char *value, gint64 *number, GEr
     case OPTION_STRING:
     case OPTION_LIST:
     case OPTION_PATH:
+    case OPTION_PATHS:
         break;
     }
     return TRUE;
@@ -90,7 +97,7 @@ option_value_set(struct option_value *value, const struct option *option, const 
     gint64 number;
     if (!option_check(option, text, &number, error))
         return FALSE;
-    if (value->origin != origin || option->type != OPTION_LIST)
+    if (value->origin != origin || !option_is_list(option))
         option_value_clear(value);
     if (value->texts == NULL)
         value->texts = g_ptr_array_new_null_terminated(0, g_free, TRUE);

@@ -18,6 +18,7 @@ enum option_type {
     OPTION_LIST,    /* strings; repeated on the command line, separated by ; in the configuration */
     OPTION_INTEGER, /* decimal, between `minimum` and `maximum` */
     OPTION_PATH,    /* not empty; absolute in the configuration, where there is no current folder */
+    OPTION_PATHS,   /* as a list, each as a path */
     OPTION_TIME,    /* RFC 3339 with an offset */
 };
 
@@ -48,6 +49,9 @@ struct option_table {
     const struct option_section *sections;
     gsize n_sections;
 };
+
+/* Whether it may have several values. */
+gboolean option_is_list(const struct option *option);
 
 /* Looks up by name among those that one of `commands` takes, or by place in the configuration. NULL
  * if unknown. */

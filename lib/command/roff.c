@@ -122,7 +122,7 @@ options_of(GString *out, const struct program *program)
         takers_of(out, program, option);
         g_string_append_c(out, '\n');
         meaning_of(out, option);
-        if (option->type == OPTION_LIST)
+        if (option_is_list(option))
             g_string_append(out, "May be given more than once.\n");
         if (option->key != NULL)
             g_string_append_printf(out, "In the configuration: \\fB%s\\fR in [%s].\n", option->key,
@@ -216,7 +216,7 @@ configuration_key(GString *out, const struct option *option)
     text_of(out, option->key);
     g_string_append_printf(out, "\\fR = \\fI%s\\fR%s\n",
                            option->placeholder != NULL ? option->placeholder : "yes|no",
-                           option->type == OPTION_LIST ? ";..." : "");
+                           option_is_list(option) ? ";..." : "");
     meaning_of(out, option);
     g_string_append(out, "On the command line: \\fB\\-\\-");
     text_of(out, option->name);

@@ -22,8 +22,14 @@ enum settings_command {
     FOR_PRUNE = 1 << 8,
     FOR_DAEMON = 1 << 9,
     FOR_STATUS = 1 << 10,
-    FOR_ALL = (1 << 11) - 1,
+    FOR_ENROL = 1 << 11,
+    FOR_DRIVE_LIST = 1 << 12,
+    FOR_DRIVE_ADD = 1 << 13,
+    FOR_DRIVE_REMOVE = 1 << 14,
+    FOR_DRIVE_EJECT = 1 << 15,
+    FOR_ALL = (1 << 16) - 1,
     FOR_STORE = FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL, /* reading one */
+    FOR_DRIVE = FOR_DRIVE_LIST | FOR_DRIVE_ADD | FOR_DRIVE_REMOVE | FOR_DRIVE_EJECT,
 };
 
 extern const struct option_table settings;

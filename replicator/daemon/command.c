@@ -1,49 +1,143 @@
 #include "replicator/daemon/command.h"
 
+#include "lib/base/account.h"
 #include "lib/base/fail.h"
+#include "lib/base/log.h"
 #include "replicator/daemon/daemon.h"
 
-/* The program itself, with what was typed for it; the rest it reads in the configuration. */
+/* ---- the commands that it runs ---- */
+
 static GPtrArray *
-snapshot_arguments(const struct command_line *line, const char *program)
+begin_command(const char *program, const char *name)
 {
-    static const char *const passed[] = {"source", "credentials", "keys"};
     GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
-    const char *const always[] = {program,    "snapshot",
-                                  "--config", options_string(line, "config"),
-                                  "--to",     options_string(line, "to"),
-                                  "--state",  options_string(line, "state"),
-                                  "--json"};
-    for (gsize i = 0; i < G_N_ELEMENTS(always); i++)
-        g_ptr_array_add(arguments, g_strdup(always[i]));
-    for (gsize i = 0; i < G_N_ELEMENTS(passed); i++)
+    g_ptr_array_add(arguments, g_strdup(program));
+    g_ptr_array_add(arguments, g_strdup(name));
+    return arguments;
+}
+
+/* What was typed for them; the rest they read in the configuration. */
+static const char *const *
+end_command(GPtrArray *arguments, const struct command_line *line, const char *const *passed)
+{
+    g_ptr_array_add(arguments, g_strdup_printf("--config=%s", options_string(line, "config")));
+    for (gsize i = 0; passed[i] != NULL; i++)
         if (options_typed(line, passed[i]))
             g_ptr_array_add(arguments,
                             g_strdup_printf("--%s=%s", passed[i], options_string(line, passed[i])));
+    g_ptr_array_add(arguments, g_strdup("--json"));
     g_ptr_array_add(arguments, NULL);
-    return arguments;
+    return (const char *const *)arguments->pdata;
+}
+
+/* lifeboat-restore lies beside us; in a build tree, in its own folder there. */
+static char *
+restore_program(const char *own)
+{
+    static const char *const places[] = {"lifeboat-restore", "../restore/lifeboat-restore"};
+    g_autofree char *folder = g_path_get_dirname(own);
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *path = g_build_filename(folder, places[i], NULL);
+        if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+            return g_steal_pointer(&path);
+    }
+    return g_build_filename(folder, places[0], NULL);
+}
+
+/* ---- who it is ---- */
+
+/* What root started becomes the user, to whom what he must write is handed over. */
+static gboolean
+choose_account(const struct command_line *line, struct account *account, gboolean *becomes,
+               GError **error)
+{
+    const char *name = options_string(line, "user");
+    *account = (struct account){geteuid(), getegid()};
+    *becomes = FALSE;
+    if (geteuid() != 0)
+        return TRUE;
+    *becomes = account_find(name, account);
+    if (*becomes)
+        return TRUE;
+    if (options_given(line, "user"))
+        return fail_set(error, FAIL_USAGE, "there is no user '%s'", name);
+    log_warning("there is no user '%s': what handles data runs as root; `systemd-sysusers` makes "
+                "that user",
+                name);
+    return TRUE;
+}
+
+static gboolean
+become(const struct command_line *line, const struct account *account, GError **error)
+{
+    const char *state = options_string(line, "state");
+    g_autofree char *run = g_path_get_dirname(options_string(line, "control"));
+    return account_own(account, state, 0700, error) && account_own(account, run, 0755, error) &&
+           account_become(account, options_list(line, "file")[0] != NULL, error);
+}
+
+/* ---- the command ---- */
+
+static gboolean
+check_paths(const struct command_line *line, GError **error)
+{
+    const char *const *stores = options_list(line, "to");
+    for (gsize i = 0; stores[i] != NULL; i++)
+        if (!g_utf8_validate(stores[i], -1, NULL))
+            return fail_set(error, FAIL_USAGE, "the path of the store '%s' is not in UTF-8",
+                            stores[i]);
+    return TRUE;
+}
+
+static gboolean
+run(const struct command_line *line, const struct account *account, gboolean becomes,
+    struct daemon_options *options, GError **error)
+{
+    const struct mounter_options mounter_options = {
+        .base = options->base,
+        .hooks = options_string(line, "hooks"),
+        .devices = options->devices,
+        .account = *account,
+    };
+    AUTO(mounter) *mounter = mounter_start(&mounter_options, error);
+    options->mounter = mounter;
+    return mounter != NULL && (!becomes || become(line, account, error)) &&
+           daemon_run(options, error);
 }
 
 int
 daemon_command(const struct command_line *line, GError **error)
 {
-    if (!g_utf8_validate(options_string(line, "to"), -1, NULL)) {
-        fail_set(error, FAIL_USAGE, "the path of the store '%s' is not in UTF-8",
-                 options_string(line, "to"));
+    static const char *const for_snapshot[] = {"source", "credentials", "keys", "state", NULL};
+    static const char *const for_keys[] = {"keys", NULL};
+    struct account account;
+    gboolean becomes;
+    if (!check_paths(line, error) || !choose_account(line, &account, &becomes, error))
         return FAIL_USAGE;
-    }
-    g_autofree char *program = g_file_read_link("/proc/self/exe", error);
-    if (program == NULL)
+    g_autofree char *own = g_file_read_link("/proc/self/exe", error);
+    if (own == NULL)
         return FAIL_FAILED;
-    g_autoptr(GPtrArray) snapshot = snapshot_arguments(line, program);
-    const struct daemon_options options = {
-        .snapshot = (const char *const *)snapshot->pdata,
-        .store = options_string(line, "to"),
+    g_autofree char *restore = restore_program(own);
+    g_autofree char *run_folder = g_path_get_dirname(options_string(line, "control"));
+    g_autofree char *base = g_build_filename(run_folder, "drives", NULL);
+    g_autoptr(GPtrArray) snapshot = begin_command(own, "snapshot");
+    g_autoptr(GPtrArray) enrol = begin_command(own, "enrol");
+    g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
+    struct daemon_options options = {
+        .base = base,
+        .snapshot = end_command(snapshot, line, for_snapshot),
+        .enrol = end_command(enrol, line, for_keys),
+        .drill = end_command(drill, line, for_keys),
+        .stores = options_list(line, "to"),
         .state = options_string(line, "state"),
         .control = options_string(line, "control"),
         .schedule = options_list(line, "schedule"),
+        .drills = options_list(line, "drill"),
+        .devices = options_list(line, "device"),
         .delay = (guint)options_integer(line, "delay"),
         .overdue = (guint)options_integer(line, "overdue"),
+        .drive_overdue = (guint)options_integer(line, "drive-overdue"),
+        .power_off = !options_flag(line, "keep-powered"),
     };
-    return daemon_run(&options, error) ? 0 : FAIL_FAILED;
+    return run(line, &account, becomes, &options, error) ? 0 : FAIL_FAILED;
 }

@@ -18,10 +18,16 @@ struct control {
     char *path;
     dev_t device; /* of the socket, to remove no other one */
     ino_t inode;
-    control_answer answer;
+    control_ask ask;
     void *context;
     struct evconnlistener *listener;
-    GQueue clients; /* struct bufferevent, the one that came first in front */
+    GQueue clients; /* struct bufferevent: no question yet, or an answer on its way; the one that
+                       came first in front */
+};
+
+struct control_question {
+    struct control *control;
+    struct bufferevent *client; /* NULL: it has hung up */
 };
 
 static void
@@ -55,17 +61,67 @@ has_ended(struct bufferevent *client, short what, void *context)
     hang_up(context, client);
 }
 
+/* ---- questions ---- */
+
 static void
-answer(struct control *control, struct slice request, GString *out)
+asker_left(struct bufferevent *client, short what, void *context)
+{
+    struct control_question *question = context;
+    (void)what;
+    bufferevent_free(client);
+    question->client = NULL;
+}
+
+/* What more it sends is not wanted. */
+static void
+pass_over(struct bufferevent *client, void *context)
+{
+    struct evbuffer *input = bufferevent_get_input(client);
+    (void)context;
+    evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+void
+control_answer(struct control_question *question, const GString *answer)
+{
+    const struct timeval limit = {.tv_sec = CONTROL_SECONDS};
+    struct bufferevent *client = question->client;
+    struct control *control = question->control;
+    g_free(question);
+    if (client == NULL)
+        return;
+    g_queue_push_tail(&control->clients, client);
+    bufferevent_disable(client, EV_READ);
+    bufferevent_set_timeouts(client, NULL, &limit);
+    bufferevent_setcb(client, NULL, is_answered, has_ended, control);
+    bufferevent_write(client, answer->str, answer->len);
+    bufferevent_write(client, "\n", 1);
+}
+
+void
+control_refuse(struct control_question *question, const char *message)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_text_begin_object(out);
+    json_text_member_string(out, "error", message);
+    json_text_end_object(out);
+    control_answer(question, out);
+}
+
+/* From here on the client is the question's. */
+static void
+put(struct control *control, struct bufferevent *client, struct slice request)
 {
     g_autoptr(GError) failure = NULL;
-    if (json_check(request, &failure)) {
-        control->answer(control->context, request, out);
-        return;
-    }
-    json_text_begin_object(out);
-    json_text_member_string(out, "error", failure->message);
-    json_text_end_object(out);
+    struct control_question *question = g_new0(struct control_question, 1);
+    *question = (struct control_question){control, client};
+    g_queue_remove(&control->clients, client);
+    bufferevent_set_timeouts(client, NULL, NULL);
+    bufferevent_setcb(client, pass_over, NULL, asker_left, question);
+    if (json_check(request, &failure))
+        control->ask(control->context, request, question);
+    else
+        control_refuse(question, failure->message);
 }
 
 static void
@@ -75,18 +131,11 @@ has_sent(struct bufferevent *client, void *context)
     struct evbuffer *input = bufferevent_get_input(client);
     gsize size;
     char *line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF);
-    if (line == NULL) {
-        if (evbuffer_get_length(input) > CONTROL_REQUEST_MAX)
-            hang_up(control, client);
-        return;
-    }
-    g_autoptr(GString) out = g_string_new(NULL);
-    answer(control, (struct slice){line, size}, out);
+    if (line != NULL)
+        put(control, client, (struct slice){line, size});
+    else if (evbuffer_get_length(input) > CONTROL_REQUEST_MAX)
+        hang_up(control, client);
     free(line); /* libevent's malloc */
-    g_string_append_c(out, '\n');
-    bufferevent_disable(client, EV_READ);
-    bufferevent_setcb(client, NULL, is_answered, has_ended, control);
-    bufferevent_write(client, out->str, out->len);
 }
 
 static void
@@ -152,11 +201,11 @@ listen_at(struct control *control, struct event_base *events, const char *path, 
 }
 
 struct control *
-control_new(struct event_base *events, const char *path, control_answer answers, void *context,
+control_new(struct event_base *events, const char *path, control_ask ask, void *context,
             GError **error)
 {
     AUTO(control) *control = g_new0(struct control, 1);
-    control->answer = answers;
+    control->ask = ask;
     control->context = context;
     g_queue_init(&control->clients);
     return listen_at(control, events, path, error) ? g_steal_pointer(&control) : NULL;

@@ -1,5 +1,6 @@
 #include "replicator/daemon/job.h"
 
+#include "lib/base/account.h"
 #include "lib/base/fail.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct job {
 static void
 die_with_parent(gpointer parent)
 {
+    account_let_read();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != *(const pid_t *)parent)
         _exit(FAIL_LATER);

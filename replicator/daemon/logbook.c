@@ -22,6 +22,7 @@ entry_free(gpointer data)
     struct logbook_entry *entry = data;
     g_free(entry->snapshot);
     g_free(entry->message);
+    g_free(entry->drill_message);
     g_free(entry);
 }
 
@@ -34,6 +35,12 @@ logbook_entry(struct logbook *logbook, const char *store)
         g_hash_table_insert(logbook->entries, g_strdup(store), entry);
     }
     return entry;
+}
+
+void
+logbook_remove(struct logbook *logbook, const char *store)
+{
+    g_hash_table_remove(logbook->entries, store);
 }
 
 /* ---- the file ---- */
@@ -50,18 +57,23 @@ static void
 read_entry(struct logbook *logbook, struct slice key, struct slice value)
 {
     g_autoptr(GString) path = g_string_new(NULL);
-    gint64 exit = 0;
+    gint64 exit = 0, drill_exit = 0;
     json_unescape((struct slice){key.data - 1, key.size + 2}, path);
     struct logbook_entry *entry = logbook_entry(logbook, path->str);
     read_number(value, "since", &entry->since);
     read_number(value, "good", &entry->good);
     read_number(value, "ended", &entry->ended);
     read_number(value, "exit", &exit);
+    read_number(value, "drilled", &entry->drilled);
+    read_number(value, "drill_exit", &drill_exit);
     entry->exit = (int)CLAMP(exit, 0, 255);
+    entry->drill_exit = (int)CLAMP(drill_exit, 0, 255);
     g_clear_pointer(&entry->snapshot, g_free);
     g_clear_pointer(&entry->message, g_free);
+    g_clear_pointer(&entry->drill_message, g_free);
     json_member_text(value, "snapshot", &entry->snapshot);
     json_member_text(value, "message", &entry->message);
+    json_member_text(value, "drill_message", &entry->drill_message);
 }
 
 static gboolean
@@ -122,6 +134,11 @@ logbook_write(struct logbook *logbook, GError **error)
         json_text_member_integer(text, "exit", entry->exit);
         json_text_member_string(text, "snapshot", entry->snapshot);
         json_text_member_string(text, "message", entry->message);
+        if (entry->drilled > 0) {
+            json_text_member_integer(text, "drilled", entry->drilled);
+            json_text_member_integer(text, "drill_exit", entry->drill_exit);
+            json_text_member_string(text, "drill_message", entry->drill_message);
+        }
         json_text_end_object(text);
     }
     json_text_end_object(text);

@@ -8,13 +8,18 @@
 #include "lib/base/cleanup.h"
 
 struct logbook_entry {
-    gint64 since;   /* when the store was first seen, seconds since 1970 UTC; 0: not yet */
-    gint64 good;    /* when a run last ended well, seconds since 1970 UTC; 0: never */
-    gint64 ended;   /* when the last run ended; 0: there was none */
-    int exit;       /* its exit code */
-    char *snapshot; /* the last one sealed: its id; NULL: none is known of */
-    char *message;  /* what a run that did not end well said; NULL otherwise */
+    gint64 since;        /* when the store was first seen, seconds since 1970 UTC; 0: not yet */
+    gint64 good;         /* when a run last ended well, seconds since 1970 UTC; 0: never */
+    gint64 ended;        /* when the last run ended; 0: there was none */
+    int exit;            /* its exit code */
+    char *snapshot;      /* the last one sealed: its id; NULL: none is known of */
+    char *message;       /* what a run that did not end well said; NULL otherwise */
+    gint64 drilled;      /* when the last drill ended; 0: there was none */
+    int drill_exit;      /* its exit code, … */
+    char *drill_message; /* … and what it said when it did not end well */
 };
+
+#define LOGBOOK_ALL "*" /* the entry that stands for all places together: `since` and `good` */
 
 struct logbook;
 
@@ -23,9 +28,10 @@ struct logbook *logbook_open(const char *folder, GError **error);
 void logbook_free(struct logbook *logbook);
 AUTO_DEFINE(logbook)
 
-/* The entry of a store, by its path; an empty one at first. The logbook's; to be changed in place,
- * with strings that it then owns. */
+/* The entry of a store, by its path or a name of its own; an empty one at first. The logbook's; to
+ * be changed in place, with strings that it then owns. */
 struct logbook_entry *logbook_entry(struct logbook *logbook, const char *store);
+void logbook_remove(struct logbook *logbook, const char *store);
 
 /* Makes all entries durable. */
 gboolean logbook_write(struct logbook *logbook, GError **error);

@@ -130,14 +130,38 @@ tell_elsewhere(const struct store *store)
     }
 }
 
+/* The store on a drive that the daemon knows is not made anew, and no other is taken for it. */
 static gboolean
-take_into(struct run *run, const char *to, const char *state, GError **error)
+check_there(const char *to, const char *id, GError **error)
+{
+    g_autofree char *json = g_build_filename(to, "lifeboat", "store.json", NULL);
+    g_autofree char *snapshots = g_build_filename(to, "lifeboat", "snapshots", NULL);
+    return id == NULL || g_file_test(json, G_FILE_TEST_EXISTS) ||
+           g_file_test(snapshots, G_FILE_TEST_EXISTS) ||
+           fail_set(error, FAIL_DAMAGED,
+                    "the store is gone from '%s'\n"
+                    "hint: if the drive was emptied on purpose: `lifeboat drive add` it again",
+                    to);
+}
+
+static gboolean
+check_id(const struct store *store, const char *id, GError **error)
+{
+    return id == NULL || g_strcmp0(store->id, id) == 0 ||
+           fail_set(error, FAIL_DAMAGED,
+                    "'%s' holds another store than it is known for: %s, not %s; it is left alone",
+                    store->path, store->id, id);
+}
+
+static gboolean
+take_into(struct run *run, const char *to, const char *state, const char *id, GError **error)
 {
     g_autoptr(GDateTime) time = g_date_time_new_now_utc();
     g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
     guint64 freed = 0; /* by finishing what an interrupted prune began */
     run->store = store_open_for_writing(to, run->keys, created, error);
-    if (run->store == NULL || !store_remove_unsealed(run->store, error) ||
+    if (run->store == NULL || !check_id(run->store, id, error) ||
+        !store_remove_unsealed(run->store, error) ||
         !removal_originals(run->store, run->keys, run->progress, &freed, error))
         return FALSE;
     tell_elsewhere(run->store);
@@ -152,19 +176,19 @@ take_into(struct run *run, const char *to, const char *state, GError **error)
 static gboolean
 take_snapshot(struct run *run, const struct command_line *line, char **pruned, GError **error)
 {
-    const char *to = options_string(line, "to");
+    const char *to = options_list(line, "to")[0], *id = options_string(line, "store");
     run->http = http_connect(options_string(line, "source"), options_string(line, "credentials"),
                              (guint)options_integer(line, "stall"), error);
     if (run->http == NULL)
         return FALSE;
     http_set_stop(run->http, stop_is_due, NULL);
     http_be_patient(run->http, &run->patience);
-    if (!refuse_inside(to, error) || !run_check_choice(run, error))
+    if (!refuse_inside(to, error) || !check_there(to, id, error) || !run_check_choice(run, error))
         return FALSE;
     AUTO(lock) *lock = take_lock(to, error);
     if (lock == NULL)
         return FALSE;
-    gboolean done = take_into(run, to, options_string(line, "state"), error);
+    gboolean done = take_into(run, to, options_string(line, "state"), id, error);
     if (!done) /* what was not sealed is removed while the lock holds */
         g_clear_pointer(&run->writer, snapshot_writer_free);
     else if (prune_is_wanted(line))
@@ -187,9 +211,22 @@ explain(const struct run *run, GError **error)
     }
 }
 
+static gboolean
+check_target(const struct command_line *line, GError **error)
+{
+    return options_require(line, "to", error) &&
+           (options_list(line, "to")[1] == NULL ||
+            fail_set(error, FAIL_USAGE,
+                     "a snapshot goes to one store, and several are named\n"
+                     "hint: --to names one; `lifeboat-replicator run` serves all that stand in the "
+                     "configuration"));
+}
+
 int
 snapshot_command(const struct command_line *line, GError **error)
 {
+    if (!check_target(line, error))
+        return FAIL_USAGE;
     AUTO(keys) *keys = keys_open(options_string(line, "keys"), error);
     if (keys == NULL)
         return FAIL_KEY;

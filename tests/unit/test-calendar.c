@@ -1,7 +1,7 @@
 /* calendar: what it takes and refuses, and the points that it gives; as systemd does, where that is
  * there to ask. */
 #include "lib/base/fail.h"
-#include "replicator/daemon/calendar.h"
+#include "replicator/schedule/calendar.h"
 
 #include <stdlib.h>
 #include <string.h>

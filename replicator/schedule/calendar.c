@@ -1,4 +1,4 @@
-#include "replicator/daemon/calendar.h"
+#include "replicator/schedule/calendar.h"
 
 #include "lib/base/fail.h"
 

@@ -1,7 +1,7 @@
-#include "replicator/daemon/timetable.h"
+#include "replicator/schedule/timetable.h"
 
 #include "lib/base/fail.h"
-#include "replicator/daemon/calendar.h"
+#include "replicator/schedule/calendar.h"
 
 struct timetable {
     GPtrArray *calendars;
@@ -44,4 +44,10 @@ timetable_next(const struct timetable *timetable, gint64 after)
             first = next;
     }
     return first;
+}
+
+gboolean
+timetable_is_set(const struct timetable *timetable)
+{
+    return timetable->calendars->len > 0;
 }

@@ -15,3 +15,6 @@ AUTO_DEFINE(timetable)
 
 /* The first point after a time; both in seconds since 1970 UTC. -1: never. */
 gint64 timetable_next(const struct timetable *timetable, gint64 after);
+
+/* Whether it has any times, be they past. */
+gboolean timetable_is_set(const struct timetable *timetable);

@@ -1,0 +1,72 @@
+#include "lib/base/account.h"
+
+#include "lib/base/fail.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <ftw.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#define FOLDERS_OPEN 32 /* while a tree is walked */
+
+gboolean
+account_find(const char *name, struct account *account)
+{
+    const struct passwd *found = getpwnam(name);
+    if (found != NULL)
+        *account = (struct account){found->pw_uid, found->pw_gid};
+    return found != NULL;
+}
+
+gboolean
+account_become(const struct account *account, gboolean may_read, GError **error)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    if (may_read)
+        capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_INHERITABLE, CAP_DAC_READ_SEARCH);
+    int result = capng_change_id((int)account->uid, (int)account->gid, CAPNG_DROP_SUPP_GRP);
+    return result == 0 || fail_errno(error, errno, "cannot become the user with number %u (%d)",
+                                     account->uid, result);
+}
+
+void
+account_let_read(void)
+{
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0);
+}
+
+/* ---- handing over ---- */
+
+static __thread const struct account *owner; /* nftw passes nothing on */
+
+static int
+give(const char *path, const struct stat *there, int what, struct FTW *walk)
+{
+    (void)what;
+    (void)walk;
+    if (there->st_uid == owner->uid && there->st_gid == owner->gid)
+        return 0;
+    return lchown(path, owner->uid, owner->gid) == 0 ? 0 : errno;
+}
+
+int
+account_give(const struct account *account, const char *folder)
+{
+    owner = account;
+    int error = nftw(folder, give, FOLDERS_OPEN, FTW_PHYS | FTW_MOUNT);
+    return error < 0 ? errno : error;
+}
+
+gboolean
+account_own(const struct account *account, const char *folder, mode_t mode, GError **error)
+{
+    struct stat there;
+    if (g_mkdir_with_parents(folder, (int)mode) != 0 || lstat(folder, &there) != 0)
+        return fail_errno(error, errno, "cannot make '%s'", folder);
+    int cause = there.st_uid == account->uid ? 0 : account_give(account, folder);
+    return cause == 0 || fail_errno(error, cause, "cannot give '%s' to the user with number %u",
+                                    folder, account->uid);
+}

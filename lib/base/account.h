@@ -1,0 +1,33 @@
+/*
+ * account: giving up root's rights for those of another user.
+ */
+#pragma once
+
+#include "lib/base/cleanup.h"
+
+#include <sys/types.h>
+
+struct account {
+    uid_t uid;
+    gid_t gid;
+};
+
+/* FALSE when there is no such user. */
+gboolean account_find(const char *name, struct account *account);
+
+/*
+ * Becomes that user for good: groups, capabilities, everything. With `may_read`, programs that are
+ * run from here can be given the right to read any file (account_let_read).
+ */
+gboolean account_become(const struct account *account, gboolean may_read, GError **error);
+
+/* In a child, before it runs a program: that one may read any file, as CHT's .env, which is root's.
+ * Does nothing where account_become was not told so. */
+void account_let_read(void);
+
+/* Hands a folder and all in it to the user, following no link. An errno; 0 when done. */
+int account_give(const struct account *account, const char *folder);
+
+/* Makes a folder, if need be, and hands it and all in it to the user, unless it is his already. */
+gboolean account_own(const struct account *account, const char *folder, mode_t mode,
+                     GError **error);

@@ -1,0 +1,355 @@
+#include "replicator/daemon/visit.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/couch/json.h"
+#include "replicator/daemon/job.h"
+#include "replicator/drive/sysfs.h"
+
+#include <errno.h>
+
+struct visit {
+    const struct visit_means *means;
+    struct visit_work work;
+    struct visit_handler handler;
+    struct visit_result result;
+    char *folder; /* of the store; NULL before it is mounted */
+    char *store;
+    struct {
+        dev_t number;
+        char *node, *type_name;
+        enum message_type type;
+        gboolean can_mount;
+    } device; /* node is NULL: none */
+    enum visit_step step;
+    gboolean stopping;
+    struct job *job;
+    char *message; /* the last problem that the job told */
+    GString *progress;
+    struct event *begin;
+};
+
+static void advance(struct visit *visit);
+
+/* ---- jobs ---- */
+
+/* They report in JSON (progress.h): progress, problems, and a summary at the end. */
+static void
+take_line(void *context, struct slice line)
+{
+    struct visit *visit = context;
+    struct slice event;
+    if (!json_check(line, NULL) || !json_member(line, "event", &event))
+        return;
+    if (slice_is(event, "\"progress\"")) {
+        g_string_truncate(visit->progress, 0);
+        g_string_append_len(visit->progress, line.data, (gssize)line.size);
+        visit->handler.stepped(visit->handler.context);
+    } else if (slice_is(event, "\"problem\"")) {
+        g_clear_pointer(&visit->message, g_free);
+        json_member_text(line, "message", &visit->message);
+    } else if (slice_is(event, "\"summary\"")) {
+        g_clear_pointer(&visit->result.snapshot, g_free);
+        json_member_text(line, "snapshot", &visit->result.snapshot);
+        if (visit->step == VISIT_ENROLLING) {
+            json_member_text(line, "store", &visit->result.store);
+            visit->result.fresh = json_member_true(line, "fresh");
+        }
+        if (visit->message == NULL)
+            json_member_text(line, "error", &visit->message);
+    }
+}
+
+static void
+job_ended(void *context, int exit_code)
+{
+    struct visit *visit = context;
+    struct visit_result *result = &visit->result;
+    g_clear_pointer(&visit->job, job_free);
+    if (visit->step == VISIT_DRILL) {
+        result->drilled = TRUE;
+        result->drill_exit = exit_code;
+        result->drill_message = exit_code != 0 ? g_steal_pointer(&visit->message) : NULL;
+    } else {
+        result->exit = exit_code;
+        result->message = exit_code != 0 ? g_steal_pointer(&visit->message) : NULL;
+    }
+    advance(visit);
+}
+
+/* Runs `command`, with the texts behind it that are not NULL. */
+static gboolean
+run_job(struct visit *visit, const char *const *command, const char *const more[4])
+{
+    const struct job_handler handler = {take_line, job_ended, visit};
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new();
+    g_autoptr(GError) failure = NULL;
+    for (gsize i = 0; command[i] != NULL; i++)
+        g_ptr_array_add(arguments, (gpointer)command[i]);
+    for (gsize i = 0; i < 4 && more[i] != NULL; i++)
+        g_ptr_array_add(arguments, (gpointer)more[i]);
+    g_ptr_array_add(arguments, NULL);
+    g_string_truncate(visit->progress, 0);
+    g_clear_pointer(&visit->message, g_free);
+    visit->job =
+        job_start(visit->means->events, (const char *const *)arguments->pdata, &handler, &failure);
+    if (visit->job == NULL) {
+        log_error("%s", failure->message);
+        visit->result.exit = FAIL_FAILED;
+        visit->result.message = g_strdup(failure->message);
+    }
+    return visit->job != NULL;
+}
+
+/* ---- mounting ---- */
+
+static void
+cannot(struct visit *visit, char *message)
+{
+    visit->result.exit = FAIL_FAILED;
+    g_free(visit->result.message);
+    visit->result.message = message;
+}
+
+static char *
+tell_mount_error(const struct visit *visit, int error)
+{
+    const char *node = visit->device.node, *type = visit->device.type_name;
+    switch (error) {
+    case EROFS:
+        return g_strdup("the drive is write-protected: slide its switch, or use another drive");
+    case ENODEV:
+        return g_strdup_printf("this kernel has no driver for the file system '%s' of '%s'", type,
+                               node);
+    case EIO:
+    case ENXIO:
+        return g_strdup("the drive cannot be read: it is failing, or was pulled out");
+    case EPERM:
+        return g_strdup_printf("'%s' may not be mounted: lifeboat-replicator does not run as root",
+                               node);
+    case EINVAL:
+    case EUCLEAN:
+    case EBADMSG:
+        return g_strdup_printf("the file system on '%s' is damaged (%s): `fsck %s` may mend it",
+                               node, g_strerror(error), node);
+    default:
+        return g_strdup_printf("'%s' cannot be mounted: %s", node, g_strerror(error));
+    }
+}
+
+static void
+is_mounted(void *context, int error)
+{
+    struct visit *visit = context;
+    if (error == 0) {
+        visit->result.mounted = TRUE;
+        visit->folder = mounter_place(visit->means->base, visit->device.number);
+        visit->handler.stepped(visit->handler.context);
+    } else {
+        cannot(visit, tell_mount_error(visit, error));
+    }
+    advance(visit);
+}
+
+static gboolean
+mount_drive(struct visit *visit)
+{
+    const struct visit_work *work = &visit->work;
+    g_autofree char *place = sysfs_mount_point(visit->device.number);
+    if (place != NULL) {
+        visit->result.elsewhere = TRUE;
+        visit->folder = g_steal_pointer(&place);
+        return FALSE;
+    }
+    if (!work->enrol && !work->snapshot && !work->drill) {
+        visit->result.unmounted = TRUE; /* as it was */
+        return FALSE;
+    }
+    if (!visit->device.can_mount) {
+        cannot(visit, g_strdup_printf("'%s' has a file system that is not used here: '%s'",
+                                      visit->device.node, visit->device.type_name));
+        return FALSE;
+    }
+    mounter_mount(visit->means->mounter, visit->device.number, visit->device.type,
+                  visit->work.enrol, is_mounted, visit);
+    return TRUE;
+}
+
+static void
+is_unmounted(void *context, int error)
+{
+    struct visit *visit = context;
+    struct visit_result *result = &visit->result;
+    g_autofree char *other = sysfs_mount_point(visit->device.number);
+    result->unmounted = error == 0;
+    if (error == ENODEV)
+        result->pulled = TRUE;
+    else if (error != 0)
+        cannot(visit, g_strdup_printf("'%s' cannot be unmounted: %s", visit->device.node,
+                                      g_strerror(error)));
+    if (other != NULL) {
+        result->elsewhere = TRUE;
+        result->unmounted = FALSE;
+    }
+    advance(visit);
+}
+
+static void
+is_powered_off(void *context, int error)
+{
+    struct visit *visit = context;
+    visit->result.powered_off = error == 0;
+    if (error != 0 && error != ENOTSUP && error != ENODEV)
+        log_notice("'%s' cannot be powered off: %s; it is unmounted, and may be pulled out",
+                   visit->device.node, g_strerror(error));
+    advance(visit);
+}
+
+/* ---- the steps ---- */
+
+static gboolean
+is_well(const struct visit *visit)
+{
+    return !visit->stopping && !visit->result.pulled && visit->folder != NULL &&
+           (visit->result.exit == 0 || visit->result.exit == FAIL_INCOMPLETE);
+}
+
+/* Begins a step; FALSE when there is nothing to wait for. */
+static gboolean
+begin_step(struct visit *visit)
+{
+    const struct visit_work *work = &visit->work;
+    const struct visit_result *result = &visit->result;
+    switch (visit->step) {
+    case VISIT_MOUNTING:
+        return visit->folder == NULL && !visit->stopping && !result->pulled && mount_drive(visit);
+    case VISIT_ENROLLING:
+        return work->enrol && is_well(visit) &&
+               run_job(visit, visit->means->enrol, (const char *const[4]){"--to", visit->folder});
+    case VISIT_SNAPSHOT:
+        return work->snapshot && is_well(visit) &&
+               run_job(visit, visit->means->snapshot,
+                       (const char *const[4]){"--to", visit->folder,
+                                              visit->store != NULL ? "--store" : NULL,
+                                              visit->store});
+    case VISIT_DRILL:
+        return work->drill && is_well(visit) &&
+               run_job(visit, visit->means->drill, (const char *const[4]){visit->folder});
+    case VISIT_UNMOUNTING:
+        if (result->mounted)
+            mounter_unmount(visit->means->mounter, visit->device.number, is_unmounted, visit);
+        return result->mounted;
+    case VISIT_POWERING_OFF:
+        if (!work->power_off || !result->unmounted || result->pulled)
+            return FALSE;
+        mounter_power_off(visit->means->mounter, visit->device.number, is_powered_off, visit);
+        return TRUE;
+    case VISIT_ENDED:
+        break;
+    }
+    return FALSE;
+}
+
+static void
+advance(struct visit *visit)
+{
+    while (visit->step < VISIT_ENDED) {
+        visit->step++;
+        if (begin_step(visit)) {
+            visit->handler.stepped(visit->handler.context);
+            return;
+        }
+    }
+    visit->handler.ended(visit->handler.context);
+}
+
+static void
+begin(evutil_socket_t fd, short what, void *context)
+{
+    struct visit *visit = context;
+    (void)fd;
+    (void)what;
+    if (!begin_step(visit))
+        advance(visit);
+}
+
+/* ---- from outside ---- */
+
+struct visit *
+visit_new(const struct visit_means *means, const struct visit_work *work, const char *folder,
+          const struct device *device, const char *store, const struct visit_handler *handler)
+{
+    struct visit *visit = g_new0(struct visit, 1);
+    visit->means = means;
+    visit->work = *work;
+    visit->handler = *handler;
+    visit->folder = g_strdup(folder);
+    visit->store = g_strdup(store);
+    visit->progress = g_string_new(NULL);
+    if (device != NULL) {
+        visit->device.number = device->number;
+        visit->device.node = g_strdup(device->node);
+        visit->device.type_name = g_strdup(device->type);
+        visit->device.can_mount = device_mount_type(device, &visit->device.type);
+    }
+    visit->begin = event_new(means->events, -1, 0, begin, visit);
+    event_active(visit->begin, EV_TIMEOUT, 0);
+    return visit;
+}
+
+void
+visit_stop(struct visit *visit, gboolean power_off)
+{
+    visit->stopping = TRUE;
+    visit->work.power_off = power_off;
+    if (visit->job != NULL)
+        job_stop(visit->job);
+}
+
+void
+visit_lost_device(struct visit *visit)
+{
+    if (visit->step >= VISIT_POWERING_OFF) /* which is why it left */
+        return;
+    visit->result.pulled = TRUE;
+    if (visit->job != NULL)
+        job_stop(visit->job);
+}
+
+void
+visit_free(struct visit *visit)
+{
+    if (visit == NULL)
+        return;
+    job_free(visit->job);
+    g_clear_pointer(&visit->begin, event_free);
+    g_string_free(visit->progress, TRUE);
+    g_free(visit->folder);
+    g_free(visit->store);
+    g_free(visit->device.node);
+    g_free(visit->device.type_name);
+    g_free(visit->message);
+    g_free(visit->result.message);
+    g_free(visit->result.snapshot);
+    g_free(visit->result.store);
+    g_free(visit->result.drill_message);
+    g_free(visit);
+}
+
+enum visit_step
+visit_step(const struct visit *visit)
+{
+    return visit->step;
+}
+
+const struct visit_result *
+visit_result(const struct visit *visit)
+{
+    return &visit->result;
+}
+
+struct slice
+visit_progress(const struct visit *visit)
+{
+    return (struct slice){visit->progress->str, visit->progress->len};
+}

@@ -1,0 +1,97 @@
+/* world: what the daemon's parts share: daemon.c, devices.c, answers.c. */
+#pragma once
+
+#include "replicator/daemon/control.h"
+#include "replicator/daemon/daemon.h"
+#include "replicator/daemon/place.h"
+#include "replicator/drive/watch.h"
+
+/* A drive that is to be ours. */
+struct adding {
+    struct device *device;
+    char *label;
+    struct control_question *question;
+};
+
+/* A question that is answered when something is over. */
+struct asked {
+    struct control_question *question;
+    GPtrArray *places; /* struct place: whose runs it waits for */
+    GString *results;  /* of those that are over, elements of an array in JSON */
+};
+
+struct daemon {
+    const struct daemon_options *options;
+    struct visit_means means;
+    struct timing timing;
+    struct event_base *events;
+    struct logbook *logbook;
+    struct drives *drives;
+    struct control *control;
+    struct watch *watch; /* NULL: udev tells nothing here */
+    struct event *tick;
+    struct event *signals[2];
+    char *run_folder; /* of the socket and status.json */
+
+    GPtrArray *places;  /* struct place: folders, then drives */
+    GPtrArray *unknown; /* struct device: removable, here, none of our drives */
+    gint64 started;     /* seconds since 1970 UTC */
+    gint64 ahead; /* of the wall clock before the monotonic one, in seconds, when that was found */
+
+    struct visit *visit;            /* the one under way, or NULL */
+    struct visit_work work;         /* what it is to do */
+    struct place *visited;          /* its place; NULL while a drive is added */
+    struct adding *adding;          /* the drive that is added by it */
+    GQueue to_add;                  /* struct adding */
+    GPtrArray *asked;               /* struct asked: for runs to end */
+    struct control_question *eject; /* of the place visited */
+    gint64 told_progress;
+    gboolean told_overdue;
+    gboolean ending, failed;
+};
+
+gint64 world_now(void);
+
+/* Lets what is due begin, as soon as the loop goes on. */
+void daemon_arm(struct daemon *daemon);
+
+/* Unmounts and powers off, where nothing goes on. */
+void daemon_eject(struct daemon *daemon, struct place *place);
+
+/* Something changed that `lifeboat status` shows. */
+void daemon_show(struct daemon *daemon);
+
+/* The object that `lifeboat status --json` shows. */
+void daemon_append_status(const struct daemon *daemon, GString *out);
+
+void daemon_write_register(struct daemon *daemon);
+void daemon_write_logbook(struct daemon *daemon);
+
+/* ---- devices.c ---- */
+
+void devices_came(void *context, struct device *device);
+void devices_left(void *context, dev_t number);
+
+/* Takes the device that is `there` out of those that are unknown; NULL: it is not among them. */
+struct device *devices_take_unknown(struct daemon *daemon, const char *node);
+
+/* ---- answers.c ---- */
+
+void answers_begin(struct daemon *daemon);
+
+void answers_ask(void *context, struct slice request, struct control_question *question);
+
+/* A run at the place is over. */
+void answers_run_ended(struct daemon *daemon, const struct place *place);
+
+/* The drive was unmounted, or not. */
+void answers_ejected(struct daemon *daemon, const struct place *place,
+                     const struct visit_result *result);
+
+/* The drive was added: `place`; or not: NULL. */
+void answers_added(struct adding *adding, const struct place *place,
+                   const struct visit_result *result);
+void adding_free(struct adding *adding);
+
+/* The daemon ends: nobody is left waiting. */
+void answers_end(struct daemon *daemon);

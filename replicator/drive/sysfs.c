@@ -1,0 +1,141 @@
+#include "replicator/drive/sysfs.h"
+
+#include <fnmatch.h>
+#include <libmount/libmount.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* Where it hangs in the tree of devices; NULL: there is no such device. Caller frees. */
+static char *
+folder_of(dev_t device)
+{
+    g_autofree char *link = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
+    char *path = realpath(link, NULL);
+    char *copy = g_strdup(path);
+    free(path);
+    return copy;
+}
+
+static char *
+read_text(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    char *text = NULL;
+    return g_file_get_contents(path, &text, NULL, NULL) ? g_strstrip(text) : NULL;
+}
+
+static gboolean
+has(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return access(path, F_OK) == 0;
+}
+
+char *
+sysfs_node(dev_t device)
+{
+    g_autofree char *folder = folder_of(device);
+    g_autofree char *events = folder != NULL ? read_text(folder, "uevent") : NULL;
+    if (events == NULL)
+        return NULL;
+    g_auto(GStrv) lines = g_strsplit(events, "\n", -1);
+    for (char **line = lines; *line != NULL; line++)
+        if (g_str_has_prefix(*line, "DEVNAME="))
+            return g_strconcat("/dev/", *line + strlen("DEVNAME="), NULL);
+    return NULL;
+}
+
+/* The folder of the whole disk; caller frees. */
+static char *
+disk_folder(dev_t device)
+{
+    g_autofree char *folder = folder_of(device);
+    return folder != NULL && has(folder, "partition") ? g_path_get_dirname(folder)
+                                                      : g_steal_pointer(&folder);
+}
+
+dev_t
+sysfs_disk(dev_t device)
+{
+    g_autofree char *folder = disk_folder(device);
+    g_autofree char *number = folder != NULL ? read_text(folder, "dev") : NULL;
+    unsigned int first, second;
+    return number != NULL && sscanf(number, "%u:%u", &first, &second) == 2 ? makedev(first, second)
+                                                                           : device;
+}
+
+char *
+sysfs_usb_device(dev_t device)
+{
+    g_autofree char *folder = disk_folder(device);
+    while (folder != NULL && g_str_has_prefix(folder, "/sys/devices/")) {
+        if (has(folder, "idVendor") && has(folder, "remove"))
+            return g_steal_pointer(&folder);
+        g_autofree char *above = g_path_get_dirname(folder);
+        g_free(folder);
+        folder = g_steal_pointer(&above);
+    }
+    return NULL;
+}
+
+gboolean
+sysfs_is_drive(dev_t device, const char *const *patterns)
+{
+    g_autofree char *node = sysfs_node(device), *usb = sysfs_usb_device(device);
+    g_autofree char *folder = disk_folder(device);
+    if (node == NULL || folder == NULL)
+        return FALSE;
+    for (gsize i = 0; patterns[i] != NULL; i++)
+        if (fnmatch(patterns[i], node, FNM_PATHNAME) == 0)
+            return TRUE;
+    g_autofree char *removable = read_text(folder, "removable");
+    return usb != NULL || g_strcmp0(removable, "1") == 0;
+}
+
+/* ---- what is mounted ---- */
+
+typedef gboolean (*mount_test)(struct libmnt_fs *mounted, dev_t device);
+
+/* The folder of the first mount that is meant; NULL: none. Caller frees. */
+static char *
+find_mount(mount_test is_meant, dev_t device)
+{
+    struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
+    struct libmnt_iter *each = mnt_new_iter(MNT_ITER_FORWARD);
+    struct libmnt_fs *mounted;
+    char *found = NULL;
+    while (table != NULL && found == NULL && mnt_table_next_fs(table, each, &mounted) == 0)
+        if (is_meant(mounted, device))
+            found = g_strdup(mnt_fs_get_target(mounted));
+    mnt_free_iter(each);
+    mnt_unref_table(table);
+    return found;
+}
+
+static gboolean
+is_whole_and_writable(struct libmnt_fs *mounted, dev_t device)
+{
+    return mnt_fs_get_devno(mounted) == device && g_strcmp0(mnt_fs_get_root(mounted), "/") == 0 &&
+           mnt_fs_match_options(mounted, "+rw") == 1;
+}
+
+char *
+sysfs_mount_point(dev_t device)
+{
+    return find_mount(is_whole_and_writable, device);
+}
+
+static gboolean
+is_of_disk(struct libmnt_fs *mounted, dev_t disk)
+{
+    return sysfs_disk(mnt_fs_get_devno(mounted)) == disk;
+}
+
+gboolean
+sysfs_is_mounted(dev_t disk)
+{
+    g_autofree char *place = find_mount(is_of_disk, disk);
+    return place != NULL;
+}

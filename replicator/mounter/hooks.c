@@ -1,0 +1,116 @@
+#include "replicator/mounter/hooks.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static const char *const events[MESSAGE_EVENTS] = {
+    [MESSAGE_STARTED] = "started", [MESSAGE_PROGRESS] = "progress", [MESSAGE_SAFE] = "safe",
+    [MESSAGE_DONE] = "done",       [MESSAGE_FAILED] = "failed",     [MESSAGE_UNKNOWN] = "unknown",
+    [MESSAGE_OVERDUE] = "overdue",
+};
+
+/* Whether nobody but root, and ourselves, can change it. */
+static gboolean
+is_ours(const char *path)
+{
+    struct stat there;
+    if (stat(path, &there) != 0)
+        return FALSE;
+    if ((there.st_uid == 0 || there.st_uid == geteuid()) && (there.st_mode & 022) == 0)
+        return TRUE;
+    log_warning("hook '%s' is not run: others than root may write to it", path);
+    return FALSE;
+}
+
+static gint
+by_name(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static GPtrArray *
+find(const char *folder)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+    if (dir == NULL || !is_ours(folder))
+        return paths;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (name[0] != '.' && g_file_test(path, G_FILE_TEST_IS_REGULAR) &&
+            access(path, X_OK) == 0 && is_ours(path))
+            g_ptr_array_add(paths, g_steal_pointer(&path));
+    }
+    g_ptr_array_sort(paths, by_name);
+    return paths;
+}
+
+static void
+set_environment(struct message_hook *hook)
+{
+    const struct {
+        const char *name;
+        char *text;
+        gsize size;
+    } texts[] = {
+        {"LIFEBOAT_DRIVE", hook->drive, sizeof hook->drive},
+        {"LIFEBOAT_LABEL", hook->label, sizeof hook->label},
+        {"LIFEBOAT_DEVICE", hook->device, sizeof hook->device},
+        {"LIFEBOAT_MESSAGE", hook->message, sizeof hook->message},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        texts[i].text[texts[i].size - 1] = '\0';
+        g_setenv(texts[i].name, texts[i].text, TRUE);
+    }
+    g_setenv("LIFEBOAT_EVENT", events[hook->event], TRUE);
+    if (hook->percent >= 0) {
+        g_autofree char *percent = g_strdup_printf("%d", hook->percent);
+        g_setenv("LIFEBOAT_PERCENT", percent, TRUE);
+    }
+}
+
+static void
+run(const char *path, const char *event)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+        dup2(nothing, STDIN_FILENO);
+        dup2(nothing, STDOUT_FILENO);
+        setpgid(0, 0);
+        close_range(3, ~0U, 0);
+        execl(path, path, event, (char *)NULL);
+        log_warning("hook '%s' cannot be run: %s", path, g_strerror(errno));
+        _exit(127);
+    }
+    if (pid < 0)
+        return;
+    setpgid(pid, pid); /* here too: whichever is first */
+    AUTO_FD int pidfd = pidfd_open(pid, 0);
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    if (pidfd < 0 || poll(&end, 1, HOOKS_SECONDS * 1000) != 1)
+        log_warning("hook '%s' is killed: it takes longer than %d s", path, HOOKS_SECONDS);
+    kill(-pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+void
+hooks_run(const char *folder, struct message_hook *hook)
+{
+    if (folder == NULL || hook->event >= MESSAGE_EVENTS)
+        return;
+    g_autoptr(GPtrArray) paths = find(folder);
+    set_environment(hook);
+    for (guint i = 0; i < paths->len; i++)
+        run(paths->pdata[i], events[hook->event]);
+}

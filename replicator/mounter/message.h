@@ -1,0 +1,57 @@
+/*
+ * message: what goes over the socket between the daemon and the mounter. Both are one program, so
+ * these are plain structs; each is one packet (SOCK_SEQPACKET) of exactly its size, and the mounter
+ * checks every number before it uses it. Texts end with a zero byte, which the receiver puts there.
+ */
+#pragma once
+
+#include <glib.h>
+
+enum message_act {
+    MESSAGE_MOUNT,
+    MESSAGE_UNMOUNT,
+    MESSAGE_POWER_OFF,
+    MESSAGE_HOOK, /* has no reply */
+};
+
+/* File systems that we mount; the kernel's names stand in mount.c. */
+enum message_type {
+    MESSAGE_EXT4, /* ext2 and ext3 too */
+    MESSAGE_VFAT,
+    MESSAGE_EXFAT,
+    MESSAGE_NTFS,
+    MESSAGE_TYPES,
+};
+
+/* What hooks are told of (etc/hooks/README.md). */
+enum message_event {
+    MESSAGE_STARTED,
+    MESSAGE_PROGRESS,
+    MESSAGE_SAFE,
+    MESSAGE_DONE,
+    MESSAGE_FAILED,
+    MESSAGE_UNKNOWN,
+    MESSAGE_OVERDUE,
+    MESSAGE_EVENTS,
+};
+
+struct message_hook {
+    guint32 event;
+    gint32 percent; /* -1: not known */
+    char drive[40], label[64], device[64];
+    char message[1024]; /* one sentence for people */
+};
+
+struct message_request {
+    guint32 number; /* of the request, given back in the reply */
+    guint32 act;
+    guint32 major, minor; /* of the block device */
+    guint32 type;         /* MESSAGE_MOUNT */
+    guint32 make;         /* MESSAGE_MOUNT: a folder for a store, where there is none */
+    struct message_hook hook;
+};
+
+struct message_reply {
+    guint32 number;
+    gint32 error; /* an errno; 0: done */
+};

@@ -1,0 +1,124 @@
+#include "replicator/mounter/mount.h"
+
+#include "replicator/drive/sysfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NOSYMFOLLOW)
+#define BUSY_TRIES 100           /* to unmount what somebody still uses, … */
+#define BUSY_MICROSECONDS 100000 /* … with so long between them */
+
+static const struct {
+    const char *name; /* the kernel's */
+    const char *options;
+    gboolean has_owners;
+} types[MESSAGE_TYPES] = {
+    [MESSAGE_EXT4] = {"ext4", "errors=remount-ro", TRUE},
+    [MESSAGE_VFAT] = {"vfat", "errors=remount-ro,fmask=0077,dmask=0077", FALSE},
+    [MESSAGE_EXFAT] = {"exfat", "errors=remount-ro,fmask=0077,dmask=0077", FALSE},
+    [MESSAGE_NTFS] = {"ntfs3", "fmask=0077,dmask=0077", FALSE},
+};
+
+/* ---- whose the files are ---- */
+
+/* Another node's user, or root, wrote the store: its files become ours. No link is followed. */
+static int
+own_store(const char *place, gboolean make, const struct account *account)
+{
+    g_autofree char *store = g_build_filename(place, "lifeboat", NULL);
+    struct stat there;
+    if (stat(place, &there) == 0 && (there.st_mode & 0011) != 0011) /* the way to it */
+        chmod(place, (there.st_mode & 07777) | 0011);
+    if (make && mkdir(store, 0700) != 0 && errno != EEXIST)
+        return errno;
+    if (lstat(store, &there) != 0)
+        return errno == ENOENT ? 0 : errno;
+    if (!S_ISDIR(there.st_mode))
+        return ENOTDIR;
+    return there.st_uid == account->uid && there.st_gid == account->gid
+               ? 0
+               : account_give(account, store);
+}
+
+/* ---- mounting ---- */
+
+int
+mount_device(dev_t device, enum message_type type, const char *place, gboolean make,
+             const struct account *account)
+{
+    g_autofree char *node = sysfs_node(device);
+    if (node == NULL)
+        return ENODEV;
+    if (g_mkdir_with_parents(place, 0700) != 0)
+        return errno;
+    g_autofree char *base = g_path_get_dirname(place);
+    if (chown(base, account->uid, account->gid) != 0 && errno != EPERM)
+        return errno;
+    g_autofree char *options =
+        types[type].has_owners
+            ? g_strdup(types[type].options)
+            : g_strdup_printf("%s,uid=%u,gid=%u", types[type].options, account->uid, account->gid);
+    int error = mount(node, place, types[type].name, FLAGS, options) == 0 ? 0 : errno;
+    if (error == 0 && types[type].has_owners) {
+        error = own_store(place, make, account);
+        if (error != 0)
+            umount2(place, UMOUNT_NOFOLLOW);
+    }
+    if (error != 0)
+        rmdir(place);
+    return error == EACCES ? EROFS : error; /* how the kernel calls a write-protected device */
+}
+
+/* Has it written all? The kernel remembers an error of writing out until somebody asks. */
+static int
+flush(dev_t device)
+{
+    g_autofree char *node = sysfs_node(device);
+    if (node == NULL)
+        return ENODEV;
+    int fd = open(node, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENXIO || errno == ENOENT ? ENODEV : errno;
+    int error = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    return error;
+}
+
+static int
+unmount(const char *place)
+{
+    for (guint tries = 0;; tries++) {
+        if (umount2(place, UMOUNT_NOFOLLOW) == 0)
+            return 0;
+        if (errno != EBUSY || tries == BUSY_TRIES)
+            return errno;
+        g_usleep(BUSY_MICROSECONDS);
+    }
+}
+
+int
+unmount_device(dev_t device, const char *place)
+{
+    int error = unmount(place);
+    if (error != 0)
+        return error;
+    rmdir(place);
+    return flush(device);
+}
+
+void
+unmount_leftovers(const char *base)
+{
+    g_autoptr(GDir) dir = g_dir_open(base, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *place = g_build_filename(base, name, NULL);
+        if (unmount(place) == EBUSY)
+            umount2(place, UMOUNT_NOFOLLOW | MNT_DETACH);
+        rmdir(place);
+    }
+}

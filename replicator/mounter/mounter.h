@@ -1,0 +1,67 @@
+/*
+ * mounter: the process that keeps root's rights, so that nothing else needs them.
+ *
+ *     lifeboat-replicator run ── becomes the user `lifeboat`, parses, runs jobs
+ *        │     ↑
+ *        │     │ packets of fixed size (message.h)
+ *        │     ↓
+ *        └─ mounter ── stays root, parses nothing: mounts, unmounts, powers off, runs hooks
+ *
+ * It does so for removable devices only (drive/sysfs.h), and mounts below one folder:
+ * BASE/MAJOR-MINOR, without set-user-id, devices, programs and symbolic links. When the daemon
+ * dies, it unmounts all that is there and ends.
+ *
+ * Started without root's rights it is the same process, and the kernel refuses what it asks.
+ */
+#pragma once
+
+#include "lib/base/account.h"
+#include "replicator/mounter/message.h"
+
+#include <event2/event.h>
+#include <sys/types.h>
+
+struct mounter_options {
+    const char *base;           /* folder of the mount points */
+    const char *hooks;          /* folder of executable files; need not be there */
+    const char *const *devices; /* patterns of device names that count as removable */
+    struct account account;     /* whose the files of a drive are to be */
+};
+
+struct mounter;
+
+/* Forks; to be called while the program has one thread and nothing open. The texts of `options` are
+ * copied by that. */
+struct mounter *mounter_start(const struct mounter_options *options, GError **error);
+
+/* From here on replies come from the loop, and `died` when the mounter has ended by itself. */
+void mounter_attach(struct mounter *mounter, struct event_base *events, void (*died)(void *context),
+                    void *context);
+
+/* No more of either, before the loop is freed. */
+void mounter_detach(struct mounter *mounter);
+
+/* Ends the process, which unmounts what is left, and waits for that. */
+void mounter_free(struct mounter *mounter);
+AUTO_DEFINE(mounter)
+
+/* `error` is an errno, 0 when it was done. Called from the loop, once for each request. */
+typedef void (*mounter_done)(void *context, int error);
+
+/* Mounts a device for writing. EROFS: it is write-protected. ENODEV: the kernel does not know the
+ * type. With `make` a folder for the store is made. The store's files are then the user's. */
+void mounter_mount(struct mounter *mounter, dev_t device, enum message_type type, gboolean make,
+                   mounter_done done, void *context);
+
+/* Writes out and unmounts. ENODEV: the device was gone before; its mount point is away all the
+ * same. EIO: it could not take all that was written. */
+void mounter_unmount(struct mounter *mounter, dev_t device, mounter_done done, void *context);
+
+/* Powers the whole disk off, which must not be mounted. ENOTSUP: it cannot be. */
+void mounter_power_off(struct mounter *mounter, dev_t device, mounter_done done, void *context);
+
+/* Runs the hooks, one after the other; nothing is told of their end. */
+void mounter_hook(struct mounter *mounter, const struct message_hook *hook);
+
+/* Where it mounts a device; caller frees. */
+char *mounter_place(const char *base, dev_t device);
