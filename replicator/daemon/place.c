@@ -6,13 +6,20 @@
 #define FIRST_RETRY_SECONDS 60 /* after a run that failed, doubled each time, … */
 #define LONGEST_RETRY_SECONDS 3600
 
+static struct place *
+place_new(struct logbook *logbook, const char *key)
+{
+    struct place *place = g_new0(struct place, 1);
+    place->entry = logbook_entry(logbook, key);
+    place->due = place->drill_due = -1;
+    return place;
+}
+
 struct place *
 place_new_folder(const char *folder, struct logbook *logbook)
 {
-    struct place *place = g_new0(struct place, 1);
+    struct place *place = place_new(logbook, folder);
     place->folder = g_strdup(folder);
-    place->entry = logbook_entry(logbook, folder);
-    place->due = place->drill_due = -1;
     return place;
 }
 
@@ -26,9 +33,8 @@ struct place *
 place_new_drive(struct drive *drive, struct logbook *logbook)
 {
     g_autofree char *key = place_drive_key(drive);
-    struct place *place = place_new_folder(NULL, logbook);
+    struct place *place = place_new(logbook, key);
     place->drive = drive;
-    place->entry = logbook_entry(logbook, key);
     return place;
 }
 

@@ -2,6 +2,8 @@
 
 import glob
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,24 +13,50 @@ PATIENCE = 60  # seconds for what must come
 
 
 class Daemon:
-    """Runs with a configuration of its own; ends with the test."""
+    """Runs with a configuration of its own; ends with the test. With a bay (bay.py), in there."""
 
-    def __init__(self, site, url, schedule='', env=None, arguments=(), before=(), **settings):
+    bin = None
+
+    def __init__(self, site, url, schedule='', env=None, arguments=(), before=(), bay=None, stores=True, drive=None, drill=None,
+                 **settings):
         self.site, self.lines, self.arrived = site, [], threading.Condition()
+        if bay:
+            before = bay.before
+            self._hand_over(bay.USER)
         self.config, self.control = site.path('lifeboat.conf'), site.path('run', 'control')
         self.notify = None
         with open(self.config, 'w') as file:
             file.write('[source]\nurl = %s\n' % url if url else '')
-            file.write('[store]\npath = %s\n[keys]\nfolder = %s\n' % (site.store, site.keys))
+            file.write('[store]\npath = %s\n' % (site.store if stores is True else ';'.join(stores)) if stores else '')
+            file.write('[keys]\nfolder = %s\n' % site.keys)
+            file.write('[drive]\nhooks = %s\n' % site.path('hooks'))
+            file.write('devices = /dev/loop*\n' if bay else '')
+            file.write(''.join('%s = %s\n' % setting for setting in (drive or {}).items()))
+            file.write('[drill]\n' + ''.join('%s = %s\n' % setting for setting in drill.items()) if drill else '')
             file.write('[node]\npatience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
             file.write('schedule = %s\n' % schedule if schedule else '')
             file.write(''.join('%s = %s\n' % setting for setting in settings.items()))
-        self.process = subprocess.Popen([*before, site.program('lifeboat-replicator'), 'run', '--config', self.config, *arguments],
+        self.process = subprocess.Popen([*before, self.program('lifeboat-replicator'), 'run', '--config', self.config, *arguments],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         env=site.in_environment(env))
         site.test.addCleanup(self.close)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
+
+    def _hand_over(self, user):
+        """The daemon becomes that user, who must get at the keys and at the programs."""
+        os.chmod(self.site.folder, 0o711)
+        for folder, _, names in os.walk(self.site.keys):
+            for path in (folder, *(os.path.join(folder, name) for name in names)):
+                os.chown(path, user, user)
+        self.bin = self.site.path('bin')
+        if not os.path.exists(self.bin):
+            os.mkdir(self.bin)
+            for name in ('lifeboat', 'lifeboat-replicator', 'lifeboat-restore'):
+                shutil.copy(self.site.program(name), self.bin)
+
+    def program(self, name):
+        return os.path.join(self.bin, name) if self.bin else self.site.program(name)
 
     def _read(self):
         for line in self.process.stderr:
@@ -61,6 +89,23 @@ class Daemon:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.site.in_environment())
         self.site.test.assertEqual(expect, done.returncode, done.stdout)
         return done.stdout
+
+    def request(self, **request):
+        """What the daemon answers."""
+        answer = self.ask(json.dumps(request).encode() + b'\n')
+        self.site.test.assertTrue(answer, 'no answer\n' + self.log)
+        return json.loads(answer)
+
+    def lifeboat(self, *arguments, expect=0, **popen):
+        """`lifeboat` as an operator runs it."""
+        done = subprocess.run([self.site.program('lifeboat'), *arguments, '--config', self.config], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, env=self.site.in_environment(), **popen)
+        self.site.test.assertEqual(expect, done.returncode, done.stdout + self.log)
+        return done.stdout
+
+    def drive(self, id, expect=None):
+        """What the status tells of a drive."""
+        return next(drive for drive in self.request(ask='status')['drives'] if drive['id'] == id)
 
     def store(self, expect=0):
         return json.loads(self.status('--json', expect=expect))['stores'][0]
