@@ -82,11 +82,12 @@ static const struct command commands[] = {
     PRUNE_ENTRY,
     {
         .name = "status",
-        .summary = "Show how the scheduled snapshots stand",
+        .summary = "Show how the backups stand: overall, per store and per drive",
         .text = "Asks `lifeboat-replicator run` when a snapshot last ended well, what became of "
-                "the last run, what is being done now, and when the next one is due. The exit code "
-                "is 1 when the last run failed or the last good one is too long ago (`overdue`), "
-                "and 3 when it was incomplete.",
+                "the last run, what is being done now, when the next one is due, and which drives "
+                "may be pulled out. The exit code is 1 when a last run or drill failed or a last "
+                "good one is too long ago (`overdue`), and 3 when it was incomplete. What --json "
+                "shows stands in /run/lifeboat/status.json, too.",
         .takes = FOR_STATUS,
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE},
         .run = status_command,

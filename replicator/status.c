@@ -46,16 +46,20 @@ text_of(struct slice object, const char *name)
 }
 
 static void
-tell_progress(struct slice store)
+tell_doing(struct slice place, const char *doing)
 {
     struct slice progress;
     guint64 documents = 0, total = 0;
-    printf("  now          taking a snapshot");
-    if (json_member(store, "progress", &progress)) {
-        g_autofree char *doing = text_of(progress, "doing");
+    printf("  now          %s%s",
+           g_str_equal(doing, "snapshot") ? "taking a snapshot"
+           : g_str_equal(doing, "drill")  ? "trying whether it restores"
+                                          : doing,
+           g_str_equal(doing, "waiting") ? " for its turn" : "");
+    if (json_member(place, "progress", &progress)) {
+        g_autofree char *step = text_of(progress, "doing");
         g_autofree char *database = text_of(progress, "database");
         json_member_unsigned(progress, "documents", &documents);
-        printf(": %s%s%s, %" G_GUINT64_FORMAT, doing != NULL ? doing : "",
+        printf(": %s%s%s, %" G_GUINT64_FORMAT, step != NULL ? step : "",
                database != NULL ? " " : "", database != NULL ? database : "", documents);
         if (json_member_unsigned(progress, "total", &total))
             printf(" of %" G_GUINT64_FORMAT, total);
@@ -65,47 +69,127 @@ tell_progress(struct slice store)
 }
 
 static void
-tell_store(struct slice store)
+tell_outcome(struct slice place, const char *what, const char *time, const char *code,
+             const char *text)
 {
-    g_autofree char *path = text_of(store, "path"), *doing = text_of(store, "doing");
-    gint64 good = time_of(store, "last_good"), last = time_of(store, "last_run");
-    gint64 next = time_of(store, "next");
     guint64 exit_code = 0;
-    g_autofree char *when_good = good > 0 ? tell_time(good) : g_strdup("never");
-    printf("store '%s'\n  last good    %s%s\n", path, when_good,
-           json_member_true(store, "overdue") ? "  OVERDUE" : "");
-    if (json_member_unsigned(store, "exit", &exit_code) && exit_code != 0) {
-        g_autofree char *when = tell_time(last);
-        g_autofree char *message = text_of(store, "message");
-        printf("  last run     %s: %s%s%s\n", when,
-               exit_code == FAIL_INCOMPLETE ? "INCOMPLETE" : "FAILED", message != NULL ? ": " : "",
-               message != NULL ? message : "");
-    }
-    if (doing != NULL) {
-        tell_progress(store);
-    } else {
-        g_autofree char *when_next =
-            next > 0 ? tell_time(next)
-                     : g_strdup(json_member_true(store, "scheduled")
-                                    ? "never: all times of the schedule are past"
-                                    : "never: no schedule is set");
-        printf("  next         %s\n", when_next);
-    }
+    if (!json_member_unsigned(place, code, &exit_code) || exit_code == 0)
+        return;
+    g_autofree char *when = tell_time(time_of(place, time));
+    g_autofree char *message = text_of(place, text);
+    printf("  %-11s  %s: %s%s%s\n", what, when,
+           exit_code == FAIL_INCOMPLETE ? "INCOMPLETE" : "FAILED", message != NULL ? ": " : "",
+           message != NULL ? message : "");
 }
 
-/* The worst of all stores: overdue or failed is a failure, so that a script can ask. */
-static int
-judge(struct slice stores)
+static void
+tell_next(struct slice place)
 {
-    int code = 0;
-    struct slice store;
+    gint64 next = time_of(place, "next");
+    g_autofree char *when = next > 0 ? tell_time(next)
+                                     : g_strdup(json_member_true(place, "scheduled")
+                                                    ? "never: all times of the schedule are past"
+                                                    : "never: no schedule is set");
+    printf("  next         %s\n", when);
+}
+
+/* A store or drive, below its name. */
+static void
+tell_place(struct slice place, gboolean here)
+{
+    g_autofree char *doing = text_of(place, "doing");
+    gint64 good = time_of(place, "last_good"), drill = time_of(place, "last_drill");
+    g_autofree char *when_good = good > 0 ? tell_time(good) : g_strdup("never");
+    guint64 drill_exit;
+    printf("  last good    %s%s\n", when_good,
+           json_member_true(place, "overdue") ? "  OVERDUE" : "");
+    tell_outcome(place, "last run", "last_run", "exit", "message");
+    if (json_member_unsigned(place, "drill_exit", &drill_exit) && drill_exit == 0) {
+        g_autofree char *when = tell_time(drill);
+        printf("  last drill   %s: it restores\n", when);
+    }
+    tell_outcome(place, "last drill", "last_drill", "drill_exit", "drill_message");
+    if (doing != NULL)
+        tell_doing(place, doing);
+    else if (here)
+        tell_next(place);
+}
+
+static void
+tell_store(struct slice store)
+{
+    g_autofree char *path = text_of(store, "path");
+    printf("store '%s'\n", path);
+    tell_place(store, TRUE);
+}
+
+static void
+tell_drive(struct slice drive)
+{
+    g_autofree char *label = text_of(drive, "label"), *id = text_of(drive, "id");
+    g_autofree char *device = text_of(drive, "device");
+    printf("drive '%s' (%s) %s%s%s\n", label, id, device != NULL ? "is here, as " : "is away",
+           device != NULL ? device : "",
+           json_member_true(drive, "safe") && device != NULL ? ": safe to remove" : "");
+    tell_place(drive, device != NULL && !json_member_true(drive, "safe"));
+}
+
+static void
+tell_unknown(struct slice device)
+{
+    g_autofree char *node = text_of(device, "device"), *label = text_of(device, "label");
+    g_autofree char *type = text_of(device, "type"), *model = text_of(device, "model");
+    guint64 size = 0;
+    json_member_unsigned(device, "size", &size);
+    g_autofree char *shown = g_format_size(size);
+    printf("%s (%s, %s, %s%s%s%s) is no drive of ours; to make it one: lifeboat drive add %s\n",
+           node, model != NULL ? model : "no name", shown, type != NULL ? type : "?",
+           label != NULL ? ", '" : "", label != NULL ? label : "", label != NULL ? "'" : "", node);
+}
+
+static void
+tell_list(struct slice answer, const char *name, void (*tell)(struct slice place))
+{
+    struct slice list, each;
+    if (json_member(answer, name, &list))
+        for (gsize place = 0; json_next_element(list, &place, &each);)
+            tell(each);
+}
+
+static void
+tell_all(struct slice answer)
+{
+    gint64 good = time_of(answer, "last_good");
+    g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
+    printf("last good backup: %s%s\n", when,
+           json_member_true(answer, "overdue") ? "  OVERDUE" : "");
+    tell_list(answer, "stores", tell_store);
+    tell_list(answer, "drives", tell_drive);
+    tell_list(answer, "unknown", tell_unknown);
+    if (!json_member_true(answer, "watching"))
+        printf("drives that are inserted go unnoticed: udev does not tell of them here\n");
+}
+
+/* The worst of all places: overdue or failed is a failure, so that a script can ask. */
+static int
+judge(struct slice answer)
+{
+    static const char *const lists[] = {"stores", "drives"}, *const codes[] = {"exit",
+                                                                               "drill_exit"};
+    struct slice list, place;
     guint64 last;
-    for (gsize place = 0; json_next_element(stores, &place, &store);) {
-        gboolean ran = json_member_unsigned(store, "exit", &last);
-        if (json_member_true(store, "overdue") || (ran && last != 0 && last != FAIL_INCOMPLETE))
-            return FAIL_FAILED;
-        if (ran && last == FAIL_INCOMPLETE)
-            code = FAIL_INCOMPLETE;
+    int code = json_member_true(answer, "overdue") ? FAIL_FAILED : 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+        if (!json_member(answer, lists[i], &list))
+            continue;
+        for (gsize at = 0; json_next_element(list, &at, &place);) {
+            if (json_member_true(place, "overdue"))
+                return FAIL_FAILED;
+            for (gsize k = 0; k < G_N_ELEMENTS(codes); k++)
+                if (json_member_unsigned(place, codes[k], &last) && last != 0)
+                    code = last == FAIL_INCOMPLETE && code != FAIL_FAILED ? FAIL_INCOMPLETE
+                                                                          : FAIL_FAILED;
+        }
     }
     return code;
 }
@@ -113,19 +197,19 @@ judge(struct slice stores)
 int
 status_command(const struct command_line *line, GError **error)
 {
-    g_autoptr(GString) answer =
+    g_autoptr(GString) text =
         ask_daemon(options_string(line, "control"), "{\"ask\":\"status\"}", ASK_SECONDS, error);
-    struct slice stores, store;
-    if (answer == NULL)
+    struct slice answer, stores;
+    if (text == NULL)
         return FAIL_FAILED;
-    if (!json_member((struct slice){answer->str, answer->len}, "stores", &stores)) {
+    answer = (struct slice){text->str, text->len};
+    if (!json_member(answer, "stores", &stores)) {
         fail_set(error, FAIL_FAILED, "lifeboat-replicator gives no list of stores");
         return FAIL_FAILED;
     }
     if (options_flag(line, "json"))
-        fwrite(answer->str, 1, answer->len, stdout);
+        fwrite(text->str, 1, text->len, stdout);
     else
-        for (gsize place = 0; json_next_element(stores, &place, &store);)
-            tell_store(store);
-    return judge(stores);
+        tell_all(answer);
+    return judge(answer);
 }

@@ -513,6 +513,8 @@ clear(struct daemon *daemon)
     control_free(daemon->control);
     for (gsize i = 0; i < G_N_ELEMENTS(daemon->signals); i++)
         g_clear_pointer(&daemon->signals[i], event_free);
+    signal(SIGTERM, SIG_IGN); /* whoever is impatient: the mounter is about to unmount */
+    signal(SIGINT, SIG_IGN);
     g_clear_pointer(&daemon->tick, event_free);
     mounter_detach(daemon->options->mounter);
     g_clear_pointer(&daemon->events, event_base_free);

@@ -128,6 +128,7 @@ class Pruning(Case):
         self.couch.put(self.medic, document)
 
     def edit(self, id, **members):
+        self.server.settle()  # a copy without the attachment would refuse its stub
         document = self.couch.get(self.couch.path(self.medic, id))
         self.couch.put(self.medic, dict(document, **members))
 
