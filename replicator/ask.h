@@ -4,7 +4,8 @@
 #include <glib.h>
 
 #define ASK_ANSWER_MAX (1024 * 1024) /* bytes of an answer */
-#define ASK_SECONDS 10               /* without a byte of an answer that takes no work */
+#define ASK_SECONDS 10               /* for what it knows: without a byte of the answer */
+#define ASK_LONG_SECONDS 900         /* for what it has to do first */
 
 /* `request` is a line of JSON without its line feed. The answer has been checked as JSON; one that
  * is an error is an error here, too. After `seconds` without a byte it is given up; 0: never. */

@@ -4,46 +4,9 @@
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
 #include "replicator/ask.h"
+#include "replicator/tell.h"
 
 #include <stdio.h>
-
-/* A time of the answer, in seconds since 1970 UTC; 0: none. */
-static gint64
-time_of(struct slice object, const char *name)
-{
-    g_autofree char *text = NULL;
-    if (!json_member_text(object, name, &text))
-        return 0;
-    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, NULL);
-    return time != NULL ? g_date_time_to_unix(time) : 0;
-}
-
-/* `2026-11-28 20:00, 3 hours ago`, or `in 3 hours`; caller frees. */
-static char *
-tell_time(gint64 time)
-{
-    static const struct {
-        gint64 seconds;
-        const char *name;
-    } units[] = {{24 * 3600, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
-    gint64 since = g_get_real_time() / G_USEC_PER_SEC - time, length = ABS(since);
-    gsize unit = 0;
-    while (unit + 1 < G_N_ELEMENTS(units) && length < 2 * units[unit].seconds)
-        unit++;
-    g_autoptr(GDateTime) local = g_date_time_new_from_unix_local(time);
-    g_autofree char *shown = g_date_time_format(local, "%Y-%m-%d %H:%M");
-    gint64 count = length / units[unit].seconds;
-    return g_strdup_printf("%s, %s%" G_GINT64_FORMAT " %s%s%s", shown, since < 0 ? "in " : "",
-                           count, units[unit].name, count == 1 ? "" : "s", since < 0 ? "" : " ago");
-}
-
-/* A text of the answer, fit for a terminal; NULL: none. Caller frees. */
-static char *
-text_of(struct slice object, const char *name)
-{
-    g_autofree char *text = NULL;
-    return json_member_text(object, name, &text) ? log_escape(text) : NULL;
-}
 
 static void
 tell_doing(struct slice place, const char *doing)
@@ -56,8 +19,8 @@ tell_doing(struct slice place, const char *doing)
                                           : doing,
            g_str_equal(doing, "waiting") ? " for its turn" : "");
     if (json_member(place, "progress", &progress)) {
-        g_autofree char *step = text_of(progress, "doing");
-        g_autofree char *database = text_of(progress, "database");
+        g_autofree char *step = tell_text(progress, "doing");
+        g_autofree char *database = tell_text(progress, "database");
         json_member_unsigned(progress, "documents", &documents);
         printf(": %s%s%s, %" G_GUINT64_FORMAT, step != NULL ? step : "",
                database != NULL ? " " : "", database != NULL ? database : "", documents);
@@ -75,8 +38,8 @@ tell_outcome(struct slice place, const char *what, const char *time, const char 
     guint64 exit_code = 0;
     if (!json_member_unsigned(place, code, &exit_code) || exit_code == 0)
         return;
-    g_autofree char *when = tell_time(time_of(place, time));
-    g_autofree char *message = text_of(place, text);
+    g_autofree char *when = tell_time(tell_time_of(place, time));
+    g_autofree char *message = tell_text(place, text);
     printf("  %-11s  %s: %s%s%s\n", what, when,
            exit_code == FAIL_INCOMPLETE ? "INCOMPLETE" : "FAILED", message != NULL ? ": " : "",
            message != NULL ? message : "");
@@ -85,7 +48,7 @@ tell_outcome(struct slice place, const char *what, const char *time, const char 
 static void
 tell_next(struct slice place)
 {
-    gint64 next = time_of(place, "next");
+    gint64 next = tell_time_of(place, "next");
     g_autofree char *when = next > 0 ? tell_time(next)
                                      : g_strdup(json_member_true(place, "scheduled")
                                                     ? "never: all times of the schedule are past"
@@ -97,8 +60,8 @@ tell_next(struct slice place)
 static void
 tell_place(struct slice place, gboolean here)
 {
-    g_autofree char *doing = text_of(place, "doing");
-    gint64 good = time_of(place, "last_good"), drill = time_of(place, "last_drill");
+    g_autofree char *doing = tell_text(place, "doing");
+    gint64 good = tell_time_of(place, "last_good"), drill = tell_time_of(place, "last_drill");
     g_autofree char *when_good = good > 0 ? tell_time(good) : g_strdup("never");
     guint64 drill_exit;
     printf("  last good    %s%s\n", when_good,
@@ -118,7 +81,7 @@ tell_place(struct slice place, gboolean here)
 static void
 tell_store(struct slice store)
 {
-    g_autofree char *path = text_of(store, "path");
+    g_autofree char *path = tell_text(store, "path");
     printf("store '%s'\n", path);
     tell_place(store, TRUE);
 }
@@ -126,8 +89,8 @@ tell_store(struct slice store)
 static void
 tell_drive(struct slice drive)
 {
-    g_autofree char *label = text_of(drive, "label"), *id = text_of(drive, "id");
-    g_autofree char *device = text_of(drive, "device");
+    g_autofree char *label = tell_text(drive, "label"), *id = tell_text(drive, "id");
+    g_autofree char *device = tell_text(drive, "device");
     printf("drive '%s' (%s) %s%s%s\n", label, id, device != NULL ? "is here, as " : "is away",
            device != NULL ? device : "",
            json_member_true(drive, "safe") && device != NULL ? ": safe to remove" : "");
@@ -137,8 +100,8 @@ tell_drive(struct slice drive)
 static void
 tell_unknown(struct slice device)
 {
-    g_autofree char *node = text_of(device, "device"), *label = text_of(device, "label");
-    g_autofree char *type = text_of(device, "type"), *model = text_of(device, "model");
+    g_autofree char *node = tell_text(device, "device"), *label = tell_text(device, "label");
+    g_autofree char *type = tell_text(device, "type"), *model = tell_text(device, "model");
     guint64 size = 0;
     json_member_unsigned(device, "size", &size);
     g_autofree char *shown = g_format_size(size);
@@ -159,7 +122,7 @@ tell_list(struct slice answer, const char *name, void (*tell)(struct slice place
 static void
 tell_all(struct slice answer)
 {
-    gint64 good = time_of(answer, "last_good");
+    gint64 good = tell_time_of(answer, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
     printf("last good backup: %s%s\n", when,
            json_member_true(answer, "overdue") ? "  OVERDUE" : "");

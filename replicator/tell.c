@@ -1,0 +1,39 @@
+#include "replicator/tell.h"
+
+#include "lib/base/log.h"
+#include "lib/couch/json.h"
+
+char *
+tell_text(struct slice object, const char *name)
+{
+    g_autofree char *text = NULL;
+    return json_member_text(object, name, &text) ? log_escape(text) : NULL;
+}
+
+gint64
+tell_time_of(struct slice object, const char *name)
+{
+    g_autofree char *text = NULL;
+    if (!json_member_text(object, name, &text))
+        return 0;
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, NULL);
+    return time != NULL ? g_date_time_to_unix(time) : 0;
+}
+
+char *
+tell_time(gint64 time)
+{
+    static const struct {
+        gint64 seconds;
+        const char *name;
+    } units[] = {{24 * 3600, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    gint64 since = g_get_real_time() / G_USEC_PER_SEC - time, length = ABS(since);
+    gsize unit = 0;
+    while (unit + 1 < G_N_ELEMENTS(units) && length < 2 * units[unit].seconds)
+        unit++;
+    g_autoptr(GDateTime) local = g_date_time_new_from_unix_local(time);
+    g_autofree char *shown = g_date_time_format(local, "%Y-%m-%d %H:%M");
+    gint64 count = length / units[unit].seconds;
+    return g_strdup_printf("%s, %s%" G_GINT64_FORMAT " %s%s%s", shown, since < 0 ? "in " : "",
+                           count, units[unit].name, count == 1 ? "" : "s", since < 0 ? "" : " ago");
+}

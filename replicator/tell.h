@@ -1,0 +1,15 @@
+/* tell: what the daemon's answers hold, in words for a person at a terminal. */
+#pragma once
+
+#include "lib/base/slice.h"
+
+#include <glib.h>
+
+/* A text of the answer, fit for a terminal; NULL: none. Caller frees. */
+char *tell_text(struct slice object, const char *name);
+
+/* A time of the answer, in seconds since 1970 UTC; 0: none. */
+gint64 tell_time_of(struct slice object, const char *name);
+
+/* `2026-11-28 20:00, 3 hours ago`, or `in 3 hours`; caller frees. */
+char *tell_time(gint64 time);
