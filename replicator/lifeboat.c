@@ -1,6 +1,7 @@
 /*
  * lifeboat: the operator's one command. What reads a store is lifeboat-restore's, which it runs.
  */
+#include "replicator/drive_entries.h"
 #include "replicator/key.h"
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_ask.h"
@@ -80,6 +81,7 @@ static const struct command commands[] = {
     },
     SNAPSHOT_ENTRY(snapshot_or_ask),
     PRUNE_ENTRY,
+    DRIVE_ENTRIES,
     {
         .name = "status",
         .summary = "Show how the backups stand: overall, per store and per drive",

@@ -208,6 +208,7 @@ static const struct option options[] = {
         .name = "keep-powered",
         .type = OPTION_FLAG,
         .commands = FOR_DAEMON,
+        .fallback = "no",
         .section = "drive",
         .key = "keep_powered",
         .help = "Leave drives switched on when their work is done.",
@@ -223,7 +224,33 @@ static const struct option options[] = {
         .key = "devices",
         .example = "/dev/sd[cd]*",
         .help = "Block devices that count as drives though they are neither USB nor removable.",
-        .text = "Such as the disks in a bay that can be opened.",
+        .text =
+            "A shell pattern matched with the device's path, such as /dev/sdb1; for the disks in a "
+            "bay that can be opened.",
+    },
+    {
+        .name = "label",
+        .placeholder = "TEXT",
+        .type = OPTION_STRING,
+        .commands = FOR_DRIVE_ADD,
+        .help = "What to call the drive; with --format the file system is called so, too.",
+        .text = "At most 16 bytes for ext4, 11 characters for exfat, and 11 of ASCII, which become "
+                "capitals, for vfat. Write it on the drive as well.",
+    },
+    {
+        .name = "format",
+        .placeholder = "TYPE",
+        .type = OPTION_STRING,
+        .commands = FOR_DRIVE_ADD,
+        .help = "Erase the device and make a file system on it: ext4, exfat or vfat.",
+        .text = "ext4 survives a drive being pulled out best. Windows and macOS read exfat and "
+                "vfat.",
+    },
+    {
+        .name = "yes",
+        .type = OPTION_FLAG,
+        .commands = FOR_DRIVE_ADD,
+        .help = "Format without asking.",
     },
     {
         .name = "hooks",
@@ -576,7 +603,7 @@ static const struct option options[] = {
         .name = "user",
         .placeholder = "NAME",
         .type = OPTION_STRING,
-        .commands = FOR_DAEMON,
+        .commands = FOR_DAEMON | FOR_DRIVE_ADD,
         .fallback = "lifeboat",
         .section = "node",
         .key = "user",

@@ -1,0 +1,266 @@
+#include "replicator/drive/prepare/disk.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "replicator/drive/prepare/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define ATTRIBUTE_MAX 4096 /* bytes: a page, as sysfs has it */
+#define SECTOR 512         /* bytes; sysfs counts in these whatever the device's own are */
+
+/* ---- one device ---- */
+
+/* A file of the device's folder without its line feed; NULL if it has none. Caller frees. */
+static char *
+attribute(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    char *text = file_read_named(path, ATTRIBUTE_MAX, NULL, NULL);
+    return text != NULL ? g_strstrip(text) : NULL;
+}
+
+static gboolean
+attribute_is(const char *folder, const char *name, const char *wanted)
+{
+    g_autofree char *text = attribute(folder, name);
+    return g_strcmp0(text, wanted) == 0;
+}
+
+/* `vendor model`, or the name of a card. */
+static char *
+model_of(const char *whole)
+{
+    g_autofree char *vendor = attribute(whole, "device/vendor");
+    g_autofree char *model = attribute(whole, "device/model");
+    if (model == NULL)
+        model = attribute(whole, "device/name");
+    if (model == NULL || *model == '\0')
+        return NULL;
+    /* NVMe and virtio tell the vendor by number */
+    if (vendor == NULL || *vendor == '\0' || g_str_has_prefix(vendor, "0x"))
+        return g_steal_pointer(&model);
+    return g_strdup_printf("%s %s", vendor, model);
+}
+
+static gboolean
+hangs_on_usb(const char *whole)
+{
+    g_autofree char *folder = g_path_get_dirname(whole);
+    while (strlen(folder) > 1) {
+        g_autofree char *link = g_build_filename(folder, "subsystem", NULL);
+        g_autofree char *subsystem = g_file_read_link(link, NULL);
+        if (subsystem != NULL && g_str_has_suffix(subsystem, "/usb"))
+            return TRUE;
+        char *parent = g_path_get_dirname(folder);
+        g_free(folder);
+        folder = parent;
+    }
+    return FALSE;
+}
+
+/* The kernel's name of it: `sdb1`, or `cciss/c0d0p1`. */
+static char *
+device_name(const char *folder)
+{
+    g_autofree char *uevent = attribute(folder, "uevent");
+    g_auto(GStrv) lines = g_strsplit(uevent != NULL ? uevent : "", "\n", -1);
+    for (char **line = lines; *line != NULL; line++)
+        if (g_str_has_prefix(*line, "DEVNAME="))
+            return g_strdup(strchr(*line, '=') + 1);
+    return g_path_get_basename(folder);
+}
+
+struct disk *
+disk_at(const char *folder, GError **error)
+{
+    AUTO(disk) *disk = g_new0(struct disk, 1);
+    g_autofree char *number = attribute(folder, "dev");
+    g_autofree char *size = attribute(folder, "size");
+    g_autofree char *partition = attribute(folder, "partition");
+    unsigned int major, minor;
+    if (number == NULL || size == NULL || sscanf(number, "%u:%u", &major, &minor) != 2) {
+        fail_set(error, FAIL_FAILED, "'%s' does not look like a block device", folder);
+        return NULL;
+    }
+    g_autofree char *name = device_name(folder);
+    disk->path = g_build_filename("/dev", name, NULL);
+    disk->folder = g_strdup(folder);
+    disk->number = makedev(major, minor);
+    disk->size = g_ascii_strtoull(size, NULL, 10) * SECTOR;
+    disk->partition = partition != NULL ? (guint)g_ascii_strtoull(partition, NULL, 10) : 0;
+    disk->whole = disk->partition > 0 ? g_path_get_dirname(folder) : g_strdup(folder);
+    disk->model = model_of(disk->whole);
+    disk->read_only = attribute_is(folder, "ro", "1");
+    disk->removable = attribute_is(disk->whole, "removable", "1") || hangs_on_usb(disk->whole);
+    return g_steal_pointer(&disk);
+}
+
+struct disk *
+disk_open(const char *path, GError **error)
+{
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        fail_errno(error, errno, "there is no device '%s'", path);
+        fail_add_hint(error, "`lsblk` lists what is attached");
+        return NULL;
+    }
+    if (!S_ISBLK(there.st_mode)) {
+        fail_set(error, FAIL_USAGE, "'%s' is no block device%s", path,
+                 S_ISDIR(there.st_mode)
+                     ? "\nhint: a drive is named by its device, such as /dev/sdb1; to keep a store "
+                       "in a folder, set `path` in [store] of lifeboat.conf"
+                     : "\nhint: `lsblk` lists what is attached");
+        return NULL;
+    }
+    char folder[PATH_MAX];
+    g_autofree char *link =
+        g_strdup_printf("/sys/dev/block/%u:%u", major(there.st_rdev), minor(there.st_rdev));
+    if (realpath(link, folder) == NULL) {
+        fail_errno(error, errno, "the kernel does not know device '%s'", path);
+        return NULL;
+    }
+    return disk_at(folder, error);
+}
+
+void
+disk_free(struct disk *disk)
+{
+    if (disk == NULL)
+        return;
+    g_free(disk->path);
+    g_free(disk->folder);
+    g_free(disk->whole);
+    g_free(disk->model);
+    g_free(disk);
+}
+
+static void
+free_element(gpointer disk)
+{
+    disk_free(disk);
+}
+
+static int
+by_partition(gconstpointer a, gconstpointer b)
+{
+    const struct disk *one = *(struct disk *const *)a, *other = *(struct disk *const *)b;
+    return (one->partition > other->partition) - (one->partition < other->partition);
+}
+
+static GPtrArray *
+partitions_in(const char *whole)
+{
+    GPtrArray *partitions = g_ptr_array_new_with_free_func(free_element);
+    g_autoptr(GDir) folder = g_dir_open(whole, 0, NULL);
+    for (const char *name; folder != NULL && (name = g_dir_read_name(folder)) != NULL;) {
+        g_autofree char *path = g_build_filename(whole, name, NULL);
+        g_autofree char *partition = attribute(path, "partition");
+        struct disk *disk = partition != NULL ? disk_at(path, NULL) : NULL;
+        if (disk != NULL)
+            g_ptr_array_add(partitions, disk);
+    }
+    g_ptr_array_sort(partitions, by_partition);
+    return partitions;
+}
+
+GPtrArray *
+disk_partitions(const struct disk *disk)
+{
+    return partitions_in(disk->folder);
+}
+
+char *
+disk_describe(const struct disk *disk)
+{
+    g_autofree char *size = g_format_size(disk->size);
+    g_autofree char *model = disk->model != NULL ? log_escape(disk->model) : NULL;
+    return g_strdup_printf("%s%s%s", size, model != NULL ? ", " : "", model != NULL ? model : "");
+}
+
+/* ---- whether it may be a drive ---- */
+
+gboolean
+disk_check_kind(const struct disk *disk, const char *const *patterns, GError **error)
+{
+    if (disk->removable)
+        return TRUE;
+    for (; patterns != NULL && *patterns != NULL; patterns++)
+        if (fnmatch(*patterns, disk->path, FNM_PATHNAME) == 0)
+            return TRUE;
+    return fail_set(error, FAIL_USAGE,
+                    "'%s' is neither on USB nor removable\nhint: if it is a drive to be taken away "
+                    "all the same, list it: `devices = %s` in [drive] of lifeboat.conf",
+                    disk->path, disk->path);
+}
+
+/* What has put itself on top of the block device: a RAID, LVM, LUKS. */
+static gboolean
+check_holders(const struct disk *disk, GError **error)
+{
+    g_autofree char *path = g_build_filename(disk->folder, "holders", NULL);
+    g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+    const char *holder = folder != NULL ? g_dir_read_name(folder) : NULL;
+    if (holder == NULL)
+        return TRUE;
+    g_autofree char *name_path = g_build_filename(path, holder, "dm", "name", NULL);
+    g_autofree char *name = file_read_named(name_path, ATTRIBUTE_MAX, NULL, NULL);
+    return fail_set(error, FAIL_FAILED, "'%s' is in use: '%s' is built on it", disk->path,
+                    name != NULL ? g_strstrip(name) : holder);
+}
+
+static gboolean
+is_of_system(const char *place)
+{
+    static const char *const places[] = {"/boot", "/efi", "/etc", "/home", "/usr", "/var"};
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
+        if (g_str_has_prefix(place, places[i]) &&
+            strchr("/", place[strlen(places[i])]) != NULL) /* its end, or a folder in it */
+            return TRUE;
+    return strcmp(place, "/") == 0;
+}
+
+static gboolean
+check_mounts(const struct disk *disk, enum disk_strictness strictness, GError **error)
+{
+    g_autoptr(GPtrArray) places = mounts_of(disk->number, error);
+    if (places == NULL)
+        return FALSE;
+    for (guint i = 0; i < places->len; i++) {
+        const char *place = places->pdata[i];
+        if (is_of_system(place))
+            return fail_set(error, FAIL_FAILED,
+                            "'%s' is a disk of this system: '%s' is mounted at '%s'", disk->path,
+                            disk->path, place);
+        if (strictness == DISK_IDLE)
+            return fail_set(error, FAIL_FAILED,
+                            "'%s' is in use: it is mounted at '%s'\nhint: umount '%s'", disk->path,
+                            place, place);
+    }
+    if (mounts_has_swap(disk->number))
+        return fail_set(error, FAIL_FAILED, "'%s' is in use: this system swaps to it", disk->path);
+    return TRUE;
+}
+
+gboolean
+disk_check_unused(const struct disk *disk, enum disk_strictness strictness, GError **error)
+{
+    AUTO(disk) *whole = disk_at(disk->whole, error);
+    if (whole == NULL || !check_holders(whole, error) || !check_mounts(whole, strictness, error))
+        return FALSE;
+    g_autoptr(GPtrArray) partitions = partitions_in(disk->whole);
+    for (guint i = 0; i < partitions->len; i++)
+        if (!check_holders(partitions->pdata[i], error) ||
+            !check_mounts(partitions->pdata[i], strictness, error))
+            return FALSE;
+    return TRUE;
+}
