@@ -6,12 +6,16 @@
 #include "lib/couch/json.h"
 #include "replicator/ask.h"
 #include "replicator/drive/list.h"
+#include "replicator/drive/prepare/format.h"
 #include "replicator/drive/prepare/prepare.h"
 #include "replicator/tell.h"
 
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define DEFAULT_LABEL "LIFEBOAT"
+#define LABEL_MAX 64 /* bytes; what a file system takes is less */
 
 /* Asks the daemon {"ask": what, NAME: value, …}; the names and values end with NULL, and one whose
  * value is NULL is left out. */
@@ -104,7 +108,7 @@ drive_eject_command(const struct command_line *line, GError **error)
     return 0;
 }
 
-/* ---- add ---- */
+/* ---- add: what the operator is asked and told ---- */
 
 static void
 say(void *context, const char *sentence)
@@ -114,38 +118,119 @@ say(void *context, const char *sentence)
     fflush(stdout);
 }
 
-static gboolean
-check_root(GError **error)
+/* A line that is redrawn, and gone at the end. */
+static void
+show_count(void *context, guint done, guint total)
 {
-    return geteuid() == 0 ||
-           fail_set(error, FAIL_FAILED,
-                    "only root may look into a device\nhint: sudo lifeboat drive add …");
+    (void)context;
+    if (!isatty(STDERR_FILENO))
+        return;
+    if (done < total)
+        fprintf(stderr, "\r%3u %%", 100 * done / total);
+    else
+        fprintf(stderr, "\r     \r");
+    fflush(stderr);
 }
 
-static char *
-prepare(const struct command_line *line, GError **error)
+static gboolean
+ask_operator(void *context, const struct disk *disk, GError **error)
 {
-    const struct prepare prepare = {
+    const struct command_line *line = context;
+    char answer[16] = "";
+    g_autofree char *described = disk_describe(disk);
+    if (options_flag(line, "yes"))
+        return TRUE;
+    printf("%s (%s) will be erased, and hold nothing but Lifeboat's backups.\n"
+           "Type \"yes\" to go on: ",
+           disk->path, described);
+    fflush(stdout);
+    if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(g_strstrip(answer), "yes") == 0)
+        return TRUE;
+    return fail_set(error, FAIL_FAILED, "'%s' stays as it is", disk->path);
+}
+
+/* ---- add ---- */
+
+static gboolean
+check_label(const char *label, GError **error)
+{
+    g_autofree char *shown = label != NULL ? log_escape(label) : NULL;
+    if (label != NULL && strlen(label) > LABEL_MAX)
+        return fail_set(error, FAIL_USAGE, "--label: the text is longer than %d bytes", LABEL_MAX);
+    return g_strcmp0(label, shown) == 0 ||
+           fail_set(error, FAIL_USAGE, "--label: '%s' holds what cannot be shown", shown);
+}
+
+/* Who is to own the root folder of a new file system: root where there is no such user. */
+static gboolean
+take_user(const struct command_line *line, struct prepare *prepare, GError **error)
+{
+    const char *name = options_string(line, "user");
+    const struct passwd *user = getpwnam(name);
+    if (user == NULL && options_given(line, "user"))
+        return fail_set(error, FAIL_USAGE, "there is no user '%s'", name);
+    if (user != NULL) {
+        prepare->user = user->pw_uid;
+        prepare->group = user->pw_gid;
+    }
+    return TRUE;
+}
+
+static gboolean
+take_format(const struct command_line *line, struct prepare *prepare, GError **error)
+{
+    const char *name = options_string(line, "format");
+    if (name == NULL)
+        return TRUE;
+    prepare->format = format_find(name, error);
+    if (prepare->format == NULL || !format_check_label(prepare->format, prepare->label, error))
+        return FALSE;
+    return options_flag(line, "yes") || isatty(STDIN_FILENO) ||
+           fail_set(error, FAIL_USAGE,
+                    "there is no terminal to ask at before '%s' is erased\nhint: --yes formats "
+                    "without asking",
+                    prepare->device);
+}
+
+/* The device that holds the file system; caller frees. */
+static char *
+prepare_named(const struct command_line *line, GError **error)
+{
+    const char *label = options_string(line, "label");
+    struct prepare prepare = {
         .device = command_argument(line, "DEVICE"),
         .patterns = options_list(line, "device"),
+        .label = label != NULL ? label : DEFAULT_LABEL,
+        .agree = ask_operator,
         .tell = say,
+        .count = show_count,
+        .context = (gpointer)line,
     };
-    return prepare_device(&prepare, error);
+    if (!check_label(label, error) || !take_format(line, &prepare, error) ||
+        !take_user(line, &prepare, error))
+        return NULL;
+    if (geteuid() != 0) {
+        fail_set(error, FAIL_FAILED,
+                 "only root may make '%s' a drive\nhint: sudo lifeboat drive "
+                 "add …",
+                 prepare.device);
+        return NULL;
+    }
+    g_autoptr(GString) status = ask(line, ASK_SECONDS, "status", NULL, error);
+    return status != NULL ? prepare_device(&prepare, error)
+                          : NULL; /* nothing is erased for nobody */
 }
 
 int
 drive_add_command(const struct command_line *line, GError **error)
 {
-    if (!check_root(error))
-        return FAIL_FAILED;
-    g_autoptr(GString) status = ask(line, ASK_SECONDS, "status", NULL, error);
-    if (status == NULL) /* before anything is done */
-        return FAIL_FAILED;
-    g_autofree char *device = prepare(line, error);
+    g_autofree char *device = prepare_named(line, error);
     if (device == NULL)
-        return fail_exit_code(*error);
-    const char *label = options_string(line, "label");
-    const char *const members[][2] = {{"device", device}, {"label", label}, {NULL, NULL}};
+        return FAIL_FAILED;
+    const char *const members[][2] = {
+        {"device", device}, {"label", options_string(line, "label")}, {NULL, NULL}};
+    printf("asking lifeboat-replicator to take %s as a drive\n", device);
+    fflush(stdout);
     g_autoptr(GString) answer = ask(line, ASK_LONG_SECONDS, "drive add", members, error);
     if (answer == NULL)
         return FAIL_FAILED;

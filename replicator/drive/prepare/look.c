@@ -216,6 +216,10 @@ gboolean
 look_into_folder(int folder, const char *device, char **found, GError **error)
 {
     *found = NULL;
+    if (faccessat(folder, LOOK_STORE, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        *found = g_strdup(LOOK_STORE);
+        return TRUE;
+    }
     int own = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (own >= 0 && look_through(own, TRUE, found))
         return TRUE;

@@ -8,6 +8,8 @@
 
 #include "lib/base/cleanup.h"
 
+#define LOOK_STORE "lifeboat" /* what `found` is where there is a store */
+
 /* Whether libblkid's type is one that a drive can have. */
 gboolean look_type_fits(const char *type);
 
