@@ -11,7 +11,7 @@
 #define BASE (1024 * 1024) /* bytes: the place that others are a power of two away from */
 #define EVEN_PARTS 32
 #define TAG 0x4c69666562746167u /* "Lifebtag" */
-#define FINER 1024              /* the real size is sought to so small a part of the claimed one */
+#define FINER 4096              /* the real size is sought to so small a part of the claimed one */
 
 struct place {
     guint64 offset;
@@ -179,20 +179,25 @@ read_places(struct check *check)
     }
 }
 
-/* The first place that was tried and failed; NULL: none. *end: where the last good one before it
- * ends. */
+/* The first place that was tried and failed; NULL: none. */
 static const struct place *
-first_bad(const struct check *check, guint64 *end)
+first_bad(const struct check *check)
 {
-    *end = 0;
-    for (guint i = 0; i < check->places->len; i++) {
-        const struct place *place = place_at(check, i);
-        if (place->good)
-            *end = place->offset + CAPACITY_BLOCK;
-        else if (place->tried)
-            return place;
-    }
+    for (guint i = 0; i < check->places->len; i++)
+        if (place_at(check, i)->tried && !place_at(check, i)->good)
+            return place_at(check, i);
     return NULL;
+}
+
+/* The end of the last good place in front of `limit`. */
+static guint64
+good_end(const struct check *check, guint64 limit)
+{
+    guint64 end = 0;
+    for (guint i = 0; i < check->places->len; i++)
+        if (place_at(check, i)->good && place_at(check, i)->offset + CAPACITY_BLOCK <= limit)
+            end = place_at(check, i)->offset + CAPACITY_BLOCK;
+    return end;
 }
 
 /* What it wraps around at; 0: it does not. */
@@ -220,12 +225,12 @@ some_are_good_behind(const struct check *check, const struct place *bad)
     return FALSE;
 }
 
-/* Where it ends, between a good end and a bad place. */
+/* Where it ends, in front of what is known to be bad: by halves, down to `fine` bytes. */
 static guint64
-seek_end(struct check *check, guint64 good, guint64 bad)
+seek_end(struct check *check, guint64 bad, guint64 fine)
 {
-    guint64 fine = MAX(check->medium->size / FINER, 2 * CAPACITY_BLOCK);
-    while (bad > good && bad - good > fine && !is_late(check)) {
+    guint64 good = good_end(check, bad);
+    while (bad - good > fine && !is_late(check)) {
         struct place middle = {.offset = (good + (bad - good) / 2) / CAPACITY_ALIGNMENT *
                                          CAPACITY_ALIGNMENT};
         gboolean written = write_place(check, &middle);
@@ -236,6 +241,17 @@ seek_end(struct check *check, guint64 good, guint64 bad)
             bad = middle.offset;
     }
     return good;
+}
+
+/* What the device really holds, as far as can be told. */
+static guint64
+real_size(struct check *check, const struct place *bad, guint64 wrap)
+{
+    guint64 fine = MAX(check->medium->size / FINER, 2 * CAPACITY_BLOCK);
+    if (wrap == 0 || bad->offset < wrap)
+        return seek_end(check, bad->offset, fine);
+    guint64 end = seek_end(check, wrap, fine); /* it may end before it wraps around */
+    return wrap - end <= fine ? wrap : end;
 }
 
 static gboolean
@@ -251,16 +267,14 @@ fail_failing(const struct check *check, const char *name, guint64 offset, GError
 static gboolean
 judge(struct check *check, const char *name, GError **error)
 {
-    guint64 end, real = wrap_size(check);
-    const struct place *bad = first_bad(check, &end);
+    guint64 wrap = wrap_size(check);
+    const struct place *bad = first_bad(check);
     if (bad == NULL)
         return check->first == NULL || fail_failing(check, name, 0, error);
-    if (real == 0 && (end == 0 || some_are_good_behind(check, bad)))
+    if (wrap == 0 && (good_end(check, bad->offset) == 0 || some_are_good_behind(check, bad)))
         return fail_failing(check, name, bad->offset, error);
-    if (real == 0 || bad->offset < real) /* it drops what is beyond its end */
-        real = seek_end(check, end, bad->offset);
     g_autofree char *claimed = g_format_size(check->medium->size);
-    g_autofree char *holds = g_format_size(real);
+    g_autofree char *holds = g_format_size(real_size(check, bad, wrap));
     return fail_set(error, FAIL_FAILED,
                     "'%s' claims to hold %s, but what is written beyond about %s is lost: it is a "
                     "fake, or failing\nhint: do not use it; give it back where it was bought",

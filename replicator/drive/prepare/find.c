@@ -25,18 +25,10 @@ describe_all(const GPtrArray *signatures)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* The one thing that the device holds; NULL: none, or several. */
-static const struct signature *
-only(const GPtrArray *signatures)
-{
-    return signatures->len == 1 ? signatures->pdata[0] : NULL;
-}
-
 static gboolean
-fits(const struct signature *signature)
+fits(const struct signature *filesystem)
 {
-    return signature != NULL && signature->kind == SIGNATURE_FILESYSTEM &&
-           look_type_fits(signature->type);
+    return filesystem != NULL && look_type_fits(filesystem->type);
 }
 
 static gboolean
@@ -78,7 +70,7 @@ fitting(const struct disk *disk, GPtrArray *partitions, GString *held, GError **
         g_string_append_printf(held, "%s%s in %s", held->len > 0 ? ", " : "", told,
                                partition->path);
         const char *type = g_hash_table_lookup(types, GUINT_TO_POINTER(partition->partition));
-        if (fits(only(signatures)) && !is_for_booting(type))
+        if (fits(signature_filesystem(signatures)) && !is_for_booting(type))
             g_ptr_array_add(list, partition);
     }
     return g_steal_pointer(&list);
@@ -123,12 +115,14 @@ find_partition(const struct disk *disk, GError **error)
     return NULL;
 }
 
-/* Whether the device itself can be used, `signatures` being all that it holds. */
+/* Whether the device itself can be used, `signatures` being all that it holds. One with partitions
+ * as well is not: who knows which of them is out of date. */
 static gboolean
 check_filesystem(const struct disk *disk, const GPtrArray *signatures, GError **error)
 {
-    const struct signature *found = only(signatures);
-    if (!fits(found)) {
+    const struct signature *found = signature_filesystem(signatures);
+    g_autoptr(GPtrArray) partitions = disk_partitions(disk);
+    if (!fits(found) || partitions->len > 0) {
         g_autofree char *held = describe_all(signatures);
         fail_set(error, FAIL_FAILED, "'%s' holds no file system that a drive can use%s%s",
                  disk->path, signatures->len > 0 ? ": it holds " : "", held);
@@ -155,6 +149,6 @@ find_filesystem(const struct disk *disk, char **told, GError **error)
     }
     if (signatures == NULL || !check_filesystem(chosen, signatures, error))
         return NULL;
-    *told = describe_all(signatures);
+    *told = signature_describe(signature_filesystem(signatures));
     return g_steal_pointer(&chosen);
 }

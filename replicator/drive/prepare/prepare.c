@@ -108,11 +108,11 @@ wait_for_udev(const struct disk *disk, GError **error)
     g_autoptr(GPtrArray) signatures = signature_list(disk->path, error);
     if (signatures == NULL)
         return FALSE;
-    const struct signature *only = signatures->len == 1 ? signatures->pdata[0] : NULL;
-    if (only == NULL || only->uuid == NULL)
+    const struct signature *made = signature_filesystem(signatures);
+    if (made == NULL || made->uuid == NULL)
         return fail_set(error, FAIL_FAILED, "'%s' does not hold the file system made on it",
                         disk->path);
-    return settle_wait(disk, only->uuid, error);
+    return settle_wait(disk, made->uuid, error);
 }
 
 static gboolean

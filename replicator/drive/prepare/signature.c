@@ -118,6 +118,21 @@ signature_list(const char *path, GError **error)
     return g_steal_pointer(&list);
 }
 
+const struct signature *
+signature_filesystem(const GPtrArray *list)
+{
+    const struct signature *found = NULL;
+    for (guint i = 0; i < list->len; i++) {
+        const struct signature *signature = list->pdata[i];
+        if (signature->kind == SIGNATURE_TABLE)
+            continue;
+        if (found != NULL || signature->kind != SIGNATURE_FILESYSTEM)
+            return NULL;
+        found = signature;
+    }
+    return found;
+}
+
 char *
 signature_describe(const struct signature *signature)
 {
