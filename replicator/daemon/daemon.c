@@ -124,6 +124,8 @@ book(struct daemon *daemon, struct place *place, const struct visit_result *resu
     if (daemon->work.snapshot && result->exit == 0)
         all->good = now;
     place_plan_next(place, &daemon->timing, now);
+    if (place->arrived) /* pulled out, and back already */
+        place->due = now;
     daemon_write_logbook(daemon);
 }
 
@@ -298,6 +300,7 @@ begin_run(struct daemon *daemon, struct place *place, struct visit_work work)
     g_autofree char *message = g_strdup_printf(
         "%s: %s", name, work.snapshot ? "taking a snapshot" : "trying whether it restores");
     work.power_off = daemon->options->power_off;
+    place->arrived = FALSE;
     log_info("%s", message);
     sd_notifyf(0, "STATUS=%s", message);
     begin_visit(daemon, place, place->device, &work);

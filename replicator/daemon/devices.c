@@ -46,6 +46,7 @@ welcome(struct daemon *daemon, struct place *place, struct device *device)
     place->safe = place->ejected = FALSE;
     place->failures = 0;
     place->due = world_now();
+    place->arrived = TRUE;
     if (place->drive->in_use)
         log_notice("%s: it was pulled out, or the power failed, before it was safe to remove; "
                    "earlier snapshots are intact, and what was under way is done again",
@@ -93,7 +94,7 @@ devices_came(void *context, struct device *device)
         device_free(device);
         return;
     }
-    devices_left(daemon, device->number);
+    devices_left(daemon, device->number, TRUE);
     struct place *place = place_by_filesystem(daemon, device->filesystem);
     if (place != NULL && place->device == NULL)
         welcome(daemon, place, device);
@@ -114,11 +115,23 @@ place_left(struct daemon *daemon, struct place *place)
     log_info("%s has left", name);
 }
 
+/* Work goes on there. */
+static gboolean
+is_visited(const struct daemon *daemon, dev_t number)
+{
+    const struct device *device = daemon->visited != NULL  ? daemon->visited->device
+                                  : daemon->adding != NULL ? daemon->adding->device
+                                                           : NULL;
+    return device != NULL && device->number == number;
+}
+
 void
-devices_left(void *context, dev_t number)
+devices_left(void *context, dev_t number, gboolean certain)
 {
     struct daemon *daemon = context;
     gboolean changed = FALSE;
+    if (!certain && is_visited(daemon, number))
+        return;
     for (guint i = 0; i < daemon->places->len; i++) {
         struct place *place = daemon->places->pdata[i];
         if (place->device == NULL || place->device->number != number)

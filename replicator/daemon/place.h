@@ -31,6 +31,7 @@ struct place {
     struct logbook_entry *entry; /* the logbook's */
     gint64 due, drill_due;       /* -1: never */
     guint failures;              /* in a row */
+    gboolean arrived;            /* a drive that came since the last run began */
     gboolean safe;               /* a drive whose work is done, unmounted: it may be pulled */
     gboolean ejected;            /* by hand: nothing is written to it before it comes again */
     gboolean told_overdue;

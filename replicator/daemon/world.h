@@ -70,7 +70,7 @@ void daemon_write_logbook(struct daemon *daemon);
 /* ---- devices.c ---- */
 
 void devices_came(void *context, struct device *device);
-void devices_left(void *context, dev_t number);
+void devices_left(void *context, dev_t number, gboolean certain);
 
 /* Takes the device that is `there` out of those that are unknown; NULL: it is not among them. */
 struct device *devices_take_unknown(struct daemon *daemon, const char *node);

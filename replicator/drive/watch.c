@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define BUFFER (8 * 1024 * 1024) /* bytes of events that may wait; a hub full of sticks has less   \
-                                  */
+#define BUFFER                                                                                     \
+    (8 * 1024 * 1024) /* bytes of events that may wait; a hub full of sticks has less              \
+                       */
 
 struct watch {
     struct udev *udev;
@@ -17,15 +18,24 @@ struct watch {
     struct watch_handler handler;
 };
 
+/* A reader whose card was taken out is still here, with a size of 0. */
+static gboolean
+is_empty(struct udev_device *udev)
+{
+    const char *size = udev_device_get_sysattr_value(udev, "size");
+    return size == NULL || g_str_equal(size, "0");
+}
+
 static void
 take(struct watch *watch, struct udev_device *udev)
 {
     void *context = watch->handler.context;
-    struct device *device = device_new(udev, watch->patterns);
+    gboolean removed = g_strcmp0(udev_device_get_action(udev), "remove") == 0;
+    struct device *device = removed ? NULL : device_new(udev, watch->patterns);
     if (device != NULL)
         watch->handler.came(context, device);
     else
-        watch->handler.left(context, udev_device_get_devnum(udev));
+        watch->handler.left(context, udev_device_get_devnum(udev), removed || is_empty(udev));
 }
 
 static void
@@ -36,11 +46,7 @@ is_readable(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     while ((udev = udev_monitor_receive_device(watch->monitor)) != NULL) {
-        const char *action = udev_device_get_action(udev);
-        if (g_strcmp0(action, "remove") == 0)
-            watch->handler.left(watch->handler.context, udev_device_get_devnum(udev));
-        else
-            take(watch, udev);
+        take(watch, udev);
         udev_device_unref(udev);
     }
 }

@@ -11,8 +11,9 @@
 struct watch_handler {
     /* One is here; `device` is the handler's. */
     void (*came)(void *context, struct device *device);
-    /* None with that number is here any longer. */
-    void (*left)(void *context, dev_t number);
+    /* None with that number is here any longer. Not certain: udev finds no file system there now,
+     * which may be a passing thing while it is mounted. */
+    void (*left)(void *context, dev_t number, gboolean certain);
     void *context;
 };
 

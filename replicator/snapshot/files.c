@@ -28,7 +28,7 @@ leave_out(const struct gathering *gathering, const char *path, int cause)
 static gboolean
 add_file(struct gathering *gathering, const char *path, GError **error)
 {
-    if (access(path, R_OK) != 0)
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) /* with what the daemon gave us */
         return leave_out(gathering, path, errno);
     if (gathering->files->len == FILES_MAX)
         return fail_set(error, FAIL_USAGE, "more than %d extra files", FILES_MAX);

@@ -1,7 +1,7 @@
 """A place to plug drives in: loop devices that udev calls USB sticks, in namespaces of their own.
 
     bay = Bay(self)                        # skips the test where that is not possible
-    daemon = Daemon(site, bay.url(server), bay=bay)
+    daemon = Daemon(site, bay.url(server.url), bay=bay)
     stick = bay.stick('blue')              # a file with a file system
     bay.plug(stick)                        # udev tells of it
     bay.unplug(stick)
@@ -19,6 +19,7 @@ import socket
 import subprocess
 import threading
 import unittest
+import urllib.parse
 
 UDEVD = '/lib/systemd/systemd-udevd'
 PATIENCE = 30  # seconds
@@ -41,6 +42,9 @@ for file in passwd group; do mount --bind /run/$file /etc/$file; done
 ip link set lo up
 cat > /run/udev/rules.d/10-stick.rules <<'RULES'
 SUBSYSTEM=="block", KERNEL=="loop*", ENV{ID_BUS}="usb", ENV{ID_VENDOR}="Lifeboat", ENV{ID_MODEL}="Test_Stick"
+RULES
+cat > /run/udev/rules.d/99-strangers.rules <<'RULES'
+SUBSYSTEM=="block", KERNEL=="loop*", ATTR{loop/backing_file}!="%(folder)s/sticks/*", ENV{ID_FS_USAGE}="", ENV{ID_FS_UUID}=""
 RULES
 %(udevd)s --children-max=2 --resolve-names=never 2>/dev/null >/dev/null &
 trap "kill $!" EXIT
@@ -70,7 +74,7 @@ class Bay:
         if os.geteuid() != 0:
             raise unittest.SkipTest('plugging drives in takes root')
         self.keeper = subprocess.Popen(['unshare', '-m', '-n', '--propagation', 'private', 'sh', '-c',
-                                        KEEPER % {'user': USER, 'udevd': UDEVD}],
+                                        KEEPER % {'user': USER, 'udevd': UDEVD, 'folder': test.site.folder}],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         test.addCleanup(self.close)
         atexit.register(self.keeper.kill)
@@ -90,13 +94,13 @@ class Bay:
 
     # ---- the server, from in there ----
 
-    def url(self, server):
-        """Where the server is reached from in there."""
-        host, port = server.couch.host, server.couch.port
+    def url(self, url):
+        """Where a server is reached from in there."""
+        split = urllib.parse.urlsplit(url)
         listener = self._listen()
-        threading.Thread(target=_relay, args=(listener, (host, port)), daemon=True).start()
+        threading.Thread(target=_relay, args=(listener, (split.hostname, split.port)), daemon=True).start()
         self.relays.append(listener)
-        return server.url.replace('%s:%d' % (host, port), '127.0.0.1:%d' % listener.getsockname()[1])
+        return url.replace('%s:%d' % (split.hostname, split.port), '127.0.0.1:%d' % listener.getsockname()[1])
 
     def _listen(self):
         """A socket in there: made by a thread that enters the network for it, and ends."""
@@ -115,7 +119,9 @@ class Bay:
     # ---- sticks ----
 
     def stick(self, label=None, megabytes=64, type='ext4'):
-        path = os.path.join(self.test.site.folder, '%s.img' % (label or 'stick'))
+        folder = os.path.join(self.test.site.folder, 'sticks')
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, '%s.img' % (label or 'stick'))
         with open(path, 'wb') as file:
             file.truncate(megabytes << 20)
         if type:
@@ -127,6 +133,8 @@ class Bay:
         stick.device = subprocess.run(['losetup', '-f', '--show', *(['-r'] if read_only else []), stick.path],
                                       check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         self.plugged.append(stick)
+        if not read_only:  # which a loop device may be from an earlier life
+            subprocess.run(['blockdev', '--setrw', stick.device], check=True)
         name = os.path.basename(stick.device)
         if not os.path.exists('/proc/%d/root/dev/%s' % (self.keeper.pid, name)):
             self.run('mknod', '/dev/' + name, 'b', '7', name[4:])
@@ -146,17 +154,27 @@ class Bay:
         self.tell(stick, 'remove')
         self.run('udevadm', 'settle', '--timeout=30')
         subprocess.run(['losetup', '-d', stick.device], check=True)
+        self._wait_for_detached(stick.path)
         self.plugged.remove(stick)
 
-    def files(self, stick, act):
-        """What `act(folder)` gives with the stick mounted, read-only, where nobody else sees it."""
-        folder = os.path.join(self.test.site.folder, 'look')
+    def _wait_for_detached(self, path):
+        """Somebody may have it open still, as udev's probes do."""
+        while subprocess.run(['losetup', '-j', path], check=True, stdout=subprocess.PIPE).stdout:
+            pass
+        self.run('udevadm', 'settle', '--timeout=30')
+
+    def files(self, stick, act, mode='ro'):
+        """What `act(folder)` gives with the stick mounted where nobody else sees it."""
+        folder, link = (os.path.join(self.test.site.folder, name) for name in ('look', 'look.img'))
         os.makedirs(folder, exist_ok=True)
-        subprocess.run(['mount', '-o', 'loop,ro', stick.path, folder], check=True)
+        os.link(stick.path, link)  # by which udevd knows that this is not a stick
+        subprocess.run(['mount', '-o', 'loop,' + mode, link, folder], check=True)
         try:
             return act(folder)
         finally:
             subprocess.run(['umount', folder], check=True)
+            self._wait_for_detached(link)
+            os.remove(link)
 
     def close(self):
         for listener in self.relays:
@@ -184,7 +202,12 @@ def _relay(listener, address):
 
 
 def _pass_on(client, address):
-    with client, socket.create_connection(address) as server:
+    try:
+        server = socket.create_connection(address)
+    except OSError:
+        client.close()
+        return
+    with client, server:
         other = {client: server, server: client}
         while True:
             for ready in select.select(list(other), [], [])[0]:
