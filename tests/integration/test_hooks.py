@@ -66,9 +66,16 @@ class Hooks(unittest.TestCase):
         environment = {'HOOK_ROOT': self.root, 'PATH': self.bin + ':' + os.environ['PATH'], 'LIFEBOAT_EVENT': event,
                        'LIFEBOAT_DRIVE': '1a2b3c4d', 'LIFEBOAT_LABEL': 'Blue', 'LIFEBOAT_DEVICE': '/dev/sdb1',
                        'LIFEBOAT_MESSAGE': 'the drive may be removed', **variables}
-        done = subprocess.run([*shell, os.path.join(HOOKS, hook), event], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=environment, cwd=self.here, timeout=PATIENCE)
-        self.assertEqual((0, b''), (done.returncode, done.stdout), '%s %s' % (hook, event))
+        with open(self.path('said'), 'w+b') as said:
+            process = subprocess.Popen([*shell, os.path.join(HOOKS, hook), event], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                                       env=environment, cwd=self.here, process_group=0)
+            code = process.wait(PATIENCE)
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # as the mounter does
+            except ProcessLookupError:
+                pass
+        self.assertEqual((0, ''), (code, self.read('said')), '%s %s' % (hook, event))
+        os.unlink(self.path('said'))
 
     def slept(self):
         if not os.path.exists(self.path('slept')):
@@ -278,6 +285,7 @@ class KeyboardLeds(Hooks):
         self.show('restore')
 
     def test_after_safe_it_comes_back_by_itself(self):
+        self.stub('setsid', '/bin/sleep 0.3; exec /usr/bin/setsid "$@"')  # and what it leaves behind is killed
         self.make('later')
         self.show('started')
         self.show('safe')
@@ -375,6 +383,10 @@ class Consoles(Terminals):
                 self.assertEqual('', shown)
             else:
                 self.assertRegex(shown, r'^\r\nLIFEBOAT \d\d:\d\d  %s  Blue \(1a2b3c4d\):  the drive may be removed\r\n$' % event.upper())
+
+    def test_a_message_that_names_the_drive_is_enough(self):
+        self.run_hook('consoles', 'safe', LIFEBOAT_MESSAGE="drive 'Blue' (1a2b3c4d): the snapshot is done; it is safe to remove")
+        self.assertRegex(self.shown().decode(), r"SAFE  drive 'Blue' \(1a2b3c4d\): the snapshot is done; it is safe to remove\r\n$")
 
     def test_without_a_drive_it_names_what_there_is(self):
         self.run_hook('consoles', 'unknown', LIFEBOAT_DRIVE='', LIFEBOAT_LABEL='')
