@@ -2,12 +2,16 @@
 
 import json
 import os
+import socket
+import subprocess
 import time
 
 import measure
 from peers import NO_CONFIGURATION
+from stick import wait_until
 
 PASSWORD = 'bench'
+PATIENCE = 3600  # seconds for one insertion
 
 
 class Round:
@@ -73,6 +77,9 @@ class Mounted:
         self.stick.remove()
         return found
 
+    def prove(self, snapshots):
+        """After all rounds; not measured."""
+
     def close(self):
         pass
 
@@ -125,12 +132,102 @@ class Snapshot(Mounted):
 
     def __init__(self, bench, stick):
         super().__init__(bench, stick)
-        self.site, self.changed = bench.site, None
+        self.site = bench.site
 
     def initialise(self, steps):
         pass
 
     def back_up(self, steps):
-        measured = steps.command(self.site.lifeboat, 'snapshot', '--source', self.couch.url, '--to', self.stick.mounted_at, '--keys',
-                                 self.site.keys, '--state', self.site.state, '--json', *NO_CONFIGURATION)
-        self.changed = json.loads(measured.lines[-1][1])['documents']
+        steps.command(self.site.lifeboat, 'snapshot', '--source', self.couch.url, '--to', self.stick.mounted_at, '--keys',
+                      self.site.keys, '--state', self.site.state, *NO_CONFIGURATION)
+
+    def prove(self, snapshots):
+        """Each insertion made one snapshot, and all is there."""
+        self.stick.insert()
+        self.stick.mount()
+        try:
+            command = [self.site.restorer, 'verify', self.stick.mounted_at, '--keys', self.site.keys, '--json', *NO_CONFIGURATION]
+            told = json.loads(measure.run(command, self.couch, self.log).lines[-1][1])
+            if told['snapshots'] != snapshots:
+                raise measure.Failed('%d snapshots instead of %d' % (told['snapshots'], snapshots))
+        finally:
+            self.stick.unmount()
+            self.stick.remove()
+
+
+class Drive(Snapshot):
+    """Ours as people have it: the daemon hears of the disk from udev, and does the rest."""
+
+    name, title = 'drive', 'lifeboat-replicator run'
+
+    def __init__(self, bench, stick):
+        super().__init__(bench, stick)
+        self.state, self.control = self.folder + '/daemon', self.folder + '/run/replicator.sock'
+        self.config = self.folder + '/lifeboat.conf'
+        for folder in (self.state, self.folder + '/run'):
+            os.mkdir(folder)
+        with open(self.config, 'w') as file:
+            file.write('[source]\nurl = %s\n[keys]\nfolder = %s\n[node]\nstate = %s\ncontrol = %s\n[drive]\ndevices = %s\nhooks = %s\n' % (
+                self.couch.url, self.site.keys, self.state, self.control, self.stick.device, self.folder + '/no-hooks'))
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen([self.site.lifeboat + '-replicator', 'run', '--config', self.config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(lambda: os.path.exists(self.control), 'lifeboat-replicator')
+
+    def ask(self, **question):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.control)
+            client.sendall(json.dumps(question).encode() + b'\n')
+            answer = b''.join(iter(lambda: client.recv(65536), b''))
+        if not answer:
+            raise measure.Failed('lifeboat-replicator hung up')
+        return json.loads(answer)
+
+    def drive(self):
+        return next(iter(self.ask(ask='status')['drives']), {})
+
+    def begin(self):
+        self.stick.insert()
+        wait_until(lambda: self.stick.device in [one['device'] for one in self.ask(ask='status')['unknown']], 'the daemon to see the disk')
+        return self.watch(lambda: self.ask(ask='drive add', device=self.stick.device, label='bench'))
+
+    def insert(self):
+        return self.watch(self.stick.insert)
+
+    def watch(self, begin):
+        """From what `begin` does until the drive may be pulled."""
+        before, cpu, last = self.stick.written(), self.used(), self.drive().get('snapshot')
+        begun = time.monotonic()
+        answer = begin()
+        if isinstance(answer, dict) and 'error' in answer:
+            raise measure.Failed(answer['error'])
+        self.wait_for(lambda drive: drive.get('safe') and not drive['doing'] and drive['snapshot'] != last)
+        seconds = time.monotonic() - begun
+        self.stick.flush()
+        found = Round(seconds, None, self.used() - cpu, None, self.stick.written() - before)
+        self.stick.remove()
+        self.wait_for(lambda drive: not drive['attached'])
+        return found
+
+    def wait_for(self, condition):
+        until = time.monotonic() + PATIENCE
+        drive = self.drive()
+        while not condition(drive):
+            if drive.get('exit') or time.monotonic() > until:
+                raise measure.Failed('the daemon says: %s' % drive)
+            time.sleep(0.01)
+            drive = self.drive()
+
+    def used(self):
+        """Processor time of the daemon, and of its runs that have ended."""
+        with open('/proc/%d/stat' % self.process.pid) as file:
+            return sum(map(int, file.read().rpartition(')')[2].split()[11:15])) / os.sysconf('SC_CLK_TCK')
+
+    def prove(self, snapshots):
+        self.close()
+        super().prove(snapshots)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
