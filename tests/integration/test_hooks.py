@@ -332,6 +332,12 @@ class KeyboardLeds(Hooks):
                 self.show('restore')
                 self.assert_as_it_was()
 
+    def test_blinking_gives_way_to_what_comes_next(self):
+        self.plug(timer='')
+        self.stub('sleep', 'case $1 in 0.*) echo 1 >"$HOOK_ROOT/run/lifeboat-keyboard-leds/turn" ;; esac')  # which another takes
+        self.show('failed')
+        self.assertEqual('1', self.lamp('input3::numlock', 'brightness'))
+
     def test_lamps_that_lack_a_trigger_or_were_pulled(self):
         os.unlink(self.path('sys/class/leds/input3::scrolllock/trigger'))
         self.show('started')
