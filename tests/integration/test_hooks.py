@@ -211,7 +211,7 @@ class KeyboardLeds(Hooks):
 
     def setUp(self):
         super().setUp()
-        self.stub('sleep', 'echo "$1" >>"$HOOK_ROOT/slept"; [ "$1" != 600 ] || [ -e "$HOOK_ROOT/later" ] || exec /bin/sleep 600')
+        self.stub('sleep', 'echo "$1" >>"$HOOK_ROOT/slept"; [ "$1" != 600 ] || while [ ! -e "$HOOK_ROOT/later" ]; do /bin/sleep 0.05; done')
         self.plug()
 
     def plug(self, timer=' timer'):
@@ -286,9 +286,9 @@ class KeyboardLeds(Hooks):
 
     def test_after_safe_it_comes_back_by_itself(self):
         self.stub('setsid', '/bin/sleep 0.3; exec /usr/bin/setsid "$@"')  # and what it leaves behind is killed
-        self.make('later')
         self.show('started')
         self.show('safe')
+        self.make('later')
         until = time.monotonic() + PATIENCE
         while os.path.exists(self.path('run/lifeboat-keyboard-leds')) and time.monotonic() < until:
             time.sleep(0.01)
