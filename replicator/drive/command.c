@@ -168,7 +168,7 @@ take_user(const struct command_line *line, struct prepare *prepare, GError **err
     const char *name = options_string(line, "user");
     const struct passwd *user = getpwnam(name);
     if (user == NULL && options_given(line, "user"))
-        return fail_set(error, FAIL_USAGE, "there is no user '%s'", name);
+        return fail_set(error, FAIL_USAGE, "--user: there is none of the name '%s'", name);
     if (user != NULL) {
         prepare->user = user->pw_uid;
         prepare->group = user->pw_gid;

@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 
 #define EXT_SUPERBLOCK 1024     /* its place, and of the words in it: ext4's on-disk format, */
@@ -106,12 +108,9 @@ mount_nowhere(const char *device, const char *type, GError **error)
 }
 
 static gboolean
-check_journal(const char *device, GError **error)
+check_journal(int fd, const char *device, GError **error)
 {
     guint32 features;
-    AUTO_FD int fd = open(device, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(error, errno, "cannot open '%s'", device);
     if (!file_read_at(fd, EXT_SUPERBLOCK + EXT_INCOMPAT, &features, sizeof features, device, error))
         return FALSE;
     if ((GUINT32_FROM_LE(features) & EXT_NEEDS_RECOVERY) == 0)
@@ -122,15 +121,37 @@ check_journal(const char *device, GError **error)
                     device);
 }
 
+static gboolean
+look_into_mounted(const char *device, const char *type, char **found, GError **error)
+{
+    AUTO_FD int folder = mount_nowhere(device, type, error);
+    return folder >= 0 && look_into_folder(folder, device, found, error);
+}
+
 gboolean
 look_into(const char *device, const char *type, char **found, GError **error)
 {
+    const int locked = 1, free_again = 0;
+    sigset_t all, before;
     *found = NULL;
+    AUTO_FD int fd = open(device, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(error, errno, "cannot open '%s'", device);
     const struct kind *kind = find_kind(type);
-    if (kind != NULL && kind->has_journal && !check_journal(device, error))
+    if (kind != NULL && kind->has_journal && !check_journal(fd, device, error))
         return FALSE;
-    AUTO_FD int folder = mount_nowhere(device, type, error);
-    return folder >= 0 && look_into_folder(folder, device, found, error);
+    /* An ext4 notes what is wrong with it even when it is mounted read-only; not on a device that
+     * is so. Whatever happens, the device must not stay it. */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    gboolean done = FALSE;
+    if (ioctl(fd, BLKROSET, &locked) != 0)
+        fail_errno(error, errno, "cannot keep '%s' from being written to", device);
+    else
+        done = look_into_mounted(device, type, found, error);
+    ioctl(fd, BLKROSET, &free_again);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return done;
 }
 
 /* ---- what is nobody's ---- */
