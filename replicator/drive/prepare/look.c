@@ -134,11 +134,12 @@ look_into(const char *device, const char *type, char **found, GError **error)
     const int locked = 1, free_again = 0;
     sigset_t all, before;
     *found = NULL;
+    if (!look_kernel_has(type, error))
+        return FALSE;
     AUTO_FD int fd = open(device, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno(error, errno, "cannot open '%s'", device);
-    const struct kind *kind = find_kind(type);
-    if (kind != NULL && kind->has_journal && !check_journal(fd, device, error))
+    if (find_kind(type)->has_journal && !check_journal(fd, device, error))
         return FALSE;
     /* An ext4 notes what is wrong with it even when it is mounted read-only; not on a device that
      * is so. Whatever happens, the device must not stay it. */
