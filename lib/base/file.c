@@ -111,7 +111,7 @@ file_replace(int folder_fd, const char *name, const void *data, gsize size, mode
         unlinkat(folder_fd, temporary, 0);
         return fail_at(error, cause, "rename", folder_fd, temporary);
     }
-    return file_sync(folder_fd, name, error);
+    return file_sync(fd, name, error) && file_sync(folder_fd, name, error);
 }
 
 /* Reads to the end; the descriptor stays open. */
@@ -175,6 +175,15 @@ gboolean
 file_is_absent(int folder_fd, const char *name)
 {
     return faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+gboolean
+file_is_unwritten(int folder_fd, const char *name)
+{
+    struct stat status;
+    if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT;
+    return S_ISREG(status.st_mode) && status.st_size == 0;
 }
 
 int

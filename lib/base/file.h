@@ -2,8 +2,10 @@
  * file: making things durable, reading them back with a cap, and temporary files that no one can
  * find.
  *
- * One function makes a file durable: temporary name, write, fsync, rename, fsync of the folder.
- * Whatever interrupts it leaves the old file or the new one.
+ * One function makes a file durable: temporary name, write, fsync, rename, fsync, fsync of the
+ * folder. Whatever interrupts it leaves the old file or the new one; or on FAT, where a file's size
+ * and place are part of its folder and come to a new name only when the file is written out again,
+ * an empty one.
  */
 #pragma once
 
@@ -36,6 +38,10 @@ char *file_read_named(const char *path, gsize cap, gsize *size, GError **error);
 
 /* Whether there is certainly nothing of that name; what cannot be looked at may be there. */
 gboolean file_is_absent(int folder_fd, const char *name);
+
+/* The same, or a file without a byte: what a power cut leaves on FAT of one that file_replace had
+ * not done with. */
+gboolean file_is_unwritten(int folder_fd, const char *name);
 
 /* Opens a folder for the *at functions; -1 on error. With `create`, makes it and its parents
  * durably (mode 0700). */

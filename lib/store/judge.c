@@ -127,11 +127,12 @@ judge_folder(const struct store *store, const char *folder, const struct keys *k
     AUTO_FD int fd = file_open_folder(store->snapshots_fd, folder, FALSE, &cause);
     g_autofree char *signature =
         fd >= 0 ? file_read(fd, "snapshot.json.minisig", MINISIGN_FILE_MAX, NULL, &cause) : NULL;
+    if (fd >= 0 && file_is_unwritten(fd, "snapshot.json.minisig")) {
+        judge_unsealed(snapshot, fd);
+        return snapshot;
+    }
     if (signature == NULL) {
-        if (fd >= 0 && file_is_absent(fd, "snapshot.json.minisig"))
-            judge_unsealed(snapshot, fd);
-        else
-            judge_damaged(snapshot, cause);
+        judge_damaged(snapshot, cause);
         return snapshot;
     }
     g_autofree char *text = file_read(fd, "snapshot.json", CATALOGUE_MAX, &size, &cause);

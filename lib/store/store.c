@@ -339,7 +339,7 @@ store_open(const char *path, const struct keys *keys, GError **error)
         return NULL;
     }
     store->nameless =
-        file_is_absent(store->fd, "store.json") && !file_is_absent(store->fd, "snapshots");
+        file_is_unwritten(store->fd, "store.json") && !file_is_absent(store->fd, "snapshots");
     if ((!store->nameless && !read_store_json(store, error)) || !open_rest(store, keys, error) ||
         (store->snapshots->len == 0 && store->nameless && !read_store_json(store, error)))
         return NULL;
@@ -399,7 +399,7 @@ store_open_for_writing(const char *path, const struct keys *keys, const char *cr
     store->fd = file_open_folder(above, "lifeboat", TRUE, error);
     if (store->fd < 0)
         return NULL;
-    gboolean fine = file_is_absent(store->fd, "store.json")
+    gboolean fine = file_is_unwritten(store->fd, "store.json")
                         ? make_store(store, keys, created, error)
                         : go_on(store, keys, error);
     return fine && readme_write(store, keys, error) ? g_steal_pointer(&store) : NULL;

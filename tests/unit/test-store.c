@@ -2,6 +2,7 @@
 #include "lib/store/store.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/file.h"
 #include "lib/store/parts.h"
 #include "tests/unit/scratch.h"
 
@@ -357,6 +358,47 @@ a_store_that_lost_its_store_json_goes_on_as_the_same(struct fixture *fixture, gc
     g_assert_cmpstr(store_tip(store, TRUE)->catalogue->id, ==, id);
 }
 
+/* As FAT shows a file that was renamed and not written out again when the power failed. */
+static void
+make_empty(int folder_fd, const char *name)
+{
+    AUTO_FD int fd = openat(folder_fd, name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    g_assert_cmpint(fd, >=, 0);
+}
+
+static void
+an_empty_store_json_is_one_that_is_missing(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_empty(fixture->store->fd, "store.json");
+    AUTO(store) *fresh = store_open_for_writing(fixture->path, fixture->keys, CREATED, NULL);
+    g_assert_true(g_uuid_string_is_valid(fresh->id));
+    g_assert_cmpstr(fresh->id, !=, fixture->store->id); /* nothing told it */
+    g_free(fixture->store->id);
+    fixture->store->id = g_strdup(fresh->id);
+    g_autofree char *id = seal(fixture, NULL, CREATED);
+    make_empty(fixture->store->fd, "store.json");
+    AUTO(store) *reader = store_open(fixture->path, fixture->keys, NULL);
+    g_assert_cmpstr(reader->id, ==, fresh->id);
+    AUTO(store) *store = store_open_for_writing(fixture->path, fixture->keys, CREATED, NULL);
+    g_assert_cmpstr(store->id, ==, fresh->id);
+    g_assert_cmpstr(store_tip(store, TRUE)->catalogue->id, ==, id);
+    g_assert_false(file_is_unwritten(store->fd, "store.json"));
+}
+
+static void
+an_empty_signature_is_one_that_is_missing(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *id = seal(fixture, NULL, CREATED);
+    AUTO_FD int fd = store_open_snapshot(fixture->store, only_one(fixture), NULL);
+    make_empty(fd, "snapshot.json.minisig");
+    g_assert_true(store_refresh(fixture->store, fixture->keys, NULL));
+    g_assert_cmpint(only_one(fixture)->trust, ==, SNAPSHOT_UNSIGNED);
+    g_assert_true(store_remove_unsealed(fixture->store, NULL));
+    g_assert_cmpuint(fixture->store->snapshots->len, ==, 0);
+}
+
 /* ---- merged ones ---- */
 
 static void
@@ -523,6 +565,8 @@ main(int argc, char **argv)
          a_store_copied_whole_counts_at_its_new_place);
     CASE("a-store-that-lost-its-store-json-goes-on-as-the-same",
          a_store_that_lost_its_store_json_goes_on_as_the_same);
+    CASE("an-empty-store-json-is-one-that-is-missing", an_empty_store_json_is_one_that_is_missing);
+    CASE("an-empty-signature-is-one-that-is-missing", an_empty_signature_is_one_that_is_missing);
     CASE("a-merged-snapshot-wins-over-its-originals", a_merged_snapshot_wins_over_its_originals);
     CASE("of-two-merged-snapshots-the-one-that-joins-more-wins",
          of_two_merged_snapshots_the_one_that_joins_more_wins);
