@@ -1,123 +1,12 @@
-"""Runs the integration tests, several files at a time, and tells each test's outcome as it is known.
+"""Runs the integration tests: run.py [--jobs N] [--counts FILE] [PATTERN], as ../runner.py tells."""
 
-    run.py [--jobs N] [--counts FILE] [PATTERN]     PATTERN: part of a name such as test_restore.Part.test_…
-
-FILE gets one line: passed failed skipped. A file that cannot be run counts as one failure.
-"""
-
-import argparse
-import concurrent.futures
-import glob
-import json
 import os
-import subprocess
 import sys
-import threading
-import time
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILE_TIMEOUT = 3600  # seconds for one file of tests
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-
-class Result(unittest.TestResult):
-    def startTest(self, test):
-        super().startTest(test)
-        self.began = time.monotonic()
-        self.bad = False
-
-    def tell(self, outcome, test, more=''):
-        print('%-7s %s (%.1f s)%s' % (outcome, test.id(), time.monotonic() - self.began, more), flush=True)
-
-    def addSuccess(self, test):
-        self.passed = getattr(self, 'passed', 0) + 1
-        self.tell('ok', test)
-
-    def addFailure(self, test, error):
-        super().addFailure(test, error)
-        self.tell('FAILED', test, '\n' + self._exc_info_to_string(error, test))
-
-    def addError(self, test, error):
-        self.began = getattr(self, 'began', time.monotonic())
-        super().addError(test, error)
-        self.tell('FAILED', test, '\n' + self._exc_info_to_string(error, test))
-
-    def addSkip(self, test, reason):
-        self.began = getattr(self, 'began', time.monotonic())
-        super().addSkip(test, reason)
-        self.tell('skipped', test, ': ' + reason)
-
-    def addSubTest(self, test, subtest, error):
-        super().addSubTest(test, subtest, error)
-        if error:
-            self.tell('FAILED', subtest, '\n' + self._exc_info_to_string(error, subtest))
-
-    @property
-    def counts(self):
-        return getattr(self, 'passed', 0), len(self.failures) + len(self.errors), len(self.skipped)
-
-
-def run_file(name, pattern):
-    """In this process: the tests of one file."""
-    loader = unittest.TestLoader()
-    if pattern and pattern not in name:
-        loader.testNamePatterns = ['*%s*' % pattern]
-    suite = loader.loadTestsFromName(name)
-    if suite.countTestCases() == 0:
-        return 0, 0, 0
-    result = Result()
-    suite.run(result)
-    return result.counts
-
-
-def run_elsewhere(name, pattern, show):
-    """In a process of its own, whose last line has the counts; `show` is called with each line before it."""
-    command = [sys.executable, os.path.abspath(__file__), '--file', name] + ([pattern] if pattern else [])
-    process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
-    timer = threading.Timer(FILE_TIMEOUT, process.kill)
-    timer.start()
-    last = ''
-    for line in process.stdout:
-        if last:
-            show(last)
-        last = line
-    process.wait()
-    timer.cancel()
-    try:
-        return json.loads(last)
-    except ValueError:
-        show('%sFAILED  %s: died, or was not done after %d s\n' % (last, name, FILE_TIMEOUT))
-        return 0, 1, 0
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('pattern', nargs='?')
-    parser.add_argument('--file')
-    parser.add_argument('--counts')
-    parser.add_argument('--jobs', type=int, default=os.cpu_count())
-    options = parser.parse_args()
-    sys.path.insert(0, HERE)
-    if options.file:
-        print(json.dumps(run_file(options.file, options.pattern)))
-        return 0
-    names = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(HERE, 'test_*.py')))
-    totals = [0, 0, 0]
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        waiting = {}
-        for name in names:
-            lines = []
-            show = lines.append if options.jobs > 1 else sys.stdout.write
-            waiting[pool.submit(run_elsewhere, name, options.pattern, show)] = lines
-        for done in concurrent.futures.as_completed(waiting):
-            print(''.join(waiting[done]), end='', flush=True)
-            totals = [a + b for a, b in zip(totals, done.result())]
-    print('integration: %d passed, %d failed, %d skipped' % tuple(totals))
-    if options.counts:
-        with open(options.counts, 'w') as file:
-            print(*totals, file=file)
-    return 1 if totals[1] else 0
-
+import runner  # noqa: E402
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(runner.main(HERE))

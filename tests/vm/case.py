@@ -1,0 +1,97 @@
+"""What the tests in a machine begin with: a clinic on a server, a site's keys, and a machine with both."""
+
+import contextlib
+import io
+import os
+import random
+import shutil
+import tarfile
+
+from machine.machine import HOST, Machine
+from machine.stick import Stick
+from support import case
+from support.lifeboat import DONE
+
+CONFIGURATION = '''[source]
+url = http://%s:%d
+credentials = /etc/lifeboat/couchdb-credentials
+[node]
+patience = 0
+'''
+MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime %s /mnt'
+
+
+class Case(case.Case):
+    """`self.machine` is one for all tests of the class; it forgets the test before."""
+
+    people = 6
+
+    @classmethod
+    def setUpClass(cls):
+        cls.machine = Machine()
+        cls.addClassCleanup(cls.machine.close)
+
+    def setUp(self):
+        super().setUp()
+        self.random = random.Random(self.id())
+        for number in range(12):  # something to write, that cannot be compressed
+            self.couch.attach(self.medic, 'picture-%d' % number, None, 'x.jpg', self.random.randbytes(100000), 'image/jpeg')
+        self.install(self.machine)
+
+    def install(self, machine, more=''):
+        """The site's keys and configuration, on a machine that knows nothing else."""
+        machine.run('umount /mnt 2>/dev/null; cd /var/lib/lifeboat && rm -rf keys *.* state; mkdir -p keys && tar -x -C keys', packed(self.site.keys))
+        machine.write('/etc/lifeboat/couchdb-credentials', '%s:%s\n' % (self.couch.user, self.couch.password), '600')
+        include = '[snapshot]\ninclude = %s*\n' % self.server.prefix if self.server.prefix else ''
+        machine.write('/etc/lifeboat/lifeboat.conf', CONFIGURATION % (HOST, self.couch.port) + include + more)
+
+    def stick(self, kind, **how):
+        return Stick(self.site.folder, kind, **how)
+
+    # ---- a stick in the machine, by hand ----
+
+    @contextlib.contextmanager
+    def mounted(self, stick):
+        """Plugs it in and mounts it at /mnt, and leaves it unmounted and unplugged. Gives QEMU's name for it."""
+        name, device = self.machine.plug(stick)
+        self.machine.run(MOUNT % (stick.kind, device))
+        try:
+            yield name
+        finally:
+            self.machine.run('umount /mnt')
+            self.machine.pull(name)
+
+    def snapshot(self, expect=DONE):
+        self.server.settle()
+        return self.machine.run('lifeboat-replicator snapshot --to /mnt', expect=expect)
+
+    def fetch(self, folder='/mnt'):
+        """Brings the store that is in that folder of the machine here, to be looked at from outside."""
+        shutil.rmtree(self.site.store)
+        os.mkdir(self.site.store)
+        archive = self.machine.ask('cd %s && [ ! -e lifeboat ] || tar -c lifeboat' % folder)
+        self.assertEqual(0, archive.code, archive)
+        if archive.data:
+            with tarfile.open(fileobj=io.BytesIO(archive.data)) as file:
+                file.extractall(self.site.store)
+
+    def assert_holds_one_of(self, states):
+        """The fetched store's newest state."""
+        for state in states[:-1]:
+            try:
+                return self.assert_store_holds(state)
+            except AssertionError:
+                pass
+        return self.assert_store_holds(states[-1])
+
+    def unsealed(self):
+        """Names in the fetched store's snapshots/ that are no sealed snapshot."""
+        folder = os.path.join(self.site.lifeboat_folder, 'snapshots')
+        return sorted(set(os.listdir(folder)) - set(self.site.snapshots()))
+
+
+def packed(folder):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode='w') as file:
+        file.add(folder, '.')
+    return data.getvalue()

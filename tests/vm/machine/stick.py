@@ -1,0 +1,99 @@
+"""A USB stick: an image file on this host, with one file system on it, as a person buys or formats one.
+
+    stick = Stick(folder, 'vfat')                # partitioned, as most are
+    stick.record()                               # from now on each write is kept: writes.py
+
+The file system is made here, without mounting anything; it is read in a test machine, as this host may lack its driver.
+"""
+
+import hashlib
+import os
+import shutil
+import struct
+import subprocess
+
+from .kernel import Lacking
+
+MIB = 1 << 20
+SECTOR = 512
+MAKE = {'ext4': ['mkfs.ext4', '-q', '-F', '-L'], 'vfat': ['mkfs.vfat', '-F', '32', '-n'], 'exfat': ['mkfs.exfat', '-L']}
+CHECK = {'ext4': ['e2fsck', '-fn'], 'vfat': ['fsck.vfat', '-n'], 'exfat': ['fsck.exfat', '-n']}
+MBR_TYPE = {'ext4': 0x83, 'vfat': 0x0c, 'exfat': 0x07}
+KINDS = tuple(MAKE)
+
+
+class Stick:
+    """`partitioned`: else the file system begins at the first byte. `caches`: it tells of a write cache that must be
+    flushed, as an SSD does; else the machine takes each write that it did for durable, as with most sticks."""
+
+    count = 0
+
+    def __init__(self, folder, kind, size=64, label='BLUE', partitioned=True, caches=False):
+        Stick.count += 1
+        self.kind, self.label, self.caches = kind, label, caches
+        self.serial = '%s%04d' % (kind.upper(), Stick.count)
+        self.image = os.path.join(folder, self.serial + '.img')
+        self.log = None
+        self.speed = None  # bytes per second that it can write; None: as fast as it goes
+        self.start = MIB if partitioned else 0
+        self.part = '-part1' if partitioned else ''
+        self._make(size * MIB)
+
+    def _make(self, size):
+        part = self.image + '.part' if self.start else self.image
+        with open(part, 'wb') as file:
+            file.truncate(size)
+        _tool([*MAKE[self.kind], self.label, part])
+        if self.start:
+            _copy(part, self.image, at=self.start)
+            os.unlink(part)
+            with open(self.image, 'r+b') as file:
+                entry = struct.pack('<8B2I', 0, 0, 0, 0, MBR_TYPE[self.kind], 0, 0, 0, self.start // SECTOR, size // SECTOR)
+                file.seek(446)
+                file.write(entry + bytes(48) + b'\x55\xaa')
+
+    # ---- in a machine ----
+
+    def record(self):
+        """Begins a log of the writes from the image as it is now, which is kept as `base`."""
+        self.base, self.log = self.image + '.base', self.image + '.log'
+        shutil.copyfile(self.image, self.base)
+        open(self.log, 'wb').close()
+
+    def node(self, name):
+        """The block node that QEMU gives the machine: the image, its log above it, its speed above that."""
+        node = {'driver': 'file', 'filename': self.image}
+        if self.log:
+            node = {'driver': 'blklogwrites', 'file': node, 'log': {'driver': 'file', 'filename': self.log}}
+        if self.speed:
+            node = {'driver': 'throttle', 'throttle-group': name, 'file': node}
+        return {'driver': 'raw', 'node-name': name, 'file': node}
+
+    # ---- from outside ----
+
+    def digest(self):
+        with open(self.image, 'rb') as file:
+            return hashlib.sha256(file.read()).hexdigest()
+
+    def check(self):
+        """What the file system's own checker complains of, changing nothing; empty when it is sound."""
+        part = self.image + '.check'
+        _copy(self.image, part, skip=self.start)
+        try:
+            done = subprocess.run([*CHECK[self.kind], part], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        finally:
+            os.unlink(part)
+        return done.stdout if done.returncode else ''
+
+
+def _copy(source, target, at=0, skip=0):
+    """Leaves holes where there is nothing but zeros."""
+    subprocess.run(['dd', 'if=' + source, 'of=' + target, 'bs=%d' % MIB, 'seek=%d' % (at // MIB), 'skip=%d' % (skip // MIB),
+                    'conv=sparse', 'status=none'], check=True)
+
+
+def _tool(command):
+    try:
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    except FileNotFoundError:
+        raise Lacking('no %s: install e2fsprogs, dosfstools and exfatprogs' % command[0]) from None
