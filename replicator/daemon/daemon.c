@@ -165,17 +165,41 @@ tell_end(struct daemon *daemon, const struct place *place, const struct visit_re
                  place, place->device, message);
 }
 
+/* Of a drill that a snapshot follows, people need not hear: the snapshot's end is told. */
 static void
-tell_drill(const struct place *place, const struct visit_result *result)
+tell_drill(struct daemon *daemon, const struct place *place, const struct visit_result *result)
 {
     g_autofree char *name = place_name(place);
+    g_autofree char *why =
+        result->drill_message != NULL ? fail_message(result->drill_message) : NULL;
+    gboolean well = result->drill_exit == 0;
     if (!result->drilled)
         return;
-    if (result->drill_exit == 0)
-        log_info("%s: the drill is done: its newest snapshot restores, and is equal", name);
-    else
-        log_warning("%s: the drill failed: %s", name,
-                    result->drill_message != NULL ? result->drill_message : "no reason was given");
+    g_autofree char *message =
+        g_strdup_printf("%s: %s%s", name,
+                        well ? "the drill is done: its newest snapshot restores, and is equal"
+                             : "the drill failed: ",
+                        well          ? ""
+                        : why != NULL ? why
+                                      : "no reason was given");
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s", message);
+    if (!well)
+        notice_event(daemon->options->mounter, MESSAGE_FAILED, place, place->device, message);
+    else if (!daemon->work.snapshot)
+        notice_event(daemon->options->mounter, result->unmounted ? MESSAGE_SAFE : MESSAGE_DONE,
+                     place, place->device, message);
+}
+
+/* The daemon ends: what was under way is not done, and its lamp is not to blink on. */
+static void
+tell_stopped(struct daemon *daemon, const struct place *place, const struct visit_result *result)
+{
+    g_autofree char *name = place_name(place);
+    g_autofree char *message =
+        g_strdup_printf("%s: stopped, since lifeboat-replicator ends; the next run goes on%s", name,
+                        result->unmounted ? "; it is safe to remove" : "");
+    log_notice("%s", message);
+    notice_event(daemon->options->mounter, MESSAGE_FAILED, place, place->device, message);
 }
 
 static void
@@ -190,13 +214,15 @@ place_ended(struct daemon *daemon, struct place *place, const struct visit_resul
         }
         place->ejected = ejecting && result->unmounted;
     }
-    if (daemon->ending)
+    if (daemon->ending) {
+        tell_stopped(daemon, place, result);
         return;
+    }
     if (daemon->work.snapshot || daemon->work.drill)
         book(daemon, place, result);
-    tell_drill(place, result);
     if (daemon->work.snapshot || result->exit != 0)
         tell_end(daemon, place, result);
+    tell_drill(daemon, place, result);
     answers_ejected(daemon, place, result);
     answers_run_ended(daemon, place);
 }

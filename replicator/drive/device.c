@@ -33,9 +33,7 @@ device_new(struct udev_device *udev, const char *const *patterns)
     const char *usage = udev_device_get_property_value(udev, "ID_FS_USAGE");
     const char *size = udev_device_get_sysattr_value(udev, "size");
     dev_t number = udev_device_get_devnum(udev);
-    gboolean is_usb = g_strcmp0(udev_device_get_property_value(udev, "ID_BUS"), "usb") == 0;
-    if (node == NULL || g_strcmp0(usage, "filesystem") != 0 ||
-        !(is_usb || sysfs_is_drive(number, patterns)))
+    if (node == NULL || g_strcmp0(usage, "filesystem") != 0 || !sysfs_is_drive(number, patterns))
         return NULL;
     struct device *device = g_new0(struct device, 1);
     device->number = number;

@@ -32,7 +32,7 @@ enrol_command(const struct command_line *line, GError **error)
     AUTO(lock) *lock = folder >= 0 ? lock_take(folder, "lock", "lifeboat drive add", error) : NULL;
     if (lock == NULL)
         return fail_exit_code(*error);
-    gboolean fresh = file_is_absent(folder, "store.json");
+    gboolean fresh = file_is_unwritten(folder, "store.json");
     g_autoptr(GDateTime) time = g_date_time_new_now_utc();
     g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
     AUTO(store) *store = store_open_for_writing(to, keys, created, error);

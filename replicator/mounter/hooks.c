@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -72,11 +74,12 @@ set_environment(struct message_hook *hook)
         texts[i].text[texts[i].size - 1] = '\0';
         g_setenv(texts[i].name, texts[i].text, TRUE);
     }
+    g_autofree char *percent = g_strdup_printf("%d", hook->percent);
     g_setenv("LIFEBOAT_EVENT", events[hook->event], TRUE);
-    if (hook->percent >= 0) {
-        g_autofree char *percent = g_strdup_printf("%d", hook->percent);
+    if (hook->percent >= 0)
         g_setenv("LIFEBOAT_PERCENT", percent, TRUE);
-    }
+    else
+        g_unsetenv("LIFEBOAT_PERCENT");
 }
 
 static void
@@ -104,13 +107,59 @@ run(const char *path, const char *event)
     waitpid(pid, NULL, 0);
 }
 
-void
-hooks_run(const char *folder, struct message_hook *hook)
+static void
+run_all(const char *folder, struct message_hook *hook)
 {
-    if (folder == NULL || hook->event >= MESSAGE_EVENTS)
-        return;
     g_autoptr(GPtrArray) paths = find(folder);
     set_environment(hook);
     for (guint i = 0; i < paths->len; i++)
         run(paths->pdata[i], events[hook->event]);
+}
+
+/* ---- the process ---- */
+
+/* Progress is stale as soon as anything else is there to be told. */
+static gboolean
+is_stale(int fd, const struct message_hook *hook)
+{
+    struct pollfd more = {.fd = fd, .events = POLLIN};
+    return hook->event == MESSAGE_PROGRESS && poll(&more, 1, 0) > 0;
+}
+
+static void
+run_what_comes(int fd, const char *folder)
+{
+    struct message_hook hook;
+    signal(SIGCHLD, SIG_DFL);
+    for (;;) {
+        ssize_t got = recv(fd, &hook, sizeof hook, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return;
+        if (got == sizeof hook && hook.event < MESSAGE_EVENTS && !is_stale(fd, &hook))
+            run_all(folder, &hook);
+    }
+}
+
+int
+hooks_start(const char *folder)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        prctl(PR_SET_NAME, "lifeboat-hooks");
+        run_what_comes(pair[1], folder);
+        _exit(0);
+    }
+    close(pair[1]);
+    if (pid > 0)
+        return pair[0];
+    int cause = errno;
+    close(pair[0]);
+    errno = cause;
+    return -1;
 }

@@ -12,5 +12,7 @@
 
 #define HOOKS_SECONDS 10 /* for each; then it is killed with all that it started */
 
-/* In a process of its own, for it waits. */
-void hooks_run(const char *folder, struct message_hook *hook);
+/* Starts the process that runs them, one event after the other, so that what is told last is what
+ * people see last. Gives the socket that takes a struct message_hook each; -1 and errno. It ends
+ * with the socket. */
+int hooks_start(const char *folder);

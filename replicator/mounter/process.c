@@ -42,10 +42,6 @@ serve(int fd, struct message_request *request, const struct mounter_options *opt
     signal(SIGCHLD, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
-    if (request->act == MESSAGE_HOOK) {
-        hooks_run(options->hooks, &request->hook);
-        return;
-    }
     struct message_reply reply = {.number = request->number};
     dev_t device = makedev(request->major, request->minor);
     if (request->act == MESSAGE_UNMOUNT) {
@@ -68,6 +64,7 @@ process_run(int fd, const struct mounter_options *options)
     signal(SIGTERM, SIG_IGN); /* it ends when the daemon has ended */
     signal(SIGINT, SIG_IGN);
     unmount_leftovers(options->base);
+    AUTO_FD int hooks = hooks_start(options->hooks);
     for (;;) {
         ssize_t got = recv(fd, &request, sizeof request, 0);
         if (got < 0 && errno == EINTR)
@@ -76,12 +73,16 @@ process_run(int fd, const struct mounter_options *options)
             break;
         if (got != sizeof request)
             continue;
+        if (request.act == MESSAGE_HOOK) { /* where hooks are slow, some go unheard */
+            send(hooks, &request.hook, sizeof request.hook, MSG_DONTWAIT | MSG_NOSIGNAL);
+            continue;
+        }
         pid_t pid = fork();
         if (pid == 0) {
             serve(fd, &request, options);
             _exit(0);
         }
-        if (pid < 0 && request.act != MESSAGE_HOOK) {
+        if (pid < 0) {
             struct message_reply reply = {.number = request.number, .error = errno};
             send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
         }
