@@ -36,13 +36,15 @@ tell_outcome(struct slice place, const char *what, const char *time, const char 
              const char *text)
 {
     guint64 exit_code = 0;
-    if (!json_member_unsigned(place, code, &exit_code) || exit_code == 0)
+    g_autofree char *message = tell_text(place, text);
+    if (!json_member_unsigned(place, code, &exit_code) || (exit_code == 0 && message == NULL))
         return;
     g_autofree char *when = tell_time(tell_time_of(place, time));
-    g_autofree char *message = tell_text(place, text);
     printf("  %-11s  %s: %s%s%s\n", what, when,
-           exit_code == FAIL_INCOMPLETE ? "INCOMPLETE" : "FAILED", message != NULL ? ": " : "",
-           message != NULL ? message : "");
+           exit_code == 0                 ? "well, but"
+           : exit_code == FAIL_INCOMPLETE ? "INCOMPLETE"
+                                          : "FAILED",
+           message != NULL ? ": " : "", message != NULL ? message : "");
 }
 
 static void

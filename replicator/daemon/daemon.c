@@ -148,8 +148,7 @@ tell_end(struct daemon *daemon, const struct place *place, const struct visit_re
                             : result->exit == FAIL_INCOMPLETE
                                 ? g_strdup("the snapshot is incomplete")
                                 : g_strdup("the snapshot failed");
-    g_autofree char *why =
-        result->exit != 0 && result->message != NULL ? fail_message(result->message) : NULL;
+    g_autofree char *why = result->message != NULL ? fail_message(result->message) : NULL;
     const char *removal = place->drive != NULL ? tell_removal(result) : NULL;
     g_autofree char *message = g_strdup_printf(
         "%s: %s%s%s%s%s", name, what, why != NULL ? ": " : "", why != NULL ? why : "",

@@ -13,7 +13,7 @@ struct logbook_entry {
     gint64 ended;        /* when the last run ended; 0: there was none */
     int exit;            /* its exit code */
     char *snapshot;      /* the last one sealed: its id; NULL: none is known of */
-    char *message;       /* what a run that did not end well said; NULL otherwise */
+    char *message;       /* what was wrong or strange in the last run; NULL: nothing */
     gint64 drilled;      /* when the last drill ended; 0: there was none */
     int drill_exit;      /* its exit code, … */
     char *drill_message; /* … and what it said when it did not end well */

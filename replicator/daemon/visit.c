@@ -72,7 +72,7 @@ job_ended(void *context, int exit_code)
         result->drill_message = exit_code != 0 ? g_steal_pointer(&visit->message) : NULL;
     } else {
         result->exit = exit_code;
-        result->message = exit_code != 0 ? g_steal_pointer(&visit->message) : NULL;
+        result->message = g_steal_pointer(&visit->message);
     }
     advance(visit);
 }

@@ -44,7 +44,7 @@ enum visit_step {
 
 struct visit_result {
     int exit;         /* of the work before a drill: an exit code (fail.h) */
-    char *message;    /* what was wrong or missing; NULL: nothing */
+    char *message;    /* what was wrong, missing or strange; NULL: nothing */
     char *snapshot;   /* id of the one sealed; NULL: none */
     char *store;      /* id of the store enrolled; NULL: none was */
     gboolean fresh;   /* it was made just now */

@@ -175,24 +175,25 @@ prune_command(const struct command_line *line, GError **error)
     return exit_code;
 }
 
-void
-prune_after_snapshot(const struct command_line *line, const struct keys *keys,
-                     struct progress *progress, char **said)
+gboolean
+prune_beside_snapshot(const struct command_line *line, const char *store, const struct keys *keys,
+                      struct progress *progress, char **said)
 {
     g_autoptr(GError) error = NULL;
-    const char *path = options_string(line, "to");
     struct prune prune = {.keys = keys, .progress = progress};
-    *said = NULL;
     if (!take_rules(line, prune.counts))
-        return;
-    if (!prune_store(&prune, path, &error)) {
-        log_warning("store '%s': old restore points stay as they are: %s", path, error->message);
+        return FALSE;
+    if (!prune_store(&prune, store, &error)) {
+        log_warning("store '%s': old restore points stay as they are: %s", store, error->message);
         progress_event(progress, "problem", "message", error->message, NULL);
     } else {
         GString *event = progress_event_begin(progress, "pruned");
         add_counts(event, &prune);
         progress_event_end(progress);
+        g_free(*said);
         *said = say_summary(&prune);
     }
+    gboolean roomier = prune.freed > 0;
     prune_clear(&prune);
+    return roomier;
 }

@@ -14,8 +14,9 @@ int prune_command(const struct command_line *line, GError **error);
 gboolean prune_is_wanted(const struct command_line *line);
 
 /*
- * After a snapshot, under its lock. The snapshot counts whatever becomes of this, so a failure is
- * only told. *said: what a person should read then, or NULL; caller frees.
+ * Under the lock of a snapshot, after it, or when there is no room for it. A failure is only told:
+ * what is sealed counts whatever becomes of this. *said: what a person should read then, or NULL;
+ * caller frees. Whether there is more room now.
  */
-void prune_after_snapshot(const struct command_line *line, const struct keys *keys,
-                          struct progress *progress, char **said);
+gboolean prune_beside_snapshot(const struct command_line *line, const char *store,
+                               const struct keys *keys, struct progress *progress, char **said);

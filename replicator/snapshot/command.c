@@ -153,6 +153,20 @@ check_id(const struct store *store, const char *id, GError **error)
                     store->path, store->id, id);
 }
 
+/* Order in a chain is by parent, so that no harm comes of it; but what people see are times. */
+static void
+tell_clock(struct run *run, const char *now)
+{
+    const struct snapshot *newest = store_tip(run->store, FALSE);
+    if (newest == NULL || strcmp(newest->catalogue->started, now) <= 0)
+        return;
+    g_autofree char *message = g_strdup_printf(
+        "the clock says %s, which is before the newest snapshot there, of %s: is it set right?",
+        now, newest->catalogue->started);
+    log_warning("%s", message);
+    progress_event(run->progress, "problem", "message", message, NULL);
+}
+
 static gboolean
 take_into(struct run *run, const char *to, const char *state, const char *id, GError **error)
 {
@@ -165,6 +179,7 @@ take_into(struct run *run, const char *to, const char *state, const char *id, GE
         !removal_originals(run->store, run->keys, run->progress, &freed, error))
         return FALSE;
     tell_elsewhere(run->store);
+    tell_clock(run, created);
     if (run->store->nameless)
         log_warning("store '%s': its store.json was missing, and was made anew with the id that "
                     "its snapshots name",
@@ -173,8 +188,10 @@ take_into(struct run *run, const char *to, const char *state, const char *id, GE
     return run->state_fd >= 0 && run_snapshot(run, error);
 }
 
+/* `roomier`: it failed for lack of room, and there is more now. */
 static gboolean
-take_snapshot(struct run *run, const struct command_line *line, char **pruned, GError **error)
+take_snapshot(struct run *run, const struct command_line *line, char **pruned, gboolean *roomier,
+              GError **error)
 {
     const char *to = options_list(line, "to")[0], *id = options_string(line, "store");
     run->http = http_connect(options_string(line, "source"), options_string(line, "credentials"),
@@ -191,9 +208,19 @@ take_snapshot(struct run *run, const struct command_line *line, char **pruned, G
     gboolean done = take_into(run, to, options_string(line, "state"), id, error);
     if (!done) /* what was not sealed is removed while the lock holds */
         g_clear_pointer(&run->writer, snapshot_writer_free);
-    else if (prune_is_wanted(line))
-        prune_after_snapshot(line, run->keys, run->progress, pruned);
+    if (done || fail_came_of(*error, ENOSPC))
+        *roomier = prune_beside_snapshot(line, to, run->keys, run->progress, pruned) && !done;
     return done;
+}
+
+static void
+begin_run(struct run *run, const struct command_line *line, const struct keys *keys,
+          const struct run_options *options, struct progress *progress)
+{
+    *run = (struct run){.keys = keys, .options = options, .progress = progress, .state_fd = -1};
+    run->patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),
+                                      .wait = wait_and_tell,
+                                      .stopped = stop_is_due};
 }
 
 /* How the store stands after a failure, and what the operator can do. */
@@ -241,14 +268,20 @@ snapshot_command(const struct command_line *line, GError **error)
         .link_seconds = (guint)options_integer(line, "link-time"),
         .scrub_bytes = (guint64)options_integer(line, "scrub") << 20,
     };
-    struct run run = {.keys = keys, .options = &options, .progress = progress, .state_fd = -1};
-    run.patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),
-                                     .wait = wait_and_tell,
-                                     .stopped = stop_is_due};
+    struct run run;
+    begin_run(&run, line, keys, &options, progress);
     stop_watch();
     gint64 began = g_get_monotonic_time();
     g_autofree char *pruned = NULL;
-    gboolean done = take_snapshot(&run, line, &pruned, error);
+    gboolean roomier = FALSE;
+    gboolean done = take_snapshot(&run, line, &pruned, &roomier, error);
+    if (roomier) {
+        log_notice("%s; old restore points were let go, trying again", (*error)->message);
+        g_clear_error(error);
+        run_clear(&run);
+        begin_run(&run, line, keys, &options, progress);
+        done = take_snapshot(&run, line, &pruned, &roomier, error);
+    }
     if (!done)
         explain(&run, error);
     double seconds = (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC;
