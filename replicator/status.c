@@ -13,11 +13,7 @@ tell_doing(struct slice place, const char *doing)
 {
     struct slice progress;
     guint64 documents = 0, total = 0;
-    printf("  now          %s%s",
-           g_str_equal(doing, "snapshot") ? "taking a snapshot"
-           : g_str_equal(doing, "drill")  ? "trying whether it restores"
-                                          : doing,
-           g_str_equal(doing, "waiting") ? " for its turn" : "");
+    printf("  now          %s", tell_work(doing));
     if (json_member(place, "progress", &progress)) {
         g_autofree char *step = tell_text(progress, "doing");
         g_autofree char *database = tell_text(progress, "database");

@@ -10,6 +10,18 @@ tell_text(struct slice object, const char *name)
     return json_member_text(object, name, &text) ? log_escape(text) : NULL;
 }
 
+const char *
+tell_work(const char *doing)
+{
+    static const char *const words[][2] = {{"snapshot", "taking a snapshot"},
+                                           {"drill", "trying whether it restores"},
+                                           {"waiting", "waiting for its turn"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strcmp(words[i][0], doing) == 0)
+            return words[i][1];
+    return doing;
+}
+
 gint64
 tell_time_of(struct slice object, const char *name)
 {

@@ -8,6 +8,9 @@
 /* A text of the answer, fit for a terminal; NULL: none. Caller frees. */
 char *tell_text(struct slice object, const char *name);
 
+/* What is being done with a drive or store, by the daemon's word for it. */
+const char *tell_work(const char *doing);
+
 /* A time of the answer, in seconds since 1970 UTC; 0: none. */
 gint64 tell_time_of(struct slice object, const char *name);
 

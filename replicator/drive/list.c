@@ -23,19 +23,17 @@ row_free(gpointer pointer)
 
 /* `taking a snapshot, 31 %` */
 static char *
-tell_work(struct slice drive, const char *doing)
+tell_doing(struct slice drive, const char *doing)
 {
     struct slice progress;
     guint64 documents = 0, total = 0;
-    if (strcmp(doing, "snapshot") != 0)
-        return g_strdup(doing);
     if (json_member(drive, "progress", &progress)) {
         json_member_unsigned(progress, "documents", &documents);
         json_member_unsigned(progress, "total", &total);
     }
     if (total == 0)
-        return g_strdup("taking a snapshot");
-    return g_strdup_printf("taking a snapshot, %.0f %%",
+        return g_strdup(tell_work(doing));
+    return g_strdup_printf("%s, %.0f %%", tell_work(doing),
                            100.0 * (double)MIN(documents, total) / (double)total);
 }
 
@@ -44,7 +42,7 @@ tell_state(struct slice drive)
 {
     g_autofree char *doing = tell_text(drive, "doing");
     if (doing != NULL)
-        return tell_work(drive, doing);
+        return tell_doing(drive, doing);
     if (json_member_true(drive, "safe"))
         return g_strdup("safe to remove");
     return g_strdup(json_member_true(drive, "attached") ? "attached" : "away");

@@ -9,7 +9,10 @@ import subprocess
 import unittest
 
 from support import medium
+from support.bay import Bay
+from support.case import Case
 from support.control import Control
+from support.daemon import Daemon
 from support.lifeboat import DONE, FAILED, USAGE, Site
 from support.medium import Medium, run
 
@@ -340,6 +343,13 @@ class Format(Adding):
         stick.ext4()
         stick.write(65536 + 64, b'_BHRfS_M')  # a btrfs that was, or is
         self.assert_refused(stick, 'cannot be looked into')
+        self.assert_refused(stick, "it holds ext4 'photos' and btrfs", act=self.add)
+
+    def test_a_partition_that_the_kernel_does_not_show_may_hold_anything(self):
+        stick = Medium(self)
+        stick.table('label: dos', '2048,40960,c', '43008,,c')
+        run('partx', '--delete', '--nr', '2', stick.path)
+        self.assert_refused(stick, 'has a partition 2 that this system does not show', 'wipefs --all')
 
     def test_what_is_in_use_is_not_formatted(self):
         stick = Medium(self)
@@ -411,8 +421,77 @@ class Format(Adding):
     def test_vfat_and_exfat_are_made_too(self):
         for name, label in (('vfat', 'MONDAY'), ('exfat', 'Monday')):
             stick = Medium(self)
+            stick.ext4()  # its superblock would stay where vfat writes nothing
             self.add(stick.path, '--format', name, '--yes', '--label', 'Monday')
             self.assertEqual((name, label), (stick.told('TYPE'), stick.told('LABEL')))
+
+
+class WithTheDaemon(Case):
+    """From a blank stick to one that may be pulled out with a snapshot on it."""
+
+    people = 6
+
+    def setUp(self):
+        super().setUp()
+        self.bay = Bay(self)
+        options = {'include': self.server.options[1]} if self.server.options else {}
+        self.daemon = Daemon(self.site, self.bay.url(self.server.url), bay=self.bay, stores=None, **options)
+        self.daemon.wait_for('watching for drives')
+
+    def drive(self, *arguments, expect=0):
+        return self.bay.run(self.daemon.program('lifeboat'), 'drive', *arguments, '--config', self.daemon.config, expect=expect)
+
+    def test_a_blank_stick_becomes_a_drive(self):
+        stick = self.bay.stick('stick', type=None)
+        self.bay.plug(stick)
+        self.assertIn('--format ext4', self.drive('add', stick.device, expect=FAILED))
+        said = self.drive('add', stick.device, '--format', 'ext4', '--yes', '--label', 'Monday')
+        id = self.daemon.request(ask='status')['drives'][0]['id']
+        self.assertIn("%s is drive %s 'Monday' from now on\n" % (stick.device, id), said)
+        self.daemon.wait_for("drive 'Monday' (%s): the snapshot is done; it is safe to remove" % id)
+        self.assertRegex(self.drive('list'), r'\n%s  Monday +safe to remove  \d{4}-' % id)
+        self.assertIn("%s 'Monday'" % id, self.drive('eject', 'Monday'))
+        self.assertIn('holds a store of Lifeboat', self.drive('add', stick.device, '--format', 'ext4', '--yes', expect=FAILED))
+        self.bay.unplug(stick)
+        self.daemon.wait_for('has left')
+        before = self.capture()
+
+        def look(folder):
+            self.site.store = folder
+            self.site.verify()
+            self.assert_store_holds(before)
+            return os.stat(folder).st_uid
+        self.assertEqual(self.bay.USER, self.bay.files(stick, look))
+        self.daemon.end()
+
+    def test_it_is_not_offered_to_the_daemon_before_udev_knows_it(self):
+        stick = self.bay.stick('stick', type=None)
+        self.bay.plug(stick)
+        self.bay.run('udevadm', 'control', '--stop-exec-queue')
+        adding = subprocess.Popen([*self.bay.before, self.daemon.program('lifeboat'), 'drive', 'add', stick.device, '--format',
+                                   'ext4', '--yes', '--config', self.daemon.config], stdout=subprocess.PIPE, text=True)
+        with adding:
+            while 'making' not in adding.stdout.readline():
+                pass
+            with self.assertRaises(subprocess.TimeoutExpired):
+                adding.wait(1)
+            self.bay.run('udevadm', 'control', '--start-exec-queue')
+            said = adding.communicate(timeout=60)[0]
+        self.assertEqual(DONE, adding.returncode, said + self.daemon.log)
+        self.daemon.wait_for('safe to remove')
+        self.daemon.end()
+
+    def test_a_drive_that_was_removed_comes_back_with_its_snapshots(self):
+        stick = self.bay.stick('photos')
+        self.bay.plug(stick)
+        self.assertIn("lifeboat drive add %s\n" % stick.device, self.drive('list'))
+        self.drive('add', stick.device)
+        self.daemon.wait_for('safe to remove')
+        self.assertIn("'photos' is forgotten", self.drive('remove', 'photos'))
+        self.assertIn('no drives yet', self.drive('list'))
+        self.assertIn('with the snapshots that it holds', self.drive('add', stick.device, '--label', 'Tuesday'))
+        self.daemon.wait_for("drive 'Tuesday'")
+        self.daemon.end()
 
 
 if __name__ == '__main__':

@@ -105,6 +105,29 @@ test_wiped(void)
     g_assert_cmpstr(after, ==, "");
 }
 
+static const char *
+only_of(enum signature_kind first, enum signature_kind second)
+{
+    struct signature one = {.kind = first, .type = (char *)"one"};
+    struct signature other = {.kind = second, .type = (char *)"other"};
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    g_ptr_array_add(list, &one);
+    g_ptr_array_add(list, &other);
+    const struct signature *only = signature_filesystem(list);
+    return only != NULL ? only->type : NULL;
+}
+
+static void
+test_only(void)
+{
+    g_assert_cmpstr(only_of(SIGNATURE_FILESYSTEM, SIGNATURE_TABLE), ==, "one");
+    g_assert_cmpstr(only_of(SIGNATURE_TABLE, SIGNATURE_FILESYSTEM), ==, "other");
+    g_assert_null(only_of(SIGNATURE_FILESYSTEM, SIGNATURE_FILESYSTEM));
+    g_assert_null(only_of(SIGNATURE_FILESYSTEM, SIGNATURE_OTHER));
+    g_assert_null(only_of(SIGNATURE_OTHER, SIGNATURE_FILESYSTEM));
+    g_assert_null(only_of(SIGNATURE_TABLE, SIGNATURE_TABLE));
+}
+
 static void
 test_random(void)
 {
@@ -135,6 +158,8 @@ main(int argc, char **argv)
     g_test_add_func("/signature/what the tools make is recognised", test_found);
     g_test_add_func("/signature/a table tells the types of its partitions", test_table);
     g_test_add_func("/signature/wiped, nothing is recognised any more", test_wiped);
+    g_test_add_func("/signature/a file system counts where there is nothing else but tables",
+                    test_only);
     g_test_add_func("/signature/what is encrypted looks random, and nothing else", test_random);
     g_test_add_func("/signature/what cannot be read is an error", test_unreadable);
     return g_test_run();

@@ -42,7 +42,8 @@ watch_new(void)
     return g_steal_pointer(&watch);
 }
 
-/* udev looks at the device again. It does so by itself after a write, but not at every kind. */
+/* udev looks at the device again. It does so by itself after a write, but misses those that end
+ * while it still looks. */
 static void
 announce(const struct disk *disk)
 {
