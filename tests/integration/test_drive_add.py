@@ -421,7 +421,7 @@ class Format(Adding):
     def test_vfat_and_exfat_are_made_too(self):
         for name, label in (('vfat', 'MONDAY'), ('exfat', 'Monday')):
             stick = Medium(self)
-            stick.ext4()  # its superblock would stay where vfat writes nothing
+            stick.ext4()
             self.add(stick.path, '--format', name, '--yes', '--label', 'Monday')
             self.assertEqual((name, label), (stick.told('TYPE'), stick.told('LABEL')))
 

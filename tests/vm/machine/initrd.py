@@ -16,6 +16,7 @@ from .kernel import Lacking
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ('replicator/lifeboat', 'replicator/lifeboat-replicator', 'restore/lifeboat-restore')
+TOOLS = ('mkfs.ext4', 'mkfs.vfat', 'mkfs.exfat')
 RULES = ('50-udev-default', '60-block', '60-persistent-storage', '80-drivers')
 GROUPS = {'root': 0, 'tty': 5, 'disk': 6, 'lp': 7, 'kmem': 15, 'dialout': 20, 'cdrom': 24, 'tape': 26, 'audio': 29,
           'video': 44, 'input': 105, 'kvm': 106, 'render': 107, 'sgx': 108, 'lifeboat': 990}
@@ -47,6 +48,8 @@ def write(path, kernel):
     _udev(tree)
     for program in PROGRAMS:
         tree.program(os.path.join(build_folder(), program), 'usr/local/bin/' + os.path.basename(program))
+    for tool in TOOLS:
+        tree.program(_tool(tool), 'bin/' + tool)
     modules = os.path.join(kernel, 'lib', 'modules')
     for parent, _, names in os.walk(modules):
         for name in names:
@@ -63,6 +66,13 @@ def _busybox(tree):
     for name in subprocess.run([busybox, '--list'], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
         if name != 'busybox':
             tree.link('bin/' + name, 'busybox')
+
+
+def _tool(name):
+    path = shutil.which(name, path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin')
+    if not path:
+        raise Lacking('no %s: install e2fsprogs, dosfstools and exfatprogs' % name)
+    return path
 
 
 def _udev(tree):
