@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define BEGINNING (64 * 1024) /* bytes; a VeraCrypt volume has its salt and headers there */
-#define WIPES_MAX 100         /* signatures; a device on which they stay would never end */
+#define BYTE_VALUES 256
+#define WIPES_MAX 100 /* signatures; a device on which they stay would never end */
 
 struct probe {
     blkid_probe handle;
@@ -169,12 +170,12 @@ signature_partition_types(const char *path, GError **error)
 gboolean
 signature_bytes_are_random(const guint8 *data, gsize size)
 {
-    guint64 counts[256] = {0}, squares = 0;
+    guint64 counts[BYTE_VALUES] = {0}, squares = 0;
     for (gsize i = 0; i < size; i++)
         counts[data[i]]++;
-    for (guint i = 0; i < G_N_ELEMENTS(counts); i++)
+    for (guint i = 0; i < BYTE_VALUES; i++)
         squares += counts[i] * counts[i];
-    double expected = (double)size / G_N_ELEMENTS(counts);
+    double expected = (double)size / BYTE_VALUES;
     return (double)squares / expected - (double)size < 500;
 }
 

@@ -26,8 +26,8 @@ AUTO_DEFINE(signature)
  * has no say here: a file system may have lost what makes it one. */
 GPtrArray *signature_list(const char *path, GError **error);
 
-/* The file system, where there is one and nothing else but tables: the boot sector of an exfat looks
- * like one. NULL otherwise. */
+/* The file system, where there is one and nothing else but tables: the boot sector of an exfat
+ * looks like one. NULL otherwise. */
 const struct signature *signature_filesystem(const GPtrArray *list);
 
 /* `ext4 'photos'` or `crypto_LUKS`, fit for a terminal; caller frees. */
