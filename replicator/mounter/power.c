@@ -11,10 +11,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define TIMEOUT_MILLISECONDS 30000  /* of a command to the disk */
-#define SCSI_SYNCHRONIZE_CACHE 0x35 /* SBC-3, 5.22 */
-#define SCSI_START_STOP_UNIT 0x1b   /* SBC-3, 5.25 */
-#define SCSI_STOP_AND_EJECT 0x02    /* LOEJ without START */
+#define TIMEOUT_MILLISECONDS 30000             /* of a command to the disk */
+#define SCSI_SYNCHRONIZE_CACHE 0x35            /* SBC-3, 5.22 */
+#define SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL 0x1e /* SPC-3, 6.13 */
+#define SCSI_START_STOP_UNIT 0x1b              /* SBC-3, 5.25 */
+#define SCSI_STOP_AND_EJECT 0x02               /* LOEJ without START */
 
 static gboolean
 command(int fd, const guint8 *bytes, guint8 size)
@@ -36,9 +37,11 @@ static gboolean
 stop_unit(int fd)
 {
     static const guint8 synchronize[10] = {SCSI_SYNCHRONIZE_CACHE};
+    static const guint8 allow[6] = {SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL};
     static const guint8 stop[6] = {SCSI_START_STOP_UNIT, [4] = SCSI_STOP_AND_EJECT};
     command(fd, synchronize,
-            sizeof synchronize); /* many sticks do not know it: they hold nothing */
+            sizeof synchronize);      /* many sticks do not know it: they hold nothing */
+    command(fd, allow, sizeof allow); /* the kernel locked it in when it was opened */
     return command(fd, stop, sizeof stop);
 }
 
