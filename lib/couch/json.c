@@ -181,68 +181,150 @@ levels_in_object(const struct levels *levels)
     return (levels->bits[top >> 3] >> (top & 7)) & 1;
 }
 
-static gboolean
-check_failed(GError **error, struct slice text, const char *at, const char *what)
+/* Notes what an outline holds; `at` is a bracket or a name's quote, `depth` counts the containers
+ * around it. */
+#define OUTLINE_DEPTH 2
+
+static void
+outline_open(struct json_outline *outline, guint depth, const char *text, const char *at)
 {
-    return fail_set(error, FAIL_FAILED,
-                    "invalid JSON at byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT ": %s",
-                    (gsize)(at - text.data), text.size, what);
+    if (depth == OUTLINE_DEPTH - 1 && *at == '{' && outline->begin == 0)
+        outline->begin = (gsize)(at - text);
 }
 
-gboolean
-json_check(struct slice text, GError **error)
+static void
+outline_close(struct json_outline *outline, guint depth, const char *text, const char *behind)
 {
-    if (text.size == 0) /* data may be NULL */
-        return check_failed(error, text, text.data, "it is empty");
-    const char *end = text.data + text.size;
-    const char *at = skip_spaces(text.data, end);
+    if (depth == OUTLINE_DEPTH && outline->begin != 0 && outline->end == 0)
+        outline->end = (gsize)(behind - text);
+}
+
+static void
+outline_name(struct json_outline *outline, guint depth, const char *text, const char *at)
+{
+    if (depth != OUTLINE_DEPTH || outline->begin == 0 || outline->end != 0)
+        return;
+    if (outline->n_names < JSON_OUTLINE_NAMES)
+        outline->names[outline->n_names] = (guint32)(at - text - (gssize)outline->begin);
+    outline->n_names++;
+}
+
+/* What a walk was doing when it failed. */
+struct fault {
+    const char *at;
+    const char *what;
+};
+
+static const char *
+fault_at(struct fault *fault, const char *at, const char *what)
+{
+    *fault = (struct fault){at, what};
+    return NULL;
+}
+
+/*
+ * Checks the value at `at`, before `end`: the place behind it, or NULL. Places in the outline are
+ * from `text` on.
+ */
+static const char *
+check_value(const char *text, const char *at, const char *end, struct json_outline *outline,
+            struct fault *fault)
+{
     struct levels levels;
     levels.depth = 0;
-
+    *outline = (struct json_outline){0};
     for (;;) {
         /* here a value begins */
         if (at == end)
-            return check_failed(error, text, at, "it ends where a value should be");
+            return fault_at(fault, at, "it ends where a value should be");
         if (*at == '{' || *at == '[') {
             gboolean object = *at == '{';
+            outline_open(outline, levels.depth, text, at);
             if (!levels_push(&levels, object))
-                return check_failed(error, text, at, "nested deeper than 100,000 levels");
+                return fault_at(fault, at, "nested deeper than 100,000 levels");
             const char *inside = skip_spaces(at + 1, end);
             if (inside == end || *inside != (object ? '}' : ']')) {
                 at = object ? check_key(inside, end) : inside;
                 if (at == NULL)
-                    return check_failed(error, text, inside, "a member's name is expected");
+                    return fault_at(fault, inside, "a member's name is expected");
+                if (object && inside[1] == '_')
+                    outline_name(outline, levels.depth, text, inside);
                 continue;
             }
             at = inside;
         } else {
             const char *behind = check_scalar(at, end);
             if (behind == NULL)
-                return check_failed(error, text, at, "not a valid value");
-            at = skip_spaces(behind, end);
+                return fault_at(fault, at, "not a valid value");
+            at = behind;
         }
         /* here a value has ended, or a closing bracket stands */
         for (;;) {
             if (levels.depth == 0)
-                return at == end ? TRUE
-                                 : check_failed(error, text, at, "more follows behind the value");
+                return at;
+            at = skip_spaces(at, end);
             if (at == end)
-                return check_failed(error, text, at, "it ends inside a value");
+                return fault_at(fault, at, "it ends inside a value");
             gboolean object = levels_in_object(&levels);
             if (*at == (object ? '}' : ']')) {
-                levels.depth--;
-                at = skip_spaces(at + 1, end);
+                outline_close(outline, levels.depth--, text, ++at);
                 continue;
             }
             if (*at != ',')
-                return check_failed(error, text, at, "a comma or the end is expected");
+                return fault_at(fault, at, "a comma or the end is expected");
             const char *next = skip_spaces(at + 1, end);
             at = object ? check_key(next, end) : next;
             if (at == NULL)
-                return check_failed(error, text, next, "a member's name is expected");
+                return fault_at(fault, next, "a member's name is expected");
+            if (object && next[1] == '_')
+                outline_name(outline, levels.depth, text, next);
             break;
         }
     }
+}
+
+gboolean
+json_check_leading(struct slice text, gsize *size, struct json_outline *outline)
+{
+    struct fault fault;
+    if (text.size == 0 || strchr("{[\"", text.data[0]) == NULL || text.data[0] == '\0')
+        return FALSE;
+    const char *end = text.data + MIN(text.size, G_MAXUINT32);
+    const char *behind = check_value(text.data, text.data, end, outline, &fault);
+    if (behind != NULL)
+        *size = (gsize)(behind - text.data);
+    return behind != NULL;
+}
+
+static gboolean
+check_failed(GError **error, struct slice text, const struct fault *fault)
+{
+    return fail_set(error, FAIL_FAILED,
+                    "invalid JSON at byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT ": %s",
+                    (gsize)(fault->at - text.data), text.size, fault->what);
+}
+
+gboolean
+json_check_outlined(struct slice text, struct json_outline *outline, GError **error)
+{
+    struct fault fault = {text.data, "it is empty"};
+    if (text.size == 0) /* data may be NULL */
+        return check_failed(error, text, &fault);
+    const char *end = text.data + text.size;
+    const char *begin = skip_spaces(text.data, end);
+    const char *behind = check_value(text.data, begin, end, outline, &fault);
+    if (behind == NULL)
+        return check_failed(error, text, &fault);
+    behind = skip_spaces(behind, end);
+    fault = (struct fault){behind, "more follows behind the value"};
+    return behind == end ? TRUE : check_failed(error, text, &fault);
+}
+
+gboolean
+json_check(struct slice text, GError **error)
+{
+    struct json_outline outline;
+    return json_check_outlined(text, &outline, error);
 }
 
 /* ---- walking checked text ---- */

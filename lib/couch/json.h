@@ -33,13 +33,34 @@ enum json_type {
 gboolean json_check(struct slice text, GError **error);
 
 /*
+ * What the walk that checks a text can note on its way, for whoever would have to walk through it
+ * again: the first object that lies two levels deep, as the document in {"ok":{…}} does, and the
+ * members of it whose names begin with '_'.
+ */
+#define JSON_OUTLINE_NAMES 16 /* CouchDB has ten such names */
+
+struct json_outline {
+    gsize begin, end; /* of that object, from the text's first byte; end 0: there is none */
+    guint n_names;    /* more than JSON_OUTLINE_NAMES: not all are noted */
+    guint32 names[JSON_OUTLINE_NAMES]; /* where those names' quotes stand, from `begin` */
+};
+
+/* Whether a whole value, not beyond 4 GB, stands at the text's beginning: an object, array or
+ * string, whose end shows. *size is its length; what follows it is not looked at. FALSE says
+ * nothing: it may be cut off, or wrong. */
+gboolean json_check_leading(struct slice text, gsize *size, struct json_outline *outline);
+
+/* json_check, and the outline of an accepted text of less than 4 GB. */
+gboolean json_check_outlined(struct slice text, struct json_outline *outline, GError **error);
+
+/*
  * The functions below take text that json_check or json_split has accepted; they do not check again
  * and may not be given anything else.
  */
 enum json_type json_type(struct slice value);
 
-/* Walks an object or array. Start with *place = 0. Keys are raw (escaped, without the quotes).
- * FALSE after the last. */
+/* Walks an object or array. Start with *place = 0, or where a member's name stands. Keys are raw
+ * (escaped, without the quotes). FALSE after the last. */
 gboolean json_next_member(struct slice object, gsize *place, struct slice *key,
                           struct slice *value);
 gboolean json_next_element(struct slice array, gsize *place, struct slice *value);
@@ -96,6 +117,9 @@ AUTO_DEFINE(json_split)
 /* Goes on through the input, moving it forward. Call again with the same input until JSON_MORE. */
 enum json_event json_split_feed(struct json_split *split, struct slice *input,
                                 struct slice *element, GError **error);
+
+/* The outline of the element that was given last. */
+const struct json_outline *json_split_outline(const struct json_split *split);
 
 /* After JSON_END: the top-level object without `outer`, for json_member ("last_seq", "pending",
  * "error"). */

@@ -1,8 +1,8 @@
 /*
  * The splitter reads the grammar of the few levels around the elements and captures whole values in
- * between: names, members of the rest, elements. A captured value that lies in one piece in the
- * input is handed out where it is; one that spans two inputs is gathered first. Each is then
- * checked strictly by json_check.
+ * between: names, members of the rest, elements. A value that lies in one piece in the input, as
+ * nearly all do, is checked where it is, and the check finds its end. One that does not, or is
+ * wrong, is walked through for its end alone, gathered if it spans two inputs, and then checked.
  */
 #include "lib/couch/json.h"
 
@@ -37,6 +37,7 @@ struct json_split {
     GString *gathered; /* the part of the value that came in earlier inputs */
     guint depth;
     gboolean in_string, escaped;
+    struct json_outline outline; /* of the value captured last */
 };
 
 struct json_split *
@@ -70,6 +71,12 @@ struct slice
 json_split_rest(const struct json_split *split)
 {
     return (struct slice){split->rest[0]->str, split->rest[0]->len};
+}
+
+const struct json_outline *
+json_split_outline(const struct json_split *split)
+{
+    return &split->outline;
 }
 
 gboolean
@@ -133,11 +140,25 @@ capture_scan(struct json_split *split, const char *at, const char *end, gboolean
     return at;
 }
 
+/* The first `size` bytes of the input become *value. */
+static void
+cut_off(struct slice *input, gsize size, struct slice *value)
+{
+    *value = (struct slice){input->data, size};
+    input->data += size;
+    input->size -= size;
+}
+
 /* JSON_ELEMENT when *value is whole and valid. */
 static enum json_event
 capture(struct json_split *split, struct slice *input, struct slice *value, GError **error)
 {
+    gsize size;
     if (!split->capturing) {
+        if (json_check_leading(*input, &size, &split->outline) && size <= split->cap) {
+            cut_off(input, size, value);
+            return JSON_ELEMENT;
+        }
         split->capturing = TRUE;
         split->depth = 0;
         split->in_string = split->escaped = FALSE;
@@ -151,9 +172,7 @@ capture(struct json_split *split, struct slice *input, struct slice *value, GErr
                  "the answer holds a value of more than %" G_GSIZE_FORMAT " bytes", split->cap);
         return JSON_FAILED;
     }
-    *value = (struct slice){input->data, taken};
-    input->data += taken;
-    input->size -= taken;
+    cut_off(input, taken, value);
     if (!whole || split->gathered->len > 0) {
         g_string_append_len(split->gathered, value->data, (gssize)value->size);
         *value = (struct slice){split->gathered->str, split->gathered->len};
@@ -161,7 +180,7 @@ capture(struct json_split *split, struct slice *input, struct slice *value, GErr
     if (!whole)
         return JSON_MORE;
     split->capturing = FALSE;
-    return json_check(*value, error) ? JSON_ELEMENT : JSON_FAILED;
+    return json_check_outlined(*value, &split->outline, error) ? JSON_ELEMENT : JSON_FAILED;
 }
 
 /* ---- the grammar around the values ---- */

@@ -99,32 +99,54 @@ parse_attachments(struct leaf *leaf, struct slice object, GError **error)
 /* ---- the document ---- */
 
 static gboolean
-parse_members(struct leaf *leaf, GError **error)
+parse_member(struct leaf *leaf, struct slice key, struct slice value, GError **error)
 {
-    struct slice key, value, ids;
-    gsize place = 0;
-    while (json_next_member(leaf->json, &place, &key, &value)) {
-        if (key.size == 0 || key.data[0] != '_')
-            continue;
-        if (slice_is(key, "_id") && json_type(value) == JSON_STRING) {
-            g_string_truncate(leaf->id_text, 0);
-            json_unescape(value, leaf->id_text);
-        } else if (slice_is(key, "_rev")) {
-            plain_string(value, &leaf->rev);
-        } else if (slice_is(key, "_deleted")) {
-            leaf->deleted = slice_is(value, "true");
-        } else if (slice_is(key, "_revisions") && json_member(value, "ids", &ids)) {
-            leaf->ancestors = ids;
-        } else if (slice_is(key, "_attachments") && !parse_attachments(leaf, value, error)) {
-            return FALSE;
-        }
+    struct slice ids;
+    if (key.size == 0 || key.data[0] != '_')
+        return TRUE;
+    if (slice_is(key, "_id") && json_type(value) == JSON_STRING) {
+        g_string_truncate(leaf->id_text, 0);
+        json_unescape(value, leaf->id_text);
+    } else if (slice_is(key, "_rev")) {
+        plain_string(value, &leaf->rev);
+    } else if (slice_is(key, "_deleted")) {
+        leaf->deleted = slice_is(value, "true");
+    } else if (slice_is(key, "_revisions") && json_member(value, "ids", &ids)) {
+        leaf->ancestors = ids;
+    } else if (slice_is(key, "_attachments")) {
+        return parse_attachments(leaf, value, error);
     }
+    return TRUE;
+}
+
+static gboolean
+parse_all(struct leaf *leaf, GError **error)
+{
+    struct slice key, value;
+    gsize place = 0;
+    while (json_next_member(leaf->json, &place, &key, &value))
+        if (!parse_member(leaf, key, value, error))
+            return FALSE;
     leaf->json.size = json_container_size(leaf->json, place);
     return TRUE;
 }
 
-gboolean
-leaf_parse(struct leaf *leaf, struct slice json, GError **error)
+static gboolean
+parse_outlined(struct leaf *leaf, const guint32 *names, guint n_names, GError **error)
+{
+    struct slice key, value;
+    for (guint i = 0; i < n_names; i++) {
+        gsize place = names[i];
+        if (json_next_member(leaf->json, &place, &key, &value) &&
+            !parse_member(leaf, key, value, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Begins anew, with the memory that the leaf has. */
+static void
+reset(struct leaf *leaf, struct slice json)
 {
     GString *id_text = leaf->id_text != NULL ? leaf->id_text : g_string_new(NULL);
     GArray *attachments = leaf->attachment_array != NULL
@@ -133,20 +155,42 @@ leaf_parse(struct leaf *leaf, struct slice json, GError **error)
     g_string_truncate(id_text, 0);
     g_array_set_size(attachments, 0);
     *leaf = (struct leaf){.json = json, .id_text = id_text, .attachment_array = attachments};
-    if (json_type(json) != JSON_OBJECT)
-        return fail_set(error, FAIL_FAILED, "a document is no JSON object");
-    if (!parse_members(leaf, error)) {
-        g_prefix_error(error, "document '%s': ", id_text->str);
+}
+
+/* Takes over what the members said. */
+static gboolean
+finish(struct leaf *leaf, gboolean parsed, GError **error)
+{
+    const char *id = leaf->id_text->str;
+    if (!parsed) {
+        g_prefix_error(error, "document '%s': ", id);
         return FALSE;
     }
-    leaf->id = (struct slice){id_text->str, id_text->len};
-    leaf->attachments = (struct attachment *)(void *)attachments->data;
-    leaf->n_attachments = attachments->len;
+    leaf->id = (struct slice){id, leaf->id_text->len};
+    leaf->attachments = (struct attachment *)(void *)leaf->attachment_array->data;
+    leaf->n_attachments = leaf->attachment_array->len;
     if (leaf->id.size == 0)
         return fail_set(error, FAIL_FAILED, "a document has no _id");
     if (!revision_generation(leaf->rev, &leaf->generation))
-        return fail_set(error, FAIL_FAILED, "document '%s' has no valid _rev", id_text->str);
+        return fail_set(error, FAIL_FAILED, "document '%s' has no valid _rev", id);
     return TRUE;
+}
+
+gboolean
+leaf_parse(struct leaf *leaf, struct slice json, GError **error)
+{
+    reset(leaf, json);
+    if (json_type(json) != JSON_OBJECT)
+        return fail_set(error, FAIL_FAILED, "a document is no JSON object");
+    return finish(leaf, parse_all(leaf, error), error);
+}
+
+gboolean
+leaf_parse_outlined(struct leaf *leaf, struct slice json, const guint32 *names, guint n_names,
+                    GError **error)
+{
+    reset(leaf, json);
+    return finish(leaf, parse_outlined(leaf, names, n_names, error), error);
 }
 
 gboolean

@@ -47,6 +47,11 @@ void leaf_clear(struct leaf *leaf);
  */
 gboolean leaf_parse(struct leaf *leaf, struct slice json, GError **error);
 
+/* The same, knowing where in it the names stand that begin with '_' (struct json_outline): the rest
+ * of the document is not walked through. The slice must end with the document. */
+gboolean leaf_parse_outlined(struct leaf *leaf, struct slice json, const guint32 *names,
+                             guint n_names, GError **error);
+
 /* Whether revision `rev` ("3-0123…") is this leaf or stands in its path. */
 gboolean leaf_descends_from(const struct leaf *leaf, struct slice rev);
 

@@ -54,6 +54,45 @@ mark(struct slice text)
     leaf_clear(&leaf);
 }
 
+/* A value that leads is one by itself, and a text that is a value leads. */
+static void
+lead(struct slice text)
+{
+    struct json_outline outline;
+    gsize size = 0;
+    gboolean leads = json_check_leading(text, &size, &outline);
+    g_assert_true(!leads || json_check((struct slice){text.data, size}, NULL));
+    g_assert_true(leads || text.size == 0 || memchr("{[\"", text.data[0], 3) == NULL ||
+                  !json_check(text, NULL));
+}
+
+/* With its outline a document gives the same as without. */
+static void
+outline(struct slice text)
+{
+    g_autoptr(GString) wrapped = g_string_new("{\"ok\":");
+    g_string_append_len(wrapped, text.data, (gssize)text.size);
+    g_string_append_c(wrapped, '}');
+    struct json_outline outline;
+    g_assert_true(json_check_outlined((struct slice){wrapped->str, wrapped->len}, &outline, NULL));
+    if (outline.end == 0 || outline.n_names > JSON_OUTLINE_NAMES || json_type(text) != JSON_OBJECT)
+        return;
+    struct slice json = {wrapped->str + outline.begin, outline.end - outline.begin};
+    struct leaf one = {0}, other = {0};
+    gboolean good = leaf_parse(&one, json, NULL);
+    g_assert_true(leaf_parse_outlined(&other, json, outline.names, outline.n_names, NULL) == good);
+    if (good) {
+        g_assert_cmpint(slice_compare(one.json, other.json), ==, 0);
+        g_assert_cmpint(slice_compare(one.id, other.id), ==, 0);
+        g_assert_cmpint(slice_compare(one.rev, other.rev), ==, 0);
+        g_assert_true(one.ancestors.data == other.ancestors.data);
+        g_assert_cmpuint(one.n_attachments, ==, other.n_attachments);
+        g_assert_true(one.deleted == other.deleted);
+    }
+    leaf_clear(&one);
+    leaf_clear(&other);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -63,8 +102,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GString) string = g_string_new(NULL);
     json_append_string(string, text);
     must_be_json(string);
+    lead(text);
     if (!json_check(text, NULL))
         return 0;
+    outline(text);
     walk(text, LEVELS);
     mark(text);
     json_member(text, "a", &value);

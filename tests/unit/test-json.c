@@ -392,6 +392,76 @@ a_scan_stops_at_the_first_byte_that_matters(void)
         }
 }
 
+/* The leading value of an exact copy, or -1. */
+static gssize
+leading(const char *text, gsize size)
+{
+    g_autofree char *exact = g_memdup2(text, size);
+    struct json_outline outline;
+    gsize found;
+    return json_check_leading((struct slice){exact, size}, &found, &outline) ? (gssize)found : -1;
+}
+
+static void
+a_leading_value_ends_where_its_bracket_is(void)
+{
+    static const char value[] = "{\"a\":[1,{\"b\":\"}\\\"\"}, -0.5e3 ],\"\xe6\x97\xa5\":{} }";
+    static const char *const none[] = {"", "1,", "true", " {}", "]", "{\"a\":01}", "[1}", "\"a"};
+    gsize size = sizeof value - 1;
+    g_autofree char *more = g_strconcat(value, ",\xff", NULL);
+    for (gsize cut = 0; cut < size; cut++)
+        g_assert_cmpint(leading(value, cut), ==, -1);
+    g_assert_cmpint(leading(value, size), ==, (gssize)size);
+    g_assert_cmpint(leading(more, size + 2), ==, (gssize)size);
+    g_assert_cmpint(leading("\"a\\\"\",", 6), ==, 5);
+    for (gsize i = 0; i < G_N_ELEMENTS(none); i++)
+        g_assert_cmpint(leading(none[i], strlen(none[i])), ==, -1);
+    g_assert_cmpint(leading("\0", 1), ==, -1);
+}
+
+/* The object outlined and the names noted in it, with blanks between. */
+static char *
+outlined(const char *text)
+{
+    struct json_outline outline;
+    g_assert_true(json_check_outlined(slice_of(text), &outline, NULL));
+    g_autoptr(GString) told =
+        g_string_new_len(text + outline.begin, (gssize)(outline.end - outline.begin));
+    for (guint i = 0; i < outline.n_names && i < JSON_OUTLINE_NAMES; i++) {
+        struct slice key, value, object = {text + outline.begin, outline.end - outline.begin};
+        gsize place = outline.names[i];
+        g_assert_true(json_next_member(object, &place, &key, &value));
+        g_string_append_printf(told, " " SLICE_FORMAT "=" SLICE_FORMAT, SLICE_ARGS(key),
+                               SLICE_ARGS(value));
+    }
+    return g_string_free(g_steal_pointer(&told), FALSE);
+}
+
+static void
+an_outline_is_of_the_first_object_inside(void)
+{
+    static const char *const known[][2] = {
+        {"{\"ok\":{\"_id\":\"a\",\"n\":{\"_x\":1}, \"_rev\" : [2] },\"_no\":{\"_no\":1}}",
+         "{\"_id\":\"a\",\"n\":{\"_x\":1}, \"_rev\" : [2] } _id=\"a\" _rev=[2]"},
+        {"[1,[{\"_no\":1}],{\"_a\":1,\"_a\":2}]", "{\"_a\":1,\"_a\":2} _a=1 _a=2"},
+        {"{\"ok\":{}}", "{}"},
+        {" {\"ok\": {\"\":0,\"a_\":\"_\"} }", "{\"\":0,\"a_\":\"_\"}"},
+        {"{\"_no\":1}", ""},
+        {"[[{\"_no\":1}]]", ""},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
+        g_autofree char *told = outlined(known[i][0]);
+        g_assert_cmpstr(told, ==, known[i][1]);
+    }
+    struct json_outline outline;
+    g_autoptr(GString) many = g_string_new("{\"ok\":{\"_\":0");
+    for (guint i = 0; i < JSON_OUTLINE_NAMES; i++)
+        g_string_append(many, ",\"_\":0");
+    g_string_append(many, "}}");
+    g_assert_true(json_check_outlined((struct slice){many->str, many->len}, &outline, NULL));
+    g_assert_cmpuint(outline.n_names, ==, JSON_OUTLINE_NAMES + 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -411,6 +481,10 @@ main(int argc, char **argv)
     g_test_add_func("/json/members of the wrong type are absent",
                     members_of_the_wrong_type_are_absent);
     g_test_add_func("/json/any bytes become a valid string", any_bytes_become_a_valid_string);
+    g_test_add_func("/json/a leading value ends where its bracket is",
+                    a_leading_value_ends_where_its_bracket_is);
+    g_test_add_func("/json/an outline is of the first object inside",
+                    an_outline_is_of_the_first_object_inside);
     g_test_add_func("/json/a scan stops at the first byte that matters",
                     a_scan_stops_at_the_first_byte_that_matters);
     return g_test_run();

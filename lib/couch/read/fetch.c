@@ -17,6 +17,7 @@
 struct piece {
     guint document; /* index in the batch */
     gsize offset, size;
+    guint names, n_names; /* of a leaf's outline, in the chunk's; none: it has to be walked */
     enum { PIECE_LEAF, PIECE_ERROR, PIECE_END, PIECE_GIVEN_UP } kind;
 };
 
@@ -32,6 +33,7 @@ struct fetch {
 
     GString *text;  /* the documents of the chunk */
     GArray *pieces; /* struct piece */
+    GArray *names;  /* guint32, of their outlines (json.h) */
     GArray *leaves; /* struct leaf for each PIECE_LEAF, reused */
     struct attach *attach;
 
@@ -84,6 +86,16 @@ begin_document(struct fetch *fetch, const struct batch *batch, guint document)
     document_begin(fetch->one, &listed);
 }
 
+static gboolean
+take_apart(const struct fetch *fetch, const struct piece *piece, struct leaf *leaf)
+{
+    struct slice json = {fetch->text->str + piece->offset, piece->size};
+    if (piece->n_names == 0)
+        return leaf_parse(leaf, json, NULL);
+    return leaf_parse_outlined(leaf, json, &g_array_index(fetch->names, guint32, piece->names),
+                               piece->n_names, NULL);
+}
+
 /* Takes the leaves apart, lets the handler choose attachments, and announces those in one go. What
  * is not as it should be counts as refused. */
 static void
@@ -99,8 +111,7 @@ prepare_chunk(struct fetch *fetch, const struct batch *batch)
             g_array_set_size(fetch->leaves, n + 1);
         struct leaf *leaf = &g_array_index(fetch->leaves, struct leaf, n);
         struct row held = batch_held(batch, piece->document);
-        if (!leaf_parse(leaf, (struct slice){fetch->text->str + piece->offset, piece->size},
-                        NULL) ||
+        if (!take_apart(fetch, piece, leaf) ||
             slice_compare(leaf->id, batch_listed(batch, piece->document).id) != 0) {
             piece->kind = PIECE_ERROR;
             continue;
@@ -149,6 +160,7 @@ pass_chunk(struct fetch *fetch, const struct batch *batch, GError **error)
         if (!pass_piece(fetch, batch, &g_array_index(fetch->pieces, struct piece, i), &leaf, error))
             return FALSE;
     g_array_set_size(fetch->pieces, 0);
+    g_array_set_size(fetch->names, 0);
     g_string_truncate(fetch->text, 0);
     return TRUE;
 }
@@ -156,17 +168,23 @@ pass_chunk(struct fetch *fetch, const struct batch *batch, GError **error)
 /* ---- reading the first batch ---- */
 
 static void
-add_piece(struct fetch *fetch, const struct batch *batch, int kind, struct slice text)
+add_piece(struct fetch *fetch, const struct batch *batch, int kind, struct slice text,
+          const struct json_outline *outline)
 {
-    struct piece piece = {batch->at, fetch->text->len, text.size, 0};
+    struct piece piece = {batch->at, fetch->text->len, text.size, fetch->names->len, 0, 0};
     piece.kind = kind;
+    if (outline != NULL && outline->n_names <= JSON_OUTLINE_NAMES) {
+        piece.n_names = outline->n_names;
+        g_array_append_vals(fetch->names, outline->names, outline->n_names);
+    }
     g_string_append_len(fetch->text, text.data, (gssize)text.size);
     g_array_append_val(fetch->pieces, piece);
 }
 
 /* A leaf that was passed on before the answer broke off is not passed on again. */
 static gboolean
-add_leaf(struct fetch *fetch, const struct batch *batch, struct slice json, GError **error)
+add_leaf(struct fetch *fetch, const struct batch *batch, struct slice json,
+         const struct json_outline *outline, GError **error)
 {
     if (batch->at == fetch->at && document_has_begun(fetch->one)) {
         if (!leaf_parse(&fetch->spare, json, error))
@@ -174,7 +192,7 @@ add_leaf(struct fetch *fetch, const struct batch *batch, struct slice json, GErr
         if (document_was_given(fetch->one, &fetch->spare))
             return TRUE;
     }
-    add_piece(fetch, batch, PIECE_LEAF, json);
+    add_piece(fetch, batch, PIECE_LEAF, json, outline);
     return TRUE;
 }
 
@@ -188,6 +206,7 @@ drop_unfinished(struct fetch *fetch, const struct batch *batch)
         if (last->document != batch->at)
             break;
         g_string_truncate(fetch->text, last->offset);
+        g_array_set_size(fetch->names, last->names);
         g_array_set_size(fetch->pieces, fetch->pieces->len - 1);
     }
 }
@@ -200,16 +219,17 @@ document_done(struct batch *batch, struct patience *patience)
     patience_progress(patience);
 }
 
-/* The document in {"ok":…}. Nothing but its bracket follows: leaf_parse finds the end, which saves
- * walking through every document once more. */
+/* The document in {"ok":…}, whose outline the element's is when there is nothing before it. */
 static gboolean
-is_ok(struct slice element, struct slice *json)
+is_ok(struct slice element, const struct json_outline **outline, struct slice *json)
 {
     static const char start[] = "{\"ok\":{";
     const gsize before = sizeof start - 2;
-    if (element.size <= before || memcmp(element.data, start, sizeof start - 1) != 0)
+    if ((*outline)->begin != before || memcmp(element.data, start, before) != 0) {
+        *outline = NULL;
         return json_member(element, "ok", json);
-    *json = (struct slice){element.data + before, element.size - before};
+    }
+    *json = (struct slice){element.data + before, (*outline)->end - before};
     return TRUE;
 }
 
@@ -217,19 +237,20 @@ static gboolean
 take_event(struct fetch *fetch, struct batch *batch, enum json_event event, struct slice element,
            GError **error)
 {
+    const struct json_outline *outline = json_split_outline(batch->split);
     struct slice json;
     if (batch->at >= batch->asked_to)
         return fail_set(error, FAIL_FAILED, "the server gave more documents than asked for");
     if (event == JSON_BREAK) {
-        add_piece(fetch, batch, PIECE_END, (struct slice){"", 0});
+        add_piece(fetch, batch, PIECE_END, (struct slice){"", 0}, NULL);
         fetch->given_up = 0;
         document_done(batch, fetch->patience);
         return TRUE;
     }
-    if (is_ok(element, &json))
-        return add_leaf(fetch, batch, json, error);
+    if (is_ok(element, &outline, &json))
+        return add_leaf(fetch, batch, json, outline, error);
     if (batch_listed(batch, batch->at).leaves.size > 0 || !document_is_absent(element))
-        add_piece(fetch, batch, PIECE_ERROR, (struct slice){"", 0});
+        add_piece(fetch, batch, PIECE_ERROR, (struct slice){"", 0}, NULL);
     return TRUE;
 }
 
@@ -294,7 +315,7 @@ recover(struct fetch *fetch, struct batch *batch, GError **failure, GError **err
     if (too_large && !alone) {
         g_clear_error(failure); /* for fewer at once, without waiting */
     } else if (alone && (too_large || (batch->stuck >= STUCK && is_to_blame(fetch, *failure)))) {
-        add_piece(fetch, batch, PIECE_GIVEN_UP, slice_of((*failure)->message));
+        add_piece(fetch, batch, PIECE_GIVEN_UP, slice_of((*failure)->message), NULL);
         g_string_append_c(fetch->text, '\0');
         fetch->given_up++;
         document_done(batch, fetch->patience);
@@ -349,6 +370,7 @@ fetch_clear(struct fetch *fetch)
     leaf_clear(&fetch->spare);
     g_array_free(fetch->leaves, TRUE);
     g_array_free(fetch->pieces, TRUE);
+    g_array_free(fetch->names, TRUE);
     g_string_free(fetch->text, TRUE);
     document_free(fetch->one);
     attach_free(fetch->attach);
@@ -385,6 +407,7 @@ fetch_documents(struct http *http, const char *database, const struct fetch_hand
     g_queue_init(&fetch.batches);
     fetch.text = g_string_new(NULL);
     fetch.pieces = g_array_new(FALSE, FALSE, sizeof(struct piece));
+    fetch.names = g_array_new(FALSE, FALSE, sizeof(guint32));
     fetch.leaves = g_array_new(FALSE, TRUE, sizeof(struct leaf));
     fetch.one = document_new(http, database, fetch.path, handler, patience, &fetch.given_up);
     fetch.attach = attach_new(http, database, patience);
