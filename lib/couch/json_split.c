@@ -185,6 +185,19 @@ capture(struct json_split *split, struct slice *input, struct slice *value, GErr
 
 /* ---- the grammar around the values ---- */
 
+static gboolean
+is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* What begins no value. */
+static gboolean
+is_punctuation(char c)
+{
+    return c == ',' || c == ']' || c == '}' || c == ':' || c == '\0';
+}
+
 static enum json_event
 unexpected(char c, GError **error)
 {
@@ -326,7 +339,7 @@ json_split_feed(struct json_split *split, struct slice *input, struct slice *ele
     while (input->size > 0) {
         char c = *input->data;
         if (!split->capturing) {
-            gboolean consumed = strchr(" \t\r\n", c) != NULL && c != 0;
+            gboolean consumed = is_space(c);
             enum json_event event = JSON_MORE;
             int level = split->level;
             if (!consumed && !(split->names[0] == NULL && split->state == START))
@@ -344,7 +357,7 @@ json_split_feed(struct json_split *split, struct slice *input, struct slice *ele
             }
             if (event == JSON_FAILED)
                 return event;
-            if (strchr(",]}:", c) != NULL)
+            if (is_punctuation(c))
                 return unexpected(c, error);
         }
         struct slice value;

@@ -266,9 +266,17 @@ leaf_digest_add(struct leaf_digest *digest, struct slice id, struct slice rev)
 {
     struct hash *hash = digest_hash();
     guint8 one[HASH_MAX];
-    hash_add(hash, id.data, id.size);
-    hash_add(hash, "", 1);
-    hash_add(hash, rev.data, rev.size);
+    char text[256]; /* nearly always all of it: each hash_add costs as much as hashing it */
+    if (id.size + 1 + rev.size <= sizeof text) {
+        memcpy(text, id.data, id.size);
+        text[id.size] = '\0';
+        memcpy(text + id.size + 1, rev.data, rev.size);
+        hash_add(hash, text, id.size + 1 + rev.size);
+    } else {
+        hash_add(hash, id.data, id.size);
+        hash_add(hash, "", 1);
+        hash_add(hash, rev.data, rev.size);
+    }
     hash_take(hash, one);
     guint carry = 0;
     for (int i = HASH_SHA256_SIZE - 1; i >= 0; i--) {

@@ -21,6 +21,15 @@ row_compare_ids(struct slice a, struct slice b)
 
 /* ---- writing ---- */
 
+/* Room for so many bytes more. */
+static guint8 *
+extend(GByteArray *out, gsize size)
+{
+    guint before = out->len;
+    g_byte_array_set_size(out, before + (guint)size);
+    return out->data + before;
+}
+
 static void
 put_number(GByteArray *out, guint64 number)
 {
@@ -44,8 +53,10 @@ row_begin(GByteArray *out, struct slice id)
 {
     gsize mark = out->len;
     guint32 head[2] = {0, (guint32)id.size};
-    g_byte_array_append(out, (const guint8 *)head, HEAD);
-    g_byte_array_append(out, (const guint8 *)id.data, (guint)id.size);
+    guint8 *at = extend(out, HEAD + id.size);
+    memcpy(at, head, HEAD);
+    if (id.size > 0)
+        memcpy(at + HEAD, id.data, id.size);
     return mark;
 }
 
@@ -75,7 +86,8 @@ void
 row_append(GByteArray *out, const struct row *row)
 {
     gsize mark = row_begin(out, row->id);
-    g_byte_array_append(out, (const guint8 *)row->leaves.data, (guint)row->leaves.size);
+    if (row->leaves.size > 0)
+        memcpy(extend(out, row->leaves.size), row->leaves.data, row->leaves.size);
     row_end(out, mark);
 }
 

@@ -13,8 +13,8 @@ struct document {
     guint *given_up;
 
     /* the one at hand */
-    GHashTable *given;   /* revisions passed on */
-    GPtrArray *missing;  /* listed revisions that nothing accounts for yet */
+    GString *given;      /* revisions passed on, each with a NUL behind it */
+    GArray *missing;     /* struct slice: listed revisions that nothing accounts for yet */
     gboolean listed;     /* the listing had it */
     guint64 stem;        /* generation at which the longest history given was cut off */
     gboolean refused;    /* the answer held an error for it */
@@ -34,8 +34,8 @@ document_new(struct http *http, const char *database, const char *bulk_get,
     document->handler = handler;
     document->patience = patience;
     document->given_up = given_up;
-    document->given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    document->missing = g_ptr_array_new_with_free_func(g_free);
+    document->given = g_string_new(NULL);
+    document->missing = g_array_new(FALSE, FALSE, sizeof(struct slice));
     return document;
 }
 
@@ -45,8 +45,8 @@ document_free(struct document *document)
     if (document == NULL)
         return;
     leaf_clear(&document->late);
-    g_hash_table_unref(document->given);
-    g_ptr_array_unref(document->missing);
+    g_string_free(document->given, TRUE);
+    g_array_unref(document->missing);
     g_free(document);
 }
 
@@ -54,12 +54,12 @@ void
 document_begin(struct document *document, const struct row *listed)
 {
     struct slice rest = listed->leaves;
-    g_hash_table_remove_all(document->given);
-    g_ptr_array_set_size(document->missing, 0);
+    g_string_truncate(document->given, 0);
+    g_array_set_size(document->missing, 0);
     document->refused = document->incomplete = FALSE;
     document->stem = 0;
     for (struct row_leaf leaf; row_next_leaf(&rest, &leaf);)
-        g_ptr_array_add(document->missing, slice_dup(leaf.rev));
+        g_array_append_val(document->missing, leaf.rev);
     document->listed = document->missing->len > 0;
 }
 
@@ -68,6 +68,12 @@ document_problem(struct document *document, struct slice id, struct slice rev, c
 {
     document->incomplete = TRUE;
     document->handler->problem(document->handler->context, id, rev, reason);
+}
+
+static struct slice
+missing_rev(const struct document *document, guint i)
+{
+    return g_array_index(document->missing, struct slice, i);
 }
 
 /* The generation of the oldest revision in the leaf's history. */
@@ -86,8 +92,8 @@ static void
 tick_off(struct document *document, const struct leaf *leaf)
 {
     for (guint i = document->missing->len; i-- > 0;)
-        if (leaf_descends_from(leaf, slice_of(document->missing->pdata[i])))
-            g_ptr_array_remove_index_fast(document->missing, i);
+        if (leaf_descends_from(leaf, missing_rev(document, i)))
+            g_array_remove_index_fast(document->missing, i);
     if (document->missing->len > 0)
         document->stem = MAX(document->stem, stem_of(leaf));
 }
@@ -99,7 +105,8 @@ document_leaf(struct document *document, struct attach *attach, const struct lea
     const struct fetch_handler *handler = document->handler;
     g_autofree char *damage = NULL;
     tick_off(document, leaf);
-    g_hash_table_add(document->given, slice_dup(leaf->rev));
+    g_string_append_len(document->given, leaf->rev.data, (gssize)leaf->rev.size);
+    g_string_append_c(document->given, '\0');
     if (!handler->leaf(handler->context, leaf, error))
         return FALSE;
     if (leaf_needs_bytes(leaf) && !attach_deliver(attach, leaf, handler, &damage, error))
@@ -112,14 +119,17 @@ document_leaf(struct document *document, struct attach *attach, const struct lea
 gboolean
 document_was_given(const struct document *document, const struct leaf *leaf)
 {
-    g_autofree char *rev = slice_dup(leaf->rev);
-    return g_hash_table_contains(document->given, rev);
+    const char *end = document->given->str + document->given->len;
+    for (const char *at = document->given->str; at < end; at += strlen(at) + 1)
+        if (slice_is(leaf->rev, at))
+            return TRUE;
+    return FALSE;
 }
 
 gboolean
 document_has_begun(const struct document *document)
 {
-    return g_hash_table_size(document->given) > 0;
+    return document->given->len > 0;
 }
 
 void
@@ -160,7 +170,8 @@ again_body(const struct document *document, struct slice id)
     for (guint i = 0; i < document->missing->len; i++) {
         g_string_append(body, "},{\"id\":");
         json_append_string(body, id);
-        g_string_append_printf(body, ",\"rev\":\"%s\"", (const char *)document->missing->pdata[i]);
+        g_string_append_printf(body, ",\"rev\":\"" SLICE_FORMAT "\"",
+                               SLICE_ARGS(missing_rev(document, i)));
     }
     g_string_append(body, "}]}");
     return body;
@@ -251,13 +262,13 @@ ask_feed(struct document *document, struct slice id, GError **error)
                     g_hash_table_add(now, rev);
             }
     for (guint i = document->missing->len; i-- > 0;) {
-        const char *rev = document->missing->pdata[i];
+        g_autofree char *rev = slice_dup(missing_rev(document, i));
         gboolean excused = FALSE;
         if (!g_hash_table_contains(now, rev) &&
             !is_excused(document, id, slice_of(rev), &excused, error))
             return FALSE;
         if (excused)
-            g_ptr_array_remove_index_fast(document->missing, i);
+            g_array_remove_index_fast(document->missing, i);
     }
     return TRUE;
 }
@@ -287,7 +298,7 @@ clear_up(struct document *document, struct slice id, const struct row *held, GEr
         }
     }
     for (guint i = 0; i < document->missing->len; i++)
-        document_problem(document, id, slice_of(document->missing->pdata[i]),
+        document_problem(document, id, missing_rev(document, i),
                          "the server listed this revision but does not give it");
     if (!document->listed && document->refused)
         document_problem(document, id, (struct slice){"", 0},

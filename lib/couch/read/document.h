@@ -21,7 +21,7 @@ struct document *document_new(struct http *http, const char *database, const cha
 void document_free(struct document *document);
 AUTO_DEFINE(document)
 
-/* The next one, with the leaves that the listing named. */
+/* The next one, with the leaves that the listing named: the row must stay until it ends. */
 void document_begin(struct document *document, const struct row *listed);
 
 /* Passes a leaf on. Its attachments, if some are chosen, must have been announced. */

@@ -71,13 +71,29 @@ add_leaves(GByteArray *out, struct slice changes, GError **error)
     return TRUE;
 }
 
+/* The first members of these names, as json_member gives them, in one walk. */
+static gboolean
+find_members(struct slice text, struct slice *id, struct slice *changes)
+{
+    struct slice key, value;
+    *id = *changes = (struct slice){NULL, 0};
+    for (gsize place = 0; json_next_member(text, &place, &key, &value);) {
+        if (id->data == NULL && json_key_is(key, "id"))
+            *id = value;
+        else if (changes->data == NULL && json_key_is(key, "changes"))
+            *changes = value;
+        if (id->data != NULL && changes->data != NULL)
+            return json_type(*id) == JSON_STRING && json_type(*changes) == JSON_ARRAY;
+    }
+    return FALSE;
+}
+
 static gboolean
 add_row(struct listing *listing, struct slice text, GError **error)
 {
     struct slice id, changes, change;
     gsize place = 0;
-    if (!json_member(text, "id", &id) || json_type(id) != JSON_STRING ||
-        !json_member(text, "changes", &changes) || json_type(changes) != JSON_ARRAY)
+    if (!find_members(text, &id, &changes))
         return listing_fault(error, "has a row without id or changes");
     g_string_truncate(listing->id, 0);
     json_unescape(id, listing->id);
