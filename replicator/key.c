@@ -1,6 +1,7 @@
 /* key: see the header. */
 #include "replicator/key.h"
 
+#include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -41,6 +42,8 @@ key_init_command(const struct command_line *line, GError **error)
     const char *folder = options_string(line, "keys");
     const char *site = options_string(line, "site");
     AUTO(keys_sheet) *sheet = g_new0(struct keys_sheet, 1);
+    struct account account; /* the daemon's, to whom the keys are handed */
+    int error_number = 0;
     if (keys_is_open_to_others("/dev/stdout"))
         log_warning("the sheet goes to a file that others may read: with the recovery secret they "
                     "can read every backup; print it and delete the file");
@@ -49,6 +52,11 @@ key_init_command(const struct command_line *line, GError **error)
     if (!keys_init(folder, site, options_string(line, "node"), sheet, error) ||
         !print_sheet(sheet, folder, error))
         return FAIL_FAILED;
+    if (geteuid() == 0 && account_find(options_string(line, "user"), &account))
+        error_number = account_give(&account, folder);
+    if (error_number != 0)
+        log_warning("'%s' cannot be given to the user '%s': %s", folder,
+                    options_string(line, "user"), g_strerror(error_number));
     fprintf(stderr,
             "This recovery sheet will not be shown again: print it or write it down now, and "
             "keep it in a safe.\n");

@@ -70,3 +70,19 @@ account_own(const struct account *account, const char *folder, mode_t mode, GErr
     return cause == 0 || fail_errno(error, cause, "cannot give '%s' to the user with number %u",
                                     folder, account->uid);
 }
+
+gboolean
+account_follow(const char *name, const char *folder, const char *state, GError **error)
+{
+    struct account account;
+    struct stat there;
+    g_autofree char *store = g_build_filename(folder, "lifeboat", NULL);
+    if (geteuid() != 0 || !account_find(name, &account) || account.uid == 0 ||
+        (lstat(store, &there) != 0 && lstat(folder, &there) != 0) || there.st_uid != account.uid)
+        return TRUE;
+    if (!account_own(&account, state, 0700, error) || !account_become(&account, TRUE, error))
+        return FALSE;
+    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_DAC_READ_SEARCH);
+    return capng_apply(CAPNG_SELECT_CAPS) == 0 ||
+           fail_errno(error, errno, "cannot keep the right to read files");
+}

@@ -21,6 +21,13 @@ gboolean account_find(const char *name, struct account *account);
  */
 gboolean account_become(const struct account *account, gboolean may_read, GError **error);
 
+/*
+ * What root does by hand with a store that belongs to the user is done as the user, so that the
+ * daemon can go on with it: becomes him, with the right to read any file, where `folder/lifeboat`
+ * (or `folder` itself) is his. `state` is handed to him. Does nothing for others than root.
+ */
+gboolean account_follow(const char *name, const char *folder, const char *state, GError **error);
+
 /* In a child, before it runs a program: that one may read any file, as CHT's .env, which is root's.
  * Does nothing where account_become was not told so. */
 void account_let_read(void);

@@ -593,7 +593,7 @@ static const struct option options[] = {
         .name = "state",
         .placeholder = "DIR",
         .type = OPTION_PATH,
-        .commands = FOR_SNAPSHOT | FOR_DAEMON,
+        .commands = FOR_SNAPSHOT | FOR_PRUNE | FOR_DAEMON,
         .fallback = LIFEBOAT_STATEDIR,
         .section = "node",
         .key = "state",
@@ -603,14 +603,15 @@ static const struct option options[] = {
         .name = "user",
         .placeholder = "NAME",
         .type = OPTION_STRING,
-        .commands = FOR_DAEMON | FOR_DRIVE_ADD,
+        .commands = FOR_DAEMON | FOR_DRIVE_ADD | FOR_SNAPSHOT | FOR_PRUNE | FOR_KEY_INIT,
         .fallback = "lifeboat",
         .section = "node",
         .key = "user",
         .help = "User that `lifeboat-replicator run` becomes when root starts it.",
         .text =
-            "The store's folder and the credentials must be his. Where the default one does not "
-            "exist, root it remains, and says so.",
+            "The store's folder and the credentials must be his; `lifeboat key init` hands him the "
+            "keys. What root does by hand with a store of his is done as him. Where the default "
+            "one does not exist, root it remains, and says so.",
     },
     {
         .name = "control",

@@ -1,6 +1,7 @@
 /* command: see the header. */
 #include "replicator/prune/command.h"
 
+#include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/lock.h"
@@ -148,6 +149,8 @@ prune_command(const struct command_line *line, GError **error)
                  "--keep-monthly 12, or keep_daily and so on in [retention] of lifeboat.conf");
         return FAIL_USAGE;
     }
+    if (!account_follow(options_string(line, "user"), path, options_string(line, "state"), error))
+        return FAIL_FAILED;
     AUTO(keys) *keys = keys_open(options_string(line, "keys"), error);
     if (keys == NULL)
         return FAIL_KEY;

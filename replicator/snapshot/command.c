@@ -1,6 +1,7 @@
 /* command: see the header. From options to a run, and from a run to what the operator reads. */
 #include "replicator/snapshot/command.h"
 
+#include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/lock.h"
@@ -254,6 +255,9 @@ snapshot_command(const struct command_line *line, GError **error)
 {
     if (!check_target(line, error))
         return FAIL_USAGE;
+    if (!account_follow(options_string(line, "user"), options_list(line, "to")[0],
+                        options_string(line, "state"), error))
+        return FAIL_FAILED;
     AUTO(keys) *keys = keys_open(options_string(line, "keys"), error);
     if (keys == NULL)
         return FAIL_KEY;

@@ -35,7 +35,7 @@ class Completion(unittest.TestCase):
         self.assertEqual(['init', 'show'], self.offered('key', ''))
 
     def test_options_of_its_own_commands(self):
-        self.assertEqual(['--source', '--stall', '--state'], sorted(self.offered('snapshot', '--s'))[-3:])
+        self.assertEqual(['--source', '--stall', '--state', '--store'], sorted(self.offered('snapshot', '--s'))[-4:])
 
     def test_commands_and_options_of_restore(self):
         self.assertIn('drill', self.offered('restore', ''))

@@ -25,10 +25,11 @@ class Plugging(Case):
         super().setUp()
         self.bay = Bay(self)
 
-    def daemon(self, stores=None, url=None, **settings):
+    def daemon(self, stores=None, url=None, before=(), **settings):
         if self.server.options:
             settings.setdefault('include', self.server.options[1])
-        daemon = Daemon(self.site, self.bay.url(url or self.server.url), bay=self.bay, stores=stores, **settings)
+        daemon = Daemon(self.site, self.bay.url(url or self.server.url), bay=self.bay, stores=stores, before=before,
+                        **settings)
         daemon.wait_for('watching for drives')
         return daemon
 
@@ -492,10 +493,26 @@ class Rights(Plugging):
         secret = self.site.path('env')
         with open(secret, 'w', opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write('COUCHDB_PASSWORD=x\n')
-        daemon = self.daemon(files=secret)
+        # as systemd starts it: with no way to more rights
+        daemon = self.daemon(files=secret, before=('setpriv', '--no-new-privs'))
         stick = self.enrolled(daemon)
         self.assertEqual((0, None), (daemon.drive(stick.id)['exit'], daemon.drive(stick.id)['message']))
         self.assertEqual('0000000000000000', self.status_of(daemon.process.pid)['CapEff'])
+        daemon.end()
+
+    def test_what_root_does_by_hand_with_the_daemons_store_is_done_as_the_daemons_user(self):
+        store = self.site.path('one')
+        os.mkdir(store)
+        os.chown(store, USER, USER)
+        self.hook('exit 0\n')
+        daemon = self.daemon(stores=[store])
+        for folder in (store, self.site.store):  # the second is root's, and stays so
+            self.bay.run(os.path.join(daemon.bin, 'lifeboat'), 'snapshot', '--config', daemon.config, '--to', folder, '--full')
+        def owners(folder):
+            return {os.lstat(os.path.join(above, name)).st_uid for above, folders, names in os.walk(folder) for name in folders + names}
+        self.assertEqual({USER}, owners(store))
+        self.assertEqual({0}, owners(self.site.store))
+        daemon.lifeboat('snapshot')
         daemon.end()
 
     def test_hooks_that_others_may_write_to_are_not_run(self):

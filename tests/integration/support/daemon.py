@@ -21,7 +21,7 @@ class Daemon:
                  **settings):
         self.site, self.lines, self.arrived = site, [], threading.Condition()
         if bay:
-            before = bay.before
+            before = (*bay.before, *before)
             self._hand_over(bay.USER)
         self.config, self.control = site.path('lifeboat.conf'), site.path('run', 'control')
         self.notify = None
