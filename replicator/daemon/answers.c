@@ -250,7 +250,7 @@ answer_eject(struct daemon *daemon, struct slice request, struct control_questio
         if (daemon->visit != NULL)
             visit_stop(daemon->visit, TRUE);
         else
-            daemon_eject(daemon, place);
+            runs_eject(daemon, place);
     }
 }
 

@@ -49,9 +49,8 @@ daemon_show(struct daemon *daemon)
     notice_status(daemon->run_folder, status);
 }
 
-/* What `overdue` counts from until the first good run, through restarts. */
-static void
-note_since(struct daemon *daemon)
+void
+daemon_note_since(struct daemon *daemon)
 {
     struct logbook_entry *all = logbook_entry(daemon->logbook, LOGBOOK_ALL);
     gint64 now = world_now();
@@ -110,281 +109,6 @@ watch_overdue(struct daemon *daemon)
     }
 }
 
-/* ---- the end of a visit ---- */
-
-static void
-book(struct daemon *daemon, struct place *place, const struct visit_result *result)
-{
-    struct logbook_entry *all = logbook_entry(daemon->logbook, LOGBOOK_ALL);
-    gint64 now = world_now();
-    if (daemon->work.snapshot || result->exit != 0)
-        place_book(place, result, now);
-    else if (result->drilled)
-        place_book_drill(place, result, now);
-    if (daemon->work.snapshot && result->exit == 0)
-        all->good = now;
-    place_plan_next(place, &daemon->timing, now);
-    if (place->arrived) /* pulled out, and back already */
-        place->due = now;
-    daemon_write_logbook(daemon);
-}
-
-/* What a drive's visit ended like, for the person who waits beside it. */
-static const char *
-tell_removal(const struct visit_result *result)
-{
-    if (result->pulled)
-        return "it was pulled out too early: earlier snapshots on it are intact; insert it again";
-    if (result->elsewhere)
-        return "something else has it mounted: unmount it there before it is pulled out";
-    return result->unmounted ? "it is safe to remove" : "it is not safe to remove";
-}
-
-static void
-tell_end(struct daemon *daemon, const struct place *place, const struct visit_result *result)
-{
-    g_autofree char *name = place_name(place), *next = show_time(place->due);
-    g_autofree char *what = result->exit == 0 ? g_strdup("the snapshot is done")
-                            : result->exit == FAIL_INCOMPLETE
-                                ? g_strdup("the snapshot is incomplete")
-                                : g_strdup("the snapshot failed");
-    g_autofree char *why = result->message != NULL ? fail_message(result->message) : NULL;
-    const char *removal = place->drive != NULL ? tell_removal(result) : NULL;
-    g_autofree char *message = g_strdup_printf(
-        "%s: %s%s%s%s%s", name, what, why != NULL ? ": " : "", why != NULL ? why : "",
-        removal != NULL ? "; " : "", removal != NULL ? removal : "");
-    gboolean well = !result->pulled && (result->exit == 0 || result->exit == FAIL_INCOMPLETE);
-    gboolean safe = place->drive != NULL && result->unmounted;
-    log_write(well && result->exit == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s; next %s",
-              message, next != NULL ? next : "never");
-    notice_event(daemon->options->mounter,
-                 !well || result->exit == FAIL_INCOMPLETE ? MESSAGE_FAILED
-                 : safe                                   ? MESSAGE_SAFE
-                                                          : MESSAGE_DONE,
-                 place, place->device, message);
-}
-
-/* Of a drill that a snapshot follows, people need not hear: the snapshot's end is told. */
-static void
-tell_drill(struct daemon *daemon, const struct place *place, const struct visit_result *result)
-{
-    g_autofree char *name = place_name(place);
-    g_autofree char *why =
-        result->drill_message != NULL ? fail_message(result->drill_message) : NULL;
-    gboolean well = result->drill_exit == 0;
-    if (!result->drilled)
-        return;
-    g_autofree char *message =
-        g_strdup_printf("%s: %s%s", name,
-                        well ? "the drill is done: its newest snapshot restores, and is equal"
-                             : "the drill failed: ",
-                        well          ? ""
-                        : why != NULL ? why
-                                      : "no reason was given");
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s", message);
-    if (!well)
-        notice_event(daemon->options->mounter, MESSAGE_FAILED, place, place->device, message);
-    else if (!daemon->work.snapshot)
-        notice_event(daemon->options->mounter, result->unmounted ? MESSAGE_SAFE : MESSAGE_DONE,
-                     place, place->device, message);
-}
-
-/* The daemon ends: what was under way is not done, and its lamp is not to blink on. */
-static void
-tell_stopped(struct daemon *daemon, const struct place *place, const struct visit_result *result)
-{
-    g_autofree char *name = place_name(place);
-    g_autofree char *message =
-        g_strdup_printf("%s: stopped, since lifeboat-replicator ends; the next run goes on%s", name,
-                        result->unmounted ? "; it is safe to remove" : "");
-    log_notice("%s", message);
-    notice_event(daemon->options->mounter, MESSAGE_FAILED, place, place->device, message);
-}
-
-static void
-place_ended(struct daemon *daemon, struct place *place, const struct visit_result *result)
-{
-    gboolean ejecting = daemon->eject != NULL;
-    if (place->drive != NULL) {
-        place->safe = result->unmounted;
-        if (result->unmounted && place->drive->in_use) {
-            place->drive->in_use = FALSE;
-            daemon_write_register(daemon);
-        }
-        place->ejected = ejecting && result->unmounted;
-    }
-    if (daemon->ending) {
-        tell_stopped(daemon, place, result);
-        return;
-    }
-    if (daemon->work.snapshot || daemon->work.drill)
-        book(daemon, place, result);
-    if (daemon->work.snapshot || result->exit != 0)
-        tell_end(daemon, place, result);
-    tell_drill(daemon, place, result);
-    answers_ejected(daemon, place, result);
-    answers_run_ended(daemon, place);
-}
-
-static struct place *
-place_of(struct daemon *daemon, struct drive *drive)
-{
-    for (guint i = 0; i < daemon->places->len; i++) {
-        struct place *place = daemon->places->pdata[i];
-        if (place->drive == drive)
-            return place;
-    }
-    struct place *place = place_new_drive(drive, daemon->logbook);
-    g_ptr_array_add(daemon->places, place);
-    return place;
-}
-
-/* A drive was added, and is due: its first snapshot comes at once. */
-static void
-adding_ended(struct daemon *daemon, struct adding *adding, const struct visit_result *result)
-{
-    struct place *place = NULL;
-    if (result->store != NULL && result->exit == 0) {
-        struct drive *drive = drives_add(daemon->drives, result->store, adding->device->filesystem,
-                                         adding->label, world_now());
-        place = place_of(daemon, drive);
-        device_free(devices_take_unknown(daemon, adding->device->node));
-        if (!result->pulled && place->device == NULL)
-            place->device = g_steal_pointer(&adding->device);
-        place->due = world_now();
-        place->safe = place->ejected = FALSE;
-        drive->in_use = FALSE;
-        daemon_write_register(daemon);
-        note_since(daemon);
-        g_autofree char *name = place_name(place);
-        log_info("%s is ours from now on", name);
-    }
-    answers_added(adding, place, result);
-    adding_free(adding);
-}
-
-static void
-visit_ended(void *context)
-{
-    struct daemon *daemon = context;
-    AUTO(visit) *visit = g_steal_pointer(&daemon->visit);
-    struct place *place = g_steal_pointer(&daemon->visited);
-    struct adding *adding = g_steal_pointer(&daemon->adding);
-    if (adding != NULL)
-        adding_ended(daemon, adding, visit_result(visit));
-    else
-        place_ended(daemon, place, visit_result(visit));
-    if (daemon->ending)
-        event_base_loopbreak(daemon->events);
-    daemon_show(daemon);
-    daemon_arm(daemon);
-}
-
-/* ---- a visit under way ---- */
-
-/* The register knows that a drive is mounted before anything is written to it. */
-static void
-note_use(struct daemon *daemon)
-{
-    struct drive *drive = daemon->visited != NULL ? daemon->visited->drive : NULL;
-    const struct visit_result *result = visit_result(daemon->visit);
-    if (drive == NULL || drive->in_use || !result->mounted || result->unmounted)
-        return;
-    drive->in_use = TRUE;
-    daemon_write_register(daemon);
-}
-
-static void
-visit_stepped(void *context)
-{
-    struct daemon *daemon = context;
-    note_use(daemon);
-    if (daemon->visited != NULL)
-        notice_progress(daemon->options->mounter, daemon->visited, visit_progress(daemon->visit),
-                        &daemon->told_progress);
-    daemon_show(daemon);
-}
-
-static void
-begin_visit(struct daemon *daemon, struct place *place, const struct device *device,
-            const struct visit_work *work)
-{
-    const struct visit_handler handler = {visit_stepped, visit_ended, daemon};
-    const struct drive *drive = place != NULL ? place->drive : NULL;
-    daemon->visited = place;
-    daemon->work = *work;
-    daemon->told_progress = 0;
-    daemon->visit = visit_new(&daemon->means, work, place != NULL ? place->folder : NULL, device,
-                              drive != NULL ? drive->store : NULL, &handler);
-}
-
-static void
-begin_run(struct daemon *daemon, struct place *place, struct visit_work work)
-{
-    g_autofree char *name = place_name(place);
-    g_autofree char *message = g_strdup_printf(
-        "%s: %s", name, work.snapshot ? "taking a snapshot" : "trying whether it restores");
-    work.power_off = daemon->options->power_off;
-    place->arrived = FALSE;
-    log_info("%s", message);
-    sd_notifyf(0, "STATUS=%s", message);
-    begin_visit(daemon, place, place->device, &work);
-    notice_event(daemon->options->mounter, MESSAGE_STARTED, place, place->device, message);
-    daemon_show(daemon);
-}
-
-void
-daemon_eject(struct daemon *daemon, struct place *place)
-{
-    const struct visit_work work = {.power_off = TRUE};
-    begin_visit(daemon, place, place->device, &work);
-}
-
-static gboolean
-begin_adding(struct daemon *daemon)
-{
-    const struct visit_work work = {.enrol = TRUE};
-    daemon->adding = g_queue_pop_head(&daemon->to_add);
-    if (daemon->adding != NULL)
-        begin_visit(daemon, NULL, daemon->adding->device, &work);
-    return daemon->adding != NULL;
-}
-
-/* Of what is due, what is due longest; drives before folders, for somebody may wait beside them. */
-static struct place *
-choose(const struct daemon *daemon, struct visit_work *work)
-{
-    struct place *chosen = NULL;
-    gint64 now = world_now();
-    struct visit_work wanted;
-    for (guint i = 0; i < daemon->places->len; i++) {
-        struct place *place = daemon->places->pdata[i];
-        if (!place_wants(place, now, &wanted))
-            continue;
-        gboolean first =
-            chosen == NULL || (place->drive != NULL && chosen->drive == NULL) ||
-            ((place->drive != NULL) == (chosen->drive != NULL) && place->due < chosen->due);
-        if (first) {
-            chosen = place;
-            *work = wanted;
-        }
-    }
-    return chosen;
-}
-
-static void
-begin_what_is_due(struct daemon *daemon)
-{
-    struct visit_work work;
-    if (daemon->visit != NULL || daemon->ending || begin_adding(daemon))
-        return;
-    struct place *place = choose(daemon, &work);
-    if (place != NULL)
-        begin_run(daemon, place, work);
-    else
-        sd_notify(0, "STATUS=waiting");
-}
-
 /* ---- the clock and the signals ---- */
 
 void
@@ -422,10 +146,10 @@ look(evutil_socket_t fd, short what, void *context)
     sd_notify(0, "WATCHDOG=1");
     if (ABS(ahead() - daemon->ahead) > LOOK_SECONDS) { /* the clock was set */
         plan_all(daemon);
-        note_since(daemon);
+        daemon_note_since(daemon);
     }
     watch_overdue(daemon);
-    begin_what_is_due(daemon);
+    runs_begin(daemon);
     daemon_arm(daemon);
 }
 
@@ -506,7 +230,7 @@ set_up(struct daemon *daemon, GError **error)
     daemon->started = world_now();
     make_places(daemon);
     plan_all(daemon);
-    note_since(daemon);
+    daemon_note_since(daemon);
     daemon->watch = watch_new(daemon->events, options->devices, &handler, &failure);
     if (daemon->watch == NULL)
         log_warning("%s; drives that are inserted go unnoticed", failure->message);

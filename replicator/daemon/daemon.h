@@ -9,7 +9,8 @@
  * at any point it loses nothing: stores tell themselves what they hold, and what it must remember
  * is replaced durably.
  *
- *     daemon.c   the loop: what is due, and what becomes of it
+ *     daemon.c   the loop, the clock, what is overdue
+ *     runs.c     what is begun when it is due, and what becomes of it
  *     devices.c  drives that come and go
  *     answers.c  what is asked at the socket
  *     place.c    one folder or drive: when, and how it stands there

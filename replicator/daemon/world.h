@@ -1,4 +1,4 @@
-/* world: what the daemon's parts share: daemon.c, devices.c, answers.c. */
+/* world: what the daemon's parts share: daemon.c, runs.c, devices.c, answers.c. */
 #pragma once
 
 #include "replicator/daemon/control.h"
@@ -55,9 +55,6 @@ gint64 world_now(void);
 /* Lets what is due begin, as soon as the loop goes on. */
 void daemon_arm(struct daemon *daemon);
 
-/* Unmounts and powers off, where nothing goes on. */
-void daemon_eject(struct daemon *daemon, struct place *place);
-
 /* Something changed that `lifeboat status` shows. */
 void daemon_show(struct daemon *daemon);
 
@@ -66,6 +63,17 @@ void daemon_append_status(const struct daemon *daemon, GString *out);
 
 void daemon_write_register(struct daemon *daemon);
 void daemon_write_logbook(struct daemon *daemon);
+
+/* What `overdue` counts from until the first good run: when a place was first seen. */
+void daemon_note_since(struct daemon *daemon);
+
+/* ---- runs.c ---- */
+
+/* Begins what is due, if nothing is under way. */
+void runs_begin(struct daemon *daemon);
+
+/* Unmounts and powers off, where nothing goes on. */
+void runs_eject(struct daemon *daemon, struct place *place);
 
 /* ---- devices.c ---- */
 

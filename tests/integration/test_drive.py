@@ -365,13 +365,12 @@ class Schedule(Plugging):
             self.assertEqual(2, file.read().count('overdue '))
 
     def test_what_is_due_is_tried_whether_it_restores(self):
-        target = self.empty_target()
-        daemon = self.daemon(drill={'schedule': '*:*:*', 'target': self.bay.url(target.url)})
+        daemon = self.daemon(drill={'schedule': '*:*:*', 'target': self.bay.url(self.server.url)})
         stick = self.enrolled_with_drill(daemon)
         drive = daemon.drive(stick)
         self.assertEqual((0, None), (drive['drill_exit'], drive['drill_message']))
         self.assertRegex(daemon.status(), r'last drill +\S+ \S+, .*: it restores')
-        self.assertEqual([], [name for name in target.databases() if 'drill' in name])
+        self.assertEqual([], [name for name in self.couch.databases() if 'lifeboat-drill-' in name])
         daemon.end()
 
     def enrolled_with_drill(self, daemon):
