@@ -204,9 +204,11 @@ file_open_folder(int parent_fd, const char *path, gboolean create, GError **erro
         fail_at(error, errno, "make folder", parent_fd, path);
         return -1;
     }
-    if (!file_sync(above, parent, error))
+    AUTO_FD int made = file_open_folder(parent_fd, path, FALSE, error);
+    /* in this order: on FAT, a name whose folder is not there yet cannot even be listed */
+    if (made < 0 || !file_sync(made, path, error) || !file_sync(above, parent, error))
         return -1;
-    return file_open_folder(parent_fd, path, FALSE, error);
+    return fd_steal(&made);
 }
 
 static gboolean
