@@ -18,7 +18,7 @@ credentials = /etc/lifeboat/couchdb-credentials
 [node]
 patience = 0
 '''
-MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime %s /mnt'
+MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime%s %s /mnt'
 
 
 class Case(case.Case):
@@ -40,10 +40,20 @@ class Case(case.Case):
 
     def install(self, machine, more=''):
         """The site's keys and configuration, on a machine that knows nothing else."""
-        machine.run('umount /mnt 2>/dev/null; cd /var/lib/lifeboat && rm -rf keys *.* state; mkdir -p keys && tar -x -C keys', packed(self.site.keys))
+        machine.run('cd /var/lib/lifeboat && rm -rf * && mkdir keys && tar -x -C keys', packed(self.site.keys))
+        self.configure(machine, more)
+
+    def configure(self, machine, more=''):
+        """What lies in memory, and is gone with the power."""
         machine.write('/etc/lifeboat/couchdb-credentials', '%s:%s\n' % (self.couch.user, self.couch.password), '600')
         include = '[snapshot]\ninclude = %s*\n' % self.server.prefix if self.server.prefix else ''
-        machine.write('/etc/lifeboat/lifeboat.conf', CONFIGURATION % (HOST, self.couch.port) + include + more)
+        machine.write('/etc/lifeboat/lifeboat.conf', CONFIGURATION % (self.host, self.couch.port) + include + more)
+        machine.run('chown -R lifeboat:lifeboat /var/lib/lifeboat /etc/lifeboat/couchdb-credentials')
+
+    @property
+    def host(self):
+        """The CouchDB's, as the machine reaches it."""
+        return HOST if self.couch.host in ('127.0.0.1', 'localhost') else self.couch.host
 
     def stick(self, kind, **how):
         return Stick(self.site.folder, kind, **how)
@@ -51,26 +61,29 @@ class Case(case.Case):
     # ---- a stick in the machine, by hand ----
 
     @contextlib.contextmanager
-    def mounted(self, stick):
+    def mounted(self, stick, machine=None, options=''):
         """Plugs it in and mounts it at /mnt, and leaves it unmounted and unplugged. Gives QEMU's name for it."""
-        name, device = self.machine.plug(stick)
-        self.machine.run(MOUNT % (stick.kind, device))
+        machine = machine or self.machine
+        name, device = machine.plug(stick)
         try:
-            yield name
+            machine.run(MOUNT % (stick.kind, options, device))
+            try:
+                yield name
+            finally:
+                machine.run('umount /mnt')
         finally:
-            self.machine.run('umount /mnt')
-            self.machine.pull(name)
+            machine.pull(name)
 
     def snapshot(self, expect=DONE):
         self.server.settle()
         return self.machine.run('lifeboat-replicator snapshot --to /mnt', expect=expect)
 
-    def fetch(self, folder='/mnt'):
-        """Brings the store that is in that folder of the machine here, to be looked at from outside."""
+    def fetch(self, machine=None):
+        """Brings the store that is mounted at /mnt here, to be looked at from outside."""
         shutil.rmtree(self.site.store)
         os.mkdir(self.site.store)
-        archive = self.machine.ask('cd %s && [ ! -e lifeboat ] || tar -c lifeboat' % folder)
-        self.assertEqual(0, archive.code, archive)
+        archive = (machine or self.machine).ask('cd /mnt && [ ! -e lifeboat ] || tar -c lifeboat')
+        self.assertEqual(0, archive.code, archive.text[-300:].strip(' \0'))
         if archive.data:
             with tarfile.open(fileobj=io.BytesIO(archive.data)) as file:
                 file.extractall(self.site.store)

@@ -118,6 +118,7 @@ class Clinic:
         changed['phone'] = '+255999'
         self.couch.put(medic, changed)
         gone = self.report_ids.pop()
+        self.report_ids[:0] = new
         self.couch.remove(medic, gone, reason='duplicate')
         form = self.couch.get(self.couch.path(medic, 'form:delivery'))
         self.couch.attach(medic, 'form:delivery', form['_rev'], 'media/leaf.png', picture(self.random), 'image/png')

@@ -82,8 +82,7 @@ class Machine:
             self.qemu.ask('object-add', **{'qom-type': 'throttle-group', 'id': name, 'limits': {'bps-write': stick.speed}})
         self.qemu.ask('blockdev-add', **stick.node(name))
         self.inserted.add(name)
-        self.qemu.ask('device_add', driver='usb-storage', id=name, bus='usb.0', drive=name, serial=stick.serial, removable=True,
-                      **{'write-cache': 'on' if stick.caches else 'off'})
+        self.qemu.ask('device_add', driver='usb-storage', id=name, bus='usb.0', drive=name, serial=stick.serial, removable=True)
         return name
 
     def plug(self, stick):
@@ -91,6 +90,8 @@ class Machine:
         name = self.insert(stick)
         link = '/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_%s-0:0%s' % (stick.serial, stick.part)
         device = self.run('udevadm wait --timeout=60 {0} && udevadm settle && readlink -f {0}'.format(link)).split()[0]
+        if not stick.caches:
+            self.run('echo write through >/sys/block/%s/queue/write_cache' % os.path.basename(device)[:3])
         return name, device
 
     def pull(self, name):

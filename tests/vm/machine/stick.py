@@ -97,3 +97,11 @@ def _tool(command):
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     except FileNotFoundError:
         raise Lacking('no %s: install e2fsprogs, dosfstools and exfatprogs' % command[0]) from None
+
+
+def disk(path, size=64):
+    """The server's own disk, an empty ext4 file system."""
+    with open(path, 'wb') as file:
+        file.truncate(size * MIB)
+    _tool([*MAKE['ext4'], 'STATE', path])
+    return path

@@ -9,6 +9,7 @@ import shutil
 import struct
 
 SECTOR = 512
+PAGE = 4096  # bytes that a stick writes whole or not at all; ext4's journal cannot do with less
 FLUSH, FUA, DISCARD = 1, 2, 4
 
 
@@ -59,6 +60,12 @@ class Writes:
                     if random.random() < lost:
                         continue
                     if i == count - 1:
-                        data = data[:random.randrange(len(data) // SECTOR + 1) * SECTOR]
+                        data = data[:torn(write.offset, len(data), random)]
                 file.seek(write.offset)
                 file.write(data)
+
+
+def torn(offset, length, random):
+    """How much of a write was done."""
+    ends = [end - offset for end in range(offset - offset % PAGE + PAGE, offset + length, PAGE)]
+    return random.choice([0, *ends, length])

@@ -1,0 +1,217 @@
+"""Insert a drive and a backup happens: sticks with ext4, vfat and exfat are plugged into a machine where the daemon runs, and what
+is on them afterwards is looked at in another machine. Strangers stay as they are, bit for bit.
+
+With LIFEBOAT_TEST_FULL set (tests/campaign vm) they are pulled out, and the power fails, at more moments.
+"""
+
+import os
+
+from case import Case
+from machine.machine import Machine
+from machine.stick import KINDS, disk
+from machine.writes import Writes
+from replicator import SAFE, Replicator
+from support.lifeboat import Site
+from support.server import wait_until
+
+FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
+MOMENTS = 8 if FULL else 1
+SPEED = 1000000  # bytes per second of a stick that is to be pulled out while it is written to
+
+
+class Plugging(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.reader = Machine()
+        cls.addClassCleanup(cls.reader.close)
+
+    def start(self):
+        self.replicator = Replicator(self, self.machine)
+        self.addCleanup(self.replicator.end)
+
+    def write_slowly(self, stick, size):
+        """Plugs a drive in, and gives QEMU's name for it when so many bytes have been written to it."""
+        stick.record()
+        stick.speed = SPEED
+        name = self.machine.insert(stick)
+        if not wait_until(lambda: Writes(stick.log).size > size, 60, 0.02):
+            self.fail('nothing is written\n' + self.machine.qemu.console[-3000:])
+        return name
+
+    def add(self, stick):
+        """Makes a drive of a stick; its first snapshot is taken. Gives QEMU's name for it."""
+        name, device = self.machine.plug(stick)
+        said = self.replicator.lifeboat('drive', 'add', device, '--label', stick.label, '--yes')
+        stick.id = next(drive['id'] for drive in self.replicator.status()['drives'] if drive['label'] == stick.label)
+        self.assertIn(stick.id, said)
+        self.replicator.wait_for("'%s' (%s): the snapshot is done; %s" % (stick.label, stick.id, SAFE))
+        return name
+
+    def insert(self, stick, end=SAFE):
+        """Plugs a drive in and waits for the end of its run. Gives QEMU's name for it."""
+        times = len(self.replicator.lines_with(end))
+        name = self.machine.insert(stick)
+        self.replicator.wait_for(end, times + 1)
+        return name
+
+    def take_out(self, stick, name, sound=True):
+        """It was powered off, and its file system is sound. FAT stays marked as one that was pulled out once: nobody mends it."""
+        self.machine.qemu.wait_for_event('DEVICE_TRAY_MOVED', **{'tray-open': True})
+        self.machine.pull(name)
+        if sound:
+            self.assertEqual('', stick.check(), 'the file system is not sound')
+
+    def look(self, stick, wanted, snapshots):
+        """From outside: so many snapshots, of which the newest is what was wanted."""
+        before = stick.digest()
+        with self.mounted(stick, self.reader, ',ro'):
+            self.fetch(self.reader)
+        self.assertEqual(snapshots, len(self.site.snapshots()), self.machine.qemu.console[-3000:])
+        self.assertEqual([], self.unsealed())
+        self.site.verify()
+        self.assert_store_holds(wanted)
+        if stick.kind != 'ext4':  # whose driver notes that it was here
+            self.assertEqual(before, stick.digest(), 'looking changed it')
+
+
+class Insertion(Plugging):
+    def setUp(self):
+        super().setUp()
+        self.start()
+
+    def test_of_an_ext4_drive(self):
+        self.insert_twice('ext4')
+
+    def test_of_a_vfat_drive(self):
+        self.insert_twice('vfat')
+
+    def test_of_an_exfat_drive(self):
+        self.insert_twice('exfat')
+
+    def test_of_a_drive_without_partitions_that_caches(self):
+        self.insert_twice('exfat', partitioned=False, caches=True)
+
+    def insert_twice(self, kind, **how):
+        stick = self.stick(kind, **how)
+        self.take_out(stick, self.add(stick))
+        self.look(stick, self.capture(), 1)
+        self.clinic.change()
+        name = self.insert(stick)
+        drive = self.replicator.drive(stick.id)
+        self.assertEqual((True, 0, None), (drive['safe'], drive['exit'], drive['message']))
+        self.take_out(stick, name)
+        self.look(stick, self.capture(), 2)
+
+    def test_of_two_drives_at_once(self):
+        blue, red = self.stick('vfat', label='BLUE'), self.stick('ext4', label='RED')
+        for stick in (blue, red):
+            self.take_out(stick, self.add(stick))
+        self.clinic.change()
+        done = len(self.replicator.lines_with(SAFE))
+        names = [self.machine.insert(stick) for stick in (blue, red)]
+        self.replicator.wait_for(SAFE, done + 2)
+        for stick, name in zip((blue, red), names):
+            self.take_out(stick, name)
+            self.look(stick, self.capture(), 2)
+
+
+class Strangers(Plugging):
+    def setUp(self):
+        super().setUp()
+        self.start()
+
+    def test_an_unknown_stick_stays_as_it_is_bit_for_bit(self):
+        for kind in KINDS:
+            with self.subTest(kind=kind):
+                self.leave_alone(self.stick(kind, label='HOLIDAY'))
+
+    def test_a_drive_of_another_site_stays_as_it_is_bit_for_bit(self):
+        stick = self.stick('vfat')
+        ours, self.site = self.site, Site(self, 'elsewhere')
+        self.install(self.reader)
+        self.site = ours
+        with self.mounted(stick, self.reader):
+            self.reader.run('lifeboat-replicator snapshot --to /mnt')
+        self.leave_alone(stick, then=self.refuse)
+
+    def leave_alone(self, stick, then=None):
+        before = stick.digest()
+        name, device = self.machine.plug(stick)
+        self.replicator.wait_for("'%s') is no drive of ours, and is left alone" % stick.label)
+        self.assertEqual([(device, stick.label, stick.kind)], [
+            (each['device'], each['label'], each['type']) for each in self.replicator.status()['unknown']])
+        self.assertEqual('0', self.machine.run('grep -c %s /proc/mounts || true' % device).strip())
+        self.machine.pull(name)
+        self.assertEqual(before, stick.digest())
+        if then:
+            then(stick)
+
+    def refuse(self, stick):
+        """Nor is it made ours when somebody asks for that."""
+        name, device = self.machine.plug(stick)
+        said = self.replicator.lifeboat('drive', 'add', device, '--yes', expect=1)
+        self.assertIn("belongs to site 'elsewhere'", said)
+        self.machine.pull(name)
+        self.assertEqual([], self.replicator.status()['drives'])
+
+
+class Misfortune(Plugging):
+    def test_pulled_out_while_it_is_written_to_an_ext4_drive_goes_on(self):
+        self.pull_out('ext4')
+
+    def test_pulled_out_while_it_is_written_to_a_vfat_drive_goes_on(self):
+        self.pull_out('vfat')
+
+    def test_pulled_out_while_it_is_written_to_an_exfat_drive_goes_on(self):
+        self.pull_out('exfat')
+
+    def pull_out(self, kind):
+        self.start()
+        stick = self.stick(kind)
+        self.take_out(stick, self.add(stick))
+        for moment in range(MOMENTS):
+            with self.subTest(moment=moment):
+                self.couch.attach(self.medic, 'new-%d' % moment, None, 'x', self.random.randbytes(600000), 'image/jpeg')
+                name = self.write_slowly(stick, (moment + self.random.random()) / MOMENTS * 600000)
+                self.machine.pull(name)
+                stick.speed = stick.log = None
+                self.replicator.wait_for('it was pulled out too early: earlier snapshots on it are intact; insert it again', moment + 1)
+                drive = self.replicator.drive(stick.id)
+                self.assertEqual((False, False, True), (drive['attached'], drive['safe'], drive['message'] is not None))
+                self.take_out(stick, self.insert(stick), sound=kind != 'vfat')
+                self.look(stick, self.capture(), moment + 2)
+
+
+class PowerCut(Plugging):
+    """The machine dies with the stick in it, and boots again with it."""
+
+    def test_while_a_drive_is_written_to(self):
+        for kind in KINDS if FULL else ['vfat']:
+            with self.subTest(kind=kind):
+                self.cut(kind)
+
+    def cut(self, kind):
+        stick = self.stick(kind)
+        self.disk = disk(self.site.path('disk.img'))
+        self.boot()
+        self.install(self.machine)
+        self.start()
+        self.take_out(stick, self.add(stick))
+        for moment in range(MOMENTS):
+            with self.subTest(moment=moment):
+                self.couch.attach(self.medic, 'new-%d' % moment, None, 'x', self.random.randbytes(600000), 'image/jpeg')
+                self.write_slowly(stick, (moment + self.random.random()) / MOMENTS * 600000)
+                self.machine.cut_power()
+                stick.speed = stick.log = None
+                self.boot(stick)
+                self.configure(self.machine)
+                self.start()
+                self.replicator.wait_for('the power failed, before it was safe to remove')
+                self.replicator.wait_for(SAFE)
+                self.take_out(stick, *self.machine.plugged, sound=kind != 'vfat')
+                self.look(stick, self.capture(), moment + 2)
+
+    def boot(self, *sticks):
+        self.machine = Machine(self.disk, sticks)
+        self.addCleanup(self.machine.close)
