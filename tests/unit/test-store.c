@@ -390,7 +390,7 @@ static void
 an_empty_signature_is_one_that_is_missing(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
-    g_autofree char *id = seal(fixture, NULL, CREATED);
+    g_free(seal(fixture, NULL, CREATED));
     AUTO_FD int fd = store_open_snapshot(fixture->store, only_one(fixture), NULL);
     make_empty(fd, "snapshot.json.minisig");
     g_assert_true(store_refresh(fixture->store, fixture->keys, NULL));
