@@ -197,8 +197,6 @@ write_merged(struct join *join, struct store *store, const struct keys *keys, co
         return FALSE;
     }
     join->writer = snapshot_writer_begin(store, keys, join->catalogue, source, 0, error);
-    if (join->writer != NULL)
-        snapshot_writer_read_back(join->writer);
     if (join->writer == NULL || !write_server(join, error) || !write_databases(join, error))
         return FALSE;
     progress_begin(join->progress, "verifying", NULL, 0);

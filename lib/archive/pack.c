@@ -271,8 +271,8 @@ pack_writer_compressed(const struct pack_writer *writer)
     return writer->compressed;
 }
 
-struct parts_writer *
-pack_writer_parts(struct pack_writer *writer)
+const struct parts_writer *
+pack_writer_parts(const struct pack_writer *writer)
 {
     return writer->parts;
 }

@@ -39,9 +39,10 @@ gboolean pack_writer_entry_end(struct pack_writer *writer, guint8 sha256[HASH_SH
 
 /* Ends tar, frame, age and parts; all durable then. */
 gboolean pack_writer_finish(struct pack_writer *writer, GError **error);
-guint64 pack_writer_plain(const struct pack_writer *writer);        /* bytes put in so far */
-guint64 pack_writer_compressed(const struct pack_writer *writer);   /* bytes after zstd so far */
-struct parts_writer *pack_writer_parts(struct pack_writer *writer); /* stays the pack's */
+guint64 pack_writer_plain(const struct pack_writer *writer);      /* bytes put in so far */
+guint64 pack_writer_compressed(const struct pack_writer *writer); /* bytes after zstd so far */
+const struct parts_writer *
+pack_writer_parts(const struct pack_writer *writer); /* for its sums and size */
 void pack_writer_free(struct pack_writer *writer);
 AUTO_DEFINE(pack_writer)
 

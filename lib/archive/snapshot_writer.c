@@ -146,12 +146,6 @@ snapshot_writer_begin(struct store *store, const struct keys *keys, struct catal
 }
 
 void
-snapshot_writer_read_back(struct snapshot_writer *writer)
-{
-    parts_writer_read_back(pack_writer_parts(writer->pack));
-}
-
-void
 snapshot_writer_free(struct snapshot_writer *writer)
 {
     if (writer == NULL)
@@ -627,7 +621,7 @@ snapshot_writer_seal(struct snapshot_writer *writer, const char *finished, parts
                                 error) ||
         !pack_writer_finish(writer->pack, error))
         return FALSE;
-    struct parts_writer *parts = pack_writer_parts(writer->pack);
+    const struct parts_writer *parts = pack_writer_parts(writer->pack);
     g_autofree char *sums = parts_writer_sums(parts);
     catalogue->bytes_plain = pack_writer_plain(writer->pack);
     catalogue->bytes_compressed = pack_writer_compressed(writer->pack);
@@ -635,7 +629,7 @@ snapshot_writer_seal(struct snapshot_writer *writer, const char *finished, parts
     g_free(catalogue->finished);
     catalogue->finished = g_strdup(finished);
     if (!file_sync(writer->folder_fd, writer->folder, error) ||
-        !parts_writer_prove(parts, progress, context, error) ||
+        !parts_verify(writer->folder_fd, sums, progress, context, error) ||
         !store_seal(writer->store, writer->folder_fd, sums, catalogue, writer->keys, error))
         return FALSE;
     writer->sealed = TRUE;

@@ -28,10 +28,6 @@ struct snapshot_writer *snapshot_writer_begin(struct store *store, const struct 
                                               struct catalogue *catalogue, const char *source_uuid,
                                               guint64 part_size, GError **error);
 
-/* From now on reads back from the medium beside the writing what is there already, which leaves
- * less for the end. */
-void snapshot_writer_read_back(struct snapshot_writer *writer);
-
 /* server/config.json, or a file under server/files/ (`path` absolute, in the machine's terms). */
 gboolean snapshot_writer_server(struct snapshot_writer *writer, struct slice config,
                                 GError **error);

@@ -3,25 +3,37 @@
  * same length and nothing else is accepted. The sums tell no lengths; a part that is cut short
  * shows in its hash.
  *
- * Nothing that was written is left in the page cache: the server's own databases need it.
+ * Writer and verifier leave nothing in the page cache: the server's own databases need it, and a
+ * read that is to prove something must come from the medium.
  */
 #include "lib/store/parts.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
+#include "lib/base/stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #define NAME_LENGTH 8                                            /* "data.000" */
 #define LINE_LENGTH (2 * HASH_SHA256_SIZE + 2 + NAME_LENGTH + 1) /* of SHA256SUMS */
 #define WRITE_BEHIND (8 * 1024 * 1024) /* bytes after which the kernel is told to begin writing */
+#define VERIFY_BLOCK (1024 * 1024)     /* bytes read at once */
+#define VERIFY_ALIGN 4096              /* enough for O_DIRECT on any medium */
 
 struct part {
     char name[16];
     guint8 sha256[HASH_SHA256_SIZE];
 };
+
+static void
+part_name(guint number, char name[16])
+{
+    g_snprintf(name, 16, "data.%03u", number);
+}
 
 /* The parts that SHA256SUMS names; free with g_free. */
 static struct part *
@@ -38,7 +50,7 @@ parse_sums(const char *sums, guint *n_parts, GError **error)
     for (guint i = 0; i < n; i++) {
         const char *line = sums + (gsize)i * LINE_LENGTH;
         g_autofree char *tail = NULL;
-        readback_name(i, parts[i].name);
+        part_name(i, parts[i].name);
         tail = g_strdup_printf("  %s\n", parts[i].name);
         if (!hash_from_hex(line, 2 * HASH_SHA256_SIZE, parts[i].sha256, HASH_SHA256_SIZE) ||
             memcmp(line + 2 * HASH_SHA256_SIZE, tail, strlen(tail)) != 0) {
@@ -49,6 +61,32 @@ parse_sums(const char *sums, guint *n_parts, GError **error)
     }
     *n_parts = n;
     return g_steal_pointer(&parts);
+}
+
+/* Opens a part for reading and gives its length; -1 on error. */
+static int
+open_part(int folder_fd, const char *name, int flags, guint64 *size, GError **error)
+{
+    struct stat status;
+    AUTO_FD int fd =
+        openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags);
+    if (fd < 0 && errno == EINVAL && flags != 0)
+        fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) {
+        fail_set(error, FAIL_DAMAGED, "'%s' is missing", name);
+        return -1;
+    }
+    gboolean link = fd < 0 && errno == ELOOP;
+    if (!link && (fd < 0 || fstat(fd, &status) != 0)) {
+        fail_errno(error, errno, "cannot open '%s'", name);
+        return -1;
+    }
+    if (link || !S_ISREG(status.st_mode)) {
+        fail_set(error, FAIL_DAMAGED, "'%s' is not a regular file", name);
+        return -1;
+    }
+    *size = (guint64)status.st_size;
+    return fd_steal(&fd);
 }
 
 /* ---- writing ---- */
@@ -63,9 +101,7 @@ struct parts_writer {
     guint64 total;
     struct hash *hash;
     GString *sums;
-    struct readback *readback;
-    gboolean beside; /* it reads beside us */
-    char name[16];   /* of the part */
+    char name[16]; /* of the part */
 };
 
 struct parts_writer *
@@ -78,14 +114,7 @@ parts_writer_new(int folder_fd, guint64 part_size)
     writer->fd = -1;
     writer->hash = hash_new(HASH_SHA256);
     writer->sums = g_string_new(NULL);
-    writer->readback = readback_new(folder_fd);
     return writer;
-}
-
-void
-parts_writer_read_back(struct parts_writer *writer)
-{
-    writer->beside = TRUE;
 }
 
 static gboolean
@@ -95,7 +124,7 @@ begin_part(struct parts_writer *writer, GError **error)
         return fail_set(error, FAIL_FAILED,
                         "a snapshot can have %d parts of %" G_GUINT64_FORMAT " bytes at most",
                         PARTS_MAX, writer->part_size);
-    readback_name(writer->n_parts, writer->name);
+    part_name(writer->n_parts, writer->name);
     writer->fd = openat(writer->folder_fd, writer->name,
                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (writer->fd < 0) {
@@ -123,7 +152,6 @@ end_part(struct parts_writer *writer, GError **error)
     hash_take(writer->hash, digest);
     g_autofree char *hex = hash_hex(digest, HASH_SHA256_SIZE);
     g_string_append_printf(writer->sums, "%s  %s\n", hex, writer->name);
-    readback_part(writer->readback, digest);
     return TRUE;
 }
 
@@ -155,8 +183,6 @@ parts_writer_add(struct parts_writer *writer, const void *data, gsize size, GErr
         rest += piece;
         size -= piece;
         write_behind(writer);
-        if (writer->beside)
-            readback_written(writer->readback, writer->filled);
         if (writer->filled == writer->part_size && !end_part(writer, error))
             return FALSE;
     }
@@ -171,13 +197,6 @@ parts_writer_finish(struct parts_writer *writer, GError **error)
     if (writer->fd >= 0 && !end_part(writer, error))
         return FALSE;
     return file_sync(writer->folder_fd, "the snapshot's folder", error);
-}
-
-gboolean
-parts_writer_prove(struct parts_writer *writer, parts_progress progress, void *context,
-                   GError **error)
-{
-    return readback_finish(writer->readback, progress, context, error);
 }
 
 char *
@@ -197,7 +216,6 @@ parts_writer_free(struct parts_writer *writer)
 {
     if (writer == NULL)
         return;
-    readback_free(writer->readback);
     if (writer->fd >= 0)
         close(writer->fd);
     hash_free(writer->hash);
@@ -207,18 +225,90 @@ parts_writer_free(struct parts_writer *writer)
 
 /* ---- verifying ---- */
 
+struct verifier {
+    int folder_fd;
+    guint8 *block; /* VERIFY_BLOCK bytes, aligned */
+    guint64 done;  /* bytes of all parts */
+    parts_progress progress;
+    void *context;
+};
+
+/*
+ * One read at `offset`, -1 on error. Some file systems open O_DIRECT and refuse to read with it, or
+ * the offset is no longer aligned after a short read: then the cache is emptied and read through.
+ */
+static gssize
+read_block(int fd, guint8 *block, guint64 offset)
+{
+    for (;;) {
+        ssize_t got = pread(fd, block, VERIFY_BLOCK, (off_t)offset);
+        if (got >= 0)
+            return got;
+        int flags = errno == EINVAL ? fcntl(fd, F_GETFL) : 0;
+        gboolean direct = flags > 0 && (flags & O_DIRECT) != 0;
+        if (direct && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0)
+            file_forget_cache(fd);
+        else if (errno != EINTR)
+            return -1;
+    }
+}
+
+static gboolean
+verify_part(struct verifier *verifier, const struct part *part, guint64 *size, GError **error)
+{
+    guint8 digest[HASH_MAX];
+    AUTO_FD int fd = open_part(verifier->folder_fd, part->name, O_DIRECT, size, error);
+    if (fd < 0)
+        return FALSE;
+    file_forget_cache(fd);
+    AUTO(hash) *hash = hash_new(HASH_SHA256);
+    guint64 offset = 0;
+    while (offset < *size) {
+        if (!stop_check(error))
+            return FALSE;
+        gssize got = read_block(fd, verifier->block, offset);
+        if (got < 0)
+            return fail_set(error, FAIL_DAMAGED,
+                            "cannot read '%s' at byte %" G_GUINT64_FORMAT ": %s", part->name,
+                            offset, g_strerror(errno));
+        if (got == 0)
+            return fail_set(error, FAIL_DAMAGED,
+                            "'%s' ends at byte %" G_GUINT64_FORMAT " instead of %" G_GUINT64_FORMAT,
+                            part->name, offset, *size);
+        hash_add(hash, verifier->block, (gsize)got);
+        offset += (guint64)got;
+        verifier->done += (guint64)got;
+        if (verifier->progress != NULL)
+            verifier->progress(verifier->context, verifier->done);
+    }
+    hash_take(hash, digest);
+    if (memcmp(digest, part->sha256, HASH_SHA256_SIZE) != 0)
+        return fail_set(error, FAIL_DAMAGED,
+                        "'%s' (%" G_GUINT64_FORMAT " bytes) is damaged: its SHA-256 is not the one "
+                        "in SHA256SUMS",
+                        part->name, *size);
+    return TRUE;
+}
+
 gboolean
 parts_verify(int folder_fd, const char *sums, parts_progress progress, void *context,
              GError **error)
 {
     guint n_parts = 0;
+    void *block = NULL;
     g_autofree struct part *parts = parse_sums(sums, &n_parts, error);
     if (parts == NULL)
         return FALSE;
-    AUTO(readback) *readback = readback_new(folder_fd);
-    for (guint i = 0; i < n_parts; i++)
-        readback_part(readback, parts[i].sha256);
-    return readback_finish(readback, progress, context, error);
+    if (posix_memalign(&block, VERIFY_ALIGN, VERIFY_BLOCK) != 0)
+        return fail_set(error, FAIL_FAILED, "out of memory");
+    struct verifier verifier = {folder_fd, block, 0, progress, context};
+    gboolean good = TRUE;
+    for (guint i = 0; good && i < n_parts; i++) {
+        guint64 size = 0;
+        good = verify_part(&verifier, &parts[i], &size, error);
+    }
+    free(block);
+    return good;
 }
 
 /* ---- reading ---- */
@@ -250,7 +340,7 @@ parts_reader_open(int folder_fd, const char *sums, GError **error)
     }
     for (guint i = 0; i < n_parts; i++) {
         guint64 size = 0;
-        AUTO_FD int fd = readback_open(folder_fd, parts[i].name, 0, &size, error);
+        AUTO_FD int fd = open_part(folder_fd, parts[i].name, 0, &size, error);
         if (fd < 0)
             return NULL;
         reader->starts[i + 1] = reader->starts[i] + size;
@@ -289,10 +379,10 @@ parts_reader_read(void *context, guint64 offset, void *data, gsize size, GError 
     while (size > 0) {
         char name[16];
         guint number = find_part(reader, offset);
-        readback_name(number, name);
+        part_name(number, name);
         if (reader->fd < 0 || reader->open != number) {
             guint64 length = 0;
-            int fd = readback_open(reader->folder_fd, name, 0, &length, error);
+            int fd = open_part(reader->folder_fd, name, 0, &length, error);
             if (fd < 0)
                 return FALSE;
             if (reader->fd >= 0)

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "lib/store/readback.h"
+#include "lib/base/cleanup.h"
 
 #define PARTS_SIZE (G_GUINT64_CONSTANT(1) << 30) /* bytes in a part; FAT32 ends at 4 GiB - 1 */
 #define PARTS_MAX 1000                           /* data.000 … data.999 */
@@ -19,9 +19,6 @@ struct parts_writer *parts_writer_new(int folder_fd, guint64 part_size);
 gboolean parts_writer_add(struct parts_writer *writer, const void *data, gsize size,
                           GError **error);
 
-/* From now on what was written is read back in a thread beside the writer (readback.h). */
-void parts_writer_read_back(struct parts_writer *writer);
-
 /* Makes the last part durable. Then the text of SHA256SUMS may be asked for (caller frees). */
 gboolean parts_writer_finish(struct parts_writer *writer, GError **error);
 char *parts_writer_sums(const struct parts_writer *writer);
@@ -30,18 +27,13 @@ void parts_writer_free(struct parts_writer *writer);
 AUTO_DEFINE(parts_writer)
 
 /*
- * Reads every part named in SHA256SUMS text from the medium and compares. FAIL_DAMAGED names the
- * first part that is missing, of another length, or different. `progress` may be NULL; it is told
- * the bytes read so far.
+ * Reads every part named in SHA256SUMS text from the medium (past the page cache, O_DIRECT where
+ * the file system has it) and compares. FAIL_DAMAGED names the first part that is missing, of
+ * another length, or different. `progress` may be NULL; it is told the bytes read so far.
  */
-typedef readback_progress parts_progress;
+typedef void (*parts_progress)(void *context, guint64 bytes);
 gboolean parts_verify(int folder_fd, const char *sums, parts_progress progress, void *context,
                       GError **error);
-
-/* The same for what was just written: after parts_writer_finish, reads what was not read back yet.
- */
-gboolean parts_writer_prove(struct parts_writer *writer, parts_progress progress, void *context,
-                            GError **error);
 
 struct parts_reader;
 

@@ -207,7 +207,6 @@ run_begin_writer(struct run *run, GError **error)
         snapshot_writer_begin(run->store, run->keys, run->catalogue, run->source.uuid, 0, error);
     if (run->writer == NULL)
         return FALSE;
-    snapshot_writer_read_back(run->writer);
     if (run->config != NULL &&
         !snapshot_writer_server(run->writer, (struct slice){run->config->str, run->config->len},
                                 error))

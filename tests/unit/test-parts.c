@@ -215,110 +215,6 @@ the_thousandth_part_is_the_last(void)
     g_assert_nonnull(strstr(error->message, "1000 parts"));
 }
 
-#define LARGE ((3 * READBACK_STEP) + 12345)
-
-/* Writes `data` from `from` on, in pieces of about 64 KB. */
-static void
-add(struct parts_writer *writer, const char *data, gsize from, gsize to)
-{
-    g_autoptr(GError) error = NULL;
-    for (gsize at = from; at < to; at += 65000)
-        parts_writer_add(writer, data + at, MIN(65000, to - at), &error);
-    g_assert_no_error(error);
-}
-
-static void
-flip(struct scratch *scratch, const char *name, off_t place)
-{
-    guint8 byte;
-    AUTO_FD int fd = openat(scratch->fd, name, O_RDWR);
-    g_assert_cmpint(pread(fd, &byte, 1, place), ==, 1);
-    byte ^= 1;
-    g_assert_cmpint(pwrite(fd, &byte, 1, place), ==, 1);
-}
-
-static void
-what_is_read_beside_the_writer_is_proven(void)
-{
-    static const guint64 part_sizes[] = {PARTS_SIZE, READBACK_STEP, READBACK_STEP + 4097, 5000000};
-    g_autofree char *data = pattern(LARGE);
-    for (gsize i = 0; i < G_N_ELEMENTS(part_sizes); i++) {
-        g_autoptr(GError) error = NULL;
-        AUTO(scratch) *scratch = scratch_new();
-        AUTO(parts_writer) *writer = parts_writer_new(scratch->fd, part_sizes[i]);
-        guint64 seen = 0;
-        parts_writer_read_back(writer);
-        add(writer, data, 0, LARGE);
-        parts_writer_finish(writer, &error);
-        g_assert_no_error(error);
-        g_assert_true(parts_writer_prove(writer, count_progress, &seen, &error));
-        g_assert_no_error(error);
-        g_assert_true(seen == LARGE || seen == 0); /* 0: nothing was left to read */
-        g_autofree char *sums = parts_writer_sums(writer);
-        g_assert_true(parts_verify(scratch->fd, sums, NULL, NULL, NULL));
-    }
-}
-
-/* Beside the writer or not, damage at `place` that came when `written` bytes were is found. */
-static void
-expect_found(gboolean beside, gsize written, off_t place)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *data = pattern(LARGE);
-    AUTO(scratch) *scratch = scratch_new();
-    AUTO(parts_writer) *writer = parts_writer_new(scratch->fd, PARTS_SIZE);
-    if (beside)
-        parts_writer_read_back(writer);
-    add(writer, data, 0, written);
-    if (written < LARGE)
-        flip(scratch, "data.000", place);
-    add(writer, data, written, LARGE);
-    parts_writer_finish(writer, &error);
-    g_assert_no_error(error);
-    if (written == LARGE)
-        flip(scratch, "data.000", place);
-    g_assert_false(parts_writer_prove(writer, NULL, NULL, &error));
-    g_assert_error(error, FAIL, FAIL_DAMAGED);
-    g_assert_nonnull(strstr(error->message, "'data.000' (25178169 bytes) is damaged"));
-}
-
-static void
-damage_is_found_whoever_reads(void)
-{
-    expect_found(TRUE, 5000000, 100); /* the thread reads it */
-    expect_found(TRUE, LARGE, LARGE - 1);
-    expect_found(FALSE, LARGE, 0);
-    expect_found(FALSE, 5000000, 100);
-}
-
-static void
-a_part_that_went_away_is_missing(void)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *data = pattern(LARGE);
-    AUTO(scratch) *scratch = scratch_new();
-    AUTO(parts_writer) *writer = parts_writer_new(scratch->fd, PARTS_SIZE);
-    parts_writer_read_back(writer);
-    add(writer, data, 0, LARGE);
-    parts_writer_finish(writer, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(unlinkat(scratch->fd, "data.000", 0), ==, 0);
-    g_assert_false(parts_writer_prove(writer, NULL, NULL, &error));
-    g_assert_error(error, FAIL, FAIL_DAMAGED);
-    g_assert_nonnull(strstr(error->message, "'data.000' is missing"));
-}
-
-/* The thread is in the midst of something. */
-static void
-a_writer_given_up_waits_for_its_reader(void)
-{
-    g_autofree char *data = pattern(LARGE);
-    AUTO(scratch) *scratch = scratch_new();
-    AUTO(parts_writer) *writer = parts_writer_new(scratch->fd, PARTS_SIZE);
-    parts_writer_read_back(writer);
-    add(writer, data, 0, LARGE);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -336,12 +232,6 @@ main(int argc, char **argv)
                     sums_of_any_other_form_are_refused);
     g_test_add_func("/parts/existing-parts-are-never-overwritten",
                     existing_parts_are_never_overwritten);
-    g_test_add_func("/parts/what-is-read-beside-the-writer-is-proven",
-                    what_is_read_beside_the_writer_is_proven);
-    g_test_add_func("/parts/damage-is-found-whoever-reads", damage_is_found_whoever_reads);
-    g_test_add_func("/parts/a-part-that-went-away-is-missing", a_part_that_went_away_is_missing);
-    g_test_add_func("/parts/a-writer-given-up-waits-for-its-reader",
-                    a_writer_given_up_waits_for_its_reader);
     g_test_add_func("/parts/the-thousandth-part-is-the-last", the_thousandth_part_is_the_last);
     return g_test_run();
 }
