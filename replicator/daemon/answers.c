@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
 #include "replicator/daemon/notice.h"
+#include "replicator/drive/sysfs.h"
 
 #include <errno.h>
 
@@ -120,27 +121,27 @@ answer_snapshot(struct daemon *daemon, struct control_question *question)
 }
 
 static void
-append_result(const struct place *place, GString *out)
+append_result(const struct place *place, const char *why_not, GString *out)
 {
     const struct logbook_entry *last = place->entry;
     g_autofree char *name = place_name(place);
     json_text_begin_object(out);
     json_text_member_string(out, "name", name);
-    json_text_member_integer(out, "exit", last->exit);
-    json_text_member_string(out, "message", last->message);
-    json_text_member_string(out, "snapshot", last->snapshot);
+    json_text_member_integer(out, "exit", why_not != NULL ? FAIL_LATER : last->exit);
+    json_text_member_string(out, "message", why_not != NULL ? why_not : last->message);
+    json_text_member_string(out, "snapshot", why_not != NULL ? NULL : last->snapshot);
     json_text_member_boolean(out, "safe", place->safe);
     json_text_end_object(out);
 }
 
 void
-answers_run_ended(struct daemon *daemon, const struct place *place)
+answers_run_ended(struct daemon *daemon, const struct place *place, const char *why_not)
 {
     for (guint i = daemon->asked->len; i > 0; i--) {
         struct asked *asked = daemon->asked->pdata[i - 1];
         if (!g_ptr_array_remove(asked->places, (gpointer)place))
             continue;
-        append_result(place, asked->results);
+        append_result(place, why_not, asked->results);
         if (asked->places->len == 0)
             answer_asked(daemon, asked);
     }
@@ -191,7 +192,7 @@ answer_remove(struct daemon *daemon, struct slice request, struct control_questi
     json_text_begin_object(out);
     append_drive(place->drive, out);
     json_text_end_object(out);
-    answers_run_ended(daemon, place);
+    answers_run_ended(daemon, place, "it was removed before its turn came");
     if (place->device != NULL)
         g_ptr_array_add(daemon->unknown, g_steal_pointer(&place->device));
     drives_remove(daemon->drives, place->drive);
@@ -204,6 +205,9 @@ answer_remove(struct daemon *daemon, struct slice request, struct control_questi
     daemon_show(daemon);
     control_answer(question, out);
 }
+
+static const char elsewhere[] = "something else has the drive mounted\n"
+                                "hint: `lsblk` shows where; unmount it there";
 
 static void
 answer_ejected(struct control_question *question, const struct drive *drive, gboolean powered_off)
@@ -223,8 +227,7 @@ answers_ejected(struct daemon *daemon, const struct place *place, const struct v
     if (question == NULL)
         return;
     if (result->elsewhere)
-        control_refuse(question, "something else has the drive mounted\n"
-                                 "hint: `lsblk` shows where; unmount it there");
+        control_refuse(question, elsewhere);
     else if (result->mounted && !result->unmounted)
         control_refuse(question,
                        result->message != NULL ? result->message : "the drive was pulled out");
@@ -242,6 +245,12 @@ answer_eject(struct daemon *daemon, struct slice request, struct control_questio
         control_refuse(question, "the drive is not here");
     } else if (daemon->eject != NULL) {
         control_refuse(question, "a drive is ejected already");
+    } else if (daemon->adding != NULL && daemon->adding->device->number == place->device->number) {
+        control_refuse(question, "the drive is being added: it is mounted\n"
+                                 "hint: wait for its end");
+    } else if (daemon->visit != NULL && daemon->visited != place &&
+               sysfs_is_mounted(sysfs_disk(place->device->number))) {
+        control_refuse(question, elsewhere);
     } else if (daemon->visit != NULL && daemon->visited != place) {
         control_refuse(question, "work goes on elsewhere, and this drive is not mounted: it may be "
                                  "pulled out");
@@ -301,13 +310,35 @@ answer_add(struct daemon *daemon, struct slice request, struct control_question 
 }
 
 void
-answers_added(struct adding *adding, const struct place *place, const struct visit_result *result)
+answers_device_left(struct daemon *daemon, dev_t number)
+{
+    GList *next;
+    for (GList *each = daemon->to_add.head; each != NULL; each = next) {
+        struct adding *adding = each->data;
+        next = each->next;
+        if (adding->device->number != number)
+            continue;
+        g_queue_delete_link(&daemon->to_add, each);
+        control_refuse(adding->question, "the drive was pulled out");
+        adding_free(adding);
+    }
+}
+
+void
+answers_added(struct adding *adding, const struct place *place, gboolean kept,
+              const struct visit_result *result)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     if (place == NULL) {
         control_refuse(adding->question, result->message != NULL ? result->message
                                          : result->pulled        ? "the drive was pulled out"
                                                                  : "the drive could not be added");
+        return;
+    }
+    if (!kept) {
+        control_refuse(adding->question, "the drive is fit to be used, but cannot be remembered: "
+                                         "the register cannot be written; the log tells why\n"
+                                         "hint: mend that, and add it again");
         return;
     }
     json_text_begin_object(out);
@@ -336,6 +367,8 @@ answers_ask(void *context, struct slice request, struct control_question *questi
         answer_status(daemon, question);
     else if (daemon->ending)
         control_refuse(question, "lifeboat-replicator is about to end");
+    else if (control_is_crowded(daemon->control))
+        control_refuse(question, "too many wait for an answer already\nhint: try later");
     else if (g_strcmp0(ask, "snapshot") == 0)
         answer_snapshot(daemon, question);
     else if (g_strcmp0(ask, "drive add") == 0)

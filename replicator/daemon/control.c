@@ -21,6 +21,7 @@ struct control {
     control_ask ask;
     void *context;
     struct evconnlistener *listener;
+    guint waiting;  /* struct control_question whose client is there */
     GQueue clients; /* struct bufferevent: no question yet, or an answer on its way; the one that
                        came first in front */
 };
@@ -70,6 +71,7 @@ asker_left(struct bufferevent *client, short what, void *context)
     (void)what;
     bufferevent_free(client);
     question->client = NULL;
+    question->control->waiting--;
 }
 
 /* What more it sends is not wanted. */
@@ -90,6 +92,7 @@ control_answer(struct control_question *question, const GString *answer)
     g_free(question);
     if (client == NULL)
         return;
+    control->waiting--;
     g_queue_push_tail(&control->clients, client);
     bufferevent_disable(client, EV_READ);
     bufferevent_set_timeouts(client, NULL, &limit);
@@ -118,6 +121,7 @@ put(struct control *control, struct bufferevent *client, struct slice request)
     g_queue_remove(&control->clients, client);
     bufferevent_set_timeouts(client, NULL, NULL);
     bufferevent_setcb(client, pass_over, NULL, asker_left, question);
+    control->waiting++;
     if (json_check(request, &failure))
         control->ask(control->context, request, question);
     else
@@ -209,6 +213,12 @@ control_new(struct event_base *events, const char *path, control_ask ask, void *
     control->context = context;
     g_queue_init(&control->clients);
     return listen_at(control, events, path, error) ? g_steal_pointer(&control) : NULL;
+}
+
+gboolean
+control_is_crowded(const struct control *control)
+{
+    return control->waiting > CONTROL_WAITING_MAX;
 }
 
 void

@@ -13,6 +13,7 @@
 
 #define CONTROL_REQUEST_MAX 4096 /* bytes of a request */
 #define CONTROL_CLIENTS_MAX 16   /* connected at once; for one more the first is hung up on */
+#define CONTROL_WAITING_MAX 32   /* that wait for an answer */
 #define CONTROL_SECONDS 5        /* for a client to send, and to take its answer */
 
 /* One that waits for its answer. */
@@ -34,5 +35,9 @@ struct control;
 /* A socket that a dead daemon left at `path` is replaced; FAIL_LATER when a living one answers. */
 struct control *control_new(struct event_base *events, const char *path, control_ask ask,
                             void *context, GError **error);
+
+/* So many wait that one that cannot be answered at once is to be refused: each holds a descriptor.
+ */
+gboolean control_is_crowded(const struct control *control);
 void control_free(struct control *control); /* removes the socket */
 AUTO_DEFINE(control)

@@ -33,12 +33,14 @@ daemon_write_logbook(struct daemon *daemon)
         log_warning("%s; going on", failure->message);
 }
 
-void
+gboolean
 daemon_write_register(struct daemon *daemon)
 {
     g_autoptr(GError) failure = NULL;
-    if (!drives_write(daemon->drives, &failure))
+    gboolean done = drives_write(daemon->drives, &failure);
+    if (!done)
         log_warning("%s; going on", failure->message);
+    return done;
 }
 
 void
@@ -130,11 +132,20 @@ static void
 plan_all(struct daemon *daemon)
 {
     daemon->ahead = ahead();
-    for (guint i = 0; i < daemon->places->len; i++) {
-        struct place *place = daemon->places->pdata[i];
-        if (place->drive == NULL || place->device == NULL) /* else it is due since it came */
-            place_plan_first(place, &daemon->timing, world_now());
-    }
+    for (guint i = 0; i < daemon->places->len; i++)
+        place_plan_first(daemon->places->pdata[i], &daemon->timing, world_now());
+}
+
+static void
+heed_clock(struct daemon *daemon)
+{
+    gint64 now = world_now(), before = now - ahead() + daemon->ahead;
+    if (ABS(now - before) <= LOOK_SECONDS)
+        return;
+    daemon->ahead = ahead();
+    for (guint i = 0; i < daemon->places->len; i++)
+        place_clock_set(daemon->places->pdata[i], &daemon->timing, before, now);
+    daemon_note_since(daemon);
 }
 
 static void
@@ -144,10 +155,7 @@ look(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     sd_notify(0, "WATCHDOG=1");
-    if (ABS(ahead() - daemon->ahead) > LOOK_SECONDS) { /* the clock was set */
-        plan_all(daemon);
-        daemon_note_since(daemon);
-    }
+    heed_clock(daemon);
     watch_overdue(daemon);
     runs_begin(daemon);
     daemon_arm(daemon);

@@ -111,6 +111,8 @@ place_left(struct daemon *daemon, struct place *place)
     g_autofree char *name = place_name(place);
     if (daemon->visited == place)
         visit_lost_device(daemon->visit);
+    else
+        answers_run_ended(daemon, place, "it was pulled out before its turn came");
     g_clear_pointer(&place->device, device_free);
     log_info("%s has left", name);
 }
@@ -146,6 +148,7 @@ devices_left(void *context, dev_t number, gboolean certain)
         g_ptr_array_remove_index(daemon->unknown, i - 1);
         changed = TRUE;
     }
+    answers_device_left(daemon, number);
     if (daemon->adding != NULL && daemon->adding->device->number == number)
         visit_lost_device(daemon->visit);
     if (changed)
@@ -161,4 +164,28 @@ devices_take_unknown(struct daemon *daemon, const char *node)
             return g_ptr_array_steal_index(daemon->unknown, i);
     }
     return NULL;
+}
+
+struct place *
+devices_place_at(const struct daemon *daemon, const struct device *device)
+{
+    for (guint i = 0; i < daemon->places->len && device != NULL; i++) {
+        struct place *place = daemon->places->pdata[i];
+        if (place->device != NULL && place->device->number == device->number)
+            return place;
+    }
+    return NULL;
+}
+
+struct place *
+devices_place_of(struct daemon *daemon, struct drive *drive)
+{
+    for (guint i = 0; i < daemon->places->len; i++) {
+        struct place *place = daemon->places->pdata[i];
+        if (place->drive == drive)
+            return place;
+    }
+    struct place *place = place_new_drive(drive, daemon->logbook);
+    g_ptr_array_add(daemon->places, place);
+    return place;
 }

@@ -106,6 +106,16 @@ place_plan_first(struct place *place, const struct timing *timing, gint64 now)
 }
 
 void
+place_clock_set(struct place *place, const struct timing *timing, gint64 before, gint64 now)
+{
+    gboolean due = place->due >= 0 && place->due <= before;
+    gboolean retried = place->due >= 0 && place->failures > 0;
+    place_plan_first(place, timing, now);
+    if (due || (retried && place->due < 0))
+        place->due = now;
+}
+
+void
 place_plan_next(struct place *place, const struct timing *timing, gint64 now)
 {
     gint64 next = timetable_next(timing->snapshots, now);

@@ -50,9 +50,11 @@ char *place_drive_key(const struct drive *drive);
 /* Whether it is there to be worked at. */
 gboolean place_is_here(const struct place *place);
 
-/* At start, and when the clock was set: what was missed is due now, and so is the first run of all,
- * and one that failed. */
+/* At start: what was missed is due now, and so is the first run of all, and one that failed. */
 void place_plan_first(struct place *place, const struct timing *timing, gint64 now);
+
+/* When the clock was set, from `before` to `now`: the same, and what was due still is. */
+void place_clock_set(struct place *place, const struct timing *timing, gint64 before, gint64 now);
 
 /* After a run. */
 void place_plan_next(struct place *place, const struct timing *timing, gint64 now);

@@ -14,6 +14,7 @@ book(struct daemon *daemon, struct place *place, const struct visit_result *resu
 {
     struct logbook_entry *all = logbook_entry(daemon->logbook, LOGBOOK_ALL);
     gint64 now = world_now();
+    gboolean waits = !daemon->work.snapshot && place->due >= 0 && place->due <= now;
     if (daemon->work.snapshot || result->exit != 0)
         place_book(place, result, now);
     else if (result->drilled)
@@ -21,7 +22,7 @@ book(struct daemon *daemon, struct place *place, const struct visit_result *resu
     if (daemon->work.snapshot && result->exit == 0)
         all->good = now;
     place_plan_next(place, &daemon->timing, now);
-    if (place->arrived) /* pulled out, and back already */
+    if (place->arrived || waits) /* pulled out, and back already; or asked for meanwhile */
         place->due = now;
     daemon_write_logbook(daemon);
 }
@@ -120,43 +121,34 @@ place_ended(struct daemon *daemon, struct place *place, const struct visit_resul
         tell_end(daemon, place, result);
     tell_drill(daemon, place, result);
     answers_ejected(daemon, place, result);
-    answers_run_ended(daemon, place);
-}
-
-static struct place *
-place_of(struct daemon *daemon, struct drive *drive)
-{
-    for (guint i = 0; i < daemon->places->len; i++) {
-        struct place *place = daemon->places->pdata[i];
-        if (place->drive == drive)
-            return place;
-    }
-    struct place *place = place_new_drive(drive, daemon->logbook);
-    g_ptr_array_add(daemon->places, place);
-    return place;
+    if (daemon->work.snapshot || !place_is_here(place))
+        answers_run_ended(daemon, place, daemon->work.snapshot ? NULL : "it was ejected before");
 }
 
 /* A drive was added, and is due: its first snapshot comes at once. */
 static void
 adding_ended(struct daemon *daemon, struct adding *adding, const struct visit_result *result)
 {
-    struct place *place = NULL;
+    struct place *place = NULL, *there = devices_place_at(daemon, adding->device);
+    gboolean kept = TRUE;
+    if (there != NULL)
+        there->safe = result->unmounted;
     if (result->store != NULL && result->exit == 0) {
         struct drive *drive = drives_add(daemon->drives, result->store, adding->device->filesystem,
                                          adding->label, world_now());
-        place = place_of(daemon, drive);
+        place = devices_place_of(daemon, drive);
         device_free(devices_take_unknown(daemon, adding->device->node));
         if (!result->pulled && place->device == NULL)
             place->device = g_steal_pointer(&adding->device);
         place->due = world_now();
         place->safe = place->ejected = FALSE;
         drive->in_use = FALSE;
-        daemon_write_register(daemon);
+        kept = daemon_write_register(daemon);
         daemon_note_since(daemon);
         g_autofree char *name = place_name(place);
         log_info("%s is ours from now on", name);
     }
-    answers_added(adding, place, result);
+    answers_added(adding, place, kept, result);
     adding_free(adding);
 }
 
@@ -208,6 +200,9 @@ begin_visit(struct daemon *daemon, struct place *place, const struct device *dev
 {
     const struct visit_handler handler = {visit_stepped, visit_ended, daemon};
     const struct drive *drive = place != NULL ? place->drive : NULL;
+    struct place *there = devices_place_at(daemon, device);
+    if (there != NULL) /* it is about to be mounted */
+        there->safe = FALSE;
     daemon->visited = place;
     daemon->work = *work;
     daemon->told_progress = 0;

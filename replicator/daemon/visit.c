@@ -7,6 +7,7 @@
 #include "replicator/drive/sysfs.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 struct visit {
     const struct visit_means *means;
@@ -66,7 +67,9 @@ job_ended(void *context, int exit_code)
     struct visit *visit = context;
     struct visit_result *result = &visit->result;
     g_clear_pointer(&visit->job, job_free);
-    if (visit->step == VISIT_DRILL) {
+    if (visit->step == VISIT_DRILL && exit_code != 0 && (visit->stopping || result->pulled)) {
+        g_clear_pointer(&visit->message, g_free); /* by us: it proves nothing */
+    } else if (visit->step == VISIT_DRILL) {
         result->drilled = TRUE;
         result->drill_exit = exit_code;
         result->drill_message = exit_code != 0 ? g_steal_pointer(&visit->message) : NULL;
@@ -151,18 +154,38 @@ is_mounted(void *context, int error)
     advance(visit);
 }
 
+/* Where somebody held it busy, it is still mounted where we did so. */
+static gboolean
+is_ours(const struct visit *visit, const char *place)
+{
+    g_autofree char *path = mounter_place(visit->means->base, visit->device.number);
+    char *real = realpath(path, NULL);
+    gboolean ours = g_strcmp0(real, place) == 0;
+    free(real);
+    return ours;
+}
+
+/* Or another part of the same disk, or a part of the tree on it. */
+static gboolean
+is_used_elsewhere(const struct visit *visit)
+{
+    return sysfs_is_mounted(sysfs_disk(visit->device.number));
+}
+
 static gboolean
 mount_drive(struct visit *visit)
 {
     const struct visit_work *work = &visit->work;
     g_autofree char *place = sysfs_mount_point(visit->device.number);
     if (place != NULL) {
-        visit->result.elsewhere = TRUE;
+        visit->result.mounted = is_ours(visit, place);
+        visit->result.elsewhere = !visit->result.mounted;
         visit->folder = g_steal_pointer(&place);
         return FALSE;
     }
     if (!work->enrol && !work->snapshot && !work->drill) {
-        visit->result.unmounted = TRUE; /* as it was */
+        visit->result.elsewhere = is_used_elsewhere(visit);
+        visit->result.unmounted = !visit->result.elsewhere; /* as it was */
         return FALSE;
     }
     if (!visit->device.can_mount) {
@@ -180,14 +203,13 @@ is_unmounted(void *context, int error)
 {
     struct visit *visit = context;
     struct visit_result *result = &visit->result;
-    g_autofree char *other = sysfs_mount_point(visit->device.number);
-    result->unmounted = error == 0;
+    result->unmounted = error == 0 && !result->pulled; /* it may be another one that is there now */
     if (error == ENODEV)
         result->pulled = TRUE;
     else if (error != 0)
         cannot(visit, g_strdup_printf("'%s' cannot be unmounted: %s", visit->device.node,
                                       g_strerror(error)));
-    if (other != NULL) {
+    if (is_used_elsewhere(visit)) {
         result->elsewhere = TRUE;
         result->unmounted = FALSE;
     }
@@ -214,6 +236,19 @@ is_well(const struct visit *visit)
            (visit->result.exit == 0 || visit->result.exit == FAIL_INCOMPLETE);
 }
 
+/* What was to be taken and was not is no good backup. */
+static void
+note_not_begun(struct visit *visit)
+{
+    struct visit_result *result = &visit->result;
+    if (result->exit != 0)
+        return;
+    result->exit = FAIL_LATER;
+    g_free(result->message);
+    result->message = g_strdup(result->pulled ? "the drive was pulled out before it began"
+                                              : "it was stopped before it began");
+}
+
 /* Begins a step; FALSE when there is nothing to wait for. */
 static gboolean
 begin_step(struct visit *visit)
@@ -227,6 +262,8 @@ begin_step(struct visit *visit)
         return work->enrol && is_well(visit) &&
                run_job(visit, visit->means->enrol, (const char *const[4]){"--to", visit->folder});
     case VISIT_SNAPSHOT:
+        if (work->snapshot && !is_well(visit))
+            note_not_begun(visit);
         return work->snapshot && is_well(visit) &&
                run_job(visit, visit->means->snapshot,
                        (const char *const[4]){"--to", visit->folder,

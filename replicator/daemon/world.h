@@ -61,7 +61,7 @@ void daemon_show(struct daemon *daemon);
 /* The object that `lifeboat status --json` shows. */
 void daemon_append_status(const struct daemon *daemon, GString *out);
 
-void daemon_write_register(struct daemon *daemon);
+gboolean daemon_write_register(struct daemon *daemon);
 void daemon_write_logbook(struct daemon *daemon);
 
 /* What `overdue` counts from until the first good run: when a place was first seen. */
@@ -83,21 +83,30 @@ void devices_left(void *context, dev_t number, gboolean certain);
 /* Takes the device that is `there` out of those that are unknown; NULL: it is not among them. */
 struct device *devices_take_unknown(struct daemon *daemon, const char *node);
 
+/* The place of a drive that is at a device now; NULL: of none of ours. */
+struct place *devices_place_at(const struct daemon *daemon, const struct device *device);
+
+/* The place of a drive, made if need be. */
+struct place *devices_place_of(struct daemon *daemon, struct drive *drive);
+
 /* ---- answers.c ---- */
 
 void answers_begin(struct daemon *daemon);
 
 void answers_ask(void *context, struct slice request, struct control_question *question);
 
-/* A run at the place is over. */
-void answers_run_ended(struct daemon *daemon, const struct place *place);
+/* A run at the place is over; or there was none, and will be none: `why_not`. */
+void answers_run_ended(struct daemon *daemon, const struct place *place, const char *why_not);
+
+/* What waits to be added is not there any more: its number may be another's by the time. */
+void answers_device_left(struct daemon *daemon, dev_t number);
 
 /* The drive was unmounted, or not. */
 void answers_ejected(struct daemon *daemon, const struct place *place,
                      const struct visit_result *result);
 
-/* The drive was added: `place`; or not: NULL. */
-void answers_added(struct adding *adding, const struct place *place,
+/* The drive was added: `place`; or not: NULL. `kept`: the register knows it. */
+void answers_added(struct adding *adding, const struct place *place, gboolean kept,
                    const struct visit_result *result);
 void adding_free(struct adding *adding);
 

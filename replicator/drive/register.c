@@ -38,6 +38,18 @@ read_drive(struct drives *drives, struct slice value)
            json_member_text(value, "label", &drive->label);
 }
 
+/* Their work is booked by their stores: two would share a page. */
+static gboolean
+is_there_twice(const struct drives *drives, const struct drive *drive)
+{
+    for (guint i = 0; i < drives->all->len; i++) {
+        const struct drive *other = drives->all->pdata[i];
+        if (other != drive && g_strcmp0(other->store, drive->store) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 read_file(struct drives *drives, GError **error)
 {
@@ -51,9 +63,12 @@ read_file(struct drives *drives, GError **error)
         return FALSE;
     if (!json_member(json, "drives", &list) || json_type(list) != JSON_ARRAY)
         return fail_set(error, FAIL_DAMAGED, "it has no list of drives");
-    for (gsize place = 0; json_next_element(list, &place, &value);)
+    for (gsize place = 0; json_next_element(list, &place, &value);) {
         if (!read_drive(drives, value))
             return fail_set(error, FAIL_DAMAGED, "a drive in it is not described in full");
+        if (is_there_twice(drives, drives->all->pdata[drives->all->len - 1]))
+            return fail_set(error, FAIL_DAMAGED, "a drive in it stands there twice");
+    }
     return TRUE;
 }
 

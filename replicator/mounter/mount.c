@@ -23,11 +23,52 @@ static const struct {
     [MESSAGE_NTFS] = {"ntfs3", "fmask=0077,dmask=0077", FALSE},
 };
 
+/* ---- the folder of the mount points ---- */
+
+char *
+mount_path(int fd)
+{
+    return g_strdup_printf("/proc/self/fd/%d", fd);
+}
+
+static int
+open_there(int above, const char *name)
+{
+    return openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int
+mount_open_base(const char *path)
+{
+    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
+    if (g_mkdir_with_parents(folder, 0755) != 0)
+        return -1;
+    AUTO_FD int above = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (above < 0)
+        return -1;
+    mkdirat(above, name, 0711);
+    int base = open_there(above, name);
+    if (base < 0 && (errno == ENOTDIR || errno == ELOOP)) { /* somebody put something there */
+        unlinkat(above, name, 0);
+        mkdirat(above, name, 0711);
+        base = open_there(above, name);
+    }
+    return base;
+}
+
+/* Also where it was handed over meanwhile, as all in the run folder is. */
+static int
+own_base(const char *place)
+{
+    g_autofree char *base = g_path_get_dirname(place);
+    return chown(base, geteuid(), getegid()) == 0 && chmod(base, 0711) == 0 ? 0 : errno;
+}
+
 /* ---- whose the files are ---- */
 
 /* Another node's user, or root, wrote the store: its files become ours. No link is followed. */
 static int
-own_store(const char *place, gboolean make, const struct account *account)
+own_store_in(const char *place, gboolean make, const struct account *account)
 {
     g_autofree char *store = g_build_filename(place, "lifeboat", NULL);
     struct stat there;
@@ -44,7 +85,28 @@ own_store(const char *place, gboolean make, const struct account *account)
                : account_give(account, store);
 }
 
+static int
+own_store(const char *place, gboolean make, const struct account *account)
+{
+    AUTO_FD int root = open_there(AT_FDCWD, place);
+    if (root < 0)
+        return errno;
+    g_autofree char *path = mount_path(root);
+    return own_store_in(path, make, account);
+}
+
 /* ---- mounting ---- */
+
+/* Mounts on the folder itself, not on what its name may lead to by then. */
+static int
+mount_at(const char *node, const char *place, const char *type, const char *options)
+{
+    AUTO_FD int folder = open(place, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return errno;
+    g_autofree char *path = mount_path(folder);
+    return mount(node, path, type, FLAGS, options) == 0 ? 0 : errno;
+}
 
 int
 mount_device(dev_t device, enum message_type type, const char *place, gboolean make,
@@ -53,16 +115,16 @@ mount_device(dev_t device, enum message_type type, const char *place, gboolean m
     g_autofree char *node = sysfs_node(device);
     if (node == NULL)
         return ENODEV;
-    if (g_mkdir_with_parents(place, 0700) != 0)
-        return errno;
-    g_autofree char *base = g_path_get_dirname(place);
-    if (chown(base, account->uid, account->gid) != 0 && errno != EPERM)
+    int owned = own_base(place);
+    if (owned != 0)
+        return owned;
+    if (mkdir(place, 0700) != 0 && errno != EEXIST)
         return errno;
     g_autofree char *options =
         types[type].has_owners
             ? g_strdup(types[type].options)
             : g_strdup_printf("%s,uid=%u,gid=%u", types[type].options, account->uid, account->gid);
-    int error = mount(node, place, types[type].name, FLAGS, options) == 0 ? 0 : errno;
+    int error = mount_at(node, place, types[type].name, options);
     if (error == 0 && types[type].has_owners) {
         error = own_store(place, make, account);
         if (error != 0)

@@ -6,6 +6,14 @@
 
 #include <sys/types.h>
 
+/* Makes the folder of the mount points, which nobody else may change from then on, and opens it. -1
+ * and errno. What the user did to its path harms nothing: all below is reached from here
+ * (mount_path). The user may write to the folder that it lies in, but not to those above. */
+int mount_open_base(const char *path);
+
+/* The path of an open folder, whatever became of its name; caller frees. */
+char *mount_path(int fd);
+
 /* Makes the folder `place` and mounts the device there; the store in it is then the user's. */
 int mount_device(dev_t device, enum message_type type, const char *place, gboolean make,
                  const struct account *account);

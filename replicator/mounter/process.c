@@ -1,17 +1,20 @@
 #include "replicator/mounter/process.h"
 
+#include "lib/base/log.h"
 #include "replicator/drive/sysfs.h"
 #include "replicator/mounter/hooks.h"
 #include "replicator/mounter/mount.h"
 #include "replicator/mounter/power.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 static int
 act(const struct message_request *request, const struct mounter_options *options)
@@ -39,9 +42,6 @@ act(const struct message_request *request, const struct mounter_options *options
 static void
 serve(int fd, struct message_request *request, const struct mounter_options *options)
 {
-    signal(SIGCHLD, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
     struct message_reply reply = {.number = request->number};
     dev_t device = makedev(request->major, request->minor);
     if (request->act == MESSAGE_UNMOUNT) {
@@ -54,38 +54,127 @@ serve(int fd, struct message_request *request, const struct mounter_options *opt
     }
 }
 
+/* ---- who does it ---- */
+
+struct mounter_process {
+    int fd;
+    const struct mounter_options *options;
+    GHashTable *busy; /* process → number of its request */
+};
+
+static void
+begin(const struct mounter_process *process, struct message_request *request)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        serve(process->fd, request, process->options);
+        _exit(0);
+    }
+    if (pid > 0) {
+        g_hash_table_insert(process->busy, GINT_TO_POINTER(pid), GUINT_TO_POINTER(request->number));
+        return;
+    }
+    struct message_reply reply = {.number = request->number, .error = errno};
+    send(process->fd, &reply, sizeof reply, MSG_NOSIGNAL);
+}
+
+/* Nobody waits for the reply of one that was killed. */
+static void
+note_end(const struct mounter_process *process, pid_t pid, int status)
+{
+    gpointer number;
+    if (!g_hash_table_steal_extended(process->busy, GINT_TO_POINTER(pid), NULL, &number) ||
+        (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        return;
+    struct message_reply reply = {.number = GPOINTER_TO_UINT(number), .error = EINTR};
+    send(process->fd, &reply, sizeof reply, MSG_NOSIGNAL);
+}
+
+static void
+reap(const struct mounter_process *process, int signals)
+{
+    struct signalfd_siginfo ignored;
+    int status;
+    pid_t pid;
+    while (read(signals, &ignored, sizeof ignored) > 0) {
+    }
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        note_end(process, pid, status);
+}
+
+/* What is mounting still must have come to its end before all is unmounted. */
+static void
+wait_for_all(const struct mounter_process *process)
+{
+    while (g_hash_table_size(process->busy) > 0) {
+        int status;
+        pid_t pid = waitpid(-1, &status, 0);
+        if (pid > 0)
+            note_end(process, pid, status);
+        else if (errno != EINTR)
+            break;
+    }
+}
+
+/* FALSE: the daemon has ended. */
+static gboolean
+take(const struct mounter_process *process, int hooks)
+{
+    struct message_request request;
+    ssize_t got = recv(process->fd, &request, sizeof request, 0);
+    if (got < 0 && errno == EINTR)
+        return TRUE;
+    if (got == sizeof request && request.act == MESSAGE_HOOK)
+        /* where hooks are slow, some go unheard */
+        send(hooks, &request.hook, sizeof request.hook, MSG_DONTWAIT | MSG_NOSIGNAL);
+    else if (got == sizeof request)
+        begin(process, &request);
+    return got > 0;
+}
+
+static void
+take_all(const struct mounter_process *process, int hooks, int signals)
+{
+    struct pollfd fds[] = {{.fd = process->fd, .events = POLLIN},
+                           {.fd = signals, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+            continue;
+        if (fds[1].revents != 0)
+            reap(process, signals);
+        if (fds[0].revents != 0 && !take(process, hooks))
+            return;
+    }
+}
+
 void
 process_run(int fd, const struct mounter_options *options)
 {
-    struct message_request request;
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
     prctl(PR_SET_NAME, "lifeboat-mounter");
     umask(022);
-    signal(SIGCHLD, SIG_IGN); /* which reaps them */
+    signal(SIGCHLD, SIG_DFL);
     signal(SIGTERM, SIG_IGN); /* it ends when the daemon has ended */
     signal(SIGINT, SIG_IGN);
-    unmount_leftovers(options->base);
+    AUTO_FD int base = mount_open_base(options->base);
+    if (base < 0)
+        log_warning("'%s' cannot be made: %s; drives cannot be mounted", options->base,
+                    g_strerror(errno));
+    g_autofree char *path = mount_path(base);
+    struct mounter_options own = *options;
+    own.base = path;
+    unmount_leftovers(path);
     AUTO_FD int hooks = hooks_start(options->hooks);
-    for (;;) {
-        ssize_t got = recv(fd, &request, sizeof request, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        if (got != sizeof request)
-            continue;
-        if (request.act == MESSAGE_HOOK) { /* where hooks are slow, some go unheard */
-            send(hooks, &request.hook, sizeof request.hook, MSG_DONTWAIT | MSG_NOSIGNAL);
-            continue;
-        }
-        pid_t pid = fork();
-        if (pid == 0) {
-            serve(fd, &request, options);
-            _exit(0);
-        }
-        if (pid < 0) {
-            struct message_reply reply = {.number = request.number, .error = errno};
-            send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
-        }
-    }
-    unmount_leftovers(options->base);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    AUTO_FD int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    struct mounter_process process = {fd, &own, g_hash_table_new(NULL, NULL)};
+    take_all(&process, hooks, signals);
+    wait_for_all(&process);
+    g_hash_table_unref(process.busy);
+    unmount_leftovers(path);
 }

@@ -540,7 +540,8 @@ class Rights(Plugging):
         daemon = self.daemon()
         self.enrolled(daemon)
         path = os.path.join(os.path.dirname(daemon.control), 'status.json')
+        status = daemon.request(ask='status')  # first: what is logged is shown a moment later
         with open(path) as file:
-            self.assertEqual(daemon.request(ask='status'), json.load(file))
+            self.assertEqual(status, json.load(file))
         self.assertEqual(0o644, os.stat(path).st_mode & 0o777)
         daemon.end()

@@ -156,6 +156,33 @@ test_drills_come_after_a_good_snapshot_and_failed_ones_the_next_day(struct fixtu
     g_assert_cmpint(fixture->place->drill_due, >, NOON + 20 * DAY);
 }
 
+static void
+test_a_clock_that_is_set_back_does_not_put_it_off_for_years(struct fixture *fixture,
+                                                            gconstpointer schedule)
+{
+    gint64 back = NOON - 400 * (gint64)DAY;
+    (void)schedule;
+    end_run(fixture, 0, NOON);
+    place_clock_set(fixture->place, &fixture->timing, NOON, back);
+    g_assert_cmpint(fixture->place->due, <=, back + DAY);
+    end_run(fixture, FAIL_FAILED, NOON);
+    place_clock_set(fixture->place, &fixture->timing, NOON, back);
+    g_assert_cmpint(fixture->place->due, ==, back);
+}
+
+static void
+test_what_is_due_stays_due_when_the_clock_is_set_back(struct fixture *fixture,
+                                                      gconstpointer schedule)
+{
+    struct visit_work work;
+    (void)schedule;
+    end_run(fixture, 0, NOON - HOUR);
+    fixture->place->due = NOON - 5; /* it came, or was asked for */
+    place_clock_set(fixture->place, &fixture->timing, NOON, NOON - HOUR);
+    g_assert_true(place_wants(fixture->place, NOON - HOUR, &work));
+    g_assert_true(work.snapshot);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,5 +201,9 @@ main(int argc, char **argv)
         test_a_drive_that_is_away_or_ejected_wants_nothing);
     ADD("drills come after a good snapshot, and failed ones the next day",
         test_drills_come_after_a_good_snapshot_and_failed_ones_the_next_day);
+    ADD("a clock that is set back does not put it off for years",
+        test_a_clock_that_is_set_back_does_not_put_it_off_for_years);
+    ADD("what is due stays due when the clock is set back",
+        test_what_is_due_stays_due_when_the_clock_is_set_back);
     return g_test_run();
 }
