@@ -18,6 +18,9 @@ credentials = /etc/lifeboat/couchdb-credentials
 [node]
 patience = 0
 '''
+# Of what cannot be read, which an interrupted run may have left on FAT, so much as can.
+FETCH = ('rm -rf /tmp/copy && mkdir /tmp/copy && cd /mnt && [ ! -e lifeboat ] || '
+         '{ cp -a lifeboat /tmp/copy 2>/dev/null; tar -c -C /tmp/copy lifeboat; }')
 MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime%s %s /mnt'
 
 
@@ -82,7 +85,7 @@ class Case(case.Case):
         """Brings the store that is mounted at /mnt here, to be looked at from outside."""
         shutil.rmtree(self.site.store)
         os.mkdir(self.site.store)
-        archive = (machine or self.machine).ask('cd /mnt && [ ! -e lifeboat ] || tar -c lifeboat')
+        archive = (machine or self.machine).ask(FETCH)
         self.assertEqual(0, archive.code, archive.text[-300:].strip(' \0'))
         if archive.data:
             with tarfile.open(fileobj=io.BytesIO(archive.data)) as file:
@@ -96,6 +99,11 @@ class Case(case.Case):
             except AssertionError:
                 pass
         return self.assert_store_holds(states[-1])
+
+    def signed(self):
+        """Of the snapshots in the fetched store those whose signature has been written: FAT may show an empty one."""
+        return [name for name in self.site.snapshots()
+                if os.path.getsize(os.path.join(self.site.snapshot_folder(name), 'snapshot.json.minisig'))]
 
     def unsealed(self):
         """Names in the fetched store's snapshots/ that are no sealed snapshot."""

@@ -69,12 +69,13 @@ class PowerCut(Case):
     def survive(self, stick, wanted):
         with self.mounted(stick):
             self.fetch()
-            sealed = self.site.snapshots() if os.path.exists(self.site.lifeboat_folder) else []
+            sealed = self.signed() if os.path.exists(self.site.lifeboat_folder) else []
             self.assertLessEqual(set(self.sealed), set(sealed), 'what was sealed is gone')
             self.sealed = sealed
             if sealed:
                 self.site.verify()
                 self.assert_holds_one_of(self.held)
+        with self.mounted(stick):
             self.snapshot()
             self.fetch()
             self.assertEqual([], self.unsealed(), 'a rest was left')

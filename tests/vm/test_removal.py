@@ -62,7 +62,7 @@ class Removal(Case):
         wanted = self.capture()
         with self.mounted(stick):
             self.fetch()
-            self.assertLessEqual(set(sealed), set(self.site.snapshots()), 'what was sealed is gone')
+            self.assertLessEqual(set(sealed), set(self.signed()), 'what was sealed is gone')
             self.site.verify()
             self.assert_holds_one_of([held, wanted])
             self.snapshot()
