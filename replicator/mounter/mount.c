@@ -12,14 +12,17 @@
 #define BUSY_TRIES 100           /* to unmount what somebody still uses, … */
 #define BUSY_MICROSECONDS 100000 /* … with so long between them */
 
+/* Without a journal, a power cut leaves a rest of the run that it interrupted with half a place: to
+ * remove it is an error to the kernel, which must not keep the drive from its next snapshot. What
+ * is written is read back, and what was sealed is read again in turn. */
 static const struct {
     const char *name; /* the kernel's */
     const char *options;
     gboolean has_owners;
 } types[MESSAGE_TYPES] = {
     [MESSAGE_EXT4] = {"ext4", "errors=remount-ro", TRUE},
-    [MESSAGE_VFAT] = {"vfat", "errors=remount-ro,fmask=0077,dmask=0077", FALSE},
-    [MESSAGE_EXFAT] = {"exfat", "errors=remount-ro,fmask=0077,dmask=0077", FALSE},
+    [MESSAGE_VFAT] = {"vfat", "errors=continue,fmask=0077,dmask=0077", FALSE},
+    [MESSAGE_EXFAT] = {"exfat", "errors=continue,fmask=0077,dmask=0077", FALSE},
     [MESSAGE_NTFS] = {"ntfs3", "fmask=0077,dmask=0077", FALSE},
 };
 

@@ -21,7 +21,8 @@ patience = 0
 # Of what cannot be read, which an interrupted run may have left on FAT, so much as can.
 FETCH = ('rm -rf /tmp/copy && mkdir /tmp/copy && cd /mnt && [ ! -e lifeboat ] || '
          '{ cp -a lifeboat /tmp/copy 2>/dev/null; tar -c -C /tmp/copy lifeboat; }')
-MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime%s %s /mnt'
+MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime,errors=%s%s %s /mnt'
+ERRORS = {'ext4': 'remount-ro', 'vfat': 'continue', 'exfat': 'continue'}  # as the mounter mounts
 
 
 class Case(case.Case):
@@ -69,7 +70,7 @@ class Case(case.Case):
         machine = machine or self.machine
         name, device = machine.plug(stick)
         try:
-            machine.run(MOUNT % (stick.kind, options, device))
+            machine.run(MOUNT % (stick.kind, ERRORS[stick.kind], options, device))
             try:
                 yield name
             finally:
