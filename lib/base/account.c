@@ -57,6 +57,7 @@ account_give(const struct account *account, const char *folder)
 {
     owner = account;
     int error = nftw(folder, give, FOLDERS_OPEN, FTW_PHYS | FTW_MOUNT);
+    owner = NULL;
     return error < 0 ? errno : error;
 }
 

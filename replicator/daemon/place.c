@@ -182,7 +182,7 @@ place_book(struct place *place, const struct visit_result *result, gint64 now)
     last->exit = result->exit;
     if (result->exit == 0)
         last->good = now;
-    replace(&last->message, result->message);
+    replace(&last->message, result->pulled ? VISIT_PULLED : result->message);
     if (result->snapshot != NULL)
         replace(&last->snapshot, result->snapshot);
     place->failures = is_done(result->exit) ? 0 : place->failures + 1;

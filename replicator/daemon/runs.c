@@ -32,7 +32,7 @@ static const char *
 tell_removal(const struct visit_result *result)
 {
     if (result->pulled)
-        return "it was pulled out too early: earlier snapshots on it are intact; insert it again";
+        return VISIT_PULLED;
     if (result->elsewhere)
         return "something else has it mounted: unmount it there before it is pulled out";
     return result->unmounted ? "it is safe to remove" : "it is not safe to remove";

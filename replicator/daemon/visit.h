@@ -58,6 +58,10 @@ struct visit_result {
     gboolean powered_off;
 };
 
+/* What people are told of a drive that left before the end. */
+#define VISIT_PULLED                                                                               \
+    "it was pulled out too early: earlier snapshots on it are intact; insert it again"
+
 struct visit_handler {
     void (*stepped)(void *context); /* another step, or progress, is there to be shown */
     void (*ended)(void *context);   /* it may be freed here */

@@ -96,18 +96,18 @@ sysfs_is_drive(dev_t device, const char *const *patterns)
 
 /* ---- what is mounted ---- */
 
-typedef gboolean (*mount_test)(struct libmnt_fs *mounted, dev_t device);
+typedef gboolean (*mount_test)(struct libmnt_fs *mounted, const void *what);
 
 /* The folder of the first mount that is meant; NULL: none. Caller frees. */
 static char *
-find_mount(mount_test is_meant, dev_t device)
+find_mount(mount_test is_meant, const void *what)
 {
     struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
     struct libmnt_iter *each = mnt_new_iter(MNT_ITER_FORWARD);
     struct libmnt_fs *mounted;
     char *found = NULL;
     while (table != NULL && found == NULL && mnt_table_next_fs(table, each, &mounted) == 0)
-        if (is_meant(mounted, device))
+        if (is_meant(mounted, what))
             found = g_strdup(mnt_fs_get_target(mounted));
     mnt_free_iter(each);
     mnt_unref_table(table);
@@ -115,8 +115,9 @@ find_mount(mount_test is_meant, dev_t device)
 }
 
 static gboolean
-is_whole_and_writable(struct libmnt_fs *mounted, dev_t device)
+is_whole_and_writable(struct libmnt_fs *mounted, const void *what)
 {
+    dev_t device = *(const dev_t *)what;
     return mnt_fs_get_devno(mounted) == device && g_strcmp0(mnt_fs_get_root(mounted), "/") == 0 &&
            mnt_fs_match_options(mounted, "+rw") == 1;
 }
@@ -124,18 +125,33 @@ is_whole_and_writable(struct libmnt_fs *mounted, dev_t device)
 char *
 sysfs_mount_point(dev_t device)
 {
-    return find_mount(is_whole_and_writable, device);
+    return find_mount(is_whole_and_writable, &device);
 }
 
 static gboolean
-is_of_disk(struct libmnt_fs *mounted, dev_t disk)
+is_of_disk(struct libmnt_fs *mounted, const void *what)
 {
-    return sysfs_disk(mnt_fs_get_devno(mounted)) == disk;
+    return sysfs_disk(mnt_fs_get_devno(mounted)) == *(const dev_t *)what;
 }
 
 gboolean
 sysfs_is_mounted(dev_t disk)
 {
-    g_autofree char *place = find_mount(is_of_disk, disk);
+    g_autofree char *place = find_mount(is_of_disk, &disk);
+    return place != NULL;
+}
+
+static gboolean
+is_below(struct libmnt_fs *mounted, const void *what)
+{
+    g_autofree char *folder = folder_of(mnt_fs_get_devno(mounted));
+    g_autofree char *above = g_strconcat(what, "/", NULL);
+    return folder != NULL && g_str_has_prefix(folder, above);
+}
+
+gboolean
+sysfs_is_mounted_below(const char *folder)
+{
+    g_autofree char *place = find_mount(is_below, folder);
     return place != NULL;
 }

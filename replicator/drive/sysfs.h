@@ -25,3 +25,7 @@ char *sysfs_mount_point(dev_t device);
 
 /* Whether it, or a partition of it, is mounted in our namespace. */
 gboolean sysfs_is_mounted(dev_t disk);
+
+/* Whether anything below a device's folder is: a card reader is one USB device with several disks.
+ */
+gboolean sysfs_is_mounted_below(const char *folder);

@@ -50,7 +50,7 @@ static gboolean
 let_go(dev_t disk)
 {
     g_autofree char *folder = sysfs_usb_device(disk);
-    if (folder == NULL)
+    if (folder == NULL || sysfs_is_mounted_below(folder))
         return FALSE;
     g_autofree char *path = g_build_filename(folder, "remove", NULL);
     AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
