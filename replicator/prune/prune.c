@@ -123,6 +123,44 @@ merge(struct prune *prune, struct store *store, const char *newest, const char *
     return remove_originals(prune, store, error);
 }
 
+/*
+ * On a store that is nearly full: the oldest two, the result with the next newer one, and so on,
+ * for as long as there is room; each step makes some. What cannot be merged stays as it is.
+ */
+static gboolean
+merge_by_pairs(struct prune *prune, struct store *store, const struct plan_range *range,
+               GError **error)
+{
+    guint left = range->folders->len - 1; /* of which the oldest is in, however much it holds */
+    g_autofree char *oldest = g_strdup(range->folders->pdata[left]);
+    gboolean room = TRUE;
+    for (; left > 0; left--) {
+        const struct snapshot *newer = find_planned(store, range->folders->pdata[left - 1], error);
+        const struct snapshot *older = newer != NULL ? find_planned(store, oldest, error) : NULL;
+        if (older == NULL ||
+            !has_room(store, newer->catalogue->bytes_stored + older->catalogue->bytes_stored, &room,
+                      error))
+            return FALSE;
+        if (!room)
+            break;
+        g_autofree char *merged = g_strdup(newer->catalogue->id);
+        if (!stop_check(error) ||
+            !merge(prune, store, range->folders->pdata[left - 1], oldest, error))
+            return FALSE;
+        g_free(oldest);
+        oldest = g_steal_pointer(&merged);
+    }
+    if (left == 0)
+        return TRUE;
+    log_warning("store '%s': no room to merge %u snapshots up to %s: they stay as they are",
+                store->path, left + 1, (const char *)range->folders->pdata[0]);
+    g_autoptr(GPtrArray) stay = g_ptr_array_new();
+    for (guint i = 0; i <= left; i++)
+        g_ptr_array_add(stay, range->folders->pdata[i]);
+    set_fate(prune, stay, PLAN_ROOM);
+    return TRUE;
+}
+
 /* With the base where that is due and there is room, else without, if that is anything to do. */
 static gboolean
 merge_range(struct prune *prune, struct store *store, const struct plan_range *range,
@@ -145,14 +183,7 @@ merge_range(struct prune *prune, struct store *store, const struct plan_range *r
     const char *newest = range->folders->pdata[0];
     if (room && oldest != newest)
         return merge(prune, store, newest, oldest, error);
-    if (oldest == newest)
-        return TRUE;
-    g_autofree char *size = g_format_size(range->bytes);
-    log_warning("store '%s': no room to merge %u snapshots up to %s, which needs %s for a while: "
-                "they stay as they are",
-                store->path, range->folders->len, newest, size);
-    set_fate(prune, range->folders, PLAN_ROOM);
-    return TRUE;
+    return oldest == newest || merge_by_pairs(prune, store, range, error);
 }
 
 /* ---- the whole ---- */

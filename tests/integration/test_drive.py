@@ -12,6 +12,7 @@ import time
 from support import faulty
 from support.bay import USER, Bay, Stick
 from support.case import Case
+from support.cht import in_base64
 from support.daemon import Daemon
 from support.lifeboat import FAILED, Site
 
@@ -417,8 +418,7 @@ class Trouble(Plugging):
     def test_a_full_drive_keeps_what_it_has(self):
         daemon = self.daemon()
         stick = self.enrolled(daemon)
-        self.edit(stick, lambda folder: subprocess.run(
-            ['dd', 'if=/dev/zero', 'of=%s/filler' % folder, 'bs=64k'], stderr=subprocess.DEVNULL))
+        self.edit(stick, self.fill)
         before = self.capture()
         self.clinic.change()
         self.insert(daemon, stick, 'the snapshot failed')
@@ -430,6 +430,41 @@ class Trouble(Plugging):
         self.bay.unplug(stick)
         self.assert_holds(stick, self.capture())
         daemon.end()
+
+    def test_a_full_drive_lets_old_restore_points_go_and_takes_the_new_one(self):
+        daemon = self.daemon()
+        stick = self.enrolled(daemon)
+        for _ in range(4):
+            self.put_scan(1 << 20)
+            self.insert(daemon, stick)
+            self.bay.unplug(stick)
+        daemon.end()
+        self.edit(stick, lambda folder: self.fill(folder, but=3400 << 10))
+        self.put_scan(5 << 20)
+        daemon = self.daemon(retention={'keep_last': 1})
+        self.insert(daemon, stick)
+        daemon.wait_for('No space left on device; old restore points were let go, trying again')
+        self.bay.unplug(stick)
+        self.assert_holds(stick, self.capture())
+        self.assertLess(len(self.snapshots(stick)), 5)
+        daemon.end()
+
+    def put_scan(self, size):
+        """Replaces an attachment by one that does not compress."""
+        path = self.couch.path(self.medic, 'scan')
+        found = self.couch.ask('GET', path, expect=(200, 404))
+        document = {'_id': 'scan', '_attachments': {'scan.jpg': {'content_type': 'image/jpeg', 'data': in_base64(
+            self.clinic.random.randbytes(size))}}}
+        if found.status == 200:
+            document['_rev'] = found.json()['_rev']
+        self.server.settle()
+        self.couch.put(self.medic, document)
+
+    def fill(self, folder, but=0):
+        path = os.path.join(folder, 'filler')
+        for size in ('64k', '512'):  # to the last block
+            subprocess.run('dd if=/dev/zero bs=%s >>%s' % (size, path), shell=True, stderr=subprocess.DEVNULL)
+        os.truncate(path, os.path.getsize(path) - but)
 
     def test_two_copies_of_one_drive(self):
         daemon = self.daemon()

@@ -125,7 +125,7 @@ class Bay:
         with open(path, 'wb') as file:
             file.truncate(megabytes << 20)
         if type:
-            subprocess.run(['mkfs.' + type, '-q', '-F', *(['-L', label] if label else []), path], check=True)
+            subprocess.run(['mkfs.' + type, '-q', '-F', '-m', '0', *(['-L', label] if label else []), path], check=True)
         return Stick(path)
 
     def attach(self, stick, read_only=False):
