@@ -379,7 +379,7 @@ class Prunes(Pruning, Killing):
 class Keys(Killing):
     def test_a_killed_key_init_leaves_all_or_nothing(self):
         self.watched = [self.site.folder]
-        for at in range(1, 40):
+        for at in range(1, 60):
             folder = self.site.path('keys-%d' % at)
             code = self.attempt('kill', at, 'lifeboat', 'key', 'init', '--site', 's', '--keys', folder).code
             usable = self.site.run('lifeboat', 'key', 'show', '--keys', folder, expect=None).code == DONE

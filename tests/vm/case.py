@@ -44,7 +44,7 @@ class Case(case.Case):
 
     def install(self, machine, more=''):
         """The site's keys and configuration, on a machine that knows nothing else."""
-        machine.run('cd /var/lib/lifeboat && rm -rf * && mkdir keys && tar -x -C keys', packed(self.site.keys))
+        machine.run('cd /var/lib/lifeboat && rm -rf * && mkdir keys && tar -x -C keys && sync', packed(self.site.keys))
         self.configure(machine, more)
 
     def configure(self, machine, more=''):
