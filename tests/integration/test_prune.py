@@ -217,6 +217,18 @@ class Asked(Pruning):
         self.assertEqual(['merged'], [entry['kind'] for entry in self.entries()])
 
 
+class Clock(Pruning):
+    people = 4
+
+    def test_a_clock_that_was_set_back_is_told_and_puts_nothing_out_of_order(self):
+        self.snapshot_at('2041-03-01T08:00:00Z')
+        self.clinic.change()
+        run = self.site.snapshot(self.server)
+        self.assert_says(run, 'which is before the newest snapshot there, of 2041-03-01T08:00:00Z: is it set right?')
+        self.assert_store_holds(self.capture())
+        self.assertEqual('increment', run.summary['kind'])
+
+
 class Others(Pruning):
     """What this node did not write."""
 
