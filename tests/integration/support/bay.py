@@ -73,6 +73,9 @@ class Bay:
                 raise unittest.SkipTest('there is no %s' % needed)
         if os.geteuid() != 0:
             raise unittest.SkipTest('plugging drives in takes root')
+        loop = subprocess.run(['losetup', '-f'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if loop.returncode:
+            raise unittest.SkipTest('no loop devices here: ' + loop.stderr.strip())
         self.keeper = subprocess.Popen(['unshare', '-m', '-n', '--propagation', 'private', 'sh', '-c',
                                         KEEPER % {'user': USER, 'udevd': UDEVD, 'folder': test.site.folder}],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
