@@ -6,11 +6,12 @@ import resource
 import signal
 import subprocess
 import threading
+import time
 
 import test_drive
 from support import faulty
 from support.bay import USER
-from support.daemon import Daemon
+from support.daemon import PATIENCE, Daemon
 from test_drive import SAFE
 
 
@@ -26,8 +27,9 @@ class Attacks(test_drive.Plugging):
         return lambda: os.kill(mounter, signal.SIGCONT)
 
     def wait_for_doing(self, daemon, stick, doing):
+        end = time.monotonic() + PATIENCE
         while daemon.drive(stick.id)['doing'] != doing:
-            pass
+            self.assertLess(time.monotonic(), end, daemon.log)
 
     def later(self, daemon, **request):
         """Asks, and does not wait for the answer."""
@@ -83,8 +85,7 @@ class Books(Attacks):
     def test_a_drill_that_was_stopped_has_not_failed(self):
         until = threading.Event()
         self.addCleanup(until.set)
-        target = self.empty_target()
-        proxy = faulty.Faulty(target.url)
+        proxy = faulty.Faulty(self.server.url)
         self.addCleanup(proxy.close)
         proxy.on('POST', '', faulty.stall(until), times=None)
         daemon = self.daemon(drill={'schedule': '*:*:*', 'target': self.bay.url(proxy.url)})
