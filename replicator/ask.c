@@ -87,6 +87,12 @@ ask_daemon(const char *socket_path, const char *request, guint seconds, GError *
     return fd >= 0 ? ask_end(fd, socket_path, error) : NULL;
 }
 
+GString *
+ask_status(const char *socket_path, GError **error)
+{
+    return ask_daemon(socket_path, "{\"ask\":\"status\"}", ASK_SECONDS, error);
+}
+
 gboolean
 ask_is_absent(const GError *error)
 {

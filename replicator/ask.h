@@ -11,6 +11,9 @@
  * is an error is an error here, too. After `seconds` without a byte it is given up; 0: never. */
 GString *ask_daemon(const char *socket_path, const char *request, guint seconds, GError **error);
 
+/* What `lifeboat status` shows. */
+GString *ask_status(const char *socket_path, GError **error);
+
 /* The same in two halves, with time for something else while the descriptor is not readable. -1
  * with an error, for which ask_is_absent tells whether no daemon runs. */
 int ask_begin(const char *socket_path, const char *request, guint seconds, GError **error);

@@ -62,7 +62,7 @@ static void
 look(struct shown *shown, const char *control)
 {
     static const char *const lists[] = {"stores", "drives"};
-    g_autoptr(GString) status = ask_daemon(control, "{\"ask\":\"status\"}", ASK_SECONDS, NULL);
+    g_autoptr(GString) status = ask_status(control, NULL);
     struct slice list, place, progress;
     for (gsize i = 0; i < G_N_ELEMENTS(lists) && status != NULL; i++)
         if (json_member((struct slice){status->str, status->len}, lists[i], &list))

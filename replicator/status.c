@@ -158,8 +158,7 @@ judge(struct slice answer)
 int
 status_command(const struct command_line *line, GError **error)
 {
-    g_autoptr(GString) text =
-        ask_daemon(options_string(line, "control"), "{\"ask\":\"status\"}", ASK_SECONDS, error);
+    g_autoptr(GString) text = ask_status(options_string(line, "control"), error);
     struct slice answer, stores;
     if (text == NULL)
         return FAIL_FAILED;

@@ -90,3 +90,9 @@ fail_exit_code(const GError *error)
             return domains[i].exit_code(error);
     return FAIL_FAILED;
 }
+
+gboolean
+fail_is_done(int exit_code)
+{
+    return exit_code == 0 || exit_code == FAIL_INCOMPLETE;
+}

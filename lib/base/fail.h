@@ -47,5 +47,8 @@ gboolean fail_came_of(const GError *error, int errnum);
 /* The exit code for an error of any domain; 0 for NULL. */
 int fail_exit_code(const GError *error);
 
+/* Whether an exit code means done, be it incomplete. */
+gboolean fail_is_done(int exit_code);
+
 /* A library with a domain of its own says here what its errors mean; FAIL_FAILED where none did. */
 void fail_register(GQuark domain, int (*exit_code)(const GError *error));

@@ -64,13 +64,6 @@ place_is_here(const struct place *place)
 
 /* ---- when ---- */
 
-/* An incomplete one will not be more complete a minute later: it waits for its next time, too. */
-static gboolean
-is_done(int exit_code)
-{
-    return exit_code == 0 || exit_code == FAIL_INCOMPLETE;
-}
-
 /* What a person must mend first: neither does it mend itself. */
 static gboolean
 is_worth_a_retry(int exit_code)
@@ -90,7 +83,7 @@ plan_drill(struct place *place, const struct timing *timing, gint64 now)
     const struct logbook_entry *last = place->entry;
     gint64 since = MAX(last->drilled, last->since);
     gint64 next = timetable_next(timing->drills, MIN(since, now));
-    if (last->drilled > 0 && !is_done(last->drill_exit) && next >= 0)
+    if (last->drilled > 0 && !fail_is_done(last->drill_exit) && next >= 0)
         next = MIN(next, MIN(last->drilled, now) + DAY);
     place->drill_due = next;
 }
@@ -100,7 +93,7 @@ place_plan_first(struct place *place, const struct timing *timing, gint64 now)
 {
     const struct logbook_entry *last = place->entry;
     gint64 next = timetable_next(timing->snapshots, MIN(last->ended, now));
-    gboolean missed = next <= now || last->ended == 0 || !is_done(last->exit);
+    gboolean missed = next <= now || last->ended == 0 || !fail_is_done(last->exit);
     place->due = next < 0 ? -1 : missed ? now : put_off(timing, next);
     plan_drill(place, timing, now);
 }
@@ -185,7 +178,9 @@ place_book(struct place *place, const struct visit_result *result, gint64 now)
     replace(&last->message, result->pulled ? VISIT_PULLED : result->message);
     if (result->snapshot != NULL)
         replace(&last->snapshot, result->snapshot);
-    place->failures = is_done(result->exit) ? 0 : place->failures + 1;
+    /* an incomplete one will not be more complete a minute later: it waits for its next time, too
+     */
+    place->failures = fail_is_done(result->exit) ? 0 : place->failures + 1;
     if (result->drilled)
         place_book_drill(place, result, now);
 }

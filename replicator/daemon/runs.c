@@ -42,16 +42,15 @@ static void
 tell_end(struct daemon *daemon, const struct place *place, const struct visit_result *result)
 {
     g_autofree char *name = place_name(place), *next = show_time(place->due);
-    g_autofree char *what = result->exit == 0 ? g_strdup("the snapshot is done")
-                            : result->exit == FAIL_INCOMPLETE
-                                ? g_strdup("the snapshot is incomplete")
-                                : g_strdup("the snapshot failed");
+    const char *what = result->exit == 0                 ? "the snapshot is done"
+                       : result->exit == FAIL_INCOMPLETE ? "the snapshot is incomplete"
+                                                         : "the snapshot failed";
     g_autofree char *why = result->message != NULL ? fail_message(result->message) : NULL;
     const char *removal = place->drive != NULL ? tell_removal(result) : NULL;
     g_autofree char *message = g_strdup_printf(
         "%s: %s%s%s%s%s", name, what, why != NULL ? ": " : "", why != NULL ? why : "",
         removal != NULL ? "; " : "", removal != NULL ? removal : "");
-    gboolean well = !result->pulled && (result->exit == 0 || result->exit == FAIL_INCOMPLETE);
+    gboolean well = !result->pulled && fail_is_done(result->exit);
     gboolean safe = place->drive != NULL && result->unmounted;
     log_write(well && result->exit == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s; next %s",
               message, next != NULL ? next : "never");

@@ -233,7 +233,7 @@ static gboolean
 is_well(const struct visit *visit)
 {
     return !visit->stopping && !visit->result.pulled && visit->folder != NULL &&
-           (visit->result.exit == 0 || visit->result.exit == FAIL_INCOMPLETE);
+           fail_is_done(visit->result.exit);
 }
 
 /* What was to be taken and was not is no good backup. */

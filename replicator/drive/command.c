@@ -1,5 +1,6 @@
 #include "replicator/drive/command.h"
 
+#include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
@@ -10,7 +11,6 @@
 #include "replicator/drive/prepare/prepare.h"
 #include "replicator/tell.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ ask(const struct command_line *line, guint seconds, const char *what,
     g_autoptr(GString) request = g_string_new(NULL);
     json_text_begin_object(request);
     json_text_member_string(request, "ask", what);
-    for (; members != NULL && (*members)[0] != NULL; members++)
+    for (; (*members)[0] != NULL; members++)
         if ((*members)[1] != NULL)
             json_text_member_string(request, (*members)[0], (*members)[1]);
     json_text_end_object(request);
@@ -64,7 +64,7 @@ append_array(GString *out, const GString *answer, const char *name)
 int
 drive_list_command(const struct command_line *line, GError **error)
 {
-    g_autoptr(GString) answer = ask(line, ASK_SECONDS, "status", NULL, error);
+    g_autoptr(GString) answer = ask_status(options_string(line, "control"), error);
     if (answer == NULL)
         return FAIL_FAILED;
     if (options_flag(line, "json")) {
@@ -166,13 +166,11 @@ static gboolean
 take_user(const struct command_line *line, struct prepare *prepare, GError **error)
 {
     const char *name = options_string(line, "user");
-    const struct passwd *user = getpwnam(name);
-    if (user == NULL && options_given(line, "user"))
+    struct account account = {0};
+    if (!account_find(name, &account) && options_given(line, "user"))
         return fail_set(error, FAIL_USAGE, "--user: there is none of the name '%s'", name);
-    if (user != NULL) {
-        prepare->user = user->pw_uid;
-        prepare->group = user->pw_gid;
-    }
+    prepare->user = account.uid;
+    prepare->group = account.gid;
     return TRUE;
 }
 
@@ -216,7 +214,7 @@ prepare_named(const struct command_line *line, GError **error)
                  prepare.device);
         return NULL;
     }
-    g_autoptr(GString) status = ask(line, ASK_SECONDS, "status", NULL, error);
+    g_autoptr(GString) status = ask_status(options_string(line, "control"), error);
     return status != NULL ? prepare_device(&prepare, error)
                           : NULL; /* nothing is erased for nobody */
 }
