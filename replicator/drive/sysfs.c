@@ -1,5 +1,7 @@
 #include "replicator/drive/sysfs.h"
 
+#include "lib/base/file.h"
+
 #include <fnmatch.h>
 #include <libmount/libmount.h>
 #include <stdio.h>
@@ -7,9 +9,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Where it hangs in the tree of devices; NULL: there is no such device. Caller frees. */
-static char *
-folder_of(dev_t device)
+#define ATTRIBUTE_MAX 4096 /* bytes: a page, as sysfs has it */
+
+/* ---- by its folder ---- */
+
+char *
+sysfs_folder(dev_t device)
 {
     g_autofree char *link = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
     char *path = realpath(link, NULL);
@@ -18,12 +23,12 @@ folder_of(dev_t device)
     return copy;
 }
 
-static char *
-read_text(const char *folder, const char *name)
+char *
+sysfs_attribute(const char *folder, const char *name)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
-    char *text = NULL;
-    return g_file_get_contents(path, &text, NULL, NULL) ? g_strstrip(text) : NULL;
+    char *text = file_read_named(path, ATTRIBUTE_MAX, NULL, NULL);
+    return text != NULL ? g_strstrip(text) : NULL;
 }
 
 static gboolean
@@ -34,24 +39,62 @@ has(const char *folder, const char *name)
 }
 
 char *
-sysfs_node(dev_t device)
+sysfs_node_of(const char *folder)
 {
-    g_autofree char *folder = folder_of(device);
-    g_autofree char *events = folder != NULL ? read_text(folder, "uevent") : NULL;
-    if (events == NULL)
-        return NULL;
-    g_auto(GStrv) lines = g_strsplit(events, "\n", -1);
+    g_autofree char *events = sysfs_attribute(folder, "uevent");
+    g_auto(GStrv) lines = g_strsplit(events != NULL ? events : "", "\n", -1);
     for (char **line = lines; *line != NULL; line++)
         if (g_str_has_prefix(*line, "DEVNAME="))
             return g_strconcat("/dev/", *line + strlen("DEVNAME="), NULL);
     return NULL;
 }
 
+static gboolean
+hangs_on_usb(const char *whole)
+{
+    g_autofree char *folder = g_path_get_dirname(whole);
+    while (strlen(folder) > 1) {
+        g_autofree char *link = g_build_filename(folder, "subsystem", NULL);
+        g_autofree char *subsystem = g_file_read_link(link, NULL);
+        if (subsystem != NULL && g_str_has_suffix(subsystem, "/usb"))
+            return TRUE;
+        char *parent = g_path_get_dirname(folder);
+        g_free(folder);
+        folder = parent;
+    }
+    return FALSE;
+}
+
+gboolean
+sysfs_is_removable(const char *whole)
+{
+    g_autofree char *removable = sysfs_attribute(whole, "removable");
+    return g_strcmp0(removable, "1") == 0 || hangs_on_usb(whole);
+}
+
+gboolean
+sysfs_is_listed(const char *node, const char *const *patterns)
+{
+    for (; patterns != NULL && *patterns != NULL; patterns++)
+        if (fnmatch(*patterns, node, FNM_PATHNAME) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- by its number ---- */
+
+char *
+sysfs_node(dev_t device)
+{
+    g_autofree char *folder = sysfs_folder(device);
+    return folder != NULL ? sysfs_node_of(folder) : NULL;
+}
+
 /* The folder of the whole disk; caller frees. */
 static char *
 disk_folder(dev_t device)
 {
-    g_autofree char *folder = folder_of(device);
+    g_autofree char *folder = sysfs_folder(device);
     return folder != NULL && has(folder, "partition") ? g_path_get_dirname(folder)
                                                       : g_steal_pointer(&folder);
 }
@@ -60,7 +103,7 @@ dev_t
 sysfs_disk(dev_t device)
 {
     g_autofree char *folder = disk_folder(device);
-    g_autofree char *number = folder != NULL ? read_text(folder, "dev") : NULL;
+    g_autofree char *number = folder != NULL ? sysfs_attribute(folder, "dev") : NULL;
     unsigned int first, second;
     return number != NULL && sscanf(number, "%u:%u", &first, &second) == 2 ? makedev(first, second)
                                                                            : device;
@@ -83,15 +126,9 @@ sysfs_usb_device(dev_t device)
 gboolean
 sysfs_is_drive(dev_t device, const char *const *patterns)
 {
-    g_autofree char *node = sysfs_node(device), *usb = sysfs_usb_device(device);
-    g_autofree char *folder = disk_folder(device);
-    if (node == NULL || folder == NULL)
-        return FALSE;
-    for (gsize i = 0; patterns[i] != NULL; i++)
-        if (fnmatch(patterns[i], node, FNM_PATHNAME) == 0)
-            return TRUE;
-    g_autofree char *removable = read_text(folder, "removable");
-    return usb != NULL || g_strcmp0(removable, "1") == 0;
+    g_autofree char *node = sysfs_node(device), *whole = disk_folder(device);
+    return node != NULL && whole != NULL &&
+           (sysfs_is_listed(node, patterns) || sysfs_is_removable(whole));
 }
 
 /* ---- what is mounted ---- */
@@ -144,7 +181,7 @@ sysfs_is_mounted(dev_t disk)
 static gboolean
 is_below(struct libmnt_fs *mounted, const void *what)
 {
-    g_autofree char *folder = folder_of(mnt_fs_get_devno(mounted));
+    g_autofree char *folder = sysfs_folder(mnt_fs_get_devno(mounted));
     g_autofree char *above = g_strconcat(what, "/", NULL);
     return folder != NULL && g_str_has_prefix(folder, above);
 }

@@ -1,38 +1,24 @@
 #include "replicator/drive/prepare/disk.h"
 
 #include "lib/base/fail.h"
-#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "replicator/drive/prepare/mounts.h"
+#include "replicator/drive/sysfs.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define ATTRIBUTE_MAX 4096 /* bytes: a page, as sysfs has it */
-#define SECTOR 512         /* bytes; sysfs counts in these whatever the device's own are */
+#define SECTOR 512 /* bytes; sysfs counts in these whatever the device's own are */
 
 /* ---- one device ---- */
-
-/* A file of the device's folder without its line feed; NULL if it has none. Caller frees. */
-static char *
-attribute(const char *folder, const char *name)
-{
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    char *text = file_read_named(path, ATTRIBUTE_MAX, NULL, NULL);
-    return text != NULL ? g_strstrip(text) : NULL;
-}
 
 static gboolean
 attribute_is(const char *folder, const char *name, const char *wanted)
 {
-    g_autofree char *text = attribute(folder, name);
+    g_autofree char *text = sysfs_attribute(folder, name);
     return g_strcmp0(text, wanted) == 0;
 }
 
@@ -40,10 +26,10 @@ attribute_is(const char *folder, const char *name, const char *wanted)
 static char *
 model_of(const char *whole)
 {
-    g_autofree char *vendor = attribute(whole, "device/vendor");
-    g_autofree char *model = attribute(whole, "device/model");
+    g_autofree char *vendor = sysfs_attribute(whole, "device/vendor");
+    g_autofree char *model = sysfs_attribute(whole, "device/model");
     if (model == NULL)
-        model = attribute(whole, "device/name");
+        model = sysfs_attribute(whole, "device/name");
     if (model == NULL || *model == '\0')
         return NULL;
     /* NVMe and virtio tell the vendor by number */
@@ -52,48 +38,22 @@ model_of(const char *whole)
     return g_strdup_printf("%s %s", vendor, model);
 }
 
-static gboolean
-hangs_on_usb(const char *whole)
-{
-    g_autofree char *folder = g_path_get_dirname(whole);
-    while (strlen(folder) > 1) {
-        g_autofree char *link = g_build_filename(folder, "subsystem", NULL);
-        g_autofree char *subsystem = g_file_read_link(link, NULL);
-        if (subsystem != NULL && g_str_has_suffix(subsystem, "/usb"))
-            return TRUE;
-        char *parent = g_path_get_dirname(folder);
-        g_free(folder);
-        folder = parent;
-    }
-    return FALSE;
-}
-
-/* The kernel's name of it: `sdb1`, or `cciss/c0d0p1`. */
-static char *
-device_name(const char *folder)
-{
-    g_autofree char *uevent = attribute(folder, "uevent");
-    g_auto(GStrv) lines = g_strsplit(uevent != NULL ? uevent : "", "\n", -1);
-    for (char **line = lines; *line != NULL; line++)
-        if (g_str_has_prefix(*line, "DEVNAME="))
-            return g_strdup(strchr(*line, '=') + 1);
-    return g_path_get_basename(folder);
-}
-
 struct disk *
 disk_at(const char *folder, GError **error)
 {
     AUTO(disk) *disk = g_new0(struct disk, 1);
-    g_autofree char *number = attribute(folder, "dev");
-    g_autofree char *size = attribute(folder, "size");
-    g_autofree char *partition = attribute(folder, "partition");
+    g_autofree char *number = sysfs_attribute(folder, "dev");
+    g_autofree char *size = sysfs_attribute(folder, "size");
+    g_autofree char *partition = sysfs_attribute(folder, "partition");
     unsigned int major, minor;
     if (number == NULL || size == NULL || sscanf(number, "%u:%u", &major, &minor) != 2) {
         fail_set(error, FAIL_FAILED, "'%s' does not look like a block device", folder);
         return NULL;
     }
-    g_autofree char *name = device_name(folder);
-    disk->path = g_build_filename("/dev", name, NULL);
+    g_autofree char *name = g_path_get_basename(folder);
+    disk->path = sysfs_node_of(folder);
+    if (disk->path == NULL)
+        disk->path = g_build_filename("/dev", name, NULL);
     disk->folder = g_strdup(folder);
     disk->number = makedev(major, minor);
     disk->size = g_ascii_strtoull(size, NULL, 10) * SECTOR;
@@ -101,7 +61,7 @@ disk_at(const char *folder, GError **error)
     disk->whole = disk->partition > 0 ? g_path_get_dirname(folder) : g_strdup(folder);
     disk->model = model_of(disk->whole);
     disk->read_only = attribute_is(folder, "ro", "1");
-    disk->removable = attribute_is(disk->whole, "removable", "1") || hangs_on_usb(disk->whole);
+    disk->removable = sysfs_is_removable(disk->whole);
     return g_steal_pointer(&disk);
 }
 
@@ -122,10 +82,8 @@ disk_open(const char *path, GError **error)
                      : "\nhint: `lsblk` lists what is attached");
         return NULL;
     }
-    char folder[PATH_MAX];
-    g_autofree char *link =
-        g_strdup_printf("/sys/dev/block/%u:%u", major(there.st_rdev), minor(there.st_rdev));
-    if (realpath(link, folder) == NULL) {
+    g_autofree char *folder = sysfs_folder(there.st_rdev);
+    if (folder == NULL) {
         fail_errno(error, errno, "the kernel does not know device '%s'", path);
         return NULL;
     }
@@ -164,7 +122,7 @@ partitions_in(const char *whole)
     g_autoptr(GDir) folder = g_dir_open(whole, 0, NULL);
     for (const char *name; folder != NULL && (name = g_dir_read_name(folder)) != NULL;) {
         g_autofree char *path = g_build_filename(whole, name, NULL);
-        g_autofree char *partition = attribute(path, "partition");
+        g_autofree char *partition = sysfs_attribute(path, "partition");
         struct disk *disk = partition != NULL ? disk_at(path, NULL) : NULL;
         if (disk != NULL)
             g_ptr_array_add(partitions, disk);
@@ -192,11 +150,8 @@ disk_describe(const struct disk *disk)
 gboolean
 disk_check_kind(const struct disk *disk, const char *const *patterns, GError **error)
 {
-    if (disk->removable)
+    if (disk->removable || sysfs_is_listed(disk->path, patterns))
         return TRUE;
-    for (; patterns != NULL && *patterns != NULL; patterns++)
-        if (fnmatch(*patterns, disk->path, FNM_PATHNAME) == 0)
-            return TRUE;
     return fail_set(error, FAIL_USAGE,
                     "'%s' is neither on USB nor removable\nhint: if it is a drive to be taken away "
                     "all the same, list it: `devices = %s` in [drive] of lifeboat.conf",
@@ -212,10 +167,10 @@ check_holders(const struct disk *disk, GError **error)
     const char *holder = folder != NULL ? g_dir_read_name(folder) : NULL;
     if (holder == NULL)
         return TRUE;
-    g_autofree char *name_path = g_build_filename(path, holder, "dm", "name", NULL);
-    g_autofree char *name = file_read_named(name_path, ATTRIBUTE_MAX, NULL, NULL);
+    g_autofree char *device = g_build_filename(path, holder, NULL);
+    g_autofree char *name = sysfs_attribute(device, "dm/name");
     return fail_set(error, FAIL_FAILED, "'%s' is in use: '%s' is built on it", disk->path,
-                    name != NULL ? g_strstrip(name) : holder);
+                    name != NULL ? name : holder);
 }
 
 static gboolean
