@@ -4,17 +4,6 @@
 #include "lib/base/log.h"
 #include "replicator/daemon/notice.h"
 
-static struct place *
-place_by_filesystem(const struct daemon *daemon, const char *filesystem)
-{
-    for (guint i = 0; i < daemon->places->len && filesystem != NULL; i++) {
-        struct place *place = daemon->places->pdata[i];
-        if (place->drive != NULL && g_str_equal(place->drive->filesystem, filesystem))
-            return place;
-    }
-    return NULL;
-}
-
 static gboolean
 is_same(const struct device *a, const struct device *b)
 {
@@ -95,7 +84,8 @@ devices_came(void *context, struct device *device)
         return;
     }
     devices_left(daemon, device->number, TRUE);
-    struct place *place = place_by_filesystem(daemon, device->filesystem);
+    struct drive *drive = drives_by_filesystem(daemon->drives, device->filesystem);
+    struct place *place = drive != NULL ? devices_place_of(daemon, drive) : NULL;
     if (place != NULL && place->device == NULL)
         welcome(daemon, place, device);
     else

@@ -26,13 +26,6 @@ take_rules(const struct command_line *line, guint counts[KEEP_RULES])
     return some;
 }
 
-gboolean
-prune_is_wanted(const struct command_line *line)
-{
-    guint counts[KEEP_RULES];
-    return take_rules(line, counts);
-}
-
 /* ---- what became of it ---- */
 
 static const char *

@@ -10,9 +10,6 @@
 
 int prune_command(const struct command_line *line, GError **error);
 
-/* Whether any rule keeps anything. */
-gboolean prune_is_wanted(const struct command_line *line);
-
 /*
  * Under the lock of a snapshot, after it, or when there is no room for it. A failure is only told:
  * what is sealed counts whatever becomes of this. *said: what a person should read then, or NULL;
