@@ -13,15 +13,20 @@
 #define POLL_MILLISECONDS 1000 /* between two questions whether to stop */
 #define GATHER_MICROSECONDS 1000
 
-struct http {
+/* What several servers may share, so that a wait for one lets the calls of all go on. */
+struct loop {
     CURLM *multi;
+    guint users;
+    gboolean streaming; /* bytes of an answer came the last time, and no call ended */
+};
+
+struct http {
+    struct loop *loop;
     char *base; /* scheme://host:port/prefix without credentials or a slash at the end */
     char *user, *password;
     char *ca_file;
     guint stall_seconds;
     struct patience *patience; /* of http_fetch; NULL: none */
-    gboolean moved;            /* a call got bytes, or ended, since it was cleared */
-    gboolean streaming;        /* bytes of an answer came the last time, and no call ended */
     http_stop stop;
     void *stop_context;
     GError *wrong_password; /* what the server said; NULL: nothing of the kind */
@@ -39,9 +44,11 @@ struct http_call {
     GByteArray *buffer;
     gsize consumed; /* bytes of the buffer already read */
     gboolean paused, head_done, ended;
-    gboolean unsent; /* for the password is known to be wrong */
-    gboolean json;   /* blanks in the answer say nothing */
-    gint64 blank;    /* since when nothing else has come, monotonic; 0: something has */
+    gboolean unsent;  /* for the password is known to be wrong */
+    gboolean json;    /* blanks in the answer say nothing */
+    gint64 blank;     /* since when nothing else has come, monotonic; 0: something has */
+    gboolean endless; /* a feed, whose blanks say that it lives */
+    gint64 heard;     /* when the last bytes came, monotonic */
     CURLcode result;
     http_source source;
     void *source_context;
@@ -88,6 +95,17 @@ url_take_apart(struct http *http, const char *text, GError **error)
     return TRUE;
 }
 
+static struct loop *
+loop_new(guint connections)
+{
+    struct loop *loop = g_new0(struct loop, 1);
+    loop->multi = curl_multi_init();
+    curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                      connections != 0 ? (long)connections : CONNECTIONS_MAX);
+    curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    return loop;
+}
+
 struct http *
 http_new(const struct http_options *options, GError **error)
 {
@@ -108,17 +126,16 @@ http_new(const struct http_options *options, GError **error)
     }
     http->ca_file = g_strdup(options->ca_file);
     http->stall_seconds = options->stall_seconds != 0 ? options->stall_seconds : STALL_SECONDS;
-    http->multi = curl_multi_init();
-    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
-    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    http->loop = options->beside != NULL ? options->beside->loop : loop_new(options->connections);
+    http->loop->users++;
     return g_steal_pointer(&http);
 }
 
 struct http *
-http_connect(const char *url, const char *credentials_file, guint stall_seconds, GError **error)
+http_connect(const struct http_options *how, const char *credentials_file, GError **error)
 {
     struct http_credentials credentials = {NULL, NULL};
-    struct http_options options = {.url = url, .stall_seconds = stall_seconds};
+    struct http_options options = *how;
     if (credentials_file != NULL) {
         if (!http_credentials_read(credentials_file, &credentials, error))
             return NULL;
@@ -134,8 +151,10 @@ http_free(struct http *http)
 {
     if (http == NULL)
         return;
-    if (http->multi != NULL)
-        curl_multi_cleanup(http->multi);
+    if (http->loop != NULL && --http->loop->users == 0) {
+        curl_multi_cleanup(http->loop->multi);
+        g_free(http->loop);
+    }
     if (http->password != NULL)
         OPENSSL_cleanse(http->password, strlen(http->password));
     g_free(http->base);
@@ -179,7 +198,6 @@ on_header(char *data, size_t one, size_t size, void *context)
     struct http_call *call = context;
     (void)one;
     call->header_bytes += size;
-    call->http->moved = TRUE;
     if (call->header_bytes > HTTP_HEADERS_MAX)
         return 0;
     if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
@@ -222,7 +240,6 @@ on_body(char *data, size_t one, size_t size, void *context)
     }
     if (!is_blank(call, data, size)) {
         call->blank = 0;
-        call->http->moved = TRUE;
     } else if (call->blank == 0) {
         call->blank = g_get_monotonic_time();
     } else if (g_get_monotonic_time() - call->blank > call->http->stall_seconds * G_USEC_PER_SEC) {
@@ -230,7 +247,7 @@ on_body(char *data, size_t one, size_t size, void *context)
                     call->what, call->http->stall_seconds);
         return 0;
     }
-    call->http->streaming = TRUE;
+    call->http->loop->streaming = TRUE;
     g_byte_array_append(call->buffer, (const guint8 *)data, (guint)size);
     return size;
 }
@@ -301,8 +318,10 @@ set_options(struct http_call *call, const char *url)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "lifeboat");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)http->stall_seconds);
+    if (!call->endless) {
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)http->stall_seconds);
+    }
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -329,6 +348,8 @@ http_start(struct http *http, const struct http_request *request)
     call->answer_headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     call->buffer = g_byte_array_new();
     call->json = request->accept == NULL;
+    call->endless = request->endless;
+    call->heard = g_get_monotonic_time();
     call->source = request->source;
     call->source_context = request->source_context;
     call->easy = curl_easy_init();
@@ -339,9 +360,9 @@ http_start(struct http *http, const struct http_request *request)
     call->unsent = call->ended = http->wrong_password != NULL;
     if (call->unsent)
         return call;
-    curl_multi_add_handle(http->multi, call->easy);
+    curl_multi_add_handle(http->loop->multi, call->easy);
     int running;
-    curl_multi_perform(http->multi, &running);
+    curl_multi_perform(http->loop->multi, &running);
     return call;
 }
 
@@ -350,7 +371,7 @@ http_call_free(struct http_call *call)
 {
     if (call == NULL)
         return;
-    curl_multi_remove_handle(call->http->multi, call->easy);
+    curl_multi_remove_handle(call->http->loop->multi, call->easy);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
     g_hash_table_unref(call->answer_headers);
@@ -366,7 +387,7 @@ note_ended(struct http *http)
 {
     gboolean some = FALSE;
     int left;
-    for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
+    for (CURLMsg *message; (message = curl_multi_info_read(http->loop->multi, &left)) != NULL;) {
         struct http_call *call;
         if (message->msg != CURLMSG_DONE)
             continue;
@@ -388,20 +409,20 @@ is_stopped(const struct http *http)
  * comes first: behind it, the caller would not learn what has come before more comes. CouchDB sends
  * each document of an answer by itself; waiting a moment for more saves waking up for every one. */
 static gboolean
-drive(struct http *http)
+drive(struct http *http, guint milliseconds)
 {
     int running;
     if (note_ended(http))
         return TRUE;
     if (is_stopped(http))
         return FALSE;
-    curl_multi_poll(http->multi, NULL, 0, POLL_MILLISECONDS, NULL);
-    if (http->streaming)
+    curl_multi_poll(http->loop->multi, NULL, 0, (int)milliseconds, NULL);
+    if (http->loop->streaming)
         g_usleep(GATHER_MICROSECONDS);
-    http->streaming = FALSE;
-    curl_multi_perform(http->multi, &running);
+    http->loop->streaming = FALSE;
+    curl_multi_perform(http->loop->multi, &running);
     if (note_ended(http))
-        http->streaming = FALSE;
+        http->loop->streaming = FALSE;
     return TRUE;
 }
 
@@ -451,7 +472,7 @@ gboolean
 http_status(struct http_call *call, guint *status, GError **error)
 {
     while (!call->head_done && !call->ended)
-        if (!drive(call->http))
+        if (!drive(call->http, POLL_MILLISECONDS))
             return call_stopped(error);
     if (!call->head_done)
         return call_failed(call, error);
@@ -470,7 +491,7 @@ http_peek(struct http_call *call, struct slice *bytes, GError **error)
 {
     let_go_on(call);
     while (available(call) == 0 && !call->ended)
-        if (!drive(call->http))
+        if (!drive(call->http, POLL_MILLISECONDS))
             return call_stopped(error);
     *bytes = (struct slice){"", 0};
     if (available(call) > 0) {
@@ -505,10 +526,32 @@ http_ready(struct http_call *call)
 guint
 http_wait_any(struct http *http, struct http_call *const *calls, guint n_calls)
 {
-    for (gboolean stopped = FALSE;; stopped = !drive(http))
+    for (gboolean stopped = FALSE;; stopped = !drive(http, POLL_MILLISECONDS))
         for (guint i = 0; i < n_calls; i++)
             if (calls[i] != NULL && (stopped || http_ready(calls[i])))
                 return i;
+}
+
+guint
+http_wait_while(struct http *http, struct http_call *const *calls, guint n_calls,
+                guint milliseconds)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)milliseconds * 1000;
+    for (gboolean stopped = FALSE;;) {
+        for (guint i = 0; i < n_calls; i++)
+            if (calls[i] != NULL && http_ready(calls[i]))
+                return i;
+        gint64 left = (end - g_get_monotonic_time() + 999) / 1000;
+        if (stopped || left <= 0)
+            return n_calls;
+        stopped = !drive(http, (guint)MIN(left, POLL_MILLISECONDS));
+    }
+}
+
+gint64
+http_silence(const struct http_call *call)
+{
+    return (g_get_monotonic_time() - call->heard) / G_USEC_PER_SEC;
 }
 
 GString *

@@ -42,6 +42,8 @@ struct http_options {
     const struct http_credentials *credentials; /* NULL: those of the URL, or none */
     const char *ca_file;                        /* NULL: the system's */
     guint stall_seconds; /* no byte, or only blanks in JSON, for so long ends a call; 0: 120 s */
+    guint connections;   /* at most; 0: 8 */
+    struct http *beside; /* while a call of one of the two waits, those of the other go on, too */
 };
 
 struct http;
@@ -49,8 +51,8 @@ struct http;
 /* FAIL_USAGE on a URL that cannot be used. No connection is made yet. */
 struct http *http_new(const struct http_options *options, GError **error);
 
-/* The same from what options say: a URL, a credentials file or NULL, and stall_seconds. */
-struct http *http_connect(const char *url, const char *credentials_file, guint stall_seconds,
+/* The same with the credentials that a file holds, or with those of the URL where it is NULL. */
+struct http *http_connect(const struct http_options *options, const char *credentials_file,
                           GError **error);
 void http_free(struct http *http);
 AUTO_DEFINE(http)
@@ -79,6 +81,7 @@ struct http_request {
     http_source source;       /* instead of body: a stream of source_size bytes */
     void *source_context;
     guint64 source_size;
+    gboolean endless; /* a feed: it is for its reader to say when it was silent for too long */
 };
 
 struct http_call;
@@ -108,6 +111,13 @@ gboolean http_ready(struct http_call *call);
 /* Waits until one of the calls is ready, or the wait is to stop; gives its index. NULL ones are
  * passed over; there must be one. */
 guint http_wait_any(struct http *http, struct http_call *const *calls, guint n_calls);
+
+/* The same for so long at most, and not once it is to stop; n_calls when none is ready. */
+guint http_wait_while(struct http *http, struct http_call *const *calls, guint n_calls,
+                      guint milliseconds);
+
+/* Seconds since bytes came, or since it began. */
+gint64 http_silence(const struct http_call *call);
 
 /* ---- whole answers ---- */
 

@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "lib/couch/scratch.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 
@@ -447,4 +448,31 @@ server_purged_ids(struct http *http, const char *name, GError **error)
                 g_hash_table_add(ids, id);
         }
     return ids;
+}
+
+/* ---- names of databases ---- */
+
+static gboolean
+is_named(const char *database, const char *word)
+{
+    const char *slash = strrchr(database, '/');
+    return g_str_equal(slash != NULL ? slash + 1 : database, word);
+}
+
+gboolean
+server_is_replicator(const char *database)
+{
+    return is_named(database, "_replicator");
+}
+
+gboolean
+server_is_users(const char *database)
+{
+    return is_named(database, "_users");
+}
+
+gboolean
+server_is_passing(const char *database)
+{
+    return g_str_equal(database, "_global_changes") || scratch_is(database);
 }

@@ -76,6 +76,16 @@ GString *server_local_documents_agreed(struct http *http, const char *name, GStr
 /* Ids in _purged_infos, as a set; empty when there are none or the server cannot tell. */
 GHashTable *server_purged_ids(struct http *http, const char *name, GError **error);
 
+/* ---- names of databases ---- */
+
+/* Whether it is one whose documents CouchDB acts on. */
+gboolean server_is_replicator(const char *database);
+gboolean server_is_users(const char *database);
+
+/* Whether nobody wants it back: CouchDB makes it anew by itself, or it is there for a while only
+ * (scratch.h). */
+gboolean server_is_passing(const char *database);
+
 /* ---- paths, escaped; the caller frees ---- */
 
 /* "/name" + rest, which is escaped already. */

@@ -195,8 +195,9 @@ take_snapshot(struct run *run, const struct command_line *line, char **pruned, g
               GError **error)
 {
     const char *to = options_list(line, "to")[0], *id = options_string(line, "store");
-    run->http = http_connect(options_string(line, "source"), options_string(line, "credentials"),
-                             (guint)options_integer(line, "stall"), error);
+    const struct http_options source = {.url = options_string(line, "source"),
+                                        .stall_seconds = (guint)options_integer(line, "stall")};
+    run->http = http_connect(&source, options_string(line, "credentials"), error);
     if (run->http == NULL)
         return FALSE;
     http_set_stop(run->http, stop_is_due, NULL);

@@ -4,7 +4,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "replicator/snapshot/reading.h"
-#include "replicator/snapshot/token.h"
+#include "lib/couch/token.h"
 
 /* ---- writing ---- */
 

@@ -9,7 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "replicator/snapshot/reading.h"
-#include "replicator/snapshot/token.h"
+#include "lib/couch/token.h"
 
 #define LISTING_TRIES 3 /* at a listing that has fewer rows than the database has documents */
 

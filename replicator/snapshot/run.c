@@ -5,20 +5,10 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
-#include "lib/couch/scratch.h"
 #include "replicator/snapshot/choice.h"
 #include "replicator/snapshot/files.h"
 #include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
-
-#define GLOBAL_CHANGES "_global_changes" /* CouchDB makes it anew by itself */
-
-/* What nobody wants back: it is as if it were not there. */
-static gboolean
-is_passing(const char *name)
-{
-    return g_str_equal(name, GLOBAL_CHANGES) || scratch_is(name);
-}
 
 /* ---- what is known of the parent ---- */
 
@@ -258,7 +248,7 @@ pass_rest(struct run *run)
 {
     for (guint i = run->at + 1; run->names[i] != NULL; i++) {
         const char *name = run->names[i];
-        if (!g_str_equal(name, GLOBAL_CHANGES))
+        if (!g_str_equal(name, "_global_changes"))
             run_pass(run, name, choice_takes(run->options, name) ? "pending" : "excluded",
                      run_parent_at(run, name), NULL);
     }
@@ -345,7 +335,7 @@ databases_to_read(struct http *http, GError **error)
     char **names = server_databases(http, error);
     gsize n = 0;
     for (gsize i = 0; names != NULL && names[i] != NULL; i++)
-        if (is_passing(names[i]))
+        if (server_is_passing(names[i]))
             g_free(names[i]);
         else
             names[n++] = names[i];

@@ -3,9 +3,9 @@
 
 #include "lib/base/stop.h"
 #include "lib/couch/json.h"
+#include "lib/couch/write/disable.h"
 #include "lib/couch/write/target.h"
 #include "restore/check/check.h"
-#include "restore/database/disable.h"
 #include "restore/database/limit.h"
 #include "restore/database/locals.h"
 #include "restore/database/present.h"
@@ -390,7 +390,7 @@ writing_init(struct writing *writing)
     writing->held_back = set_of_ids();
     writing->written = set_of_ids();
     writing->damaged = lacking_ids(writing->restore->chain, writing->item->name);
-    disable_init(&writing->disable, writing->item);
+    disable_init(&writing->disable, writing->item->target);
     writing->id = g_string_new(NULL);
 }
 

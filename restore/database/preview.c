@@ -105,8 +105,8 @@ tell(const struct preview *preview, const struct setup *setup, enum setup_standi
                     preview->item->target);
     if (is_made(standing))
         log_info("'%s' would be made (q=%" G_GUINT64_FORMAT "%s), with %s revisions",
-                 preview->item->target, setup->q, setup->partitioned ? ", partitioned" : "",
-                 leaves);
+                 preview->item->target, setup->shape.q,
+                 setup->shape.partitioned ? ", partitioned" : "", leaves);
     else if (preview->missing == 0)
         log_info("'%s' is there, and has all %s revisions", preview->item->target, leaves);
     else

@@ -3,8 +3,8 @@
 
 #include "lib/base/stop.h"
 #include "lib/couch/write/body.h"
+#include "lib/couch/write/disable.h"
 #include "lib/couch/write/splice.h"
-#include "restore/database/disable.h"
 #include "restore/database/present.h"
 
 #define NOTHING ((struct slice){NULL, 0})
@@ -161,7 +161,7 @@ revive(struct restore *restore, const struct plan_item *item, GError **error)
     if (item->documents == NULL)
         return TRUE;
     reviving.deleted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    disable_init(&reviving.disable, item);
+    disable_init(&reviving.disable, item->target);
     gboolean fine = find_deleted(&reviving, error);
     if (fine && g_hash_table_size(reviving.deleted) > 0) {
         reviving.source = chain_database_open(restore->chain, item->name, error);

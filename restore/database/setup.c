@@ -8,9 +8,6 @@
 #include "restore/database/mark.h"
 
 #define NOTHING ((struct slice){NULL, 0})
-#define RACE_ATTEMPTS                                                                              \
-    20 /* after a DELETE, CouchDB may take the old database for the new one for a moment */
-#define RACE_WAIT 250 /* milliseconds */
 
 static struct slice
 text_of(const GString *string)
@@ -25,8 +22,8 @@ text_of(const GString *string)
 static gboolean
 must_stay_closed(const struct plan_item *item)
 {
-    return (plan_is_users(item->name) && !plan_is_users(item->target)) ||
-           (plan_is_replicator(item->name) && !plan_is_replicator(item->target));
+    return (server_is_users(item->name) && !server_is_users(item->target)) ||
+           (server_is_replicator(item->name) && !server_is_replicator(item->target));
 }
 
 struct setup
@@ -34,10 +31,10 @@ setup_parse(const struct plan_item *item, const struct chain_database *source)
 {
     struct setup setup = {0};
     struct slice json = text_of(source->db_json);
-    json_member_unsigned(json, "q", &setup.q);
-    json_member_unsigned(json, "n", &setup.n);
+    json_member_unsigned(json, "q", &setup.shape.q);
+    json_member_unsigned(json, "n", &setup.shape.n);
     json_member_unsigned(json, "revs_limit", &setup.revs_limit);
-    setup.partitioned = json_member_true(json, "partitioned");
+    setup.shape.partitioned = json_member_true(json, "partitioned");
     if (must_stay_closed(item) || !json_member(json, "security", &setup.security) ||
         json_type(setup.security) != JSON_OBJECT || mark_is_one(setup.security))
         setup.security = slice_of(MARK_CLOSED);
@@ -141,85 +138,14 @@ setup_look(struct restore *restore, const struct plan_item *item, enum setup_sta
 
 /* ---- making it ---- */
 
-static gboolean
-exists(struct restore *restore, const char *target)
-{
-    struct server_database present;
-    gboolean there = server_database_info(restore->http, target, &present, NULL);
-    server_database_clear(&present);
-    return there;
-}
-
-/* DELETE, until the server says that it is gone: made again too soon, it may be the old one. */
-static gboolean
-remove_database(struct restore *restore, const char *target, GError **error)
-{
-    g_autofree char *path = server_path(target, "");
-    for (guint attempt = 0; attempt < RACE_ATTEMPTS; attempt++) {
-        g_autoptr(GError) failure = NULL;
-        g_autoptr(GString) answer = http_fetch(restore->http, "DELETE", path, NOTHING, &failure);
-        if (answer == NULL && !http_has_status(failure, 404)) {
-            g_propagate_prefixed_error(error, g_steal_pointer(&failure),
-                                       "it cannot be removed to be made again: ");
-            return FALSE;
-        }
-        if (!exists(restore, target))
-            return TRUE;
-        restore->patience.wait(restore->patience.context, RACE_WAIT, NULL);
-    }
-    return fail_set(error, FAIL_FAILED,
-                    "it cannot be made again: the server says that it is removed, and then that it "
-                    "is there");
-}
-
-/* As many copies as the target has nodes, if the source had more. */
-static char *
-create_path(struct restore *restore, const char *target, const struct setup *setup)
-{
-    g_autoptr(GString) rest = g_string_new(NULL);
-    if (restore->traits.couchdb && setup->q > 0)
-        g_string_append_printf(rest, "&q=%" G_GUINT64_FORMAT, setup->q);
-    if (restore->traits.couchdb && setup->n > 0)
-        g_string_append_printf(rest, "&n=%" G_GUINT64_FORMAT,
-                               MIN(setup->n, (guint64)g_strv_length(restore->traits.nodes)));
-    if (setup->partitioned)
-        g_string_append(rest, "&partitioned=true");
-    if (rest->len > 0)
-        rest->str[0] = '?';
-    return server_path(target, rest->str);
-}
-
-/* *made: it was not there before, whatever the server says. */
-static gboolean
-put_database(struct restore *restore, const char *path, const char *target, gboolean *made,
-             GError **error)
-{
-    for (guint attempt = 0;; attempt++) {
-        g_autoptr(GError) failure = NULL;
-        g_autoptr(GString) answer = http_fetch(restore->http, "PUT", path, NOTHING, &failure);
-        *made |= answer != NULL;
-        if ((answer != NULL || http_has_status(failure, 412)) && exists(restore, target))
-            return TRUE;
-        if (answer == NULL && !http_has_status(failure, 412)) {
-            g_propagate_prefixed_error(error, g_steal_pointer(&failure), "it cannot be made: ");
-            return FALSE;
-        }
-        if (attempt == RACE_ATTEMPTS)
-            return fail_set(error, FAIL_FAILED,
-                            "it cannot be made: the server says that it is there, and then that it "
-                            "is not");
-        restore->patience.wait(restore->patience.context, RACE_WAIT, NULL);
-    }
-}
-
 /* What came of it. Whether it has partitions can never be changed later. */
 static gboolean
 check_made(struct restore *restore, const char *target, const struct setup *setup,
            const struct server_database *present, GError **error)
 {
-    if (setup->partitioned == present->partitioned)
+    if (setup->shape.partitioned == present->partitioned)
         return TRUE;
-    if (!remove_database(restore, target, error))
+    if (!create_remove(restore->http, &restore->patience, target, error))
         return FALSE;
     return fail_set(error, FAIL_FAILED,
                     "the target makes it without the partitions that it has in the snapshot\n"
@@ -231,8 +157,8 @@ make(struct restore *restore, const struct plan_item *item, const struct setup *
      enum setup_standing *standing, struct server_database *present, GError **error)
 {
     gboolean made = FALSE;
-    g_autofree char *path = create_path(restore, item->target, setup);
-    if (!put_database(restore, path, item->target, &made, error) ||
+    if (!create_database(restore->http, &restore->traits, &restore->patience, item->target,
+                         &setup->shape, &made, error) ||
         !server_database_fetch(restore->http, item->target, present, error))
         return FALSE;
     *standing = made || is_untouched(present) ? SETUP_MADE : SETUP_EXISTED;
@@ -244,23 +170,23 @@ static void
 tell_shape(struct restore *restore, const struct plan_item *item, const struct setup *setup,
            const struct server_database *present)
 {
-    guint64 n = MIN(setup->n, (guint64)g_strv_length(restore->traits.nodes));
-    if (setup->q > 0 && present->q > 0 && setup->q != present->q)
+    guint64 n = shape_copies(&setup->shape, &restore->traits);
+    if (setup->shape.q > 0 && present->q > 0 && setup->shape.q != present->q)
         report_note(&restore->report,
                     "database '%s' has q=%" G_GUINT64_FORMAT
                     " in the target, and q=%" G_GUINT64_FORMAT " in the snapshot",
-                    item->target, present->q, setup->q);
+                    item->target, present->q, setup->shape.q);
     if (n > 0 && present->n > 0 && n != present->n)
         report_note(&restore->report,
                     "database '%s' has n=%" G_GUINT64_FORMAT
                     " in the target, and n=%" G_GUINT64_FORMAT " in the snapshot",
-                    item->target, present->n, setup->n);
+                    item->target, present->n, setup->shape.n);
 }
 
 static gboolean
 close_database(struct restore *restore, const struct plan_item *item, GError **error)
 {
-    if (plan_is_users(item->target))
+    if (server_is_users(item->target))
         return TRUE; /* CouchDB lets nobody set that one's _security */
     g_autoptr(GString) security =
         mark_make(restore->snapshot, item->target, item->documents != NULL);
@@ -274,7 +200,7 @@ make_again(struct restore *restore, const struct plan_item *item, GError **error
                 "database '%s' is half made, by a restore of another snapshot that was "
                 "interrupted: it is removed and made again",
                 item->target);
-    return remove_database(restore, item->target, error);
+    return create_remove(restore->http, &restore->patience, item->target, error);
 }
 
 static gboolean
@@ -352,7 +278,7 @@ setup_end(struct restore *restore, const struct plan_item *item, const struct se
     }
     if (!limit_end(limit, error))
         return FALSE;
-    if (!setup_is_own(standing) || plan_is_users(item->target))
+    if (!setup_is_own(standing) || server_is_users(item->target))
         return end_others(restore, item, setup, error);
     return setup_put(restore, item->target, "/_security", setup->security, error);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "lib/couch/server.h"
+#include "lib/couch/write/create.h"
 #include "restore/run/restore.h"
 
 enum setup_standing {
@@ -21,8 +22,8 @@ gboolean setup_is_own(enum setup_standing standing);
 
 /* A database as the snapshot has it. */
 struct setup {
-    guint64 q, n, revs_limit;
-    gboolean partitioned;
+    struct shape shape;
+    guint64 revs_limit;
     struct slice
         security; /* raw JSON; never public where user accounts or replications are inside */
 };

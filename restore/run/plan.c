@@ -25,25 +25,6 @@ item_free(gpointer data)
     g_free(item);
 }
 
-static gboolean
-is_named(const char *name, const char *word)
-{
-    const char *slash = strrchr(name, '/');
-    return g_str_equal(slash != NULL ? slash + 1 : name, word);
-}
-
-gboolean
-plan_is_replicator(const char *name)
-{
-    return is_named(name, "_replicator");
-}
-
-gboolean
-plan_is_users(const char *name)
-{
-    return is_named(name, "_users");
-}
-
 /* CouchDB's rule among leaves that are not deleted: the longer path, then the greater revision. */
 static gboolean
 wins(const struct leaf *leaf, const char *other)

@@ -42,7 +42,3 @@ gboolean plan_names(const char *const *databases, const char *name);
 /* Notes that a document was found; `leaf` is one of its leaves, or NULL. Nothing when it is none of
  * the item's. */
 void plan_found(const struct plan_item *item, const char *id, const struct leaf *leaf);
-
-/* Whether a database of that name is one whose documents CouchDB acts on. */
-gboolean plan_is_replicator(const char *name);
-gboolean plan_is_users(const char *name);

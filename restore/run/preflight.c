@@ -70,7 +70,7 @@ is_partitioned(struct restore *restore, const struct plan_item *item, gboolean *
 {
     AUTO(chain_database) *source = chain_database_look(restore->chain, item->name, error);
     if (source != NULL)
-        *partitioned = setup_parse(item, source).partitioned;
+        *partitioned = setup_parse(item, source).shape.partitioned;
     return source != NULL;
 }
 
@@ -139,7 +139,7 @@ check_hashes(struct restore *restore, GError **error)
         return TRUE;
     for (guint i = 0; i < restore->plan->len; i++) {
         const struct plan_item *item = restore->plan->pdata[i];
-        if (plan_is_users(item->target) && !scan(restore, item, look_for_hash, restore, error))
+        if (server_is_users(item->target) && !scan(restore, item, look_for_hash, restore, error))
             return FALSE;
     }
     return !restore->with_config || configuration_check_hashes(restore, error);

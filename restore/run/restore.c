@@ -22,9 +22,9 @@ wait_and_tell(void *context, guint milliseconds, const GError *cause)
 gboolean
 restore_connect(struct restore *restore, const struct command_line *line, GError **error)
 {
-    restore->http =
-        http_connect(options_string(line, "target"), options_string(line, "credentials"),
-                     (guint)options_integer(line, "stall"), error);
+    const struct http_options target = {.url = options_string(line, "target"),
+                                        .stall_seconds = (guint)options_integer(line, "stall")};
+    restore->http = http_connect(&target, options_string(line, "credentials"), error);
     if (restore->http == NULL)
         return FALSE;
     restore->patience = (struct patience){.seconds = (guint)options_integer(line, "patience"),

@@ -1,4 +1,4 @@
-#include "replicator/snapshot/token.h"
+#include "lib/couch/token.h"
 
 #include "lib/base/jsontext.h"
 #include "lib/couch/json.h"
@@ -7,16 +7,16 @@
 #define TRIES_A_SHARD 64 /* numbers tried for each shard before one is taken as out of reach */
 
 static char *
-token_id(const char *store_id, struct slice number)
+token_id(const char *reader, struct slice number)
 {
-    return g_strdup_printf("_local/lifeboat-%s-" SLICE_FORMAT, store_id, SLICE_ARGS(number));
+    return g_strdup_printf("_local/lifeboat-%s-" SLICE_FORMAT, reader, SLICE_ARGS(number));
 }
 
 static GString *
-fetch_token(struct http *http, const char *database, const char *store_id, struct slice number,
+fetch_token(struct http *http, const char *database, const char *reader, struct slice number,
             GError **error)
 {
-    g_autofree char *id = token_id(store_id, number);
+    g_autofree char *id = token_id(reader, number);
     g_autofree char *rest = g_strconcat("/", id, NULL);
     g_autofree char *path = server_path(database, rest);
     return http_fetch(http, "GET", path, (struct slice){NULL, 0}, error);
@@ -42,7 +42,7 @@ member_is(struct slice object, const char *name, struct slice wanted)
 }
 
 gboolean
-token_check(struct http *http, const char *database, const char *store_id, const char *recorded,
+token_check(struct http *http, const char *database, const char *reader, const char *recorded,
             guint64 shards, enum token_verdict *verdict, GError **error)
 {
     struct slice number, value;
@@ -54,7 +54,7 @@ token_check(struct http *http, const char *database, const char *store_id, const
         return TRUE;
     for (gsize place = 0; json_next_member(slice_of(recorded), &place, &number, &value);) {
         g_autoptr(GError) cause = NULL;
-        g_autoptr(GString) token = fetch_token(http, database, store_id, number, &cause);
+        g_autoptr(GString) token = fetch_token(http, database, reader, number, &cause);
         if (token == NULL && http_has_status(cause, 404))
             return TRUE;
         if (token == NULL) {
@@ -87,7 +87,7 @@ range_of(struct http *http, const char *database, const char *id, char **range, 
 
 /* Numbers, as texts, so that every shard has one; {"0"} on a server that knows no shards. */
 static GPtrArray *
-choose_numbers(struct http *http, const char *database, const char *store_id, guint64 shards,
+choose_numbers(struct http *http, const char *database, const char *reader, guint64 shards,
                GError **error)
 {
     g_autoptr(GPtrArray) numbers = g_ptr_array_new_with_free_func(g_free);
@@ -97,7 +97,7 @@ choose_numbers(struct http *http, const char *database, const char *store_id, gu
         g_ptr_array_add(numbers, g_strdup("0"));
     for (guint64 k = 0; g_hash_table_size(ranges) < wanted && k < wanted * TRIES_A_SHARD; k++) {
         g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, k);
-        g_autofree char *id = token_id(store_id, slice_of(number));
+        g_autofree char *id = token_id(reader, slice_of(number));
         char *range = NULL;
         if (!range_of(http, database, id, &range, error))
             return NULL;
@@ -120,16 +120,16 @@ recorded_numbers(struct slice recorded)
 /* ---- writing ---- */
 
 static gboolean
-write_one(struct http *http, const char *database, const char *store_id, const char *number,
+write_one(struct http *http, const char *database, const char *reader, const char *number,
           const char *token, struct slice before, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    g_autoptr(GString) present = fetch_token(http, database, store_id, slice_of(number), &cause);
+    g_autoptr(GString) present = fetch_token(http, database, reader, slice_of(number), &cause);
     if (present == NULL && !http_has_status(cause, 404)) {
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
     }
-    g_autofree char *id = token_id(store_id, slice_of(number));
+    g_autofree char *id = token_id(reader, slice_of(number));
     g_autofree char *rest = g_strconcat("/", id, NULL);
     g_autofree char *path = server_path(database, rest);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -148,13 +148,13 @@ write_one(struct http *http, const char *database, const char *store_id, const c
 }
 
 gboolean
-token_write(struct http *http, const char *database, const char *store_id, const char *recorded,
+token_write(struct http *http, const char *database, const char *reader, const char *recorded,
             gboolean trusted, guint64 shards, char **tokens, GError **error)
 {
     struct slice before = slice_of(recorded != NULL ? recorded : "{}");
     gboolean reuse = count_members(before) > 0 && (shards == 0 || count_members(before) == shards);
     g_autoptr(GPtrArray) numbers =
-        reuse ? recorded_numbers(before) : choose_numbers(http, database, store_id, shards, error);
+        reuse ? recorded_numbers(before) : choose_numbers(http, database, reader, shards, error);
     if (numbers == NULL)
         return FALSE;
     g_autofree char *token = g_uuid_string_random();
@@ -166,10 +166,10 @@ token_write(struct http *http, const char *database, const char *store_id, const
         g_autoptr(GError) cause = NULL;
         if (trusted)
             json_member(before, number, &old);
-        gboolean done = write_one(http, database, store_id, number, token, old, &cause);
+        gboolean done = write_one(http, database, reader, number, token, old, &cause);
         if (!done && http_has_status(cause, 409)) { /* it may have been us, and the answer lost */
             g_clear_error(&cause);
-            done = write_one(http, database, store_id, number, token, old, &cause);
+            done = write_one(http, database, reader, number, token, old, &cause);
         }
         if (!done) {
             if (http_is_refused(cause) || http_has_status(cause, 412)) {

@@ -1,13 +1,14 @@
 /* disable: see the header. */
-#include "restore/database/disable.h"
+#include "lib/couch/write/disable.h"
 
 #include "lib/couch/row.h"
+#include "lib/couch/server.h"
 #include "lib/couch/write/splice.h"
 
 void
-disable_init(struct disable *disable, const struct plan_item *item)
+disable_init(struct disable *disable, const char *database)
 {
-    *disable = (struct disable){.active = plan_is_replicator(item->target)};
+    *disable = (struct disable){.active = server_is_replicator(database)};
     disable->text = g_string_new(NULL);
 }
 

@@ -2,10 +2,10 @@
  * token: tells a trustworthy sequence from a plausible one.
  *
  * A source that was rolled back, whole or one shard of it, keeps giving sequences that look right.
- * So every run leaves a random token in _local/lifeboat-STORE-K of each database, K chosen so that
- * every shard has one, and the snapshot records it. `since` is trusted only if each shard still has
- * the token of the chain's last snapshot, or has it as the one before (the run after it was
- * interrupted).
+ * So whoever reads it leaves a random token in _local/lifeboat-READER-K of each database, K chosen
+ * so that every shard has one, and records it: a snapshot, or the standby. `since` is trusted only
+ * if each shard still has the token that was recorded last, or has it as the one before (the next
+ * reading was interrupted).
  */
 #pragma once
 
@@ -16,11 +16,12 @@
 enum token_verdict {
     TOKEN_TRUSTED,
     TOKEN_MISMATCH, /* a shard lost its token or has another: rolled back, replaced, or made anew */
-    TOKEN_NONE,     /* the chain has none */
+    TOKEN_NONE,     /* none is recorded */
 };
 
-/* `recorded` is the raw JSON object of the chain's tokens, {"K":"value"}, or NULL. */
-gboolean token_check(struct http *http, const char *database, const char *store_id,
+/* `reader`: the store's id, or the standby's. `recorded` is the raw JSON object of the tokens,
+ * {"K":"value"}, or NULL. */
+gboolean token_check(struct http *http, const char *database, const char *reader,
                      const char *recorded, guint64 shards, enum token_verdict *verdict,
                      GError **error);
 
@@ -30,6 +31,6 @@ gboolean token_check(struct http *http, const char *database, const char *store_
  * run that is interrupted before its seal must not vouch for a sequence that the source does not
  * have.
  */
-gboolean token_write(struct http *http, const char *database, const char *store_id,
+gboolean token_write(struct http *http, const char *database, const char *reader,
                      const char *recorded, gboolean trusted, guint64 shards, char **tokens,
                      GError **error);

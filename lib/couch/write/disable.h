@@ -4,15 +4,16 @@
  */
 #pragma once
 
-#include "restore/run/plan.h"
+#include "lib/couch/leaf.h"
 
 struct disable {
-    gboolean active;  /* the target is such a database */
+    gboolean active;  /* it is such a database */
     struct leaf leaf; /* the changed one */
     GString *text;
 };
 
-void disable_init(struct disable *disable, const struct plan_item *item);
+/* `database`: the name that it has in the target. */
+void disable_init(struct disable *disable, const char *database);
 void disable_clear(struct disable *disable);
 
 /* *leaf becomes the changed one, valid until the next call, if it is one that would start. */
