@@ -6,6 +6,7 @@
 #include "replicator/drive/enrol.h"
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_entry.h"
+#include "replicator/standby_entries.h"
 
 static const struct command commands[] = {
     {
@@ -29,6 +30,7 @@ static const struct command commands[] = {
     },
     SNAPSHOT_ENTRY(snapshot_command),
     PRUNE_ENTRY,
+    FOLLOW_ENTRY("follow"),
     {
         .name = "enrol",
         .summary = "Make the store on a new drive, or accept the one that is there",

@@ -6,6 +6,7 @@
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_ask.h"
 #include "replicator/snapshot_entry.h"
+#include "replicator/standby_entries.h"
 #include "replicator/status.h"
 
 #include "config.h"
@@ -82,6 +83,7 @@ static const struct command commands[] = {
     SNAPSHOT_ENTRY(snapshot_or_ask),
     PRUNE_ENTRY,
     DRIVE_ENTRIES,
+    FOLLOW_ENTRY("standby follow"),
     {
         .name = "status",
         .summary = "Show how the backups stand: overall, per store and per drive",

@@ -27,8 +27,11 @@ enum settings_command {
     FOR_DRIVE_ADD = 1 << 13,
     FOR_DRIVE_REMOVE = 1 << 14,
     FOR_DRIVE_EJECT = 1 << 15,
-    FOR_ALL = (1 << 16) - 1,
+    FOR_FOLLOW = 1 << 16,
+    FOR_STANDBY_CHECK = 1 << 17,
+    FOR_ALL = (1 << 18) - 1,
     FOR_STORE = FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL, /* reading one */
+    FOR_STANDBY = FOR_FOLLOW | FOR_STANDBY_CHECK,
     FOR_DRIVE = FOR_DRIVE_LIST | FOR_DRIVE_ADD | FOR_DRIVE_REMOVE | FOR_DRIVE_EJECT,
 };
 

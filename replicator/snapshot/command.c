@@ -265,8 +265,7 @@ snapshot_command(const struct command_line *line, GError **error)
     AUTO(progress) *progress =
         progress_new(options_flag(line, "json"), options_flag(line, "quiet"));
     const struct run_options options = {
-        .include = options_list(line, "include"),
-        .exclude = options_list(line, "exclude"),
+        .choice = {options_list(line, "include"), options_list(line, "exclude")},
         .files = options_list(line, "file"),
         .full = options_flag(line, "full"),
         .link_bytes = (guint64)options_integer(line, "link-size") << 20,

@@ -3,8 +3,8 @@
  */
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "replicator/snapshot/reading.h"
 #include "lib/couch/token.h"
+#include "replicator/snapshot/reading.h"
 
 /* ---- writing ---- */
 

@@ -8,8 +8,8 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
-#include "replicator/snapshot/reading.h"
 #include "lib/couch/token.h"
+#include "replicator/snapshot/reading.h"
 
 #define LISTING_TRIES 3 /* at a listing that has fewer rows than the database has documents */
 

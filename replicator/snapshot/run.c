@@ -5,8 +5,8 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
-#include "replicator/snapshot/choice.h"
 #include "replicator/snapshot/files.h"
+#include "replicator/snapshot/idle.h"
 #include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
 
@@ -249,7 +249,7 @@ pass_rest(struct run *run)
     for (guint i = run->at + 1; run->names[i] != NULL; i++) {
         const char *name = run->names[i];
         if (!g_str_equal(name, "_global_changes"))
-            run_pass(run, name, choice_takes(run->options, name) ? "pending" : "excluded",
+            run_pass(run, name, choice_takes(&run->options->choice, name) ? "pending" : "excluded",
                      run_parent_at(run, name), NULL);
     }
 }
@@ -347,10 +347,10 @@ databases_to_read(struct http *http, GError **error)
 gboolean
 run_check_choice(struct run *run, GError **error)
 {
-    if (run->options->include == NULL || run->options->include[0] == NULL)
+    if (run->options->choice.include == NULL || run->options->choice.include[0] == NULL)
         return TRUE;
     g_auto(GStrv) names = databases_to_read(run->http, error);
-    return names != NULL && choice_check(run->options, names, error);
+    return names != NULL && idle_check(&run->options->choice, names, error);
 }
 
 static gboolean
@@ -366,7 +366,7 @@ read_source(struct run *run, GError **error)
     run->names = databases_to_read(run->http, error);
     if (run->names == NULL)
         return FALSE;
-    choice_tell_idle(run);
+    idle_tell(run);
     return TRUE;
 }
 
@@ -375,7 +375,7 @@ read_databases(struct run *run, GError **error)
 {
     for (run->at = 0; run->names[run->at] != NULL; run->at++) {
         const char *name = run->names[run->at];
-        if (!choice_takes(run->options, name))
+        if (!choice_takes(&run->options->choice, name))
             run_pass(run, name, "excluded", run_parent_at(run, name), NULL);
         else if (!stop_check(error) || !run_database(run, name, error))
             return FALSE;

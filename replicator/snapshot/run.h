@@ -14,18 +14,19 @@
 #include "lib/archive/chain.h"
 #include "lib/archive/snapshot_writer.h"
 #include "lib/base/progress.h"
+#include "lib/couch/choice.h"
 #include "lib/couch/patience.h"
 #include "lib/couch/server.h"
 
 #define RUN_PROBLEMS_SHOWN 20 /* named on the terminal; all stand in the snapshot */
 
 struct run_options {
-    const char *const *include, *const *exclude; /* globs on database names */
-    const char *const *files;                    /* extra files and folders */
-    gboolean full;                               /* a new chain */
-    guint64 link_bytes;                          /* of plain data, after which a link is sealed */
-    guint link_seconds;                          /* after which one is, however small */
-    guint64 scrub_bytes;                         /* of the chain, read back before the run */
+    struct choice choice;
+    const char *const *files; /* extra files and folders */
+    gboolean full;            /* a new chain */
+    guint64 link_bytes;       /* of plain data, after which a link is sealed */
+    guint link_seconds;       /* after which one is, however small */
+    guint64 scrub_bytes;      /* of the chain, read back before the run */
 };
 
 struct run {

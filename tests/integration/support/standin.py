@@ -6,9 +6,11 @@ against a real CouchDB when LIFEBOAT_TEST_COUCHDB is set, which keeps this file 
 """
 
 import base64
+import contextlib
 import json
 import re
 import secrets
+import socket
 import sys
 import threading
 import urllib.parse
@@ -39,6 +41,8 @@ class Standin:
         self.q = q
         self.port = 0
         self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)  # something was written
+        self.connections = set()
         self.users = {ADMIN[0]: ADMIN[1]}
         self.read_only = set()  # names of users who may not write
         self.requests = []      # (method, path) of every request
@@ -61,6 +65,7 @@ class Standin:
 
     def start(self):
         standin = self
+        self.running = True
 
         class Handler(_Handler):
             server_state = standin
@@ -75,10 +80,24 @@ class Standin:
         self.http.shutdown()
         self.http.server_close()
         self.thread.join()
+        with self.changed:
+            self.running = False
+            self.changed.notify_all()
+            for connection in list(self.connections):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     @property
     def url(self):
         return 'http://%s:%s@127.0.0.1:%d' % (*ADMIN, self.port)
+
+
+class Feed(Exception):
+    """Not an answer but a stream of lines: each call of `more`, under the lock, gives those that are new, or None at the end."""
+
+    def __init__(self, more, heartbeat):
+        super().__init__()
+        self.more, self.heartbeat = more, heartbeat
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,6 +108,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def setup(self):
+        super().setup()
+        self.server_state.connections.add(self.connection)
+
+    def finish(self):
+        self.server_state.connections.discard(self.connection)
+        super().finish()
 
     # ---- taking a request ----
 
@@ -101,8 +128,14 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((self.command, self.path))
         try:
             with state.lock:
-                self._authenticate()
-                self._route()
+                try:
+                    self._authenticate()
+                    self._route()
+                finally:
+                    if self.command != 'GET':
+                        state.changed.notify_all()
+        except Feed as feed:
+            self._feed(feed)
         except Refused as refused:
             self.answer(refused.status, refused.json())
         except (BrokenPipeError, ConnectionResetError):
@@ -159,16 +192,37 @@ class _Handler(BaseHTTPRequestHandler):
     def json(self, value, status=200):
         self.answer(status, json.dumps(value, separators=(',', ':')))
 
-    def chunked(self, content_type, pieces):
+    def chunked_begin(self, content_type):
         self.send_response(200)
         self.send_header('Content-Type', content_type)
         self.send_header('Transfer-Encoding', 'chunked')
         self.end_headers()
+        self.wfile.flush()
+
+    def chunked(self, content_type, pieces):
+        self.chunked_begin(content_type)
         for piece in pieces:
             if piece:
                 self.wfile.write(b'%x\r\n%s\r\n' % (len(piece), piece))
         self.wfile.write(b'0\r\n\r\n')
         self.wfile.flush()
+
+    def _feed(self, feed):
+        state = self.server_state
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.chunked_begin('application/json')
+            while True:
+                with state.changed:
+                    lines = feed.more()
+                    if lines == [] and state.running and not state.changed.wait(feed.heartbeat):
+                        lines = ['']
+                    if lines is None or not state.running:
+                        return self.wfile.write(b'0\r\n\r\n')
+                for line in lines:
+                    data = rawjson.encode(line + '\n')
+                    self.wfile.write(b'%x\r\n%s\r\n' % (len(data), data))
+                self.wfile.flush()
 
     def version_string(self):
         return 'CouchDB/%s (Erlang OTP/25)' % self.server_state.version
@@ -216,6 +270,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def server_all_dbs(self):
         self.json(sorted(self.server_state.databases, key=rawjson.encode))
+
+    def heartbeat(self):
+        return int(self.query.get('heartbeat', 60000)) / 1000
+
+    def server_db_updates(self):
+        state = self.server_state
+        if '_global_changes' not in state.databases:
+            raise Refused(404, 'not_found', 'Database does not exist.')
+        if self.query.get('feed') != 'continuous' or self.query.get('since') != 'now':
+            raise Refused(400, 'bad_request', 'only what Lifeboat asks')
+
+        def stands():
+            return {name: (found.created, found.seq()) for name, found in state.databases.items() if name != '_global_changes'}
+        last = [stands()]
+
+        def more():
+            before, last[0] = last[0], stands()
+            types = {name: 'created' if name not in before else 'deleted' if name not in last[0] else 'updated'
+                     for name in {*before, *last[0]} if before.get(name) != last[0].get(name)}
+            return ['{"db_name":%s,"type":"%s","seq":null}' % (rawjson.string(name), kind) for name, kind in types.items()]
+        raise Feed(more, self.heartbeat())
 
     def server_dbs_info(self):
         databases = self.server_state.databases
@@ -342,6 +417,8 @@ class _Handler(BaseHTTPRequestHandler):
         interval = int(self.query.get('seq_interval', 1))
         all_leaves = self.query.get('style') == 'all_docs'
         since = database.seq() if self.query.get('since') == 'now' else self.query.get('since')
+        if self.query.get('feed') == 'continuous':
+            self._continuous_changes(database, since)
         wanted = json.loads(self.body)['doc_ids'] if self.query.get('filter') == '_doc_ids' else None
         rows, last, left = [], database.seq(), 0
         for number, (id, seq) in enumerate(database.changes(since), 1):
@@ -363,6 +440,18 @@ class _Handler(BaseHTTPRequestHandler):
                                         for i, row in enumerate(rows)]
         pieces.append(rawjson.encode('],\n"last_seq":"%s","pending":%d}\n' % (last, left)))
         self.chunked('application/json', pieces)
+
+    def _continuous_changes(self, database, since):
+        databases, last = self.server_state.databases, [since]
+
+        def more():
+            if databases.get(database.name) is not database:
+                return None
+            rows = [(id, seq) for id, seq in database.changes(last[0])]
+            last[0] = database.seq()
+            return ['{"seq":"%s","id":%s,"changes":[{"rev":"%s"}]}' % (seq, rawjson.string(id), database.document(id).winner().rev)
+                    for id, seq in rows]
+        raise Feed(more, self.heartbeat())
 
     def database_revs_diff(self, database):
         missing = {}

@@ -1,0 +1,223 @@
+#include "replicator/standby/checkpoint.h"
+
+#include "lib/base/jsontext.h"
+#include "lib/couch/json.h"
+#include "lib/couch/write/local.h"
+
+#define HISTORY_MAX 5 /* entries that are kept */
+
+static struct slice
+text_of(const GString *string)
+{
+    return (struct slice){string->str, string->len};
+}
+
+void
+lacking_free(gpointer data)
+{
+    struct lacking *lacking = data;
+    g_free(lacking->id);
+    g_free(lacking->rev);
+    g_free(lacking->reason);
+    g_free(lacking);
+}
+
+void
+checkpoint_init(struct checkpoint *checkpoint)
+{
+    *checkpoint = (struct checkpoint){0};
+    checkpoint->lacking = g_ptr_array_new_with_free_func(lacking_free);
+}
+
+static void
+forget(struct checkpoint *checkpoint)
+{
+    g_clear_pointer(&checkpoint->since, g_free);
+    g_clear_pointer(&checkpoint->tokens, g_free);
+    g_clear_pointer(&checkpoint->purge_seq, g_free);
+    g_clear_pointer(&checkpoint->created, g_free);
+    g_clear_pointer(&checkpoint->seen, g_free);
+    g_ptr_array_set_size(checkpoint->lacking, 0);
+    checkpoint->unnamed = 0;
+}
+
+void
+checkpoint_clear(struct checkpoint *checkpoint)
+{
+    forget(checkpoint);
+    g_ptr_array_unref(checkpoint->lacking);
+}
+
+void
+checkpoint_add_lacking(struct checkpoint *checkpoint, struct slice id, struct slice rev,
+                       const char *reason)
+{
+    for (guint i = 0; i < checkpoint->lacking->len; i++) {
+        struct lacking *there = checkpoint->lacking->pdata[i];
+        if (!slice_is(id, there->id) || !slice_is(rev, there->rev))
+            continue;
+        g_free(there->reason);
+        there->reason = g_strdup(reason);
+        return;
+    }
+    if (checkpoint->lacking->len == CHECKPOINT_LACKING_MAX) {
+        checkpoint->unnamed++;
+        return;
+    }
+    struct lacking *lacking = g_new(struct lacking, 1);
+    *lacking = (struct lacking){slice_dup(id), slice_dup(rev), g_strdup(reason)};
+    g_ptr_array_add(checkpoint->lacking, lacking);
+}
+
+/* ---- reading ---- */
+
+static char *
+local_id(const char *id)
+{
+    return g_strconcat("_local/lifeboat-standby-", id, NULL);
+}
+
+static char *
+raw_member(struct slice json, const char *name)
+{
+    struct slice value;
+    return json_member(json, name, &value) && json_type(value) != JSON_NULL ? slice_dup(value)
+                                                                            : NULL;
+}
+
+static void
+read_lacking(struct checkpoint *checkpoint, struct slice json)
+{
+    struct slice list, one;
+    if (!json_member(json, "lacking", &list) || json_type(list) != JSON_ARRAY)
+        return;
+    for (gsize place = 0; json_next_element(list, &place, &one);) {
+        g_autofree char *id = NULL;
+        g_autofree char *rev = NULL;
+        g_autofree char *reason = NULL;
+        if (json_member_text(one, "id", &id) && json_member_text(one, "rev", &rev) &&
+            json_member_text(one, "reason", &reason))
+            checkpoint_add_lacking(checkpoint, slice_of(id), slice_of(rev), reason);
+    }
+}
+
+gboolean
+checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *database,
+                const char *id, GError **error)
+{
+    g_autofree char *local = local_id(id);
+    g_autofree char *path = local_path(database, slice_of(local));
+    GError *failure = NULL;
+    g_autoptr(GString) text = local_fetch(target, path, &failure);
+    forget(checkpoint);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return FALSE;
+    }
+    if (text == NULL)
+        return TRUE;
+    struct slice json = text_of(text);
+    checkpoint->since = raw_member(json, "source_last_seq");
+    checkpoint->tokens = raw_member(json, "tokens");
+    checkpoint->purge_seq = raw_member(json, "purge_seq");
+    checkpoint->seen = raw_member(json, "seen");
+    json_member_text(json, "created", &checkpoint->created);
+    read_lacking(checkpoint, json);
+    return TRUE;
+}
+
+/* ---- writing ---- */
+
+static void
+append_lacking(GString *text, const GPtrArray *all)
+{
+    json_text_member_array(text, "lacking");
+    for (guint i = 0; i < all->len; i++) {
+        const struct lacking *lacking = all->pdata[i];
+        json_text_begin_object(text);
+        json_text_member_string(text, "id", lacking->id);
+        json_text_member_string(text, "rev", lacking->rev);
+        json_text_member_string(text, "reason", lacking->reason);
+        json_text_end_object(text);
+    }
+    json_text_end_array(text);
+}
+
+static void
+append_raw(GString *text, const char *name, const char *raw)
+{
+    if (raw != NULL)
+        json_text_member_raw(text, name, slice_of(raw));
+}
+
+/* The newest entry is this one; older ones are those that stood there. */
+static void
+append_history(GString *text, const struct checkpoint *checkpoint, const char *session,
+               const GString *present)
+{
+    struct slice history, entry, since;
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time = g_date_time_format(now, "%a, %d %b %Y %H:%M:%S GMT");
+    gboolean old = present != NULL && json_member(text_of(present), "history", &history) &&
+                   json_type(history) == JSON_ARRAY;
+    json_text_member_array(text, "history");
+    json_text_begin_object(text);
+    json_text_member_string(text, "session_id", session);
+    json_text_member_raw(text, "start_last_seq",
+                         present != NULL && json_member(text_of(present), "source_last_seq", &since)
+                             ? since
+                             : slice_of("0"));
+    json_text_member_raw(text, "end_last_seq", slice_of(checkpoint->since));
+    json_text_member_raw(text, "recorded_seq", slice_of(checkpoint->since));
+    json_text_member_string(text, "end_time", time);
+    json_text_end_object(text);
+    gsize place = 0;
+    for (guint i = 1; old && i < HISTORY_MAX && json_next_element(history, &place, &entry); i++)
+        json_text_raw(text, entry);
+    json_text_end_array(text);
+}
+
+static gboolean
+write_one(const struct checkpoint *checkpoint, struct http *http, const char *database,
+          const char *id, const char *session, gboolean whole, GError **error)
+{
+    g_autofree char *local = local_id(id);
+    g_autofree char *path = local_path(database, slice_of(local));
+    g_autoptr(GString) text = g_string_new(NULL);
+    GError *failure = NULL;
+    g_autoptr(GString) present = local_fetch(http, path, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return FALSE;
+    }
+    json_text_begin_object(text);
+    json_text_member_string(text, "_id", local);
+    json_text_member_string(text, "session_id", session);
+    json_text_member_raw(text, "source_last_seq", slice_of(checkpoint->since));
+    json_text_member_integer(text, "replication_id_version", 4);
+    append_history(text, checkpoint, session, present);
+    if (whole) {
+        append_raw(text, "tokens", checkpoint->tokens);
+        append_raw(text, "purge_seq", checkpoint->purge_seq);
+        append_raw(text, "seen", checkpoint->seen);
+        json_text_member_string(text, "created", checkpoint->created);
+        append_lacking(text, checkpoint->lacking);
+    }
+    json_text_end_object(text);
+    return local_put(http, path, text_of(text), present, error);
+}
+
+gboolean
+checkpoint_write(const struct checkpoint *checkpoint, struct http *target, struct http *source,
+                 const char *database, const char *id, GError **error)
+{
+    g_autofree char *session = g_uuid_string_random();
+    g_autoptr(GError) failure = NULL;
+    if (!write_one(checkpoint, target, database, id, session, TRUE, error))
+        return FALSE;
+    if (write_one(checkpoint, source, database, id, session, FALSE, &failure) ||
+        http_is_refused(failure))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}

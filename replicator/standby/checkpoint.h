@@ -1,0 +1,48 @@
+/*
+ * checkpoint: how far a database was followed, as _local/lifeboat-standby-ID in the source and in
+ * the target, in the form that CouchDB's replication has (session_id, history), so that whoever
+ * knows that form can read it, and lifeboat never copies it (server_local_documents).
+ *
+ * It is believed only together with the tokens (token.h) that the source got when it was written:
+ * so what was copied after it is listed again after a restart, which costs little, since the target
+ * says that it has it.
+ */
+#pragma once
+
+#include "lib/couch/http.h"
+
+#define CHECKPOINT_LACKING_MAX 1000 /* revisions that it names */
+
+/* A revision that the source did not give, or the target did not take. */
+struct lacking {
+    char *id, *rev; /* rev "": the document */
+    char *reason;
+};
+
+void lacking_free(gpointer lacking);
+
+struct checkpoint {
+    char *since;        /* raw JSON; NULL: there is none */
+    char *tokens;       /* raw JSON */
+    char *purge_seq;    /* raw JSON or NULL: of the source, up to which purges were applied */
+    char *created;      /* instance_start_time of the source's database, or NULL */
+    char *seen;         /* update_seq of the source when all up to `since` was copied, raw JSON */
+    GPtrArray *lacking; /* struct lacking */
+    guint64 unnamed;    /* revisions beyond CHECKPOINT_LACKING_MAX: then it may not be written */
+};
+
+void checkpoint_init(struct checkpoint *checkpoint);
+void checkpoint_clear(struct checkpoint *checkpoint);
+
+/* Names a revision, once; `reason` is the newest. */
+void checkpoint_add_lacking(struct checkpoint *checkpoint, struct slice id, struct slice rev,
+                            const char *reason);
+
+/* Reads what the target has; without one, `since` is NULL. */
+gboolean checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *database,
+                         const char *id, GError **error);
+
+/* Writes it to the target, then to the source; an account that may not write there is no error. */
+gboolean checkpoint_write(const struct checkpoint *checkpoint, struct http *target,
+                          struct http *source, const char *database, const char *id,
+                          GError **error);

@@ -1,0 +1,252 @@
+/* pass: one database brought up to date. See standby.h. */
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "lib/couch/token.h"
+#include "replicator/standby/carry.h"
+#include "replicator/standby/dress.h"
+#include "replicator/standby/purges.h"
+
+#define RENEW_ROWS 1000                      /* rows after which the checkpoint is written, … */
+#define RENEW_WAIT (30 * G_TIME_SPAN_SECOND) /* … or so long after the first of them */
+
+struct pass {
+    struct standby *standby;
+    struct followed *database;
+    struct server_database source;
+    gboolean designs; /* design documents were copied */
+    guint64 rows;     /* listed */
+};
+
+static char *
+token_reader(const struct standby *standby)
+{
+    return g_strconcat("standby-", standby->memory->id, NULL);
+}
+
+/* ---- where it stands ---- */
+
+/* Whether the source is the one of the checkpoint, and has not gone back since then. */
+static gboolean
+check_tokens(struct pass *pass, gboolean *trusted, GError **error)
+{
+    struct followed *database = pass->database;
+    const struct checkpoint *checkpoint = &database->checkpoint;
+    enum token_verdict verdict;
+    g_autofree char *reader = token_reader(pass->standby);
+    if (!token_check(pass->standby->source, database->name, reader, checkpoint->tokens,
+                     pass->source.q, &verdict, error))
+        return FALSE;
+    *trusted = verdict == TOKEN_TRUSTED &&
+               g_strcmp0(checkpoint->created, pass->source.instance_start_time) == 0;
+    return TRUE;
+}
+
+static void
+forget_since(struct followed *database)
+{
+    g_clear_pointer(&database->since, g_free);
+    database->fresh = 0;
+}
+
+/* After it was lost from sight: what was copied since the checkpoint is looked at again. */
+static gboolean
+find_since(struct pass *pass, GError **error)
+{
+    struct followed *database = pass->database;
+    const struct checkpoint *checkpoint = &database->checkpoint;
+    gboolean trusted = FALSE;
+    if (database->verified)
+        return TRUE;
+    forget_since(database);
+    if (checkpoint->since == NULL)
+        return TRUE;
+    if (!check_tokens(pass, &trusted, error))
+        return FALSE;
+    if (trusted)
+        database->since = g_strdup(checkpoint->since);
+    else
+        log_warning("database '%s': the source was rolled back, replaced or made anew since it was "
+                    "followed last; comparing all of it, what only this server has stays",
+                    database->name);
+    database->verified = trusted;
+    return TRUE;
+}
+
+static gboolean
+find_checkpoint(struct pass *pass, GError **error)
+{
+    struct standby *standby = pass->standby;
+    struct followed *database = pass->database;
+    if (database->is_read)
+        return TRUE;
+    if (!dress_make(standby, database->name, &pass->source, error) ||
+        !checkpoint_read(&database->checkpoint, standby->target, database->name,
+                         standby->memory->id, error))
+        return FALSE;
+    database->is_read = TRUE;
+    database->verified = FALSE;
+    return TRUE;
+}
+
+/* ---- what differs ---- */
+
+/* Lists with patience. */
+static struct listing *
+list(struct pass *pass, struct http *http, const char *since, GError **error)
+{
+    struct listing *listing;
+    GError *failure = NULL;
+    while ((listing = listing_fetch(http, pass->database->name, since, NULL, NULL, &failure)) ==
+           NULL)
+        if (!patience_again(&pass->standby->patience, &failure, error))
+            return NULL;
+    patience_progress(&pass->standby->patience);
+    return listing;
+}
+
+static void
+tell_only_here(const struct pass *pass, const struct difference *difference)
+{
+    guint64 only = difference_only_here(difference), other = difference_other_here(difference);
+    if (only > 0 || other > 0)
+        log_notice(
+            "database '%s': this server has %" G_GUINT64_FORMAT
+            " documents that the source does not have, and other revisions of %" G_GUINT64_FORMAT
+            "; they stay",
+            pass->database->name, only, other);
+}
+
+static gboolean
+copy_listed(struct pass *pass, struct listing *listing, struct listing *present, GError **error)
+{
+    struct followed *database = pass->database;
+    gboolean designs = FALSE;
+    AUTO(difference) *difference =
+        difference_new(pass->standby->target, database->name, listing, present);
+    if (!carry(pass->standby, database, difference, &designs, error))
+        return FALSE;
+    if (present != NULL)
+        tell_only_here(pass, difference);
+    pass->designs = designs;
+    pass->rows = listing_rows(listing);
+    g_free(database->since);
+    database->since = g_strdup(listing_last_seq(listing));
+    database->fresh += pass->rows;
+    return TRUE;
+}
+
+static gboolean
+copy_whole(struct pass *pass, GError **error)
+{
+    AUTO(listing) *listing = list(pass, pass->standby->source, NULL, error);
+    AUTO(listing) *present =
+        listing != NULL ? list(pass, pass->standby->target, NULL, error) : NULL;
+    return present != NULL && copy_listed(pass, listing, present, error);
+}
+
+static gboolean
+copy_changes(struct pass *pass, GError **error)
+{
+    AUTO(listing) *listing = list(pass, pass->standby->source, pass->database->since, error);
+    return listing != NULL && copy_listed(pass, listing, NULL, error);
+}
+
+/* ---- the checkpoint ---- */
+
+static gboolean
+write_checkpoint(struct pass *pass, GError **error)
+{
+    struct standby *standby = pass->standby;
+    struct followed *database = pass->database;
+    struct checkpoint *checkpoint = &database->checkpoint;
+    g_autofree char *reader = token_reader(standby);
+    char *tokens = NULL;
+    if (!token_write(standby->source, database->name, reader, checkpoint->tokens,
+                     database->verified, pass->source.q, &tokens, error))
+        return FALSE;
+    g_free(checkpoint->tokens);
+    g_free(checkpoint->since);
+    g_free(checkpoint->created);
+    g_free(checkpoint->seen);
+    checkpoint->tokens = tokens;
+    checkpoint->since = g_strdup(database->since);
+    checkpoint->created = g_strdup(pass->source.instance_start_time);
+    checkpoint->seen = g_strdup(database->seen);
+    if (!checkpoint_write(checkpoint, standby->target, standby->source, database->name,
+                          standby->memory->id, error))
+        return FALSE;
+    database->verified = TRUE;
+    database->fresh = 0;
+    database->renew = 0;
+    return TRUE;
+}
+
+/* The source may have gone back while it was followed. */
+static gboolean
+check_still(struct pass *pass, GError **error)
+{
+    gboolean trusted = TRUE;
+    if (!pass->database->verified)
+        return TRUE;
+    if (!check_tokens(pass, &trusted, error))
+        return FALSE;
+    if (trusted)
+        return TRUE;
+    followed_doubt(pass->database);
+    return fail_set(error, FAIL_LATER, "the source went back while it was followed");
+}
+
+/* What is not among the changes is compared, what was lacking is tried again. */
+static gboolean
+renew(struct pass *pass, GError **error)
+{
+    struct followed *database = pass->database;
+    if (!check_still(pass, error) || !carry_lacking(pass->standby, database, error) ||
+        !dress_compare(pass->standby, database, error))
+        return FALSE;
+    if (database->checkpoint.unnamed > 0)
+        return fail_set(error, FAIL_INCOMPLETE,
+                        "more than %d documents cannot be copied: all of them are tried again",
+                        CHECKPOINT_LACKING_MAX);
+    return write_checkpoint(pass, error);
+}
+
+static gboolean
+is_to_renew(const struct pass *pass, gboolean whole)
+{
+    const struct followed *database = pass->database;
+    gint64 now = g_get_monotonic_time();
+    return whole || pass->standby->options->once || database->fresh >= RENEW_ROWS ||
+           (database->renew != 0 && database->renew <= now);
+}
+
+/* ---- the pass ---- */
+
+/* A pass that finds nothing new was called for by something else: the set-up, or a purge. */
+static gboolean
+copy(struct pass *pass, GError **error)
+{
+    struct followed *database = pass->database;
+    gint64 now = g_get_monotonic_time();
+    gboolean whole = database->since == NULL;
+    if (!purges_apply(pass->standby, database, &pass->source, error) ||
+        !(whole ? copy_whole(pass, error) : copy_changes(pass, error)))
+        return FALSE;
+    g_free(database->seen);
+    database->seen = g_strdup(pass->source.update_seq);
+    if (database->renew == 0 && pass->rows > 0)
+        database->renew = now + RENEW_WAIT;
+    if (is_to_renew(pass, whole))
+        return renew(pass, error);
+    return pass->rows > 0 || dress_compare(pass->standby, database, error);
+}
+
+gboolean
+pass_over(struct standby *standby, struct followed *database, GError **error)
+{
+    struct pass pass = {.standby = standby, .database = database};
+    gboolean done = server_database_info(standby->source, database->name, &pass.source, error) &&
+                    find_checkpoint(&pass, error) && find_since(&pass, error) && copy(&pass, error);
+    server_database_clear(&pass.source);
+    return done;
+}

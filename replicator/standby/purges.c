@@ -1,0 +1,115 @@
+#include "replicator/standby/purges.h"
+
+#include "lib/base/jsontext.h"
+#include "lib/base/log.h"
+#include "lib/couch/json.h"
+#include "lib/couch/write/revisions.h"
+
+#define BATCH                                                                                      \
+    100 /* documents in a request: CouchDB takes no more ([purge] max_document_id_number) */
+
+struct purging {
+    struct standby *standby;
+    const char *database;
+    GString *body; /* of _purge: {"ID":["REV"… */
+    GString *id;   /* the document that it ends with */
+    guint documents;
+    guint64 revisions;
+};
+
+static gboolean
+send(struct purging *purging, GError **error)
+{
+    if (purging->documents == 0)
+        return TRUE;
+    g_string_append(purging->body, "]}");
+    g_autofree char *path = server_path(purging->database, "/_purge");
+    g_autoptr(GString) answer =
+        http_fetch(purging->standby->target, "POST", path,
+                   (struct slice){purging->body->str, purging->body->len}, error);
+    g_string_truncate(purging->body, 0);
+    g_string_truncate(purging->id, 0);
+    purging->documents = 0;
+    return answer != NULL;
+}
+
+/* The source does not have it. */
+static gboolean
+take_missing(void *context, struct slice id, struct slice rev, GError **error)
+{
+    struct purging *purging = context;
+    gboolean same = purging->documents > 0 &&
+                    slice_compare(id, (struct slice){purging->id->str, purging->id->len}) == 0;
+    if (!same && purging->documents == BATCH && !send(purging, error))
+        return FALSE;
+    if (same) {
+        g_string_append_c(purging->body, ',');
+    } else {
+        g_string_append(purging->body, purging->documents > 0 ? "]," : "{");
+        json_append_string(purging->body, id);
+        g_string_append(purging->body, ":[");
+        g_string_truncate(purging->id, 0);
+        g_string_append_len(purging->id, id.data, (gssize)id.size);
+        purging->documents++;
+    }
+    json_append_string(purging->body, rev);
+    purging->revisions++;
+    return TRUE;
+}
+
+static gboolean
+ask_source(struct purging *purging, struct slice infos, GError **error)
+{
+    struct slice one, raw_id, revs, rev;
+    g_autoptr(GString) id = g_string_new(NULL);
+    AUTO(revisions) *revisions =
+        revisions_new(purging->standby->source, purging->database, take_missing, purging);
+    for (gsize place = 0; json_next_element(infos, &place, &one);) {
+        if (!json_member(one, "id", &raw_id) || json_type(raw_id) != JSON_STRING ||
+            !json_member(one, "revs", &revs) || json_type(revs) != JSON_ARRAY)
+            continue;
+        g_string_truncate(id, 0);
+        json_unescape(raw_id, id);
+        for (gsize i = 0; json_next_element(revs, &i, &rev);)
+            if (json_type(rev) == JSON_STRING &&
+                !revisions_ask(revisions, (struct slice){id->str, id->len},
+                               (struct slice){rev.data + 1, rev.size - 2}, error))
+                return FALSE;
+    }
+    return revisions_end(revisions, error) && send(purging, error);
+}
+
+static gboolean
+apply(struct standby *standby, const char *database, GError **error)
+{
+    struct slice infos;
+    g_autofree char *path = server_path(database, "/_purged_infos");
+    g_autoptr(GString) answer =
+        http_fetch(standby->source, "GET", path, (struct slice){NULL, 0}, error);
+    if (answer == NULL ||
+        !json_member((struct slice){answer->str, answer->len}, "purged_infos", &infos))
+        return answer != NULL;
+    struct purging purging = {standby, database, g_string_new(NULL), g_string_new(NULL), 0, 0};
+    gboolean done = ask_source(&purging, infos, error);
+    if (done && purging.revisions > 0)
+        log_info("database '%s': %" G_GUINT64_FORMAT " revisions that were purged in the source "
+                 "are purged",
+                 database, purging.revisions);
+    g_string_free(purging.body, TRUE);
+    g_string_free(purging.id, TRUE);
+    return done;
+}
+
+gboolean
+purges_apply(struct standby *standby, struct followed *database,
+             const struct server_database *source, GError **error)
+{
+    struct checkpoint *checkpoint = &database->checkpoint;
+    if (g_strcmp0(checkpoint->purge_seq, source->purge_seq) == 0)
+        return TRUE;
+    if (checkpoint->purge_seq != NULL && !apply(standby, database->name, error))
+        return FALSE;
+    g_free(checkpoint->purge_seq);
+    checkpoint->purge_seq = g_strdup(source->purge_seq);
+    return TRUE;
+}

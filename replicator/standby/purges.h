@@ -1,0 +1,14 @@
+/*
+ * purges: what was purged in the source is purged here, too.
+ *
+ * CouchDB remembers which revisions were purged, for a while, and not whether they came back since:
+ * so the source is asked, and only what it still does not have is purged here.
+ */
+#pragma once
+
+#include "lib/couch/server.h"
+#include "replicator/standby/standby.h"
+
+/* Applies what was purged since the checkpoint's purge_seq. `source` is how the source stands. */
+gboolean purges_apply(struct standby *standby, struct followed *database,
+                      const struct server_database *source, GError **error);

@@ -1,0 +1,87 @@
+#include "replicator/standby/standby.h"
+
+#include "lib/couch/server.h"
+#include "replicator/standby/hints.h"
+
+static void
+followed_free(gpointer data)
+{
+    struct followed *followed = data;
+    checkpoint_clear(&followed->checkpoint);
+    g_free(followed->name);
+    g_free(followed->since);
+    g_free(followed->seen);
+    g_free(followed->problem);
+    g_free(followed);
+}
+
+gboolean
+standby_takes(const struct standby *standby, const char *name)
+{
+    return !server_is_passing(name) && choice_takes(&standby->options->choice, name);
+}
+
+struct followed *
+standby_find(const struct standby *standby, const char *name)
+{
+    return g_hash_table_lookup(standby->by_name, name);
+}
+
+struct followed *
+standby_database(struct standby *standby, const char *name)
+{
+    struct followed *followed = standby_find(standby, name);
+    if (followed == NULL) {
+        followed = g_new0(struct followed, 1);
+        followed->name = g_strdup(name);
+        checkpoint_init(&followed->checkpoint);
+        g_ptr_array_add(standby->databases, followed);
+        g_hash_table_insert(standby->by_name, followed->name, followed);
+        followed->due = followed->behind = g_get_monotonic_time();
+    }
+    followed->gone = FALSE;
+    return followed;
+}
+
+void
+standby_init(struct standby *standby, const struct standby_options *options)
+{
+    *standby = (struct standby){.options = options};
+    standby->databases = g_ptr_array_new_with_free_func(followed_free);
+    standby->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+}
+
+void
+standby_clear(struct standby *standby)
+{
+    hints_free(standby->hints);
+    if (standby->repack != NULL)
+        repack_end(standby->repack, NULL);
+    repack_free(standby->repack);
+    traits_clear(&standby->traits);
+    http_free(standby->feeds);
+    http_free(standby->target);
+    http_free(standby->source);
+    g_hash_table_unref(standby->by_name);
+    g_ptr_array_unref(standby->databases);
+    memory_free(standby->memory);
+    g_free(standby->source_uuid);
+    g_free(standby->trouble);
+}
+
+void
+followed_hint(struct followed *followed)
+{
+    gint64 now = g_get_monotonic_time();
+    followed->changed = now;
+    if (followed->behind == 0)
+        followed->behind = now;
+    if (followed->failures == 0) /* else it waits for its turn */
+        followed->due = followed->due != 0 ? followed->due : now;
+}
+
+void
+followed_doubt(struct followed *followed)
+{
+    followed->verified = FALSE;
+}

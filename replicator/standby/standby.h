@@ -1,0 +1,104 @@
+/*
+ * standby: this node's CouchDB follows another one's.
+ *
+ *     hints     what may have changed: _db_updates, feeds of the databases that change most, a
+ * sweep follow    the databases that are due, one pass after the other pass      one database:
+ * where it stands → what is missing here → fetch → write → checkpoint
+ *
+ * A hint only says when to look; a pass alone decides what to copy, and every pass is the same: it
+ * lists what changed since the sequence that was reached (or everything, where that cannot be
+ * trusted), asks the target what of it is missing, and copies that. So whatever is lost, repeated
+ * or interrupted between two passes costs time and nothing else.
+ *
+ * What vanished from the source stays here: only what was purged there is purged here.
+ */
+#pragma once
+
+#include "lib/couch/choice.h"
+#include "lib/couch/patience.h"
+#include "lib/couch/write/repack.h"
+#include "replicator/standby/checkpoint.h"
+#include "replicator/standby/memory.h"
+
+struct standby_options {
+    struct http_options from;     /* whom to follow; */
+    const char *from_credentials; /* file or NULL */
+    struct http_options into;     /* this node's CouchDB; */
+    const char *into_credentials;
+    const char *state; /* folder */
+    struct choice choice;
+    guint keep_dropped; /* days */
+    gboolean once;      /* ends when all is equal, or what is not has failed */
+    gboolean json;      /* tells how it stands on standard output */
+};
+
+/* A database of the source. Times are monotonic, in microseconds. */
+struct followed {
+    char *name;
+    struct checkpoint checkpoint; /* as the target keeps it */
+    gboolean is_read;             /* it was read there */
+    gboolean verified; /* the source has its tokens, and was not lost from sight since then */
+    char *since;       /* what is copied, raw JSON; NULL: unknown */
+    char *seen;        /* update_seq of the source at the last complete pass, raw JSON, or NULL */
+    guint64 fresh;     /* rows copied since the checkpoint was written */
+    gint64 renew;      /* when to write it; 0: nothing to write */
+    gint64 due;        /* for a pass; 0: not */
+    gint64 changed;    /* a hint came last */
+    gint64 behind;     /* since when something is known to be missing here; 0: nothing is */
+    gint64 dressed;    /* its set-up was compared last; 0: never */
+    guint64 pending;   /* changes that are known to be missing */
+    guint failures;    /* passes in a row */
+    gboolean gone;     /* the source has it no more */
+    char *problem;     /* why the last pass failed, or NULL */
+};
+
+struct standby {
+    const struct standby_options *options;
+    struct http *source, *target; /* while one waits, the other goes on */
+    struct http *feeds;           /* of the source, apart: they have no end */
+    struct patience patience;
+    struct traits traits; /* of the target */
+    struct repack *repack;
+    struct memory *memory;
+    char *source_uuid;
+    GPtrArray *databases; /* struct followed */
+    GHashTable *by_name;
+    struct hints *hints;
+    gint64 contact;           /* seconds since 1970 UTC when the source answered last; 0: never */
+    char *trouble;            /* with a server as a whole, or NULL */
+    gint64 told;              /* when it told last how it stands */
+    gboolean in_turn;         /* others are looked after while a long pass goes on */
+    guint64 documents, bytes; /* copied since the beginning */
+};
+
+/* ---- the table ---- */
+struct followed *standby_database(struct standby *standby, const char *name); /* made if need be */
+gboolean standby_takes(const struct standby *standby, const char *name);
+struct followed *standby_find(const struct standby *standby, const char *name);
+void standby_init(struct standby *standby, const struct standby_options *options);
+void standby_clear(struct standby *standby);
+
+/* Something changed there: it is due at once. */
+void followed_hint(struct followed *followed);
+
+/* It was lost from sight: what the source says is looked at with suspicion again. */
+void followed_doubt(struct followed *followed);
+
+/* ---- follow.c ---- */
+
+/* Follows until asked to stop, or, with `once`, until all was looked at. *incomplete: something is
+ * not equal. */
+gboolean follow(struct standby *standby, gboolean *incomplete, GError **error);
+
+/* While a long pass goes on: looks after the other databases, if it is time to. */
+void follow_others(struct standby *standby);
+
+/* ---- pass.c ---- */
+
+/* Brings one database up to date. */
+gboolean pass_over(struct standby *standby, struct followed *database, GError **error);
+
+/* ---- report.c ---- */
+
+/* How it stands, if it is time to tell, or at once. */
+void report_tell(struct standby *standby, gboolean at_once);

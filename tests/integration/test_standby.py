@@ -1,0 +1,294 @@
+"""The second node follows the first: all is the same there, soon after every change and after every mishap."""
+
+import json
+import os
+import threading
+import unittest
+
+from support import compare, faulty
+from support.case import Case
+from support.couch import Couch, quote
+from support.cht import odd, revision
+from support.lifeboat import FAILED, INCOMPLETE, USAGE
+from support.server import wait_until
+from support.standby import Standby
+
+
+class Following(Case):
+    people = 10
+
+    def setUp(self):
+        super().setUp()
+        self.standby = Standby(self)
+
+    def arrives(self, name, id, rev=None):
+        self.assertTrue(wait_until(lambda: self.standby.couch.exists(name) and self.standby.has(name, id, rev), 30),
+                        "'%s/%s' does not arrive" % (name, id))
+
+
+class Equality(Following):
+    def test_a_first_copy_is_the_same_in_everything(self):
+        self.couch.set_revs_limit(self.medic, 77)
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_odd_documents_come_out_with_the_same_bytes(self):
+        self.couch.bulk(self.medic, odd())
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_what_changed_since_is_brought_by_the_next_run(self):
+        self.standby.catch_up()
+        self.clinic.change()
+        self.couch.bulk(self.medic, [revision(self.clinic.conflict_id, 4, ['f4' * 16, 'c3' * 16, 'b2' * 16], name='later')],
+                        new_edits=False)
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_a_run_that_finds_nothing_new_writes_nothing(self):
+        self.standby.catch_up()
+        before = {name: self.standby.couch.info(name)['update_seq'] for name in self.clinic.databases}
+        self.standby.catch_up()
+        self.assertEqual(before, {name: self.standby.couch.info(name)['update_seq'] for name in self.clinic.databases})
+
+    def test_security_limit_and_local_documents_follow(self):
+        self.standby.catch_up()
+        self.couch.set_security(self.medic, {'admins': {'names': ['new'], 'roles': []}, 'members': {'names': [], 'roles': []}})
+        self.couch.set_revs_limit(self.medic, 12)
+        self.couch.put(self.medic, {'_id': '_local/transitions-seq', 'value': '999-abc'})
+        self.clinic.change()
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_a_database_is_made_with_the_same_shards(self):
+        name = self.couch.create(self.clinic.name('shards'), q=4)
+        self.standby.catch_up()
+        self.standby.assert_equal([name])
+
+    def test_a_large_attachment_comes_as_it_is_stored(self):
+        data = os.urandom(3 << 20)
+        self.couch.attach(self.medic, 'large', None, 'scan.bin', data, 'application/octet-stream')
+        self.couch.attach(self.medic, 'text', None, 'log.txt', b'so it goes\n' * 300000, 'text/plain')
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_what_only_the_second_has_stays(self):
+        self.standby.catch_up()
+        self.standby.couch.put(self.medic, {'_id': 'only-here', 'v': 1})
+        self.clinic.change()
+        self.standby.catch_up()
+        self.assertTrue(self.standby.has(self.medic, 'only-here'))
+
+
+class Live(Following):
+    def setUp(self):
+        super().setUp()
+        self.follower = self.standby.follow()
+        self.follower.wait_until_equal()
+
+    def test_every_kind_of_change_arrives(self):
+        rev = self.couch.put(self.medic, {'_id': 'live', 'v': 1})
+        self.arrives(self.medic, 'live', rev)
+        self.clinic.change()
+        gone = self.couch.remove(self.medic, 'live', why='test')
+        self.arrives(self.medic, 'live', gone)
+        self.follower.wait_until_equal()
+        self.assertEqual([], [d for d in self.standby.differences([self.medic])[self.medic] if not d.startswith('local')])
+
+    def test_a_new_database_is_there_within_seconds(self):
+        name = self.couch.create(self.clinic.name('fresh'))
+        self.couch.put(name, {'_id': 'one'})
+        self.arrives(name, 'one')
+
+    def test_a_database_made_anew_is_compared_and_the_old_documents_stay(self):
+        name = self.clinic.name('medic-logs')
+        self.couch.put(name, {'_id': 'old'})
+        self.arrives(name, 'old')
+        self.couch.delete(name)
+        self.couch.create(name)
+        self.couch.put(name, {'_id': 'new'})
+        self.arrives(name, 'new')
+        self.assertTrue(self.standby.has(name, 'old'))
+
+    def test_it_ends_when_told_to(self):
+        self.assertEqual(0, self.follower.stop())
+
+
+class Leaving(Following):
+    """What goes from the first node."""
+
+    def test_a_dropped_database_stays_for_its_time_and_is_removed_then(self):
+        self.standby.catch_up()
+        name = self.clinic.name('medic-logs')
+        self.couch.delete(name)
+        run = self.standby.catch_up()
+        self.assert_says(run, "'%s' is gone from the source; it stays here for 30 days" % name)
+        self.assertTrue(self.standby.couch.exists(name))
+        path = os.path.join(self.standby.state, 'standby.json')
+        with open(path) as file:
+            memory = json.load(file)
+        self.assertEqual([name], list(memory['gone']))
+        memory['gone'][name] -= 31 * 86400
+        with open(path, 'w') as file:
+            json.dump(memory, file)
+        run = self.standby.catch_up()
+        self.assert_says(run, 'was removed')
+        self.assertFalse(self.standby.couch.exists(name))
+
+    def test_a_database_that_we_did_not_bring_is_never_removed(self):
+        name = self.standby.couch.create(self.clinic.name('own'))
+        self.standby.catch_up()
+        self.assertTrue(self.standby.couch.exists(name))
+        with open(os.path.join(self.standby.state, 'standby.json')) as file:
+            self.assertEqual({}, json.load(file)['gone'])
+
+    def test_what_was_purged_is_purged(self):
+        self.couch.put(self.medic, {'_id': 'secret', 'v': 1})
+        self.standby.catch_up()
+        rev = self.couch.get(Couch.path(self.medic, 'secret'))['_rev']
+        self.couch.purge(self.medic, 'secret', [rev])
+        self.standby.catch_up()
+        self.assertFalse(self.standby.has(self.medic, 'secret'))
+        self.standby.assert_equal()
+
+    def test_what_was_purged_and_came_back_stays(self):
+        rev = self.couch.put(self.medic, {'_id': 'again', 'v': 1})
+        self.standby.catch_up()
+        self.couch.purge(self.medic, 'again', [rev])
+        self.standby.catch_up()
+        self.couch.bulk(self.medic, [{'_id': 'again', '_rev': rev, 'v': 1}], new_edits=False)
+        self.standby.catch_up()
+        self.couch.put(self.medic, {'_id': 'other'})
+        self.couch.purge(self.medic, 'other', [self.couch.get(Couch.path(self.medic, 'other'))['_rev']])
+        self.standby.catch_up()
+        self.assertTrue(self.standby.has(self.medic, 'again'))
+
+
+class RolledBack(Following):
+    """A source that forgot what it had, and goes on from there with the same sequences."""
+
+    scripted = True
+
+    def roll_back(self, shards):
+        database = self.server.standin.databases[self.medic]
+        saved = database.save()
+        self.couch.bulk(self.medic, [{'_id': 'lost-%d' % i} for i in range(20)])
+        self.standby.catch_up()
+        for number in shards:
+            database.shards[number].roll_back(saved[number])
+        self.lost = [id for id in ('lost-%d' % i for i in range(20)) if not database.document(id)]
+        self.couch.bulk(self.medic, [{'_id': 'new-%d' % i} for i in range(40)])
+
+    def check(self, run):
+        self.assert_says(run, 'rolled back, replaced or made anew')
+        for i in range(40):
+            self.assertTrue(self.standby.has(self.medic, 'new-%d' % i))
+        for id in self.lost:
+            self.assertTrue(self.standby.has(self.medic, id))
+        self.assertTrue(self.lost)
+
+    def test_whole_nothing_new_is_skipped_and_nothing_old_is_lost(self):
+        self.roll_back([0, 1])
+        self.check(self.standby.catch_up())
+
+    def test_one_shard_of_it_likewise(self):
+        self.roll_back([1])
+        self.check(self.standby.catch_up())
+
+    def test_between_two_checkpoints_while_the_follower_looks_away(self):
+        follower = self.standby.follow()
+        follower.wait_until_equal()
+        database = self.server.standin.databases[self.medic]
+        saved = database.save()
+        self.couch.bulk(self.medic, [{'_id': 'lost-%d' % i} for i in range(20)])
+        self.arrives(self.medic, 'lost-19')
+        follower.wait_until_equal()
+        self.server.standin.stop()
+        follower.wait_for_report(lambda report: report['trouble'])
+        database.roll_back(saved)
+        self.server.standin.start()
+        self.couch.close()
+        self.couch.bulk(self.medic, [{'_id': 'new-%d' % i} for i in range(40)])
+        for i in range(40):
+            self.arrives(self.medic, 'new-%d' % i)
+
+
+class Mishaps(Following):
+    def test_killed_at_any_request_to_the_second_the_next_run_completes_it(self):
+        with faulty.Faulty(self.standby.couch.url) as proxy:
+            for request in (1, 2, 3, 5, 8, 12, 17, 23, 30, 40, 55):
+                with self.subTest(request=request):
+                    proxy.clear()
+                    self.clinic.change()
+                    rule = proxy.on('.*', '', faulty.stall(threading.Event()), after=request)
+                    process = self.standby.start_catching_up(into=proxy.url)
+                    self.assertTrue(wait_until(lambda: rule.hits or process.poll() is not None, 30))
+                    process.kill()
+                    self.site.finish(process)
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_links_that_break_off_in_the_midst_are_gone_through(self):
+        with faulty.Faulty(self.server.url) as proxy:
+            for path in ('/_changes', '/_bulk_get', '/_all_dbs', '/medic$', '_local', '/_security'):
+                proxy.on('.*', path, faulty.cut(0.5), times=2)
+            self.standby.catch_up(source=proxy.url)
+        self.standby.assert_equal()
+
+    def test_a_source_that_goes_away_is_waited_for(self):
+        if not self.server.standin:
+            self.skipTest('the source is to be stopped')
+        follower = self.standby.follow()
+        follower.wait_until_equal()
+        self.server.standin.stop()
+        report = follower.wait_for_report(lambda report: report['trouble'])
+        self.assertIn('127.0.0.1', report['trouble'])
+        self.server.standin.start()
+        self.couch.close()
+        self.couch.put(self.medic, {'_id': 'after'})
+        self.arrives(self.medic, 'after')
+
+    def test_a_document_that_the_second_refuses_is_named_and_the_rest_goes_on(self):
+        if not self.standby.standin:
+            self.skipTest('the second server is to be told to refuse it')
+        self.standby.standin.max_document_size = 100000
+        self.couch.put(self.medic, {'_id': 'big', 'text': 'x' * 200000})
+        self.couch.put(self.medic, {'_id': 'small'})
+        run = self.standby.catch_up(expect=INCOMPLETE)
+        self.assert_says(run, "document 'big' is not copied", 'too_large')
+        self.assertTrue(self.standby.has(self.medic, 'small'))
+        self.standby.standin.max_document_size = 8000000
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_a_server_does_not_follow_itself(self):
+        run = self.site.run('lifeboat', 'standby', 'follow', '--from', self.server.url, '--source',
+                            self.server.url.replace('127.0.0.1', 'localhost'), '--state', self.standby.state, '--once', expect=USAGE)
+        self.assert_says(run, 'are one server')
+
+    def test_a_wrong_password_is_tried_once(self):
+        if not self.server.standin:
+            self.skipTest('it would lock the account')
+        before = len(self.server.standin.requests)
+        run = self.standby.catch_up(source=self.server.url.replace(':pass@', ':wrong@'), expect=FAILED)
+        self.assert_says(run, 'incorrect')
+        self.assertEqual(1, len(self.server.standin.requests) - before)
+
+
+class Replications(Following):
+    scripted = True
+
+    def test_a_replication_arrives_disabled(self):
+        self.couch.put('_replicator', {'_id': 'job', 'source': 'a', 'target': 'b', 'continuous': True})
+        self.standby.catch_up()
+        self.assertEqual('failed', self.standby.couch.get('/_replicator/job')['_replication_state'])
+
+    def test_users_follow_with_their_password_hashes(self):
+        self.couch.put('_users', {'_id': 'org.couchdb.user:anna', 'name': 'anna', 'type': 'user', 'roles': ['chw'],
+                                  'password_scheme': 'pbkdf2', 'derived_key': 'ab' * 20, 'salt': 'cd' * 16, 'iterations': 10})
+        self.standby.catch_up()
+        self.standby.assert_equal(['_users'])
+
+
+if __name__ == '__main__':
+    unittest.main()
