@@ -178,6 +178,12 @@ http_name(const struct http *http)
     return http->base;
 }
 
+gboolean
+http_same_login(const struct http *a, const struct http *b)
+{
+    return g_strcmp0(a->user, b->user) == 0 && g_strcmp0(a->password, b->password) == 0;
+}
+
 void
 http_escape(GString *out, struct slice text)
 {

@@ -65,6 +65,9 @@ void http_set_stop(struct http *http, http_stop stop, void *context);
 /* The URL without credentials, for messages. */
 const char *http_name(const struct http *http);
 
+/* Whether both say the same user and password. */
+gboolean http_same_login(const struct http *a, const struct http *b);
+
 /* ---- calls ---- */
 
 /* Fills `data` with up to `size` bytes of a request's body; *got 0 is an error, the sizes being

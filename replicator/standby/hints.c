@@ -5,6 +5,7 @@
 #include "lib/couch/json.h"
 #include "lib/couch/server.h"
 #include "replicator/standby/gone.h"
+#include "replicator/standby/share.h"
 
 #define FEEDS 20                             /* databases with a feed of their own */
 #define HEARTBEAT 10000                      /* milliseconds between signs of life of a feed */
@@ -395,7 +396,7 @@ look_at_all(struct hints *hints, GError **error)
     for (guint i = 0; i < ours->len; i += ASK_AT_ONCE)
         if (!ask_all(standby, (char **)ours->pdata + i, MIN(ASK_AT_ONCE, ours->len - i), error))
             return FALSE;
-    return gone_look(standby, ours, error);
+    return gone_look(standby, ours, error) && share_settings(standby, error);
 }
 
 gboolean

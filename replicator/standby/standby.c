@@ -67,6 +67,7 @@ standby_clear(struct standby *standby)
     memory_free(standby->memory);
     g_free(standby->source_uuid);
     g_free(standby->trouble);
+    g_free(standby->unshared);
 }
 
 void

@@ -19,7 +19,7 @@ class Standby:
     def __init__(self, test, couch=None, q=2):
         self.test, self.site, self.first = test, test.site, test.server
         self.standin = None
-        if couch is None and SECOND:
+        if couch is None and SECOND and not test.scripted:
             couch = Couch(SECOND)
             test.addCleanup(self._remove_all)
         elif couch is None:

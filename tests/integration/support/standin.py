@@ -21,6 +21,7 @@ from .standin_store import Database, Refused
 
 ADMIN = ('admin', 'pass')
 NODE = 'standin@127.0.0.1'
+HASHED = {}  # the passwords behind the hashes of all stand-ins
 NAME = re.compile(r'^(_users|_replicator|_global_changes|[a-z][a-z0-9_$()+/-]*)$')
 
 
@@ -61,6 +62,7 @@ class Standin:
             'chttpd_auth': {'secret': secrets.token_hex(16), 'hash_algorithms': 'sha256, sha', 'timeout': '600'},
             'admins': {'admin': '-pbkdf2:sha256-%s,%s,600000' % (secrets.token_hex(32), salt)},
             'cluster': {'q': str(self.q), 'n': '1'}}
+        HASHED[self.config['admins']['admin']] = ADMIN[1]
         self.peers = {}  # further nodes of the cluster: name -> configuration, or None for one that is down
 
     def start(self):
@@ -322,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
             section = config.setdefault(place[0], {})
             old, section[place[1]] = section.get(place[1], ''), json.loads(self.body)
             if own and place[0] == 'admins' and old != section[place[1]]:
-                state.users.pop(place[1], None)  # with another hash goes another password, which nobody here knows
+                state.users[place[1]] = HASHED.get(section[place[1]])  # one of elsewhere nobody here knows
             return self.json(old)
         value = config
         for name in place:
