@@ -22,6 +22,7 @@ struct attachment {
     guint64 revpos;
     gboolean encoded; /* stored gzip-encoded */
     gboolean here;    /* the bytes follow ("follows"), or are to follow */
+    gboolean kept;    /* whom it is written to has them, of an ancestor: it stays a stub */
 };
 
 struct leaf {

@@ -16,9 +16,10 @@ struct carrier {
     struct parcel *parcel;
     GHashTable *held; /* "rev id" of leaves that the target has and that come all the same */
     GString *key;
-    gboolean taken;   /* the leaf at hand is to be written */
-    gboolean designs; /* they have begun to come */
-    GError *broken;   /* an attachment's connection failed in the midst */
+    gboolean taken;       /* the leaf at hand is to be written */
+    gboolean designs;     /* they have begun to come */
+    gboolean whole_again; /* a stub was refused: what is lacking is tried again at once */
+    GError *broken;       /* an attachment's connection failed in the midst */
 };
 
 /* ---- which leaves ---- */
@@ -47,17 +48,37 @@ next(void *context, struct fetch_wanted *wanted, gboolean *end, GError **error)
     return TRUE;
 }
 
-/* A leaf that the target has is not written again, and none of its attachments asked for. */
+/* The newest leaf of the target that the leaf descends from; 0: none. */
+static guint64
+newest_ancestor(const struct leaf *leaf, const struct row *held)
+{
+    guint64 newest = 0, generation;
+    struct slice rest = held->leaves;
+    for (struct row_leaf ancestor; row_next_leaf(&rest, &ancestor);)
+        if (revision_generation(ancestor.rev, &generation) && generation > newest &&
+            leaf_descends_from(leaf, ancestor.rev))
+            newest = generation;
+    return newest;
+}
+
+/* A leaf that the target has is not written again. Of others it gets the attachments that no
+ * ancestor of theirs has there. */
 static void
 choose(void *context, struct leaf *leaf, const struct row *held)
 {
     struct carrier *carrier = context;
     struct row_leaf found;
     gboolean has = held->id.data != NULL && row_find_leaf(held, leaf->rev, &found);
+    guint64 ancestor = 0;
     if (has)
         g_hash_table_add(carrier->held, g_strdup(key_of(carrier, leaf)));
-    for (guint i = 0; i < leaf->n_attachments; i++)
-        leaf->attachments[i].here = !has;
+    else if (held->id.data != NULL && leaf->n_attachments > 0)
+        ancestor = newest_ancestor(leaf, held);
+    for (guint i = 0; i < leaf->n_attachments; i++) {
+        struct attachment *attachment = &leaf->attachments[i];
+        attachment->kept = attachment->revpos > 0 && attachment->revpos <= ancestor;
+        attachment->here = !has && !attachment->kept;
+    }
 }
 
 /* ---- one leaf ---- */
@@ -127,10 +148,24 @@ take_problem(void *context, struct slice id, struct slice rev, const char *reaso
     checkpoint_add_lacking(&carrier->database->checkpoint, id, rev, whole);
 }
 
+/* The target's ancestor lacks an attachment, or is none any more: it is sent whole. */
+static gboolean
+is_stub_refused(struct carrier *carrier, const char *reason)
+{
+    gboolean refused = carrier->difference != NULL && (strstr(reason, "missing_stub") != NULL ||
+                                                       strstr(reason, "attachment stub") != NULL);
+    carrier->whole_again |= refused;
+    return refused;
+}
+
 static void
 take_refusal(void *context, struct slice id, struct slice rev, const char *reason)
 {
     struct carrier *carrier = context;
+    if (is_stub_refused(carrier, reason)) {
+        checkpoint_add_lacking(&carrier->database->checkpoint, id, rev, reason);
+        return;
+    }
     g_autofree char *whole = g_strconcat("this server refuses it: ", reason, NULL);
     log_warning("database '%s': document '" SLICE_FORMAT "' is not copied: %s",
                 carrier->database->name, SLICE_ARGS(id), whole);
@@ -209,7 +244,7 @@ carry(struct standby *standby, struct followed *database, struct difference *dif
     struct carrier carrier = {.standby = standby, .database = database, .difference = difference};
     gboolean fine = run_one(&carrier, error);
     *designs = carrier.designs;
-    return fine;
+    return fine && (!carrier.whole_again || carry_lacking(standby, database, error));
 }
 
 /* One row for each document, with the leaves that are named. */

@@ -1,5 +1,6 @@
 #include "replicator/standby/difference.h"
 
+#include "lib/couch/json.h"
 #include "lib/couch/write/revisions.h"
 
 #define CHUNK 1000 /* rows that the target is asked about at once */
@@ -11,7 +12,8 @@ struct difference {
 
     /* since a sequence */
     struct row_spool *chunk; /* rows of the listing */
-    GHashTable *missing;     /* "rev id" of leaves in the chunk that the target lacks */
+    GHashTable *missing; /* "rev id" of leaves in the chunk that the target lacks → raw array of
+                            leaves there that may be their ancestors */
     GString *key;
 
     /* of the whole */
@@ -31,7 +33,7 @@ difference_new(struct http *target, const char *database, struct listing *listin
     difference->database = database;
     difference->listing = listing;
     difference->present = present;
-    difference->missing = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    difference->missing = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     difference->key = g_string_new(NULL);
     difference->held = g_byte_array_new();
     return difference;
@@ -75,11 +77,13 @@ key_of(struct difference *difference, struct slice id, struct slice rev)
 }
 
 static gboolean
-note_missing(void *context, struct slice id, struct slice rev, GError **error)
+note_missing(void *context, struct slice id, struct slice rev, struct slice ancestors,
+             GError **error)
 {
     struct difference *difference = context;
     (void)error;
-    g_hash_table_add(difference->missing, g_strdup(key_of(difference, id, rev)));
+    g_hash_table_insert(difference->missing, g_strdup(key_of(difference, id, rev)),
+                        slice_dup(ancestors));
     return TRUE;
 }
 
@@ -116,7 +120,17 @@ fill_chunk(struct difference *difference, GError **error)
     return revisions_end(revisions, error);
 }
 
-/* The leaves that are not missing; FALSE when none is. */
+static void
+hold_ancestors(struct difference *difference, struct slice ancestors)
+{
+    struct slice rev;
+    for (gsize place = 0; ancestors.size > 0 && json_next_element(ancestors, &place, &rev);)
+        if (json_type(rev) == JSON_STRING)
+            row_add_leaf(difference->held, (struct slice){rev.data + 1, rev.size - 2}, 0);
+}
+
+/* The leaves that are not missing, and those there from which one that is may descend; FALSE when
+ * none is missing. */
 static gboolean
 hold_present(struct difference *difference, const struct row *row)
 {
@@ -124,11 +138,15 @@ hold_present(struct difference *difference, const struct row *row)
     struct slice rest = row->leaves;
     g_byte_array_set_size(difference->held, 0);
     gsize mark = row_begin(difference->held, row->id);
-    for (struct row_leaf leaf; row_next_leaf(&rest, &leaf);)
-        if (g_hash_table_contains(difference->missing, key_of(difference, row->id, leaf.rev)))
-            some_missing = TRUE;
-        else
+    for (struct row_leaf leaf; row_next_leaf(&rest, &leaf);) {
+        const char *ancestors =
+            g_hash_table_lookup(difference->missing, key_of(difference, row->id, leaf.rev));
+        if (ancestors == NULL)
             row_add_leaf(difference->held, leaf.rev, 0);
+        else
+            hold_ancestors(difference, slice_of(ancestors));
+        some_missing |= ancestors != NULL;
+    }
     row_end(difference->held, mark);
     return some_missing;
 }

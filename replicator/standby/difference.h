@@ -19,8 +19,8 @@ struct difference *difference_new(struct http *target, const char *database,
 void difference_free(struct difference *difference);
 AUTO_DEFINE(difference)
 
-/* The next one, for fetch_handler.next. `held`: those of its leaves that the target has. Valid
- * until the next call. */
+/* The next one, for fetch_handler.next. `held`: those of its leaves that the target has, and leaves
+ * there from which others may descend. Valid until the next call. */
 gboolean difference_next(struct difference *difference, struct fetch_wanted *wanted, gboolean *end,
                          GError **error);
 

@@ -35,8 +35,10 @@ send(struct purging *purging, GError **error)
 
 /* The source does not have it. */
 static gboolean
-take_missing(void *context, struct slice id, struct slice rev, GError **error)
+take_missing(void *context, struct slice id, struct slice rev, struct slice ancestors,
+             GError **error)
 {
+    (void)ancestors;
     struct purging *purging = context;
     gboolean same = purging->documents > 0 &&
                     slice_compare(id, (struct slice){purging->id->str, purging->id->len}) == 0;

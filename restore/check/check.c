@@ -43,8 +43,9 @@ on_absent(void *context, struct slice id, struct slice rev, const char *differen
 }
 
 static gboolean
-on_missing(void *context, struct slice id, struct slice rev, GError **error)
+on_missing(void *context, struct slice id, struct slice rev, struct slice ancestors, GError **error)
 {
+    (void)ancestors;
     struct check *check = context;
     const struct row_leaf leaf = {.rev = rev};
     check->missing++;

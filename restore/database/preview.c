@@ -17,8 +17,9 @@ struct preview {
 };
 
 static gboolean
-on_missing(void *context, struct slice id, struct slice rev, GError **error)
+on_missing(void *context, struct slice id, struct slice rev, struct slice ancestors, GError **error)
 {
+    (void)ancestors;
     struct preview *preview = context;
     (void)id;
     (void)rev;

@@ -72,6 +72,28 @@ class Equality(Following):
         self.standby.catch_up()
         self.standby.assert_equal()
 
+    def test_an_attachment_that_is_there_already_is_not_sent_again(self):
+        rev = self.couch.attach(self.medic, 'photo', None, 'face.png', os.urandom(200000), 'image/png')
+        self.standby.catch_up()
+        rev = self.couch.put(self.medic, {'_id': 'photo', '_rev': rev, 'seen': True, '_attachments': {
+            'face.png': {'stub': True, 'content_type': 'image/png'}}})
+        self.couch.attach(self.medic, 'photo', rev, 'note.txt', b'new', 'text/plain')
+        with faulty.Faulty(self.standby.couch.url) as into:
+            self.standby.catch_up(into=into.url)
+            sent = max(len(body or b'') for _, path, body in into.requests if self.medic in path)
+        self.assertLess(sent, 100000)
+        self.standby.assert_equal()
+
+    def test_an_attachment_that_should_be_there_and_is_not_is_sent_whole(self):
+        first = self.couch.attach(self.medic, 'photo', None, 'face.png', os.urandom(5000), 'image/png')
+        self.standby.couch.create(self.medic)
+        self.standby.couch.bulk(self.medic, [{'_id': 'photo', '_rev': first, '_revisions': {'start': 1, 'ids': [first[2:]]}}],
+                                new_edits=False)
+        self.couch.put(self.medic, {'_id': 'photo', '_rev': first, 'seen': True, '_attachments': {
+            'face.png': {'stub': True, 'content_type': 'image/png'}}})
+        self.standby.catch_up()
+        self.assertEqual([], [d for d in self.standby.differences([self.medic])[self.medic] if 'photo' in d])
+
     def test_what_only_the_second_has_stays(self):
         self.standby.catch_up()
         self.standby.couch.put(self.medic, {'_id': 'only-here', 'v': 1})

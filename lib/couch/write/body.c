@@ -99,6 +99,16 @@ append_bytes(struct body *body, const struct leaf *leaf, guint which, enum body_
     body->size += form == BODY_INLINE ? (piece.size + 2) / 3 * 4 : piece.size;
 }
 
+/* Its object with another mark. */
+static void
+append_marked(struct body *body, const struct attachment *attachment, const char *mark)
+{
+    const char *rest = attachment->mark.data + attachment->mark.size;
+    append(body, attachment->value.data, (gsize)(attachment->mark.data - attachment->value.data));
+    append_text(body, mark);
+    append(body, rest, (gsize)(attachment->value.data + attachment->value.size - rest));
+}
+
 /* Its object with "follows", or with its data instead of what the server works out itself. */
 static void
 append_attachment(struct body *body, const struct leaf *leaf, guint which, enum body_form form)
@@ -108,12 +118,8 @@ append_attachment(struct body *body, const struct leaf *leaf, guint which, enum 
     const struct attachment *attachment = &leaf->attachments[which];
     append(body, attachment->name.data, attachment->name.size);
     append_text(body, ":");
-    if (form == BODY_MULTIPART) {
-        const char *rest = attachment->mark.data + attachment->mark.size;
-        append(body, attachment->value.data,
-               (gsize)(attachment->mark.data - attachment->value.data));
-        append_text(body, "\"follows\":true");
-        append(body, rest, (gsize)(attachment->value.data + attachment->value.size - rest));
+    if (!attachment->here || form == BODY_MULTIPART) {
+        append_marked(body, attachment, attachment->here ? "\"follows\":true" : "\"stub\":true");
         return;
     }
     g_autoptr(GString) object = g_string_new(NULL);
@@ -136,7 +142,7 @@ append_document(struct body *body, const struct leaf *leaf, enum body_form form)
     append(body, leaf->json.data, (gsize)(leaf->attachments[0].name.data - leaf->json.data));
     gboolean some = FALSE;
     for (guint i = 0; i < leaf->n_attachments; i++) {
-        if (!leaf->attachments[i].here)
+        if (!leaf->attachments[i].here && !leaf->attachments[i].kept)
             continue;
         if (some)
             append_text(body, ",");

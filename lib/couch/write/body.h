@@ -7,8 +7,8 @@
  * revpos BODY_INLINE     the JSON alone with "data":"base64". Right for attachments that are not
  * encoded; an encoded one has to be unpacked, and the server packs it again as it likes
  *
- * An attachment whose bytes are not to be had (`here` FALSE) is left out: a stub of nothing would
- * be refused.
+ * An attachment that an ancestor of the leaf has there (`kept`) goes as a stub. One whose bytes are
+ * not to be had (neither that nor `here`) is left out: a stub of nothing would be refused.
  */
 #pragma once
 

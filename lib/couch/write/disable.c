@@ -30,7 +30,8 @@ disable_leaf(struct disable *disable, const struct leaf **leaf, GError **error)
     if (!leaf_parse(&disable->leaf, (struct slice){disable->text->str, disable->text->len}, error))
         return FALSE;
     for (guint i = 0; i < disable->leaf.n_attachments; i++)
-        disable->leaf.attachments[i].here = (*leaf)->attachments[i].here;
+        disable->leaf.attachments[i].here = (*leaf)->attachments[i].here,
+        disable->leaf.attachments[i].kept = (*leaf)->attachments[i].kept;
     *leaf = &disable->leaf;
     return TRUE;
 }

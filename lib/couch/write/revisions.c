@@ -44,17 +44,20 @@ revisions_free(struct revisions *revisions)
 static gboolean
 take_answer(struct revisions *revisions, struct slice answer, GError **error)
 {
-    struct slice key, value, list, rev;
+    struct slice key, value, list, rev, ancestors;
     g_autoptr(GString) id = g_string_new(NULL);
     for (gsize place = 0; json_next_member(answer, &place, &key, &value);) {
         g_string_truncate(id, 0);
         json_unescape((struct slice){key.data - 1, key.size + 2}, id);
         if (!json_member(value, "missing", &list))
             continue;
+        if (!json_member(value, "possible_ancestors", &ancestors) ||
+            json_type(ancestors) != JSON_ARRAY)
+            ancestors = (struct slice){"", 0};
         for (gsize i = 0; json_next_element(list, &i, &rev);)
             if (json_type(rev) == JSON_STRING &&
                 !revisions->missing(revisions->context, (struct slice){id->str, id->len},
-                                    (struct slice){rev.data + 1, rev.size - 2}, error))
+                                    (struct slice){rev.data + 1, rev.size - 2}, ancestors, error))
                 return FALSE;
     }
     return TRUE;

@@ -8,9 +8,10 @@
 
 struct revisions;
 
-/* `missing` is told each revision that the database lacks; FALSE from it ends the work. */
+/* `missing` is told each revision that the database lacks; FALSE from it ends the work. `ancestors`
+ * is an array in raw JSON of leaves there that may be its ancestors; size 0 when there are none. */
 typedef gboolean (*revisions_missing)(void *context, struct slice id, struct slice rev,
-                                      GError **error);
+                                      struct slice ancestors, GError **error);
 
 struct revisions *revisions_new(struct http *http, const char *database, revisions_missing missing,
                                 void *context);

@@ -462,6 +462,10 @@ class _Handler(BaseHTTPRequestHandler):
             gone = [rev for rev in revs if not found or rev not in found.known()]
             if gone:
                 missing[id] = {'missing': gone}
+            below = [leaf.rev for leaf in found.leaves.values()
+                     if any(leaf.position < int(rev.split('-')[0]) for rev in gone)] if found else []
+            if below:
+                missing[id]['possible_ancestors'] = below
         self.json(missing)
 
     def database_missing_revs(self, database):
