@@ -117,9 +117,58 @@ tell_list(struct slice answer, const char *name, void (*tell)(struct slice place
             tell(each);
 }
 
+/* ---- the standby ---- */
+
+static void
+tell_behind(struct slice database)
+{
+    g_autofree char *name = tell_text(database, "database");
+    g_autofree char *problem = tell_text(database, "problem");
+    guint64 seconds = 0;
+    json_member_unsigned(database, "seconds", &seconds);
+    printf("  behind       '%s', for %" G_GUINT64_FORMAT " s%s%s\n", name, seconds,
+           problem != NULL ? ": " : "", problem != NULL ? problem : "");
+}
+
+static void
+tell_refused(struct slice revision)
+{
+    g_autofree char *name = tell_text(revision, "database"), *id = tell_text(revision, "id");
+    g_autofree char *reason = tell_text(revision, "reason");
+    printf("  NOT COPIED   '%s/%s': %s\n", name, id, reason);
+}
+
+static void
+tell_standby(struct slice standby)
+{
+    g_autofree char *source = tell_text(standby, "source");
+    g_autofree char *trouble = tell_text(standby, "trouble");
+    g_autofree char *settings = tell_text(standby, "settings");
+    gint64 contact = tell_time_of(standby, "contact");
+    g_autofree char *when = contact > 0 ? tell_time(contact) : g_strdup("never");
+    guint64 databases = 0, behind = 0, lacking = 0;
+    json_member_unsigned(standby, "databases", &databases);
+    json_member_unsigned(standby, "databases_behind", &behind);
+    json_member_unsigned(standby, "revisions_lacking", &lacking);
+    printf("standby of %s\n", source);
+    printf("  contact      %s%s%s\n", when, trouble != NULL ? "  TROUBLE: " : "",
+           trouble != NULL ? trouble : "");
+    printf("  databases    %" G_GUINT64_FORMAT ", %s", databases,
+           behind == 0 ? "all up to date\n" : "");
+    if (behind > 0)
+        printf("%" G_GUINT64_FORMAT " behind\n", behind);
+    tell_list(standby, "behind", tell_behind);
+    if (lacking > 0)
+        printf("  INCOMPLETE   %" G_GUINT64_FORMAT " revisions cannot be copied\n", lacking);
+    tell_list(standby, "refused", tell_refused);
+    if (settings != NULL)
+        printf("  settings     DIFFER: %s\n", settings);
+}
+
 static void
 tell_all(struct slice answer)
 {
+    struct slice standby;
     gint64 good = tell_time_of(answer, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
     printf("last good backup: %s%s\n", when,
@@ -127,8 +176,23 @@ tell_all(struct slice answer)
     tell_list(answer, "stores", tell_store);
     tell_list(answer, "drives", tell_drive);
     tell_list(answer, "unknown", tell_unknown);
+    if (json_member(answer, "standby", &standby))
+        tell_standby(standby);
     if (!json_member_true(answer, "watching"))
         printf("drives that are inserted go unnoticed: udev does not tell of them here\n");
+}
+
+/* Behind is no failure: a moment later it may not be. */
+static int
+judge_standby(struct slice answer)
+{
+    struct slice standby;
+    guint64 lacking = 0;
+    if (!json_member(answer, "standby", &standby))
+        return 0;
+    g_autofree char *trouble = tell_text(standby, "trouble");
+    json_member_unsigned(standby, "revisions_lacking", &lacking);
+    return trouble != NULL ? FAIL_FAILED : lacking > 0 ? FAIL_INCOMPLETE : 0;
 }
 
 /* The worst of all places: overdue or failed is a failure, so that a script can ask. */
@@ -152,7 +216,7 @@ judge(struct slice answer)
                                                                           : FAIL_FAILED;
         }
     }
-    return code;
+    return code != 0 ? code : judge_standby(answer);
 }
 
 int

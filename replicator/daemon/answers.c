@@ -58,6 +58,8 @@ daemon_append_status(const struct daemon *daemon, GString *out)
     for (guint i = 0; i < daemon->unknown->len; i++)
         append_unknown(daemon->unknown->pdata[i], out);
     json_text_end_array(out);
+    if (daemon->follower != NULL && follower_report(daemon->follower).size > 0)
+        json_text_member_raw(out, "standby", follower_report(daemon->follower));
     json_text_end_object(out);
 }
 

@@ -135,6 +135,8 @@ daemon_command(const struct command_line *line, GError **error)
 {
     static const char *const for_snapshot[] = {"source", "credentials", "keys", "state", NULL};
     static const char *const for_keys[] = {"keys", NULL};
+    static const char *const for_follow[] = {"source",  "credentials",  "from",  "from-credentials",
+                                             "from-ca", "keep-dropped", "state", NULL};
     struct account account;
     gboolean becomes;
     if (!check_paths(line, error) || !choose_account(line, &account, &becomes, error))
@@ -148,11 +150,14 @@ daemon_command(const struct command_line *line, GError **error)
     g_autoptr(GPtrArray) snapshot = begin_command(own, "snapshot");
     g_autoptr(GPtrArray) enrol = begin_command(own, "enrol");
     g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
+    g_autoptr(GPtrArray) follow = begin_command(own, "follow");
     struct daemon_options options = {
         .base = base,
         .snapshot = end_command(snapshot, line, for_snapshot),
         .enrol = end_command(enrol, line, for_keys),
         .drill = end_command(drill, line, for_keys),
+        .follow =
+            options_string(line, "from") != NULL ? end_command(follow, line, for_follow) : NULL,
         .stores = options_list(line, "to"),
         .state = options_string(line, "state"),
         .control = options_string(line, "control"),

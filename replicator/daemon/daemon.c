@@ -211,6 +211,12 @@ make_places(struct daemon *daemon)
                         place_new_drive(daemon->drives->all->pdata[i], daemon->logbook));
 }
 
+static void
+follower_changed(void *context)
+{
+    daemon_show(context);
+}
+
 static gboolean
 set_up(struct daemon *daemon, GError **error)
 {
@@ -235,6 +241,8 @@ set_up(struct daemon *daemon, GError **error)
         daemon->signals[i] = evsignal_new(daemon->events, numbers[i], end, daemon);
         event_add(daemon->signals[i], NULL);
     }
+    if (options->follow != NULL)
+        daemon->follower = follower_new(daemon->events, options->follow, follower_changed, daemon);
     daemon->started = world_now();
     make_places(daemon);
     plan_all(daemon);
@@ -267,6 +275,7 @@ static void
 clear(struct daemon *daemon)
 {
     visit_free(daemon->visit);
+    follower_free(daemon->follower);
     answers_end(daemon);
     adding_free(daemon->adding);
     watch_free(daemon->watch);

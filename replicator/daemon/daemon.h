@@ -13,6 +13,7 @@
  *     runs.c     what is begun when it is due, and what becomes of it
  *     devices.c  drives that come and go
  *     answers.c  what is asked at the socket
+ *     follower.c the process that follows the other node, if this one is to
  *     place.c    one folder or drive: when, and how it stands there
  *     visit.c    one piece of work there, step by step
  */
@@ -26,6 +27,7 @@ struct daemon_options {
     const char *const *snapshot; /* commands; see struct visit_means */
     const char *const *enrol;
     const char *const *drill;
+    const char *const *follow;    /* the command that follows the other node; NULL: none does */
     const char *const *stores;    /* folders that hold one; ends with NULL, may be empty */
     const char *state;            /* folder of the logbook and the register */
     const char *control;          /* path of the socket */

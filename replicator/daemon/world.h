@@ -3,6 +3,7 @@
 
 #include "replicator/daemon/control.h"
 #include "replicator/daemon/daemon.h"
+#include "replicator/daemon/follower.h"
 #include "replicator/daemon/place.h"
 #include "replicator/drive/watch.h"
 
@@ -28,7 +29,8 @@ struct daemon {
     struct logbook *logbook;
     struct drives *drives;
     struct control *control;
-    struct watch *watch; /* NULL: udev tells nothing here */
+    struct follower *follower; /* NULL: this node follows none */
+    struct watch *watch;       /* NULL: udev tells nothing here */
     struct event *tick;
     struct event *signals[2];
     char *run_folder; /* of the socket and status.json */

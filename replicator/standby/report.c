@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define EVERY (1 * G_TIME_SPAN_SECOND)
-#define NAMED_MAX 50 /* databases, and revisions, that are named */
+#define NAMED_MAX 20 /* databases, and revisions, that are named */
 
 static gint64
 seconds_behind(const struct followed *database, gint64 now)

@@ -9,6 +9,7 @@ from support import compare, faulty
 from support.case import Case
 from support.couch import Couch, quote
 from support.cht import odd, revision
+from support.daemon import Daemon
 from support.lifeboat import FAILED, INCOMPLETE, USAGE
 from support.server import wait_until
 from support.standby import Standby
@@ -134,6 +135,54 @@ class Live(Following):
 
     def test_it_ends_when_told_to(self):
         self.assertEqual(0, self.follower.stop())
+
+
+class UnderTheDaemon(Following):
+    def setUp(self):
+        super().setUp()
+        settings = {'follow': self.server.url}
+        if self.server.prefix:
+            settings['include'] = self.server.prefix + '*'
+        self.daemon = Daemon(self.site, self.standby.couch.url, standby=settings)
+        self.daemon.wait_for_listening()
+
+    def report(self):
+        return self.daemon.request(ask='status').get('standby')
+
+    def wait_until_equal(self):
+        self.assertTrue(wait_until(lambda: (found := self.report()) and found['contact'] and not found['databases_behind'], 60),
+                        str(self.report()) + self.daemon.log)
+
+    def test_it_follows_and_tells_how_it_stands(self):
+        self.wait_until_equal()
+        self.standby.assert_equal()
+        said = self.daemon.status()
+        self.assertIn('standby of http://127.0.0.1:%d\n' % self.couch.port, said)
+        self.assertIn('all up to date', said)
+        self.couch.put(self.medic, {'_id': 'later'})
+        self.arrives(self.medic, 'later')
+
+    def test_a_follower_that_is_killed_is_started_again(self):
+        self.wait_until_equal()
+        os.kill(self.daemon.run_under_way(), 9)
+        self.daemon.wait_for('following the other node ended with 137')
+        self.couch.put(self.medic, {'_id': 'later'})
+        self.arrives(self.medic, 'later')
+
+    def test_it_ends_with_the_daemon(self):
+        self.wait_until_equal()
+        pid = self.daemon.run_under_way()
+        self.daemon.end()
+        self.assertFalse(os.path.exists('/proc/%d' % pid))
+
+    def test_a_source_that_does_not_answer_is_told(self):
+        if not self.server.standin:
+            self.skipTest('the source is to be stopped')
+        self.wait_until_equal()
+        self.server.standin.stop()
+        self.assertTrue(wait_until(lambda: self.report()['trouble'], 60))
+        self.assertIn('TROUBLE', self.daemon.status(expect=FAILED))
+        self.server.standin.start()
 
 
 class Leaving(Following):
