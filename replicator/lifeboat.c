@@ -84,6 +84,7 @@ static const struct command commands[] = {
     PRUNE_ENTRY,
     DRIVE_ENTRIES,
     FOLLOW_ENTRY("standby follow"),
+    STANDBY_CHECK_ENTRY,
     {
         .name = "status",
         .summary = "Show how the backups stand: overall, per store and per drive",

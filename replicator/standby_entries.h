@@ -6,6 +6,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/command/settings.h"
+#include "replicator/standby/check/command.h"
 #include "replicator/standby/command.h"
 
 #define FOLLOW_ENTRY(called)                                                                       \
@@ -19,4 +20,17 @@
                 "interrupts it, it goes on where it was.",                                         \
         .takes = FOR_FOLLOW, .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_LATER},      \
         .run = follow_command,                                                                     \
+    }
+
+#define STANDBY_CHECK_ENTRY                                                                        \
+    {                                                                                              \
+        .name = "standby check", .summary = "Compare this node's CouchDB with the other node's",   \
+        .text = "Compares every leaf revision of every database that the other node has, deleted " \
+                "ones and conflicts too, and how each is set up; with --deep also what is in "     \
+                "them. Says `equal`, or what differs. What changes meanwhile is looked at again. " \
+                "Documents that only this node has are counted, and are no difference: what "      \
+                "vanished from the other node stays here.",                                        \
+        .takes = FOR_STANDBY_CHECK,                                                                \
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_LATER},                           \
+        .run = standby_check_command,                                                              \
     }

@@ -601,6 +601,13 @@ static const struct option options[] = {
         .help = "Databases not to follow; wins over --include.",
     },
     {
+        .name = "deep",
+        .type = OPTION_FLAG,
+        .commands = FOR_STANDBY_CHECK,
+        .help = "Compare the content of every document and attachment, too.",
+        .text = "It reads all of both servers.",
+    },
+    {
         .name = "once",
         .type = OPTION_FLAG,
         .commands = FOR_FOLLOW,

@@ -5,6 +5,7 @@
 #include "replicator/standby/carry.h"
 #include "replicator/standby/dress.h"
 #include "replicator/standby/purges.h"
+#include "replicator/standby/warm.h"
 
 #define RENEW_ROWS 1000                      /* rows after which the checkpoint is written, … */
 #define RENEW_WAIT (30 * G_TIME_SPAN_SECOND) /* … or so long after the first of them */
@@ -208,7 +209,10 @@ renew(struct pass *pass, GError **error)
         return fail_set(error, FAIL_INCOMPLETE,
                         "more than %d documents cannot be copied: all of them are tried again",
                         CHECKPOINT_LACKING_MAX);
-    return write_checkpoint(pass, error);
+    if (!write_checkpoint(pass, error))
+        return FALSE;
+    warm_indexes(pass->standby, database->name);
+    return TRUE;
 }
 
 static gboolean

@@ -11,8 +11,8 @@ from support.couch import Couch, quote
 from support.cht import odd, revision
 from support.daemon import Daemon
 from support.lifeboat import FAILED, INCOMPLETE, USAGE
-from support.server import wait_until
-from support.standby import Standby
+from support.server import REAL, wait_until
+from support.standby import SECOND, Standby
 
 
 class Following(Case):
@@ -133,6 +133,14 @@ class Live(Following):
         self.arrives(name, 'new')
         self.assertTrue(self.standby.has(name, 'old'))
 
+    def test_indexes_are_warm_before_anybody_asks(self):
+        if self.standby.standin:
+            self.skipTest('the stand-in has no views')
+
+        def pending():
+            return self.standby.couch.get('/%s/_design/medic/_info' % quote(self.medic))['view_index']['updates_pending']['total']
+        self.assertTrue(wait_until(lambda: pending() == 0, 60))
+
     def test_it_ends_when_told_to(self):
         self.assertEqual(0, self.follower.stop())
 
@@ -183,6 +191,45 @@ class UnderTheDaemon(Following):
         self.assertTrue(wait_until(lambda: self.report()['trouble'], 60))
         self.assertIn('TROUBLE', self.daemon.status(expect=FAILED))
         self.server.standin.start()
+
+
+class Checking(Following):
+    def check(self, *options, **how):
+        return self.site.run('lifeboat', 'standby', 'check', '--from', self.server.url, '--source', self.standby.couch.url, '--json',
+                             *(['--include', self.server.prefix + '*'] if self.server.prefix else []), *options, **how)
+
+    def setUp(self):
+        super().setUp()
+        self.standby.catch_up()
+
+    def test_what_is_equal_is_called_equal(self):
+        for options in ([], ['--deep']):
+            summary = self.check(*options).summary
+            self.assertTrue(summary['equal'])
+            self.assertGreater(summary['leaves'], 40)
+
+    def test_a_missing_a_strange_and_a_deleted_revision_are_named(self):
+        self.couch.put(self.medic, {'_id': 'missing'})
+        person = self.clinic.contact_ids[2]
+        self.standby.couch.remove(self.medic, person)
+        run = self.check(expect=INCOMPLETE)
+        self.assert_says(run, "document 'missing' is missing", "document '%s': revision 1-" % person, 'is only here')
+        self.assertFalse(run.summary['equal'])
+
+    def test_a_missing_database_and_another_security_are_named(self):
+        name = self.couch.create(self.clinic.name('other'))
+        self.standby.couch.set_security(self.medic, {'admins': {'names': ['eve'], 'roles': []}, 'members': {}})
+        self.assert_says(self.check(expect=INCOMPLETE), "_security differs", "it is not on both nodes", name)
+
+    def test_a_document_that_only_the_second_has_is_no_difference(self):
+        self.standby.couch.put(self.medic, {'_id': 'mine'})
+        self.assertEqual(1, self.check().summary['only_here'])
+
+    def test_other_content_under_the_same_revision_is_found_by_a_deep_check_only(self):
+        for couch, value in ((self.couch, 1), (self.standby.couch, 2)):
+            couch.bulk(self.medic, [revision('twisted', 1, ['ab' * 16], value=value)], new_edits=False)
+        self.assertTrue(self.check().summary['equal'])
+        self.assert_says(self.check('--deep', expect=INCOMPLETE), "document 'twisted': the content of revision 1-")
 
 
 class Leaving(Following):
@@ -359,6 +406,41 @@ class Replications(Following):
                                   'password_scheme': 'pbkdf2', 'derived_key': 'ab' * 20, 'salt': 'cd' * 16, 'iterations': 10})
         self.standby.catch_up()
         self.standby.assert_equal(['_users'])
+
+
+@unittest.skipUnless(SECOND and REAL, 'two real servers are needed: LIFEBOAT_TEST_COUCHDB and LIFEBOAT_TEST_COUCHDB_STANDBY')
+class People(Following):
+    """Who is logged in on the first node, or may log in there, is so on the second."""
+
+    def setUp(self):
+        super().setUp()
+        self.user = self.clinic.name('anna')
+        self.user_id = 'org.couchdb.user:' + self.user
+        self.couch.put('_users', {'_id': self.user_id, 'name': self.user, 'password': 'blue horse', 'type': 'user', 'roles': ['medic-access']})
+        self.addCleanup(self.forget)
+        self.standby.catch_up('--include', '_users')
+
+    def forget(self):
+        for couch in (self.couch, self.standby.couch):
+            if couch.ask('GET', couch.path('_users', self.user_id), expect=(200, 404)).status == 200:
+                couch.remove('_users', self.user_id)
+
+    def log_in(self, couch):
+        answer = Couch(couch.bare_url).ask('POST', '/_session', {'name': self.user, 'password': 'blue horse'})
+        return answer.headers['Set-Cookie'].partition(';')[0]
+
+    def who(self, couch, cookie):
+        return Couch(couch.bare_url).ask('GET', '/_session', headers={'Cookie': cookie}).json()['userCtx']
+
+    def test_a_user_of_the_first_logs_in_on_the_second(self):
+        self.assertEqual(self.user, self.who(self.standby.couch, self.log_in(self.standby.couch))['name'])
+
+    def test_a_session_of_the_first_is_good_on_the_second(self):
+        cookie = self.log_in(self.couch)
+        told = self.who(self.standby.couch, cookie)
+        self.assertEqual((self.user, ['medic-access']), (told['name'], told['roles']))
+        answer = Couch(self.standby.couch.bare_url).ask('GET', '/%s/%s' % (self.medic, self.clinic.contact_ids[0]), headers={'Cookie': cookie})
+        self.assertEqual('person', answer.json()['type'])
 
 
 if __name__ == '__main__':
