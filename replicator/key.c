@@ -36,14 +36,25 @@ print_sheet(const struct keys_sheet *sheet, const char *folder, GError **error)
         cause->message, folder, option);
 }
 
+/* The daemon reads them. */
+static void
+hand_over(const struct command_line *line, const char *folder)
+{
+    struct account account;
+    int error_number = 0;
+    if (geteuid() == 0 && account_find(options_string(line, "user"), &account))
+        error_number = account_give(&account, folder);
+    if (error_number != 0)
+        log_warning("'%s' cannot be given to the user '%s': %s", folder,
+                    options_string(line, "user"), g_strerror(error_number));
+}
+
 int
 key_init_command(const struct command_line *line, GError **error)
 {
     const char *folder = options_string(line, "keys");
     const char *site = options_string(line, "site");
     AUTO(keys_sheet) *sheet = g_new0(struct keys_sheet, 1);
-    struct account account; /* the daemon's, to whom the keys are handed */
-    int error_number = 0;
     if (keys_is_open_to_others("/dev/stdout"))
         log_warning("the sheet goes to a file that others may read: with the recovery secret they "
                     "can read every backup; print it and delete the file");
@@ -52,14 +63,22 @@ key_init_command(const struct command_line *line, GError **error)
     if (!keys_init(folder, site, options_string(line, "node"), sheet, error) ||
         !print_sheet(sheet, folder, error))
         return FAIL_FAILED;
-    if (geteuid() == 0 && account_find(options_string(line, "user"), &account))
-        error_number = account_give(&account, folder);
-    if (error_number != 0)
-        log_warning("'%s' cannot be given to the user '%s': %s", folder,
-                    options_string(line, "user"), g_strerror(error_number));
+    hand_over(line, folder);
     fprintf(stderr,
             "This recovery sheet will not be shown again: print it or write it down now, and "
             "keep it in a safe.\n");
+    return 0;
+}
+
+int
+key_accept_command(const struct command_line *line, GError **error)
+{
+    const char *folder = options_string(line, "keys"), *node = command_argument(line, "NODE");
+    if (!keys_accept(folder, node, command_argument(line, "RECIPIENT"),
+                     command_argument(line, "SIGNER"), error))
+        return fail_exit_code(*error);
+    hand_over(line, folder);
+    printf("what node %s signs is accepted, and it can read what is encrypted from now on\n", node);
     return 0;
 }
 

@@ -80,11 +80,31 @@ static const struct command commands[] = {
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_KEY},
         .run = key_show_command,
     },
+    {
+        .name = "key accept",
+        .summary = "Accept the other node's snapshots, and let it read ours",
+        .text = "NODE is the other node's name, RECIPIENT and SIGNER are the first recipient and "
+                "the signer that `lifeboat key show` shows there. From now on snapshots are "
+                "encrypted for that node, too, and what it signs is trusted: so each of the two "
+                "can be brought up to date from a drive that the other one wrote. Do it on both.",
+        .takes = FOR_KEY_ACCEPT,
+        .arguments = {{"NODE", FALSE}, {"RECIPIENT", FALSE}, {"SIGNER", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_KEY},
+        .run = key_accept_command,
+    },
     SNAPSHOT_ENTRY(snapshot_or_ask),
     PRUNE_ENTRY,
     DRIVE_ENTRIES,
     FOLLOW_ENTRY("standby follow"),
     STANDBY_CHECK_ENTRY,
+    {
+        .name = "standby import",
+        .summary = "Bring this standby up to date from a drive",
+        .text = "`lifeboat standby import STORE ...` is `lifeboat-restore import STORE ...`.",
+        .pass_to = "lifeboat-restore",
+        .pass_as = "import",
+        .run = become,
+    },
     {
         .name = "status",
         .summary = "Show how the backups stand: overall, per store and per drive",

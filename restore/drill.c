@@ -223,7 +223,8 @@ drill_all(struct drill *drill, struct selection *selection, const struct command
 {
     static const char *const none[] = {NULL};
     struct restore *restore = &drill->restore;
-    if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error))
+    if (!restore_connect(restore, line, "target", error) ||
+        !restore_open_chain(restore, selection, error))
         return FALSE;
     restore->plan = plan_make(chain_manifest(restore->chain), none, none, error);
     if (restore->plan == NULL)

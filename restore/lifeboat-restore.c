@@ -73,6 +73,21 @@ static const struct command commands[] = {
         .run = restore_extract,
     },
     {
+        .name = "import",
+        .summary = "Bring this standby up to date from a drive",
+        .text = "Writes what this node's CouchDB lacks of the newest complete snapshot that the "
+                "other node took, its set-up and settings too, checks that all of it is there, and "
+                "marks it as applied. A drive with nothing newer is left at that; one that is "
+                "damaged, or whose snapshots no trusted key signed, is refused. Nothing that is "
+                "newer here is lost: CouchDB merges revisions. Then the drive is told how old this "
+                "node is, for the other one to learn.\n\n"
+                "The same as `lifeboat standby import`.",
+        .takes = FOR_IMPORT,
+        .arguments = {{"STORE", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE, FAIL_DAMAGED, FAIL_KEY, FAIL_LATER},
+        .run = restore_import,
+    },
+    {
         .name = "drill",
         .summary = "Prove that a store restores: into scratch databases, compared, removed",
         .text = "Restores the newest state into scratch databases on the target, compares "

@@ -29,8 +29,11 @@ enum settings_command {
     FOR_DRIVE_EJECT = 1 << 15,
     FOR_FOLLOW = 1 << 16,
     FOR_STANDBY_CHECK = 1 << 17,
-    FOR_ALL = (1 << 18) - 1,
-    FOR_STORE = FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL, /* reading one */
+    FOR_IMPORT = 1 << 18,
+    FOR_KEY_ACCEPT = 1 << 19,
+    FOR_ALL = (1 << 20) - 1,
+    FOR_STORE =
+        FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL | FOR_IMPORT, /* reading one */
     FOR_STANDBY = FOR_FOLLOW | FOR_STANDBY_CHECK,
     FOR_DRIVE = FOR_DRIVE_LIST | FOR_DRIVE_ADD | FOR_DRIVE_REMOVE | FOR_DRIVE_EJECT,
 };

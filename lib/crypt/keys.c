@@ -25,6 +25,7 @@
 #define SITE "site"
 #define TRUSTED "trusted"
 #define TRUSTED_SUFFIX ".pub"
+#define RECIPIENT_SUFFIX ".age"
 
 #define SECRET_TOKEN "AGE-SECRET-KEY-1"
 #define FILE_CAP 4096              /* bytes of each file above */
@@ -305,7 +306,7 @@ keys_new(void)
 {
     struct keys *keys = g_new0(struct keys, 1);
     keys->identities = g_new0(struct age_identity, KEYS_TRUSTED_MAX);
-    keys->recipients = g_malloc0(2 * sizeof *keys->recipients);
+    keys->recipients = g_malloc0(AGE_RECIPIENTS_MAX * sizeof *keys->recipients);
     keys->trusted = g_new0(struct minisign_public, KEYS_TRUSTED_MAX);
     return keys;
 }
@@ -392,6 +393,31 @@ trust(struct keys *keys, const struct minisign_public *public, GError **error)
     return TRUE;
 }
 
+/* One that already is a recipient is passed over. */
+static gboolean
+encrypt_for(struct keys *keys, char *text, GError **error)
+{
+    guint8 recipient[AGE_KEY_SIZE];
+    if (!age_recipient_parse(g_strstrip(text), recipient, error))
+        return FALSE;
+    for (guint i = 0; i < keys->n_recipients; i++)
+        if (memcmp(keys->recipients[i], recipient, sizeof recipient) == 0)
+            return TRUE;
+    if (keys->n_recipients == AGE_RECIPIENTS_MAX)
+        return fail_set(error, FAIL_KEY, "more than %d recipients", AGE_RECIPIENTS_MAX);
+    memcpy(keys->recipients[keys->n_recipients++], recipient, sizeof recipient);
+    return TRUE;
+}
+
+static gboolean
+take_trusted(struct keys *keys, const char *name, char *text, GError **error)
+{
+    struct minisign_public public;
+    if (g_str_has_suffix(name, RECIPIENT_SUFFIX))
+        return encrypt_for(keys, text, error);
+    return minisign_public_parse(text, &public, error) && trust(keys, &public, error);
+}
+
 /* trusted/ may be missing; a file in it that is no key is an error, for somebody counts on it. */
 static gboolean
 read_trusted(struct keys *keys, int folder_fd, const char *folder, GError **error)
@@ -403,13 +429,12 @@ read_trusted(struct keys *keys, int folder_fd, const char *folder, GError **erro
                fail_set(error, FAIL_KEY, "cannot list '%s'", path);
     for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
         char text[FILE_CAP + 1];
-        struct minisign_public public;
-        if (!g_str_has_suffix(name, TRUSTED_SUFFIX))
+        if (!g_str_has_suffix(name, TRUSTED_SUFFIX) && !g_str_has_suffix(name, RECIPIENT_SUFFIX))
             continue;
         g_autofree char *below = g_build_filename(TRUSTED, name, NULL);
         if (!read_file(folder_fd, folder, below, FALSE, text, error))
             return FALSE;
-        if (!minisign_public_parse(text, &public, error) || !trust(keys, &public, error))
+        if (!take_trusted(keys, name, text, error))
             return bad_file(path, name, error);
     }
     return TRUE;
@@ -559,4 +584,33 @@ keys_sheet_free(struct keys_sheet *sheet)
         return;
     sheet_clear(sheet);
     g_free(sheet);
+}
+
+/* ---- another node ---- */
+
+static gboolean
+write_trusted(int folder, const char *node, const char *suffix, const char *text, GError **error)
+{
+    g_autofree char *name = g_strconcat(node, suffix, NULL);
+    g_autofree char *line = g_strconcat(text, "\n", NULL);
+    return file_replace(folder, name, line, strlen(line), 0644, error);
+}
+
+gboolean
+keys_accept(const char *folder, const char *node, const char *recipient, const char *signer,
+            GError **error)
+{
+    guint8 parsed[AGE_KEY_SIZE];
+    struct minisign_public public;
+    if (!check_node(node, FAIL_USAGE, error) || !age_recipient_parse(recipient, parsed, error) ||
+        !minisign_public_parse(signer, &public, error)) {
+        if (error != NULL && *error != NULL)
+            (*error)->code = FAIL_USAGE;
+        return FALSE;
+    }
+    AUTO(keys) *keys = keys_open(folder, error);
+    AUTO_FD int above = keys != NULL ? file_open_folder(AT_FDCWD, folder, FALSE, error) : -1;
+    AUTO_FD int trusted = above >= 0 ? file_open_folder(above, TRUSTED, TRUE, error) : -1;
+    return trusted >= 0 && write_trusted(trusted, node, RECIPIENT_SUFFIX, recipient, error) &&
+           write_trusted(trusted, node, TRUSTED_SUFFIX, signer, error);
 }

@@ -7,7 +7,8 @@
  *       signing.pub             its minisign public key
  *       recovery.pub            the recovery key's age recipient; its secret half is on paper only
  *       site                    site name, and node name, one a line
- *       trusted/NAME.pub        further signers whom this node accepts (the other node)
+ *       trusted/NAME.pub        further signers whom this node accepts (the other node), …
+ *       trusted/NAME.age        … and whom it encrypts for, too
  *
  * `keys_init` makes all of them and hands out the recovery sheet: the only place where the recovery
  * secret ever is.
@@ -25,8 +26,8 @@ struct keys {
     char *node;                      /* likewise */
     struct age_identity *identities; /* what we can decrypt with */
     guint n_identities;
-    guint8 (*recipients)[AGE_KEY_SIZE]; /* whom we encrypt for: node, recovery. None on a bare
-                                           machine */
+    guint8 (*recipients)[AGE_KEY_SIZE]; /* whom we encrypt for: node, recovery, other nodes. None on
+                                           a bare machine */
     guint n_recipients;
     struct minisign_secret *signing; /* NULL on a bare machine */
     struct minisign_public *trusted; /* whose snapshots we use; our own is among them */
@@ -64,6 +65,11 @@ gboolean keys_open_if_any(const char *folder, struct keys **keys, GError **error
  * no key are passed over. Without signers, those that stand in it are trusted.
  */
 struct keys *keys_open_bare(const char *identity_file, const char *const *signers, GError **error);
+
+/* Accepts what another node signs, and encrypts for it from now on: its public halves, as texts.
+ * FAIL_USAGE when they are none. */
+gboolean keys_accept(const char *folder, const char *node, const char *recipient,
+                     const char *signer, GError **error);
 
 /* Whether it is a regular file that others than its owner may read or write. */
 gboolean keys_is_open_to_others(const char *path);

@@ -88,6 +88,10 @@ begin_others(struct limit *limit, guint64 snapshot, GError **error)
     limit->lent = lent > 0;
     if (limit->lent)
         limit->at_end = lent;
+    if (limit->restore->standby && snapshot > 0) {
+        limit->at_end = snapshot;
+        return set(limit, MAX(limit->now, snapshot), error);
+    }
     if (snapshot <= limit->at_end)
         return TRUE;
     report_note(&limit->restore->report,

@@ -7,7 +7,8 @@
  * So a database that we make is written without a limit, and gets the snapshot's at the very end. A
  * database of others keeps its own, or gets the snapshot's if that is higher; where a path needs
  * more, it is raised for the time of the restore, and what it was is kept in
- * _local/lifeboat-restore, so that a later run gives it back when this one is interrupted.
+ * _local/lifeboat-restore, so that a later run gives it back when this one is interrupted. On a
+ * standby it gets the snapshot's, be that lower.
  */
 #pragma once
 

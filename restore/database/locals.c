@@ -62,7 +62,9 @@ take_one(void *context, struct slice id, struct slice json, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
-    if (others && present != NULL)
+    if (others && present != NULL && locals->restore->standby)
+        others = local_same(json, text_of(present));
+    else if (others && present != NULL)
         tell_kept(locals, id, json, text_of(present));
     return (others && present != NULL) || locals->preview
                ? TRUE

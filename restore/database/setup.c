@@ -258,9 +258,13 @@ end_others(struct restore *restore, const struct plan_item *item, const struct s
     if (item->documents != NULL || !restore->traits.couchdb)
         return TRUE;
     g_autoptr(GString) present = http_fetch(restore->http, "GET", path, NOTHING, error);
-    if (present != NULL)
-        setup_compare_security(restore, item, setup, text_of(present));
-    return present != NULL;
+    if (present == NULL)
+        return FALSE;
+    if (restore->standby && !server_is_users(item->target))
+        return json_same(text_of(present), setup->security) ||
+               setup_put(restore, item->target, "/_security", setup->security, error);
+    setup_compare_security(restore, item, setup, text_of(present));
+    return TRUE;
 }
 
 gboolean

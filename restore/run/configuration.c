@@ -91,6 +91,15 @@ set(struct restore *restore, const GPtrArray *nodes, const struct setting *setti
 static gboolean
 is_usable(struct restore *restore, const struct setting *setting)
 {
+    gboolean own = g_str_equal(setting->section, "admins") &&
+                   g_str_equal(setting->key, restore->traits.account);
+    if (restore->standby && own) { /* nobody is there to be told of another password */
+        report_note(&restore->report,
+                    "administrator '%s' has another password here than on the other node: give "
+                    "him the same on both",
+                    setting->key);
+        return FALSE;
+    }
     if (!g_str_equal(setting->section, "admins") || setting_is_hashed(setting->value))
         return TRUE;
     report_problem(&restore->report, NULL, (struct slice){"", 0}, (struct slice){"", 0},
@@ -165,7 +174,8 @@ configuration_set_rest(struct restore *restore, GError **error)
     if (nodes == NULL)
         return FALSE;
     tell_left(restore, nodes);
-    if (!draw_uuid(restore, nodes, error) || !set_phase(restore, nodes, SETTINGS_REST, error))
+    if ((!restore->standby && !draw_uuid(restore, nodes, error)) ||
+        !set_phase(restore, nodes, SETTINGS_REST, error))
         return FALSE;
     if (password != NULL && setting_is_hashed(password) && setting_differs(nodes, &own))
         report_note(&restore->report,

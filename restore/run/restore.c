@@ -7,6 +7,7 @@
 #include "lib/command/command.h"
 #include "lib/couch/scratch.h"
 #include "restore/lacking.h"
+#include "restore/run/configuration.h"
 
 #define MERGE_MEMORY (24 * 1024 * 1024) /* bytes for the chain; writing takes as much again */
 
@@ -20,9 +21,10 @@ wait_and_tell(void *context, guint milliseconds, const GError *cause)
 }
 
 gboolean
-restore_connect(struct restore *restore, const struct command_line *line, GError **error)
+restore_connect(struct restore *restore, const struct command_line *line, const char *url,
+                GError **error)
 {
-    const struct http_options target = {.url = options_string(line, "target"),
+    const struct http_options target = {.url = options_string(line, url),
                                         .stall_seconds = (guint)options_integer(line, "stall")};
     restore->http = http_connect(&target, options_string(line, "credentials"), error);
     if (restore->http == NULL)
@@ -210,4 +212,31 @@ const char *
 restore_shown(const struct restore *restore, const struct plan_item *item)
 {
     return restore->scratch ? item->name : item->target;
+}
+
+/* The limits that were just set are those that hold now. */
+gboolean
+restore_set_limits(struct restore *restore, GError **error)
+{
+    if (!restore->with_config)
+        return TRUE;
+    if (!configuration_set_limits(restore, error))
+        return FALSE;
+    restore_end_trials(restore);
+    g_clear_pointer(&restore->repack, repack_free);
+    traits_clear(&restore->traits);
+    if (!traits_fetch(restore->http, &restore->traits, error))
+        return FALSE;
+    restore->repack = repack_new(restore->http, &restore->traits);
+    return TRUE;
+}
+
+/* The settings come last, and before them what needs the password that we have now. */
+gboolean
+restore_set_rest(struct restore *restore, GError **error)
+{
+    if (!restore->with_config)
+        return TRUE;
+    restore_end_trials(restore);
+    return configuration_set_rest(restore, error);
 }

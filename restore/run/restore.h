@@ -40,10 +40,13 @@ struct restore {
     struct report report;
     gboolean with_config; /* --server-config */
     gboolean scratch;     /* what is made is compared and removed: it stays closed */
+    gboolean standby; /* the target is one: what it has is brought to the snapshot's state, too */
 };
 
-/* The target from the options --target and --credentials. FALSE when it cannot be used. */
-gboolean restore_connect(struct restore *restore, const struct command_line *line, GError **error);
+/* The target from the option of that name, which gives its URL, and from --credentials. FALSE when
+ * it cannot be used. */
+gboolean restore_connect(struct restore *restore, const struct command_line *line, const char *url,
+                         GError **error);
 
 /* The chain of the selected snapshot, and its server settings. */
 gboolean restore_open_chain(struct restore *restore, struct selection *selection, GError **error);
@@ -70,6 +73,11 @@ void restore_tell_lacking(struct restore *restore, const char *const *databases,
 /* Names the leaf's attachments that no snapshot of the chain holds. */
 void restore_tell_lost(struct restore *restore, const struct plan_item *item,
                        const struct leaf *leaf);
+
+/* With with_config: the settings that are limits, before anything is written, and the others when
+ * all is. */
+gboolean restore_set_limits(struct restore *restore, GError **error);
+gboolean restore_set_rest(struct restore *restore, GError **error);
 
 /* The name that progress shows: the target's, or the source's where that is but a number. */
 const char *restore_shown(const struct restore *restore, const struct plan_item *item);

@@ -150,7 +150,8 @@ prepare(struct run *run, struct selection *selection, GError **error)
     const struct command_line *line = run->line;
     restore->with_config = options_flag(line, "server-config");
     run->partial = selection->partial;
-    if (!restore_connect(restore, line, error) || !restore_open_chain(restore, selection, error))
+    if (!restore_connect(restore, line, "target", error) ||
+        !restore_open_chain(restore, selection, error))
         return FALSE;
     run->at = selection->snapshot->catalogue;
     restore_tell_newer(restore, selection);
@@ -243,42 +244,15 @@ write_databases(struct run *run, GError **error)
     return TRUE;
 }
 
-/* The limits that were just set are those that hold now. */
-static gboolean
-set_limits(struct restore *restore, GError **error)
-{
-    if (!restore->with_config)
-        return TRUE;
-    if (!configuration_set_limits(restore, error))
-        return FALSE;
-    restore_end_trials(restore);
-    g_clear_pointer(&restore->repack, repack_free);
-    traits_clear(&restore->traits);
-    if (!traits_fetch(restore->http, &restore->traits, error))
-        return FALSE;
-    restore->repack = repack_new(restore->http, &restore->traits);
-    return TRUE;
-}
-
-/* The settings come last, and before them what needs the password that we have now. */
-static gboolean
-set_rest(struct restore *restore, GError **error)
-{
-    if (!restore->with_config)
-        return TRUE;
-    restore_end_trials(restore);
-    return configuration_set_rest(restore, error);
-}
-
 static gboolean
 perform(struct run *run, GError **error)
 {
     struct restore *restore = &run->restore;
     const char *folder = run->files > 0 ? options_string(run->line, "files") : NULL;
-    return restore_remove_left(restore, error) && set_limits(restore, error) &&
+    return restore_remove_left(restore, error) && restore_set_limits(restore, error) &&
            write_databases(run, error) &&
            (folder == NULL || files_restore(restore, folder, &run->files, error)) &&
-           set_rest(restore, error);
+           restore_set_rest(restore, error);
 }
 
 /* What the operator can do: what passes can be tried again, what is damaged stays so. */
