@@ -61,15 +61,50 @@ account_give(const struct account *account, const char *folder)
     return error < 0 ? errno : error;
 }
 
+static gboolean
+check_content(const struct account *account, const char *key, const char *folder,
+              const char *const *ours, GError **error)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        struct stat there;
+        if (g_strv_contains(ours, name) || lstat(path, &there) != 0 || there.st_uid == account->uid)
+            continue;
+        g_autofree char *better = g_build_filename(folder, "lifeboat", NULL);
+        return fail_set(error, FAIL_USAGE,
+                        "the folder '%s' of the setting '%s' holds '%s', which is not ours\n"
+                        "hint: name one that is lifeboat's alone, such as '%s'; where it is that "
+                        "already, move '%s' elsewhere",
+                        folder, key, name, better, name);
+    }
+    return TRUE;
+}
+
 gboolean
-account_own(const struct account *account, const char *folder, mode_t mode, GError **error)
+account_own(const struct account *account, const char *key, const char *folder, mode_t mode,
+            const char *const *ours, GError **error)
 {
     struct stat there;
     if (g_mkdir_with_parents(folder, (int)mode) != 0 || lstat(folder, &there) != 0)
         return fail_errno(error, errno, "cannot make '%s'", folder);
-    int cause = there.st_uid == account->uid ? 0 : account_give(account, folder);
+    if (there.st_uid == account->uid)
+        return TRUE;
+    if (!check_content(account, key, folder, ours, error))
+        return FALSE;
+    int cause = account_give(account, folder);
     return cause == 0 || fail_errno(error, cause, "cannot give '%s' to the user with number %u",
                                     folder, account->uid);
+}
+
+gboolean
+account_own_state(const struct account *account, const char *state, GError **error)
+{
+    static const char *const ours[] = {"chains",     "drives.json",     "drives.json.partial",
+                                       "keys",       "last-runs.json",  "last-runs.json.partial",
+                                       "lost+found", "replicator.lock", NULL};
+    return account_own(account, "state", state, 0700, ours, error);
 }
 
 gboolean
@@ -81,7 +116,7 @@ account_follow(const char *name, const char *folder, const char *state, GError *
     if (geteuid() != 0 || !account_find(name, &account) || account.uid == 0 ||
         (lstat(store, &there) != 0 && lstat(folder, &there) != 0) || there.st_uid != account.uid)
         return TRUE;
-    if (!account_own(&account, state, 0700, error) || !account_become(&account, TRUE, error))
+    if (!account_own_state(&account, state, error) || !account_become(&account, TRUE, error))
         return FALSE;
     capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_DAC_READ_SEARCH);
     return capng_apply(CAPNG_SELECT_CAPS) == 0 ||

@@ -35,6 +35,13 @@ void account_let_read(void);
 /* Hands a folder and all in it to the user, following no link. An errno; 0 when done. */
 int account_give(const struct account *account, const char *folder);
 
-/* Makes a folder, if need be, and hands it and all in it to the user, unless it is his already. */
-gboolean account_own(const struct account *account, const char *folder, mode_t mode,
-                     GError **error);
+/*
+ * Makes a folder, if need be, and hands it and all in it to the user, unless it is his already.
+ * Refused, and nothing changed, where it holds what is neither his nor named in `ours` (ends with
+ * NULL): who sets `key` to a folder such as /run does not mean to give all in it away.
+ */
+gboolean account_own(const struct account *account, const char *key, const char *folder,
+                     mode_t mode, const char *const *ours, GError **error);
+
+/* The same with the state folder, and what all parts of Lifeboat keep there. */
+gboolean account_own_state(const struct account *account, const char *state, GError **error);

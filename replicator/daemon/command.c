@@ -5,8 +5,6 @@
 #include "lib/base/log.h"
 #include "replicator/daemon/daemon.h"
 
-#include <sys/stat.h>
-
 /* ---- the commands that it runs ---- */
 
 static GPtrArray *
@@ -69,35 +67,14 @@ choose_account(const struct command_line *line, struct account *account, gboolea
     return TRUE;
 }
 
-/* Who names a folder such as /run for the socket does not mean to give it, and all in it, away. */
-static gboolean
-check_run_folder(const char *control, const char *folder, const struct account *account,
-                 GError **error)
-{
-    g_autofree char *socket = g_path_get_basename(control);
-    const char *const ours[] = {socket, "status.json", "status.json.partial", "drives", NULL};
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    const char *name;
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        struct stat there;
-        if (!g_strv_contains(ours, name) && lstat(path, &there) == 0 &&
-            there.st_uid != account->uid)
-            return fail_set(error, FAIL_USAGE,
-                            "the control socket's folder '%s' holds '%s', which is not ours\n"
-                            "hint: name one that is lifeboat's alone: `control = %s/lifeboat/%s`",
-                            folder, name, folder, socket);
-    }
-    return TRUE;
-}
-
 static gboolean
 become(const struct command_line *line, const struct account *account, GError **error)
 {
-    const char *state = options_string(line, "state");
-    g_autofree char *run = g_path_get_dirname(options_string(line, "control"));
-    return check_run_folder(options_string(line, "control"), run, account, error) &&
-           account_own(account, state, 0700, error) && account_own(account, run, 0755, error) &&
+    const char *control = options_string(line, "control");
+    g_autofree char *run = g_path_get_dirname(control), *socket = g_path_get_basename(control);
+    const char *const ours[] = {socket, "status.json", "status.json.partial", "drives", NULL};
+    return account_own(account, "control", run, 0755, ours, error) &&
+           account_own_state(account, options_string(line, "state"), error) &&
            account_become(account, options_list(line, "file")[0] != NULL, error);
 }
 

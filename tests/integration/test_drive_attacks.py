@@ -12,6 +12,7 @@ import test_drive
 from support import faulty
 from support.bay import USER
 from support.daemon import PATIENCE, Daemon
+from support.lifeboat import USAGE
 from test_drive import SAFE
 
 
@@ -287,6 +288,28 @@ class Mounter(Attacks):
         daemon.wait_for("holds 'precious', which is not ours")
         daemon.process.wait(60)
         self.assertEqual((0, 0), (os.stat(precious).st_uid, os.stat(os.path.dirname(precious)).st_uid))
+
+    def test_nor_is_one_given_away_for_the_state(self):
+        precious = os.path.join(self.site.state, 'precious')  # as in /var/lib, with `state = /var/lib`
+        os.makedirs(precious)
+        store = self.site.path('one')  # the user's: what root does there is done as the user, to whom the state is handed
+        os.mkdir(store)
+        os.chown(store, USER, USER)
+        daemon = Daemon(self.site, self.bay.url(self.server.url), bay=self.bay, stores=[store])
+        daemon.wait_for("the folder '%s' of the setting 'state' holds 'precious', which is not ours" % self.site.state)
+        daemon.wait_for("such as '%s/lifeboat'" % self.site.state)
+        self.assertEqual(USAGE, daemon.process.wait(60))
+        said = self.bay.run(daemon.program('lifeboat'), 'snapshot', '--config', daemon.config, expect=USAGE)
+        self.assertIn("holds 'precious', which is not ours", said)
+        for path in (precious, self.site.state):
+            self.assertEqual((0, 0), (os.stat(path).st_uid, os.stat(path).st_gid))
+        self.assertEqual(['precious'], os.listdir(self.site.state))
+        os.rmdir(precious)
+        os.mkdir(os.path.join(self.site.state, 'lost+found'))  # a file system of its own
+        daemon = Daemon(self.site, self.bay.url(self.server.url), bay=self.bay, stores=[store])
+        daemon.wait_for('watching for drives')
+        self.assertEqual(USER, os.stat(self.site.state).st_uid)
+        daemon.end()
 
     def test_a_mount_point_cannot_be_put_elsewhere(self):
         daemon = self.daemon()
