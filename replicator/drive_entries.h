@@ -30,7 +30,9 @@
                 "stays. "                                                                          \
                 "Of a disk with partitions the one that fits is taken, or has to be named. A "     \
                 "drive "                                                                           \
-                "that this site has used before comes back with its snapshots.\n\n"                \
+                "that this site has used before comes back with its snapshots. A copy of one, "    \
+                "made because that is worn, takes its place; while that is plugged in, too, it "   \
+                "is refused.\n\n"                                                                  \
                 "With --format a new file system is made, after a question. That is refused for "  \
                 "whatever holds anything of anybody: every file system on it is looked into, "     \
                 "read-only, and may hold nothing but what systems put there by themselves; what "  \

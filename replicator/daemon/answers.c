@@ -346,8 +346,21 @@ answers_added(struct adding *adding, const struct place *place, gboolean kept,
     json_text_begin_object(out);
     append_drive(place->drive, out);
     json_text_member_boolean(out, "fresh", result->fresh);
+    json_text_member_boolean(out, "moved", adding->moved);
     json_text_end_object(out);
     control_answer(adding->question, out);
+}
+
+void
+answers_copied(const struct adding *adding, const struct place *original)
+{
+    g_autofree char *name = place_name(original), *id = drive_id(original->drive);
+    g_autofree char *message = g_strdup_printf(
+        "'%s' is a copy of %s, which is here as '%s': of two copies of a store only one is used\n"
+        "hint: to go on with this one in the place of that: `lifeboat drive remove %s`, then add "
+        "this one again; to use both, delete the folder 'lifeboat' on this one first",
+        adding->device->node, name, original->device->node, id);
+    control_refuse(adding->question, message);
 }
 
 /* ---- all ---- */

@@ -124,30 +124,58 @@ place_ended(struct daemon *daemon, struct place *place, const struct visit_resul
         answers_run_ended(daemon, place, daemon->work.snapshot ? NULL : "it was ejected before");
 }
 
-/* A drive was added, and is due: its first snapshot comes at once. */
+/* The place of a drive that holds the same store and is here, as another device; NULL: there is
+ * none.
+ */
+static struct place *
+original_of(struct daemon *daemon, const struct adding *adding, const struct visit_result *result)
+{
+    struct drive *drive = drives_by_store(daemon->drives, result->store);
+    struct place *place = drive != NULL ? devices_place_of(daemon, drive) : NULL;
+    gboolean copied =
+        place != NULL && place->device != NULL && place->device->number != adding->device->number;
+    return copied ? place : NULL;
+}
+
+/* Makes it ours, and due: its first snapshot comes at once. */
+static struct place *
+take_in(struct daemon *daemon, struct adding *adding, const struct visit_result *result)
+{
+    const struct drive *before = drives_by_store(daemon->drives, result->store);
+    adding->moved = before != NULL && !g_str_equal(before->filesystem, adding->device->filesystem);
+    struct drive *drive = drives_add(daemon->drives, result->store, adding->device->filesystem,
+                                     adding->label, world_now());
+    struct place *place = devices_place_of(daemon, drive);
+    g_autofree char *name = place_name(place);
+    log_info("%s is ours from now on%s", name,
+             adding->moved ? ", in the place of the file system that its store was on before" : "");
+    device_free(devices_take_unknown(daemon, adding->device->node));
+    if (!result->pulled && place->device == NULL)
+        place->device = g_steal_pointer(&adding->device);
+    place->due = world_now();
+    place->safe = place->ejected = FALSE;
+    drive->in_use = FALSE;
+    return place;
+}
+
 static void
 adding_ended(struct daemon *daemon, struct adding *adding, const struct visit_result *result)
 {
-    struct place *place = NULL, *there = devices_place_at(daemon, adding->device);
-    gboolean kept = TRUE;
+    struct place *there = devices_place_at(daemon, adding->device);
+    gboolean done = result->store != NULL && result->exit == 0;
+    const struct place *original = done ? original_of(daemon, adding, result) : NULL;
     if (there != NULL)
         there->safe = result->unmounted;
-    if (result->store != NULL && result->exit == 0) {
-        struct drive *drive = drives_add(daemon->drives, result->store, adding->device->filesystem,
-                                         adding->label, world_now());
-        place = devices_place_of(daemon, drive);
-        device_free(devices_take_unknown(daemon, adding->device->node));
-        if (!result->pulled && place->device == NULL)
-            place->device = g_steal_pointer(&adding->device);
-        place->due = world_now();
-        place->safe = place->ejected = FALSE;
-        drive->in_use = FALSE;
-        kept = daemon_write_register(daemon);
+    if (original != NULL) {
+        answers_copied(adding, original);
+    } else if (done) {
+        const struct place *place = take_in(daemon, adding, result);
+        gboolean kept = daemon_write_register(daemon);
         daemon_note_since(daemon);
-        g_autofree char *name = place_name(place);
-        log_info("%s is ours from now on", name);
+        answers_added(adding, place, kept, result);
+    } else {
+        answers_added(adding, NULL, FALSE, result);
     }
-    answers_added(adding, place, kept, result);
     adding_free(adding);
 }
 

@@ -12,6 +12,7 @@ struct adding {
     struct device *device;
     char *label;
     struct control_question *question;
+    gboolean moved; /* it takes the place of the file system that its store was on before */
 };
 
 /* A question that is answered when something is over. */
@@ -111,6 +112,9 @@ void answers_ejected(struct daemon *daemon, const struct place *place,
 void answers_added(struct adding *adding, const struct place *place, gboolean kept,
                    const struct visit_result *result);
 void adding_free(struct adding *adding);
+
+/* It holds the store of a drive that is here, too: of two copies one is used. */
+void answers_copied(const struct adding *adding, const struct place *original);
 
 /* The daemon ends: nobody is left waiting. */
 void answers_end(struct daemon *daemon);

@@ -233,9 +233,14 @@ drive_add_command(const struct command_line *line, GError **error)
     if (answer == NULL)
         return FAIL_FAILED;
     g_autofree char *name = name_of(answer);
-    printf("%s is drive %s from now on%s\n"
-           "its first snapshot begins now; `lifeboat status` shows it; wait for 'safe to remove'\n",
-           device, name,
-           json_member_true(whole(answer), "fresh") ? "" : ", with the snapshots that it holds");
+    printf(
+        "%s is drive %s from now on%s\n%s"
+        "its first snapshot begins now; `lifeboat status` shows it; wait for 'safe to remove'\n",
+        device, name,
+        json_member_true(whole(answer), "fresh") ? "" : ", with the snapshots that it holds",
+        json_member_true(whole(answer), "moved")
+            ? "it takes the place of the one that held the same store before: nothing is written "
+              "to that one any more\n"
+            : "");
     return 0;
 }

@@ -38,18 +38,6 @@ read_drive(struct drives *drives, struct slice value)
            json_member_text(value, "label", &drive->label);
 }
 
-/* Their work is booked by their stores: two would share a page. */
-static gboolean
-is_there_twice(const struct drives *drives, const struct drive *drive)
-{
-    for (guint i = 0; i < drives->all->len; i++) {
-        const struct drive *other = drives->all->pdata[i];
-        if (other != drive && g_strcmp0(other->store, drive->store) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static gboolean
 read_file(struct drives *drives, GError **error)
 {
@@ -66,7 +54,9 @@ read_file(struct drives *drives, GError **error)
     for (gsize place = 0; json_next_element(list, &place, &value);) {
         if (!read_drive(drives, value))
             return fail_set(error, FAIL_DAMAGED, "a drive in it is not described in full");
-        if (is_there_twice(drives, drives->all->pdata[drives->all->len - 1]))
+        const struct drive *drive = drives->all->pdata[drives->all->len - 1];
+        if (drives_by_store(drives, drive->store) != drive)
+            /* their work is booked by their stores: two would share a page */
             return fail_set(error, FAIL_DAMAGED, "a drive in it stands there twice");
     }
     return TRUE;
@@ -140,6 +130,17 @@ drives_by_filesystem(const struct drives *drives, const char *filesystem)
     return NULL;
 }
 
+struct drive *
+drives_by_store(const struct drives *drives, const char *store)
+{
+    for (guint i = 0; i < drives->all->len; i++) {
+        struct drive *drive = drives->all->pdata[i];
+        if (g_strcmp0(drive->store, store) == 0)
+            return drive;
+    }
+    return NULL;
+}
+
 static gboolean
 is_meant(const struct drive *drive, const char *name)
 {
@@ -184,11 +185,7 @@ struct drive *
 drives_add(struct drives *drives, const char *store, const char *filesystem, const char *label,
            gint64 now)
 {
-    struct drive *drive = NULL;
-    for (guint i = 0; i < drives->all->len && drive == NULL; i++) {
-        struct drive *there = drives->all->pdata[i];
-        drive = g_str_equal(there->store, store) ? there : NULL;
-    }
+    struct drive *drive = drives_by_store(drives, store);
     if (drive == NULL) {
         drive = g_new0(struct drive, 1);
         drive->store = g_strdup(store);

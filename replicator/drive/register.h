@@ -34,6 +34,7 @@ gboolean drives_write(struct drives *drives, GError **error);
 char *drive_id(const struct drive *drive);
 
 struct drive *drives_by_filesystem(const struct drives *drives, const char *filesystem);
+struct drive *drives_by_store(const struct drives *drives, const char *store);
 
 /* By a beginning of its store's id (4 digits at least) or its label, which must be one drive's
  * only. NULL with an error that names those there are. */

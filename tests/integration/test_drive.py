@@ -206,6 +206,66 @@ class Strangers(Plugging):
         daemon.end()
 
 
+class Copies(Plugging):
+    """Of two copies of a store one is used."""
+
+    def copy(self, stick, uuid=True):
+        """Of a stick that is away; its file system gets a UUID of its own."""
+        copy = Stick(stick.path + '.copy')
+        shutil.copy(stick.path, copy.path)
+        if uuid:
+            subprocess.run(['e2fsck', '-fp', copy.path], stdout=subprocess.DEVNULL)
+            subprocess.run(['tune2fs', '-U', 'random', copy.path], check=True, stdout=subprocess.DEVNULL)
+        return copy
+
+    def add(self, daemon, stick, expect=0):
+        """As an operator does."""
+        return self.bay.run(daemon.program('lifeboat'), 'drive', 'add', stick.device, '--label', 'blue', '--config', daemon.config, expect=expect)
+
+    def test_while_the_original_is_here_a_copy_is_refused_and_the_original_stays_ours(self):
+        for uuid in (True, False):
+            with self.subTest(uuid=uuid):
+                daemon = self.daemon()
+                stick = self.enrolled(daemon, 'blue')
+                copy = self.copy(stick, uuid)
+                self.insert(daemon, stick)
+                self.bay.plug(copy)
+                said = self.add(daemon, copy, expect=FAILED)
+                self.assertIn("'%s' is a copy of drive 'blue' (%s), which is here as '%s'" % (copy.device, stick.id, stick.device), said)
+                self.assertIn('`lifeboat drive remove %s`' % stick.id, said)
+                self.assertIn(copy.device, [each['device'] for each in daemon.request(ask='status')['unknown']])
+                self.bay.unplug(copy)
+                self.bay.unplug(stick)
+                self.insert(daemon, stick)
+                self.bay.plug(copy)
+                daemon.lifeboat('drive', 'remove', stick.id)
+                self.assertNotIn('takes the place', self.add(daemon, copy))
+                self.assertEqual([copy.device], [drive['device'] for drive in daemon.request(ask='status')['drives']])
+                daemon.end()
+                self.bay.unplug(copy)
+                self.bay.unplug(stick)
+                os.remove(os.path.join(self.site.state, 'drives.json'))
+
+    def test_while_the_original_is_away_a_copy_takes_its_place_and_says_so(self):
+        daemon = self.daemon()
+        stick = self.enrolled(daemon)
+        copy, before = self.copy(stick), stick.digest()
+        self.clinic.change()
+        self.bay.plug(copy)
+        self.assertIn('it takes the place of the one that held the same store before', self.add(daemon, copy))
+        daemon.wait_for("drive 'blue' (%s): the snapshot is done; %s" % (stick.id, SAFE), 2)
+        self.assertEqual([copy.device], [drive['device'] for drive in daemon.request(ask='status')['drives']])
+        self.bay.unplug(copy)
+        self.assert_holds(copy, self.capture())
+        self.assertEqual(2, len(self.snapshots(copy)))
+        unknown = daemon.log.count('is no drive of ours')
+        self.bay.plug(stick)
+        daemon.wait_for('is no drive of ours', unknown + 1)
+        self.bay.unplug(stick)
+        self.assertEqual(before, stick.digest())
+        daemon.end()
+
+
 class Hands(Plugging):
     """What people do with a drive while something goes on, or want done."""
 

@@ -37,6 +37,8 @@ test_what_was_added_is_there_after_a_restart(void)
     g_assert_cmpint(blue->added, ==, 77);
     g_assert_true(blue->in_use);
     g_assert_null(drives_by_filesystem(drives, "aaaa-1111"));
+    g_assert_true(drives_by_store(drives, BLUE) == blue);
+    g_assert_null(drives_by_store(drives, "1a2b3c4d"));
 }
 
 static void
