@@ -10,19 +10,20 @@ is_same(const struct device *a, const struct device *b)
     return a->number == b->number && g_strcmp0(a->filesystem, b->filesystem) == 0;
 }
 
-/* udev tells of changes of all kinds; only another file system is another drive. */
-static gboolean
-is_known_to_be_here(const struct daemon *daemon, const struct device *device)
+/* udev tells of changes of all kinds; only another file system is another drive. NULL: it is new.
+ */
+static struct device *
+find_here(const struct daemon *daemon, const struct device *device)
 {
     for (guint i = 0; i < daemon->places->len; i++) {
         const struct place *place = daemon->places->pdata[i];
         if (place->device != NULL && is_same(place->device, device))
-            return TRUE;
+            return place->device;
     }
     for (guint i = 0; i < daemon->unknown->len; i++)
         if (is_same(daemon->unknown->pdata[i], device))
-            return TRUE;
-    return FALSE;
+            return daemon->unknown->pdata[i];
+    return NULL;
 }
 
 /* ---- coming ---- */
@@ -79,7 +80,10 @@ void
 devices_came(void *context, struct device *device)
 {
     struct daemon *daemon = context;
-    if (is_known_to_be_here(daemon, device) || daemon->ending) {
+    struct device *here = find_here(daemon, device);
+    if (here != NULL) /* a card that was out for a moment has another */
+        here->sequence = device->sequence;
+    if (here != NULL || daemon->ending) {
         device_free(device);
         return;
     }

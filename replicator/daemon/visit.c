@@ -18,6 +18,7 @@ struct visit {
     char *store;
     struct {
         dev_t number;
+        guint64 sequence;
         char *node, *type_name;
         enum message_type type;
         gboolean can_mount;
@@ -124,6 +125,10 @@ tell_mount_error(const struct visit *visit, int error)
     case ENODEV:
         return g_strdup_printf("this kernel has no driver for the file system '%s' of '%s'", type,
                                node);
+    case ESTALE:
+        return g_strdup_printf("the drive was pulled out, and '%s' is another one by now: insert "
+                               "it again",
+                               node);
     case EIO:
     case ENXIO:
         return g_strdup("the drive cannot be read: it is failing, or was pulled out");
@@ -193,8 +198,8 @@ mount_drive(struct visit *visit)
                                       visit->device.node, visit->device.type_name));
         return FALSE;
     }
-    mounter_mount(visit->means->mounter, visit->device.number, visit->device.type,
-                  visit->work.enrol, is_mounted, visit);
+    mounter_mount(visit->means->mounter, visit->device.number, visit->device.sequence,
+                  visit->device.type, visit->work.enrol, is_mounted, visit);
     return TRUE;
 }
 
@@ -279,7 +284,8 @@ begin_step(struct visit *visit)
     case VISIT_POWERING_OFF:
         if (!work->power_off || !result->unmounted || result->pulled)
             return FALSE;
-        mounter_power_off(visit->means->mounter, visit->device.number, is_powered_off, visit);
+        mounter_power_off(visit->means->mounter, visit->device.number, visit->device.sequence,
+                          is_powered_off, visit);
         return TRUE;
     case VISIT_ENDED:
         break;
@@ -325,6 +331,7 @@ visit_new(const struct visit_means *means, const struct visit_work *work, const 
     visit->progress = g_string_new(NULL);
     if (device != NULL) {
         visit->device.number = device->number;
+        visit->device.sequence = device->sequence;
         visit->device.node = g_strdup(device->node);
         visit->device.type_name = g_strdup(device->type);
         visit->device.can_mount = device_mount_type(device, &visit->device.type);

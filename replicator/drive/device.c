@@ -27,7 +27,7 @@ model_of(struct udev_device *udev)
 }
 
 struct device *
-device_new(struct udev_device *udev, const char *const *patterns)
+device_new(struct udev_device *udev, guint64 sequence, const char *const *patterns)
 {
     const char *node = udev_device_get_devnode(udev);
     const char *usage = udev_device_get_property_value(udev, "ID_FS_USAGE");
@@ -37,6 +37,7 @@ device_new(struct udev_device *udev, const char *const *patterns)
         return NULL;
     struct device *device = g_new0(struct device, 1);
     device->number = number;
+    device->sequence = sequence;
     device->node = g_strdup(node);
     device->type = property(udev, "ID_FS_TYPE");
     device->filesystem = property(udev, "ID_FS_UUID");

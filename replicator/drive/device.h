@@ -12,6 +12,7 @@
 
 struct device {
     dev_t number;
+    guint64 sequence; /* of its disk, when udev told of it (mounter/meant.h); 0: not known */
     char *node;       /* "/dev/sdb1" */
     char *type;       /* udev's word for the file system: "vfat" */
     char *filesystem; /* its UUID as udev has it; NULL: it has none */
@@ -21,7 +22,7 @@ struct device {
 };
 
 /* NULL when it is no file system, or none on a drive (sysfs_is_drive). */
-struct device *device_new(struct udev_device *udev, const char *const *patterns);
+struct device *device_new(struct udev_device *udev, guint64 sequence, const char *const *patterns);
 void device_free(struct device *device);
 AUTO_DEFINE(device)
 

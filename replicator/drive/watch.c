@@ -15,8 +15,28 @@ struct watch {
     struct udev_monitor *monitor;
     struct event *readable;
     const char *const *patterns;
+    GHashTable *sequences; /* number of a disk → its sequence number, by udev's last word */
     struct watch_handler handler;
 };
+
+/*
+ * The sequence number of the disk that udev's word is about, as it was then: what the kernel has
+ * now may be another disk's already. Of partitions older kernels (6.1) do not tell it; of their
+ * disk they did before. 0: not known.
+ */
+static guint64
+sequence_of(struct watch *watch, struct udev_device *udev)
+{
+    const char *text = udev_device_get_property_value(udev, "DISKSEQ");
+    struct udev_device *disk =
+        udev_device_get_parent_with_subsystem_devtype(udev, "block", "disk"); /* borrowed */
+    gpointer number = GSIZE_TO_POINTER(udev_device_get_devnum(disk != NULL ? disk : udev));
+    if (text == NULL)
+        return GPOINTER_TO_SIZE(g_hash_table_lookup(watch->sequences, number));
+    gsize sequence = (gsize)g_ascii_strtoull(text, NULL, 10);
+    g_hash_table_insert(watch->sequences, number, GSIZE_TO_POINTER(sequence));
+    return sequence;
+}
 
 /* A reader whose card was taken out is still here, with a size of 0. */
 static gboolean
@@ -31,7 +51,8 @@ take(struct watch *watch, struct udev_device *udev)
 {
     void *context = watch->handler.context;
     gboolean removed = g_strcmp0(udev_device_get_action(udev), "remove") == 0;
-    struct device *device = removed ? NULL : device_new(udev, watch->patterns);
+    guint64 sequence = sequence_of(watch, udev);
+    struct device *device = removed ? NULL : device_new(udev, sequence, watch->patterns);
     if (device != NULL)
         watch->handler.came(context, device);
     else
@@ -74,6 +95,7 @@ watch_new(struct event_base *events, const char *const *patterns,
 {
     AUTO(watch) *watch = g_new0(struct watch, 1);
     watch->patterns = patterns;
+    watch->sequences = g_hash_table_new(NULL, NULL);
     watch->handler = *handler;
     return listen_to(watch, events, error) ? g_steal_pointer(&watch) : NULL;
 }
@@ -106,11 +128,12 @@ watch_free(struct watch *watch)
     g_clear_pointer(&watch->readable, event_free);
     g_clear_pointer(&watch->monitor, udev_monitor_unref);
     g_clear_pointer(&watch->udev, udev_unref);
+    g_hash_table_unref(watch->sequences);
     g_free(watch);
 }
 
 struct device *
-watch_look_at(const struct watch *watch, const char *node, GError **error)
+watch_look_at(struct watch *watch, const char *node, GError **error)
 {
     struct stat there;
     if (stat(node, &there) != 0) {
@@ -124,7 +147,7 @@ watch_look_at(const struct watch *watch, const char *node, GError **error)
         fail_set(error, FAIL_USAGE, "'%s' is no disk nor partition", node);
         return NULL;
     }
-    struct device *device = device_new(udev, watch->patterns);
+    struct device *device = device_new(udev, sequence_of(watch, udev), watch->patterns);
     if (device == NULL)
         fail_set(error, FAIL_USAGE,
                  "'%s' is no file system on a removable medium\n"

@@ -29,4 +29,4 @@ AUTO_DEFINE(watch)
 
 /* What udev knows now of one node, such as "/dev/sdb1". NULL with an error that says what it is
  * instead. */
-struct device *watch_look_at(const struct watch *watch, const char *node, GError **error);
+struct device *watch_look_at(struct watch *watch, const char *node, GError **error);

@@ -46,8 +46,9 @@ struct message_request {
     guint32 number; /* of the request, given back in the reply */
     guint32 act;
     guint32 major, minor; /* of the block device */
-    guint32 type;         /* MESSAGE_MOUNT */
-    guint32 make;         /* MESSAGE_MOUNT: a folder for a store, where there is none */
+    guint64 sequence; /* MESSAGE_MOUNT, MESSAGE_POWER_OFF: of the disk that is meant (meant.h) */
+    guint32 type;     /* MESSAGE_MOUNT */
+    guint32 make;     /* MESSAGE_MOUNT: a folder for a store, where there is none */
     struct message_hook hook;
 };
 

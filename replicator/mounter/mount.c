@@ -1,11 +1,13 @@
 #include "replicator/mounter/mount.h"
 
 #include "replicator/drive/sysfs.h"
+#include "replicator/mounter/meant.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NOSYMFOLLOW)
@@ -111,10 +113,25 @@ mount_at(const char *node, const char *place, const char *type, const char *opti
     return mount(node, path, type, FLAGS, options) == 0 ? 0 : errno;
 }
 
+/* What was mounted must be what was meant: a medium may have been changed just then. */
+static int
+check_mounted(const struct message_request *request, const char *place,
+              const struct account *account)
+{
+    AUTO_FD int again = meant_open(makedev(request->major, request->minor), request->sequence);
+    if (again < 0)
+        return errno;
+    return types[request->type].has_owners ? own_store(place, request->make != 0, account) : 0;
+}
+
 int
-mount_device(dev_t device, enum message_type type, const char *place, gboolean make,
+mount_device(const struct message_request *request, const char *place,
              const struct account *account)
 {
+    dev_t device = makedev(request->major, request->minor);
+    AUTO_FD int meant = meant_open(device, request->sequence); /* until it is mounted */
+    if (meant < 0)
+        return errno;
     g_autofree char *node = sysfs_node(device);
     if (node == NULL)
         return ENODEV;
@@ -123,13 +140,14 @@ mount_device(dev_t device, enum message_type type, const char *place, gboolean m
         return owned;
     if (mkdir(place, 0700) != 0 && errno != EEXIST)
         return errno;
+    const char *fixed = types[request->type].options;
     g_autofree char *options =
-        types[type].has_owners
-            ? g_strdup(types[type].options)
-            : g_strdup_printf("%s,uid=%u,gid=%u", types[type].options, account->uid, account->gid);
-    int error = mount_at(node, place, types[type].name, options);
-    if (error == 0 && types[type].has_owners) {
-        error = own_store(place, make, account);
+        types[request->type].has_owners
+            ? g_strdup(fixed)
+            : g_strdup_printf("%s,uid=%u,gid=%u", fixed, account->uid, account->gid);
+    int error = mount_at(node, place, types[request->type].name, options);
+    if (error == 0) {
+        error = check_mounted(request, place, account);
         if (error != 0)
             umount2(place, UMOUNT_NOFOLLOW);
     }

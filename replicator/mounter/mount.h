@@ -14,8 +14,9 @@ int mount_open_base(const char *path);
 /* The path of an open folder, whatever became of its name; caller frees. */
 char *mount_path(int fd);
 
-/* Makes the folder `place` and mounts the device there; the store in it is then the user's. */
-int mount_device(dev_t device, enum message_type type, const char *place, gboolean make,
+/* Makes the folder `place` and mounts the device of a MESSAGE_MOUNT there; the store in it is then
+ * the user's. ESTALE: it is another disk's by now. */
+int mount_device(const struct message_request *request, const char *place,
                  const struct account *account);
 
 /* Unmounts and removes `place`, then has the device write out. ENODEV: the device is gone. */

@@ -158,10 +158,11 @@ request(struct mounter *mounter, struct message_request *request, dev_t device, 
 }
 
 void
-mounter_mount(struct mounter *mounter, dev_t device, enum message_type type, gboolean make,
-              mounter_done done, void *context)
+mounter_mount(struct mounter *mounter, dev_t device, guint64 sequence, enum message_type type,
+              gboolean make, mounter_done done, void *context)
 {
-    struct message_request mount = {.act = MESSAGE_MOUNT, .type = type, .make = make != FALSE};
+    struct message_request mount = {
+        .act = MESSAGE_MOUNT, .sequence = sequence, .type = type, .make = make != FALSE};
     request(mounter, &mount, device, done, context);
 }
 
@@ -173,9 +174,10 @@ mounter_unmount(struct mounter *mounter, dev_t device, mounter_done done, void *
 }
 
 void
-mounter_power_off(struct mounter *mounter, dev_t device, mounter_done done, void *context)
+mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, mounter_done done,
+                  void *context)
 {
-    struct message_request power_off = {.act = MESSAGE_POWER_OFF};
+    struct message_request power_off = {.act = MESSAGE_POWER_OFF, .sequence = sequence};
     request(mounter, &power_off, device, done, context);
 }
 

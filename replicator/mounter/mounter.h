@@ -49,16 +49,18 @@ AUTO_DEFINE(mounter)
 typedef void (*mounter_done)(void *context, int error);
 
 /* Mounts a device for writing. EROFS: it is write-protected. ENODEV: the kernel does not know the
- * type. With `make` a folder for the store is made. The store's files are then the user's. */
-void mounter_mount(struct mounter *mounter, dev_t device, enum message_type type, gboolean make,
-                   mounter_done done, void *context);
+ * type. ESTALE: it is no longer the disk with that sequence number (meant.h). With `make` a folder
+ * for the store is made. The store's files are then the user's. */
+void mounter_mount(struct mounter *mounter, dev_t device, guint64 sequence, enum message_type type,
+                   gboolean make, mounter_done done, void *context);
 
 /* Writes out and unmounts. ENODEV: the device was gone before; its mount point is away all the
  * same. EIO: it could not take all that was written. */
 void mounter_unmount(struct mounter *mounter, dev_t device, mounter_done done, void *context);
 
-/* Powers the whole disk off, which must not be mounted. ENOTSUP: it cannot be. */
-void mounter_power_off(struct mounter *mounter, dev_t device, mounter_done done, void *context);
+/* Powers the whole disk off, which must not be mounted. ENOTSUP: it cannot be. ESTALE: as above. */
+void mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, mounter_done done,
+                       void *context);
 
 /* Runs the hooks, one after the other; nothing is told of their end. */
 void mounter_hook(struct mounter *mounter, const struct message_hook *hook);

@@ -2,6 +2,7 @@
 
 #include "lib/base/cleanup.h"
 #include "replicator/drive/sysfs.h"
+#include "replicator/mounter/meant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,15 +59,12 @@ let_go(dev_t disk)
 }
 
 int
-power_off(dev_t device)
+power_off(dev_t device, guint64 sequence)
 {
     dev_t disk = sysfs_disk(device);
-    g_autofree char *node = sysfs_node(disk);
-    if (node == NULL)
-        return ENODEV;
     if (sysfs_is_mounted(disk))
         return EBUSY;
-    AUTO_FD int fd = open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    AUTO_FD int fd = meant_open(disk, sequence);
     if (fd < 0)
         return errno;
     gboolean stopped = stop_unit(fd);

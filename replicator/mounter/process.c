@@ -27,9 +27,9 @@ act(const struct message_request *request, const struct mounter_options *options
     case MESSAGE_MOUNT:
         if (request->type >= MESSAGE_TYPES)
             return EINVAL;
-        return mount_device(device, request->type, place, request->make != 0, &options->account);
+        return mount_device(request, place, &options->account);
     case MESSAGE_POWER_OFF:
-        return power_off(device);
+        return power_off(device, request->sequence);
     case MESSAGE_UNMOUNT:
     case MESSAGE_HOOK:
         break;

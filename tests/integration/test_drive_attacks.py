@@ -331,6 +331,22 @@ class Mounter(Attacks):
         with open(self.site.path('seen')) as file:
             self.assertNotIn(prize, file.read())
 
+    def test_another_stick_that_got_the_number_before_it_was_mounted_is_left_alone(self):
+        daemon = self.daemon()
+        stick, foreign = self.enrolled(daemon), self.bay.stick('foreign')
+        self.edit(foreign, lambda folder: os.mkdir(os.path.join(folder, 'lifeboat')))
+        before = foreign.digest()
+        go_on = self.hold_mounter(daemon)
+        self.bay.plug(stick)
+        self.wait_for_doing(daemon, stick, 'mounting')
+        subprocess.run(['losetup', '-d', stick.device], check=True)
+        subprocess.run(['losetup', stick.device, foreign.path], check=True)
+        go_on()
+        daemon.wait_for('the snapshot failed')
+        self.assertEqual(before, foreign.digest())
+        self.assertFalse(daemon.drive(stick.id)['safe'])
+        daemon.end()
+
     def test_a_request_that_dies_is_answered(self):
         daemon = self.daemon()
         stick = self.enrolled(daemon)
