@@ -93,6 +93,16 @@ file_sync(int fd, const char *name, GError **error)
 }
 
 gboolean
+file_install(int fd, int folder_fd, const char *temporary, const char *name, GError **error)
+{
+    if (!file_sync(fd, temporary, error))
+        return FALSE;
+    if (renameat(folder_fd, temporary, folder_fd, name) != 0)
+        return fail_at(error, errno, "rename", folder_fd, temporary);
+    return file_sync(fd, name, error) && file_sync(folder_fd, name, error);
+}
+
+gboolean
 file_replace(int folder_fd, const char *name, const void *data, gsize size, mode_t mode,
              GError **error)
 {
@@ -102,16 +112,11 @@ file_replace(int folder_fd, const char *name, const void *data, gsize size, mode
         openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return fail_at(error, errno, "create", folder_fd, temporary);
-    if (!file_write(fd, data, size, temporary, error) || !file_sync(fd, temporary, error)) {
-        unlinkat(folder_fd, temporary, 0);
-        return FALSE;
-    }
-    if (renameat(folder_fd, temporary, folder_fd, name) != 0) {
-        int cause = errno;
-        unlinkat(folder_fd, temporary, 0);
-        return fail_at(error, cause, "rename", folder_fd, temporary);
-    }
-    return file_sync(fd, name, error) && file_sync(folder_fd, name, error);
+    if (file_write(fd, data, size, temporary, error) &&
+        file_install(fd, folder_fd, temporary, name, error))
+        return TRUE;
+    unlinkat(folder_fd, temporary, 0);
+    return FALSE;
 }
 
 /* Reads to the end; the descriptor stays open. */

@@ -25,6 +25,11 @@ gboolean file_read_at(int fd, guint64 offset, void *data, gsize size, const char
 gboolean file_replace(int folder_fd, const char *name, const void *data, gsize size, mode_t mode,
                       GError **error);
 
+/* The end of it, for what is written piece by piece: makes the open file folder/temporary durable
+ * under its name. A failure may leave the temporary one. */
+gboolean file_install(int fd, int folder_fd, const char *temporary, const char *name,
+                      GError **error);
+
 /* fsync with the file's name in the error. */
 gboolean file_sync(int fd, const char *name, GError **error);
 

@@ -159,15 +159,12 @@ end(void *context, GError **error)
     give_away(files);
     if (fchmod(files->file, files->mode) != 0) /* after fchown, which changes it */
         return fail_errno(error, errno, "cannot set the mode of '%s'", files->path);
-    if (!file_sync(files->file, files->path, error))
+    if (!file_install(files->file, files->parent, partial, files->name, error))
         return FALSE;
-    if (renameat(files->parent, partial, files->parent, files->name) != 0)
-        return fail_errno(error, errno, "cannot write '%s%s'", files->folder, files->path);
     progress_event(files->restore->report.progress, "file", "path", files->path, NULL);
     files->count++;
-    gboolean fine = file_sync(files->parent, files->path, error);
     close_file(files);
-    return fine;
+    return TRUE;
 }
 
 gboolean

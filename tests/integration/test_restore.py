@@ -3,6 +3,7 @@
 import datetime
 import os
 import pwd
+import re
 import shutil
 import signal
 import threading
@@ -193,6 +194,21 @@ class Part(Case):
         with open(written) as file:
             self.assertEqual('COUCHDB_SECRET=x\n', file.read())
         self.assertEqual(0o600, os.stat(written).st_mode & 0o777)
+
+    @unittest.skipUnless(shutil.which('strace'), 'there is no strace')
+    def test_a_file_is_written_out_again_under_its_name_which_fat_needs(self):
+        with open(self.site.path('.env'), 'w') as file:
+            file.write('COUCHDB_SECRET=x\n')
+        self.site.snapshot(self.server, '--file', self.site.path('.env'))
+        trace, target = self.site.path('trace'), self.empty_target()
+        self.site.before = ['strace', '-f', '-y', '-e', 'trace=fsync,rename,renameat,renameat2', '-o', trace]
+        try:
+            self.site.restore(target, '--files', self.site.path('files'), env={'ASAN_OPTIONS': 'detect_leaks=0'})
+        finally:
+            self.site.before = []
+        with open(trace) as file:
+            calls = re.findall(r'(fsync|rename)[a-z0-9]*\(.*?\.env', file.read())
+        self.assertEqual(['fsync', 'rename', 'fsync'], calls)
 
     @unittest.skipUnless(os.geteuid() == 0, 'only root can give files away')
     def test_files_belong_to_whom_they_belonged_the_name_before_the_number(self):
