@@ -1,6 +1,7 @@
 #include "replicator/drive/prepare/format.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/tool.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -82,23 +83,10 @@ format_check_label(const struct format *format, const char *label, GError **erro
 
 /* ---- the tool ---- */
 
-/* Administration's folders are not in everybody's PATH. Caller frees; NULL: not here. */
-static char *
-find_tool(const struct format *format)
-{
-    static const char *const folders[] = {"/usr/sbin", "/sbin", "/usr/local/sbin"};
-    char *found = g_find_program_in_path(format->tool);
-    for (gsize i = 0; found == NULL && i < G_N_ELEMENTS(folders); i++) {
-        g_autofree char *path = g_build_filename(folders[i], format->tool, NULL);
-        found = g_find_program_in_path(path);
-    }
-    return found;
-}
-
 gboolean
 format_check_tool(const struct format *format, GError **error)
 {
-    g_autofree char *tool = find_tool(format);
+    g_autofree char *tool = tool_find(format->tool);
     return tool != NULL ||
            fail_set(error, FAIL_FAILED, "cannot make %s: '%s' is missing\nhint: apt install %s",
                     format->name, format->tool, format->package);
@@ -131,7 +119,7 @@ format_make(const struct format *format, const char *device, const char *label, 
     g_autofree char *printed = NULL;
     g_autofree char *complaint = NULL;
     int status;
-    g_autofree char *tool = find_tool(format);
+    g_autofree char *tool = tool_find(format->tool);
     if (tool == NULL)
         return format_check_tool(format, error);
     g_autoptr(GPtrArray) arguments = arguments_for(format, tool, device, label, user, group);
