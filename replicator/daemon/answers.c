@@ -347,6 +347,7 @@ answers_added(struct adding *adding, const struct place *place, gboolean kept,
     append_drive(place->drive, out);
     json_text_member_boolean(out, "fresh", result->fresh);
     json_text_member_boolean(out, "moved", adding->moved);
+    json_text_member_string(out, "message", result->message);
     json_text_end_object(out);
     control_answer(adding->question, out);
 }

@@ -232,9 +232,10 @@ begin_visit(struct daemon *daemon, struct place *place, const struct device *dev
         there->safe = FALSE;
     daemon->visited = place;
     daemon->work = *work;
+    daemon->work.resumed = drive != NULL && drive->in_use;
     daemon->told_progress = 0;
-    daemon->visit = visit_new(&daemon->means, work, place != NULL ? place->folder : NULL, device,
-                              drive != NULL ? drive->store : NULL, &handler);
+    daemon->visit = visit_new(&daemon->means, &daemon->work, place != NULL ? place->folder : NULL,
+                              device, drive != NULL ? drive->store : NULL, &handler);
 }
 
 static void

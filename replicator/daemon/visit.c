@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
 #include "replicator/daemon/job.h"
+#include "replicator/daemon/repair.h"
 #include "replicator/drive/sysfs.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct visit {
     gboolean stopping;
     struct job *job;
     char *message; /* the last problem that the job told */
+    char *repair;  /* what was told of the drive's file system; NULL: nothing */
     GString *progress;
     struct event *begin;
 };
@@ -129,6 +131,10 @@ tell_mount_error(const struct visit *visit, int error)
         return g_strdup_printf("the drive was pulled out, and '%s' is another one by now: insert "
                                "it again",
                                node);
+    case MESSAGE_NO_DRIVE:
+        return g_strdup_printf("'%s' is no removable device, nor listed under `devices` in the "
+                               "configuration",
+                               node);
     case EIO:
     case ENXIO:
         return g_strdup("the drive cannot be read: it is failing, or was pulled out");
@@ -146,16 +152,26 @@ tell_mount_error(const struct visit *visit, int error)
 }
 
 static void
-is_mounted(void *context, int error)
+note_repair(struct visit *visit, const struct message_reply *reply)
+{
+    const struct repair repair = {visit->device.node, visit->device.type, visit->work.resumed};
+    visit->repair = repair_settle(&repair, reply, visit->folder);
+    if (visit->repair != NULL)
+        log_notice("'%s': %s", visit->device.node, visit->repair);
+}
+
+static void
+is_mounted(void *context, const struct message_reply *reply)
 {
     struct visit *visit = context;
-    if (error == 0) {
+    if (reply->error == 0) {
         visit->result.mounted = TRUE;
         visit->folder = mounter_place(visit->means->base, visit->device.number);
         visit->handler.stepped(visit->handler.context);
     } else {
-        cannot(visit, tell_mount_error(visit, error));
+        cannot(visit, tell_mount_error(visit, reply->error));
     }
+    note_repair(visit, reply);
     advance(visit);
 }
 
@@ -204,10 +220,11 @@ mount_drive(struct visit *visit)
 }
 
 static void
-is_unmounted(void *context, int error)
+is_unmounted(void *context, const struct message_reply *reply)
 {
     struct visit *visit = context;
     struct visit_result *result = &visit->result;
+    int error = reply->error;
     result->unmounted = error == 0 && !result->pulled; /* it may be another one that is there now */
     if (error == ENODEV)
         result->pulled = TRUE;
@@ -222,11 +239,12 @@ is_unmounted(void *context, int error)
 }
 
 static void
-is_powered_off(void *context, int error)
+is_powered_off(void *context, const struct message_reply *reply)
 {
     struct visit *visit = context;
+    int error = reply->error;
     visit->result.powered_off = error == 0;
-    if (error != 0 && error != ENOTSUP && error != ENODEV)
+    if (error != 0 && error != ENOTSUP && error != ENXIO)
         log_notice("'%s' cannot be powered off: %s; it is unmounted, and may be pulled out",
                    visit->device.node, g_strerror(error));
     advance(visit);
@@ -293,6 +311,18 @@ begin_step(struct visit *visit)
     return FALSE;
 }
 
+/* Before what became of the work. */
+static void
+tell_repair(struct visit *visit)
+{
+    struct visit_result *result = &visit->result;
+    if (visit->repair == NULL)
+        return;
+    g_autofree char *message = result->message;
+    result->message =
+        message != NULL ? g_strconcat(visit->repair, "; ", message, NULL) : g_strdup(visit->repair);
+}
+
 static void
 advance(struct visit *visit)
 {
@@ -303,6 +333,7 @@ advance(struct visit *visit)
             return;
         }
     }
+    tell_repair(visit);
     visit->handler.ended(visit->handler.context);
 }
 
@@ -373,6 +404,7 @@ visit_free(struct visit *visit)
     g_free(visit->device.node);
     g_free(visit->device.type_name);
     g_free(visit->message);
+    g_free(visit->repair);
     g_free(visit->result.message);
     g_free(visit->result.snapshot);
     g_free(visit->result.store);

@@ -30,6 +30,7 @@ struct visit_work {
     gboolean snapshot;  /* take one */
     gboolean drill;     /* prove that it restores */
     gboolean power_off; /* at the end, when all went well */
+    gboolean resumed;   /* the drive's last visit did not come to unmounting it */
 };
 
 enum visit_step {

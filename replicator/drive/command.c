@@ -232,7 +232,9 @@ drive_add_command(const struct command_line *line, GError **error)
     g_autoptr(GString) answer = ask(line, ASK_LONG_SECONDS, "drive add", members, error);
     if (answer == NULL)
         return FAIL_FAILED;
-    g_autofree char *name = name_of(answer);
+    g_autofree char *name = name_of(answer), *strange = tell_text(whole(answer), "message");
+    if (strange != NULL)
+        printf("%s: %s\n", device, strange);
     printf(
         "%s is drive %s from now on%s\n%s"
         "its first snapshot begins now; `lifeboat status` shows it; wait for 'safe to remove'\n",

@@ -2,6 +2,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "replicator/mounter/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,26 +86,10 @@ set_environment(struct message_hook *hook)
 static void
 run(const char *path, const char *event)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-        dup2(nothing, STDIN_FILENO);
-        dup2(nothing, STDOUT_FILENO);
-        setpgid(0, 0);
-        close_range(3, ~0U, 0);
-        execl(path, path, event, (char *)NULL);
-        log_warning("hook '%s' cannot be run: %s", path, g_strerror(errno));
-        _exit(127);
-    }
-    if (pid < 0)
-        return;
-    setpgid(pid, pid); /* here too: whichever is first */
-    AUTO_FD int pidfd = pidfd_open(pid, 0);
-    struct pollfd end = {.fd = pidfd, .events = POLLIN};
-    if (pidfd < 0 || poll(&end, 1, HOOKS_SECONDS * 1000) != 1)
-        log_warning("hook '%s' is killed: it takes longer than %d s", path, HOOKS_SECONDS);
-    kill(-pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    const char *const arguments[] = {path, event, NULL};
+    g_autofree char *what = g_strdup_printf("hook '%s'", path);
+    const struct child hook = {.what = what, .arguments = arguments, .seconds = HOOKS_SECONDS};
+    child_run(&hook);
 }
 
 static void

@@ -17,7 +17,7 @@ meant_open(dev_t device, guint64 sequence)
     struct stat there;
     guint64 found = 0;
     if (node == NULL)
-        errno = ENODEV;
+        errno = ENXIO;
     if (fd < 0 || fstat(fd, &there) != 0)
         return -1;
     if (there.st_rdev == device &&

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <glib.h>
 
 enum message_act {
@@ -52,7 +53,32 @@ struct message_request {
     struct message_hook hook;
 };
 
+/* What a file system said of itself before it was mounted (dirty.h), … */
+enum message_state {
+    MESSAGE_CLEAN,
+    MESSAGE_NOT_UNMOUNTED,
+    MESSAGE_HAS_ERRORS,
+};
+
+/* … and what was done about it (check.h). */
+enum message_check {
+    MESSAGE_NOT_CHECKED,
+    MESSAGE_MENDED,
+    MESSAGE_NOT_MENDED,
+    MESSAGE_NO_CHECKER, /* the program is not here */
+};
+
+/* Of the first 10000 files that checks salvaged, those that there are (salvage.h). */
+#define MESSAGE_SALVAGED 10000
+struct message_salvage {
+    guint8 bits[MESSAGE_SALVAGED / 8];
+};
+
+#define MESSAGE_NO_DRIVE ENOTBLK /* the error of what is there, and no removable device */
+
 struct message_reply {
     guint32 number;
-    gint32 error; /* an errno; 0: done */
+    gint32 error;                   /* an errno; 0: done */
+    guint32 state, check;           /* MESSAGE_MOUNT */
+    struct message_salvage salvage; /* of a check: from before it */
 };

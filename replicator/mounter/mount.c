@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NOSYMFOLLOW)
+#define FLAGS (MS_NODEV | MS_NOEXEC | MS_NOATIME)
 #define BUSY_TRIES 100           /* to unmount what somebody still uses, … */
 #define BUSY_MICROSECONDS 100000 /* … with so long between them */
 
@@ -102,15 +102,31 @@ own_store(const char *place, gboolean make, const struct account *account)
 
 /* ---- mounting ---- */
 
+int
+mount_make_place(const char *place)
+{
+    int owned = own_base(place);
+    if (owned != 0)
+        return owned;
+    return mkdir(place, 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
 /* Mounts on the folder itself, not on what its name may lead to by then. */
-static int
-mount_at(const char *node, const char *place, const char *type, const char *options)
+int
+mount_at(const char *source, const char *place, const char *type, unsigned long flags,
+         const char *options)
 {
     AUTO_FD int folder = open(place, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
         return errno;
     g_autofree char *path = mount_path(folder);
-    return mount(node, path, type, FLAGS, options) == 0 ? 0 : errno;
+    return mount(source, path, type, flags | MS_NOSUID | MS_NOSYMFOLLOW, options) == 0 ? 0 : errno;
+}
+
+int
+mount_to_look(const char *node, const char *place, enum message_type type)
+{
+    return mount_at(node, place, types[type].name, FLAGS | MS_RDONLY, types[type].options);
 }
 
 /* What was mounted must be what was meant: a medium may have been changed just then. */
@@ -133,19 +149,15 @@ mount_device(const struct message_request *request, const char *place,
     if (meant < 0)
         return errno;
     g_autofree char *node = sysfs_node(device);
-    if (node == NULL)
-        return ENODEV;
-    int owned = own_base(place);
-    if (owned != 0)
-        return owned;
-    if (mkdir(place, 0700) != 0 && errno != EEXIST)
-        return errno;
+    int error = node != NULL ? mount_make_place(place) : ENXIO;
+    if (error != 0)
+        return error;
     const char *fixed = types[request->type].options;
     g_autofree char *options =
         types[request->type].has_owners
             ? g_strdup(fixed)
             : g_strdup_printf("%s,uid=%u,gid=%u", fixed, account->uid, account->gid);
-    int error = mount_at(node, place, types[request->type].name, options);
+    error = mount_at(node, place, types[request->type].name, FLAGS, options);
     if (error == 0) {
         error = check_mounted(request, place, account);
         if (error != 0)

@@ -14,8 +14,19 @@ int mount_open_base(const char *path);
 /* The path of an open folder, whatever became of its name; caller frees. */
 char *mount_path(int fd);
 
+/* Makes the folder `place`, where there is none. */
+int mount_make_place(const char *place);
+
+/* Mounts there, always without set-user-id and symbolic links, and with the flags given. */
+int mount_at(const char *source, const char *place, const char *type, unsigned long flags,
+             const char *options);
+
+/* Mounts a device there for reading, as root's. */
+int mount_to_look(const char *node, const char *place, enum message_type type);
+
 /* Makes the folder `place` and mounts the device of a MESSAGE_MOUNT there; the store in it is then
- * the user's. ESTALE: it is another disk's by now. */
+ * the user's. ENXIO: the device is gone. ESTALE: it is another disk's by now. ENODEV: the kernel
+ * does not know the type. */
 int mount_device(const struct message_request *request, const char *place,
                  const struct account *account);
 

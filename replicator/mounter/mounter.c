@@ -76,15 +76,15 @@ mounter_free(struct mounter *mounter)
 /* ---- replies ---- */
 
 static void
-give(struct mounter *mounter, guint32 number, int error)
+give(struct mounter *mounter, const struct message_reply *reply)
 {
-    gpointer key = GUINT_TO_POINTER(number);
+    gpointer key = GUINT_TO_POINTER(reply->number);
     const struct waiting *found = g_hash_table_lookup(mounter->waiting, key);
     if (found == NULL)
         return;
     struct waiting waiting = *found;
     g_hash_table_remove(mounter->waiting, key);
-    waiting.done(waiting.context, error);
+    waiting.done(waiting.context, reply);
 }
 
 static void
@@ -95,7 +95,7 @@ is_readable(evutil_socket_t fd, short what, void *context)
     (void)what;
     ssize_t got = recv(fd, &reply, sizeof reply, MSG_DONTWAIT);
     if (got == sizeof reply) {
-        give(mounter, reply.number, reply.error);
+        give(mounter, &reply);
     } else if (got >= 0 || (errno != EAGAIN && errno != EINTR)) {
         event_del(mounter->readable);
         mounter->died(mounter->context);
@@ -136,7 +136,8 @@ has_failed(evutil_socket_t fd, short what, void *context)
     g_autofree struct late_failure *late = context;
     (void)fd;
     (void)what;
-    give(late->mounter, late->number, EPIPE);
+    const struct message_reply reply = {.number = late->number, .error = EPIPE};
+    give(late->mounter, &reply);
 }
 
 static void

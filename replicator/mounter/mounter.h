@@ -6,6 +6,7 @@
  *        │     │ packets of fixed size (message.h)
  *        │     ↓
  *        └─ mounter ── stays root, parses nothing: mounts, unmounts, powers off, runs hooks
+ *               └─ e2fsck, fsck.fat, fsck.exfat, before it mounts what was not unmounted: as nobody
  *
  * It does so for removable devices only (drive/sysfs.h), and mounts below one folder:
  * BASE/MAJOR-MINOR, without set-user-id, devices, programs and symbolic links. When the daemon
@@ -45,12 +46,13 @@ void mounter_detach(struct mounter *mounter);
 void mounter_free(struct mounter *mounter);
 AUTO_DEFINE(mounter)
 
-/* `error` is an errno, 0 when it was done. Called from the loop, once for each request. */
-typedef void (*mounter_done)(void *context, int error);
+/* Called from the loop, once for each request. */
+typedef void (*mounter_done)(void *context, const struct message_reply *reply);
 
-/* Mounts a device for writing. EROFS: it is write-protected. ENODEV: the kernel does not know the
- * type. ESTALE: it is no longer the disk with that sequence number (meant.h). With `make` a folder
- * for the store is made. The store's files are then the user's. */
+/* Mounts a device for writing; before that, it mends what was not unmounted (check.h). EROFS: it is
+ * write-protected. ENODEV: the kernel does not know the type. ENXIO: it is gone. ESTALE: it is no
+ * longer the disk with that sequence number (meant.h). MESSAGE_NO_DRIVE: it is none. With `make` a
+ * folder for the store is made. The store's files are then the user's. */
 void mounter_mount(struct mounter *mounter, dev_t device, guint64 sequence, enum message_type type,
                    gboolean make, mounter_done done, void *context);
 
@@ -58,7 +60,8 @@ void mounter_mount(struct mounter *mounter, dev_t device, guint64 sequence, enum
  * same. EIO: it could not take all that was written. */
 void mounter_unmount(struct mounter *mounter, dev_t device, mounter_done done, void *context);
 
-/* Powers the whole disk off, which must not be mounted. ENOTSUP: it cannot be. ESTALE: as above. */
+/* Powers the whole disk off, which must not be mounted. ENOTSUP: it cannot be. ENXIO: it is gone.
+ * ESTALE: as above. */
 void mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, mounter_done done,
                        void *context);
 

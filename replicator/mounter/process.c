@@ -2,7 +2,9 @@
 
 #include "lib/base/log.h"
 #include "replicator/drive/sysfs.h"
+#include "replicator/mounter/check.h"
 #include "replicator/mounter/hooks.h"
+#include "replicator/mounter/meant.h"
 #include "replicator/mounter/mount.h"
 #include "replicator/mounter/power.h"
 
@@ -16,18 +18,35 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+/* The check writes, too: while it is open, the number is no other disk's. */
 static int
-act(const struct message_request *request, const struct mounter_options *options)
+check_and_mount(const struct message_request *request, const char *place,
+                const struct account *account, struct message_reply *reply)
+{
+    dev_t device = makedev(request->major, request->minor);
+    AUTO_FD int meant = meant_open(device, request->sequence);
+    if (meant < 0)
+        return errno;
+    check_device(device, request->type, place, reply);
+    return mount_device(request, place, account);
+}
+
+static int
+act(const struct message_request *request, const struct mounter_options *options,
+    struct message_reply *reply)
 {
     dev_t device = makedev(request->major, request->minor);
     g_autofree char *place = mounter_place(options->base, device);
+    g_autofree char *node = sysfs_node(device);
+    if (node == NULL)
+        return ENXIO;
     if (!sysfs_is_drive(device, options->devices))
-        return ENODEV;
+        return MESSAGE_NO_DRIVE;
     switch ((enum message_act)request->act) {
     case MESSAGE_MOUNT:
         if (request->type >= MESSAGE_TYPES)
             return EINVAL;
-        return mount_device(request, place, &options->account);
+        return check_and_mount(request, place, &options->account, reply);
     case MESSAGE_POWER_OFF:
         return power_off(device, request->sequence);
     case MESSAGE_UNMOUNT:
@@ -48,7 +67,7 @@ serve(int fd, struct message_request *request, const struct mounter_options *opt
         g_autofree char *place = mounter_place(options->base, device);
         reply.error = unmount_device(device, place);
     } else {
-        reply.error = act(request, options);
+        reply.error = act(request, options, &reply);
     }
     while (send(fd, &reply, sizeof reply, MSG_NOSIGNAL) < 0 && errno == EINTR) {
     }

@@ -16,6 +16,11 @@ from support.server import wait_until
 
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
 MOMENTS = 8 if FULL else 1
+OURS = 'it was pulled out, or the power failed, before it was safe to remove: '
+ELSEWHERE = 'it was pulled out too early where it was used last, here or on another computer: '
+MENDED = 'its file system was mended'
+SALVAGED = '; what was salvaged lies on it, '
+TOO_EARLY = 'it was pulled out too early: earlier snapshots on it are intact; insert it again'
 SPEED = 1000000  # bytes per second of a stick that is to be pulled out while it is written to
 
 
@@ -48,6 +53,19 @@ class Plugging(Case):
         self.replicator.wait_for("'%s' (%s): the snapshot is done; %s" % (stick.label, stick.id, SAFE))
         return name
 
+    def interrupt(self, stick, moment=0):
+        """Pulls it out while it is written to."""
+        self.couch.attach(self.medic, 'new-%d' % moment, None, 'x', self.random.randbytes(600000), 'image/jpeg')
+        early = len(self.replicator.lines_with(TOO_EARLY))
+        name = self.write_slowly(stick, (moment + self.random.random()) / MOMENTS * 600000)
+        self.machine.pull(name)
+        stick.speed = stick.log = None
+        if stick.kind != 'ext4':
+            stick.lose_clusters()
+        self.replicator.wait_for(TOO_EARLY, early + 1)
+        drive = self.replicator.drive(stick.id)
+        self.assertEqual((False, False, True), (drive['attached'], drive['safe'], drive['message'] is not None))
+
     def insert(self, stick, end=SAFE):
         """Plugs a drive in and waits for the end of its run. Gives QEMU's name for it."""
         times = len(self.replicator.lines_with(end))
@@ -55,18 +73,20 @@ class Plugging(Case):
         self.replicator.wait_for(end, times + 1)
         return name
 
-    def take_out(self, stick, name, sound=True):
-        """It was powered off, and its file system is sound. FAT stays marked as one that was pulled out once: nobody mends it."""
+    def take_out(self, stick, name):
+        """It was powered off, and its file system is sound."""
         self.machine.qemu.wait_for_event('DEVICE_TRAY_MOVED', **{'tray-open': True})
         self.machine.pull(name)
-        if sound:
-            self.assertEqual('', stick.check(), 'the file system is not sound')
+        self.assertEqual('', stick.check(), 'the file system is not sound')
+        self.assertFalse(stick.dirty)
 
-    def look(self, stick, wanted, snapshots):
-        """From outside: so many snapshots, of which the newest is what was wanted."""
+    def look(self, stick, wanted, snapshots, beside=()):
+        """From outside: so many snapshots, of which the newest is what was wanted, and what lies beside the store."""
         before = stick.digest()
         with self.mounted(stick, self.reader, ',ro'):
             self.fetch(self.reader)
+            names = set(self.reader.run('ls /mnt').split()) - {'lost+found'}
+        self.assertEqual({'lifeboat', *beside}, names)
         self.assertEqual(snapshots, len(self.site.snapshots()), self.machine.qemu.console[-3000:])
         self.assertEqual([], self.unsealed())
         self.site.verify()
@@ -172,15 +192,48 @@ class Misfortune(Plugging):
         self.take_out(stick, self.add(stick))
         for moment in range(MOMENTS):
             with self.subTest(moment=moment):
-                self.couch.attach(self.medic, 'new-%d' % moment, None, 'x', self.random.randbytes(600000), 'image/jpeg')
-                name = self.write_slowly(stick, (moment + self.random.random()) / MOMENTS * 600000)
-                self.machine.pull(name)
-                stick.speed = stick.log = None
-                self.replicator.wait_for('it was pulled out too early: earlier snapshots on it are intact; insert it again', moment + 1)
-                drive = self.replicator.drive(stick.id)
-                self.assertEqual((False, False, True), (drive['attached'], drive['safe'], drive['message'] is not None))
-                self.take_out(stick, self.insert(stick), sound=kind != 'vfat')
+                self.interrupt(stick, moment)
+                self.assertEqual(kind != 'ext4', stick.dirty)
+                told = OURS + MENDED if stick.dirty else None
+                self.take_out(stick, self.insert(stick))
+                self.assertEqual(told, self.replicator.drive(stick.id)['message'])
+                self.assertTrue(kind == 'ext4' or stick.has_them_back())
                 self.look(stick, self.capture(), moment + 2)
+
+
+class Elsewhere(Plugging):
+    """A drive that was pulled out of another computer, where somebody put a picture on it."""
+
+    def test_too_early_a_vfat_drive_is_mended_and_only_what_was_salvaged_of_ours_goes(self):
+        self.mend('vfat', 'in files named FSCK0000.REC and so on', 'FSCK0000.REC')
+
+    def test_too_early_an_exfat_drive_is_mended_and_only_what_was_salvaged_of_ours_goes(self):
+        self.mend('exfat', 'in the folder LOST+FOUND', 'LOST+FOUND')
+
+    def mend(self, kind, where, name):
+        stick = self.pulled_out(kind)
+        stick.lose_clusters()
+        self.take_out(stick, self.insert(stick))
+        self.assertEqual(ELSEWHERE + MENDED + SALVAGED + where, self.replicator.drive(stick.id)['message'])
+        self.look(stick, self.capture(), 2, ['picture', name])
+        self.assertFalse(stick.has_them_back())
+        self.interrupt(stick)
+        self.take_out(stick, self.insert(stick))
+        self.assertEqual(OURS + MENDED, self.replicator.drive(stick.id)['message'])
+        self.look(stick, self.capture(), 3, ['picture', name])
+        self.assertTrue(stick.has_them_back())
+
+    def pulled_out(self, kind):
+        self.start()
+        stick = self.stick(kind)
+        self.take_out(stick, self.add(stick))
+        self.clinic.change()
+        name, device = self.reader.plug(stick)
+        self.reader.run('mount -t %s %s /mnt && echo x >/mnt/picture && sync /mnt/picture' % (kind, device))
+        self.reader.pull(name)
+        self.reader.run('umount /mnt')
+        self.assertTrue(stick.dirty)
+        return stick
 
 
 class PowerCut(Plugging):
@@ -209,7 +262,7 @@ class PowerCut(Plugging):
                 self.start()
                 self.replicator.wait_for('the power failed, before it was safe to remove')
                 self.replicator.wait_for(SAFE)
-                self.take_out(stick, *self.machine.plugged, sound=kind != 'vfat')
+                self.take_out(stick, *self.machine.plugged)
                 self.look(stick, self.capture(), moment + 2)
 
     def boot(self, *sticks):

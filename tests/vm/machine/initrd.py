@@ -16,7 +16,7 @@ from .kernel import Lacking
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ('replicator/lifeboat', 'replicator/lifeboat-replicator', 'restore/lifeboat-restore')
-TOOLS = ('mkfs.ext4', 'mkfs.vfat', 'mkfs.exfat')
+TOOLS = ('mkfs.ext4', 'mkfs.vfat', 'mkfs.exfat', 'e2fsck', 'fsck.fat', 'fsck.exfat')
 RULES = ('50-udev-default', '60-block', '60-persistent-storage', '80-drivers')
 GROUPS = {'root': 0, 'tty': 5, 'disk': 6, 'lp': 7, 'kmem': 15, 'dialout': 20, 'cdrom': 24, 'tape': 26, 'audio': 29,
           'video': 44, 'input': 105, 'kvm': 106, 'render': 107, 'sgx': 108, 'lifeboat': 990}

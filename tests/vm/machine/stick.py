@@ -18,6 +18,8 @@ MIB = 1 << 20
 SECTOR = 512
 MAKE = {'ext4': ['mkfs.ext4', '-q', '-F', '-L'], 'vfat': ['mkfs.vfat', '-F', '32', '-n'], 'exfat': ['mkfs.exfat', '-L']}
 CHECK = {'ext4': ['e2fsck', '-fn'], 'vfat': ['fsck.vfat', '-n'], 'exfat': ['fsck.exfat', '-n']}
+DIRTY = {'vfat': (0x41, 1), 'exfat': (106, 2)}  # place and bit of the flag that it was not unmounted
+LOST = 14000  # a cluster that files do not come to
 MBR_TYPE = {'ext4': 0x83, 'vfat': 0x0c, 'exfat': 0x07}
 KINDS = tuple(MAKE)
 
@@ -33,6 +35,7 @@ class Stick:
         self.kind, self.label, self.caches = kind, label, caches
         self.serial = '%s%04d' % (kind.upper(), Stick.count)
         self.image = os.path.join(folder, self.serial + '.img')
+        self.lost = LOST
         self.log = None
         self.speed = None  # bytes per second that it can write; None: as fast as it goes
         self.start = MIB if partitioned else 0
@@ -84,6 +87,39 @@ class Stick:
         finally:
             os.unlink(part)
         return done.stdout if done.returncode else ''
+
+    @property
+    def dirty(self):
+        """Whether it is marked as one that was not unmounted. With a journal, none is."""
+        place, bit = DIRTY.get(self.kind, (0, 0))
+        with open(self.image, 'rb') as file:
+            file.seek(self.start + place)
+            return file.read(1)[0] & bit != 0
+
+    def lose_clusters(self):
+        """Two more clusters of a FAT or exFAT are taken and no file's, as when the power fails between the one and the other."""
+        self.lost += 8
+        with open(self.image, 'r+b') as file:
+            for at, data in self._lost_on_vfat(file) if self.kind == 'vfat' else self._lost_on_exfat(file):
+                os.pwrite(file.fileno(), data, at)
+
+    def has_them_back(self):
+        """Whether the clusters that were lost last are free."""
+        with open(self.image, 'rb') as file:
+            places = self._lost_on_vfat(file) if self.kind == 'vfat' else self._lost_on_exfat(file)
+            return not any(any(os.pread(file.fileno(), len(data), at)) for at, data in places)
+
+    def _lost_on_vfat(self, file):
+        """A chain in each FAT."""
+        boot = os.pread(file.fileno(), SECTOR, self.start)
+        reserved, fats, length = *struct.unpack_from('<HB', boot, 14), *struct.unpack_from('<I', boot, 36)
+        return [(self.start + (reserved + fat * length) * SECTOR + self.lost * 4, struct.pack('<II', self.lost + 1, 0x0fffffff))
+                for fat in range(fats)]
+
+    def _lost_on_exfat(self, file):
+        """Bits in the allocation bitmap, which mkfs.exfat puts into the first cluster."""
+        heap = struct.unpack('<I', os.pread(file.fileno(), 4, self.start + 88))[0]
+        return [(self.start + heap * SECTOR + self.lost // 8, b'\x03')]
 
 
 def _copy(source, target, at=0, skip=0):
