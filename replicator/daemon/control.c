@@ -11,6 +11,7 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 #include <grp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -221,11 +222,31 @@ control_is_crowded(const struct control *control)
     return control->waiting > CONTROL_WAITING_MAX;
 }
 
+/* For as long as until then, or what goes at once. */
+static void
+send_rest(struct bufferevent *client, gint64 until)
+{
+    struct evbuffer *output = bufferevent_get_output(client);
+    struct pollfd writable = {.fd = bufferevent_getfd(client), .events = POLLOUT};
+    evbuffer_unfreeze(output, 1); /* the loop, which alone may take from it, has ended */
+    while (evbuffer_get_length(output) > 0) {
+        gint64 left = MAX(until - g_get_monotonic_time(), 0) / 1000;
+        int ready = poll(&writable, 1, (int)left);
+        if (ready == 0 || (ready < 0 && errno != EINTR))
+            return;
+        if (ready > 0 && evbuffer_write(output, writable.fd) < 0 && errno != EAGAIN)
+            return;
+    }
+}
+
 void
 control_free(struct control *control)
 {
     if (control == NULL)
         return;
+    gint64 until = g_get_monotonic_time() + CONTROL_SECONDS * G_USEC_PER_SEC;
+    for (GList *each = control->clients.head; each != NULL; each = each->next)
+        send_rest(each->data, until);
     while (control->clients.length > 0)
         hang_up(control, g_queue_peek_head(&control->clients));
     g_clear_pointer(&control->listener, evconnlistener_free);

@@ -39,5 +39,7 @@ struct control *control_new(struct event_base *events, const char *path, control
 /* So many wait that one that cannot be answered at once is to be refused: each holds a descriptor.
  */
 gboolean control_is_crowded(const struct control *control);
-void control_free(struct control *control); /* removes the socket */
+
+/* Waits, CONTROL_SECONDS at most, until what was answered has been taken; removes the socket. */
+void control_free(struct control *control);
 AUTO_DEFINE(control)

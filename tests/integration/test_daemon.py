@@ -200,6 +200,15 @@ class Life(Watching):
         daemon.end()
         self.assert_store_holds(before)
 
+    def test_told_to_end_it_tells_those_who_wait_for_an_answer(self):
+        daemon = self.stalled()
+        with daemon.connect() as client, client.makefile() as lines:
+            client.sendall(b'{"ask": "snapshot"}\n')
+            for _ in range(3):  # it was read by then
+                daemon.request(ask='status')
+            daemon.end()
+            self.assertEqual({'error': 'lifeboat-replicator was ended'}, json.loads(lines.readline()))
+
     def test_killed_it_takes_the_run_with_it_and_goes_on_at_the_next_start(self):
         before = self.capture()
         self.stalled().end(signal.SIGKILL, expect=-signal.SIGKILL)
