@@ -28,7 +28,9 @@ check_two(struct standby *standby, GError **error)
     g_autofree char *rev = NULL;
     if (json_member_text((struct slice){put->str, put->len}, "rev", &rev)) {
         g_autofree char *again = g_strconcat(path, "?rev=", rev, NULL);
-        g_autoptr(GString) deleted = http_fetch(standby->target, "DELETE", again, nothing, NULL);
+        GString *deleted = http_fetch(standby->target, "DELETE", again, nothing, NULL);
+        if (deleted != NULL)
+            g_string_free(deleted, TRUE);
     }
     return there == NULL ||
            fail_set(error, FAIL_USAGE, "'%s' and '%s' are one server, which cannot follow itself",

@@ -23,7 +23,9 @@ warm_one(struct standby *standby, const char *database, struct slice document)
     g_string_append(rest, "?limit=0&update=lazy");
     g_autofree char *path =
         server_document_path(database, (struct slice){id->str, id->len}, rest->str);
-    g_autoptr(GString) ignored = http_fetch(standby->target, "GET", path, NOTHING, NULL);
+    GString *ignored = http_fetch(standby->target, "GET", path, NOTHING, NULL);
+    if (ignored != NULL)
+        g_string_free(ignored, TRUE);
 }
 
 void
