@@ -240,6 +240,7 @@ on_body(char *data, size_t one, size_t size, void *context)
 {
     struct http_call *call = context;
     (void)one;
+    call->heard = g_get_monotonic_time();
     if (call->buffer->len - call->consumed >= HTTP_BUFFER) {
         call->paused = TRUE;
         return CURL_WRITEFUNC_PAUSE;
@@ -353,8 +354,8 @@ http_start(struct http *http, const struct http_request *request)
     call->what = g_strdup_printf("%s %s%s", method, http->base, request->path);
     call->answer_headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     call->buffer = g_byte_array_new();
-    call->json = request->accept == NULL;
     call->endless = request->endless;
+    call->json = request->accept == NULL && !call->endless;
     call->heard = g_get_monotonic_time();
     call->source = request->source;
     call->source_context = request->source_context;

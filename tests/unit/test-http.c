@@ -136,6 +136,23 @@ blanks_in_an_attachment_are_its_own(void)
 }
 
 static void
+a_feed_that_beats_is_not_silent(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 1);
+    AUTO(http_call) *call =
+        http_start(http, &(struct http_request){.path = "/stall-drip", .endless = TRUE});
+    gint64 begun = g_get_monotonic_time();
+    while (g_get_monotonic_time() - begun < 3 * G_USEC_PER_SEC) {
+        struct slice bytes;
+        g_assert_true(http_peek(call, &bytes, NULL));
+        g_assert_cmpuint(bytes.size, >, 0);
+        g_assert_cmpint(http_silence(call), <, 2);
+        http_skip(call, bytes.size);
+    }
+}
+
+static void
 bytes_are_shown_as_soon_as_they_are_there(void)
 {
     AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
@@ -435,6 +452,7 @@ main(int argc, char **argv)
     g_test_add_func("/http/nobody there is told", nobody_there_is_told);
     g_test_add_func("/http/blanks in an attachment are its own",
                     blanks_in_an_attachment_are_its_own);
+    g_test_add_func("/http/a feed that beats is not silent", a_feed_that_beats_is_not_silent);
     g_test_add_func("/http/bytes are shown as soon as they are there",
                     bytes_are_shown_as_soon_as_they_are_there);
     g_test_add_func("/http/an answer read slowly is held back", an_answer_read_slowly_is_held_back);
