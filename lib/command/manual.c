@@ -224,20 +224,21 @@ static void
 completion_passed(GString *out, const struct command *command)
 {
     g_autofree char *function = g_strdelimit(g_strdup(command->pass_to), "-", '_');
+    const int n_words = strchr(command->name, ' ') != NULL ? 2 : 1;
     g_string_append_printf(
         out,
-        "    if [[ ${COMP_WORDS[1]} == %s && COMP_CWORD -gt 1 ]]; then\n"
+        "    if [[ ${COMP_WORDS[*]:1:%d} == \"%s\" && COMP_CWORD -gt %d ]]; then\n"
         "        declare -F _%s >/dev/null || . \"${BASH_SOURCE[0]%%/*}/%s.bash\"\n"
-        "        words=(%s%s%s \"${COMP_WORDS[@]:2}\")\n"
+        "        words=(%s%s%s \"${COMP_WORDS[@]:%d}\")\n"
         "        local at=$((COMP_CWORD-%d))\n"
         "        local -a COMP_WORDS=(\"${words[@]}\")\n"
         "        local COMP_CWORD=$at\n"
         "        _%s\n"
         "        return\n"
         "    fi\n",
-        command->name, function, command->pass_to, command->pass_to,
+        n_words, command->name, n_words, function, command->pass_to, command->pass_to,
         command->pass_as != NULL ? " " : "", command->pass_as != NULL ? command->pass_as : "",
-        command->pass_as != NULL ? 0 : 1, function);
+        n_words + 1, command->pass_as != NULL ? n_words - 1 : n_words, function);
 }
 
 static void

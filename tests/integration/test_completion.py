@@ -32,7 +32,7 @@ class Completion(unittest.TestCase):
     def test_commands(self):
         self.assertIn('snapshot', self.offered(''))
         self.assertEqual(['snapshot'], self.offered('sn'))
-        self.assertEqual(['init', 'show'], self.offered('key', ''))
+        self.assertEqual(['init', 'show', 'accept'], self.offered('key', ''))
 
     def test_options_of_its_own_commands(self):
         self.assertEqual(['--source', '--stall', '--state', '--store'], sorted(self.offered('snapshot', '--s'))[-4:])
@@ -40,6 +40,11 @@ class Completion(unittest.TestCase):
     def test_commands_and_options_of_restore(self):
         self.assertIn('drill', self.offered('restore', ''))
         self.assertEqual(['--target'], self.offered('restore', 'run', '--ta'))
+
+    def test_a_command_of_two_words_that_is_passed_on(self):
+        self.assertEqual(['check', 'follow', 'import'], sorted(self.offered('standby', '')))
+        self.assertEqual(['--signer'], self.offered('standby', 'import', '--si'))
+        self.assertEqual(['--deep'], self.offered('standby', 'check', '--de'))
 
     def test_options_of_verify(self):
         self.assertEqual(['--signer'], self.offered('verify', '--si'))
