@@ -35,7 +35,7 @@ tell_outcome(struct slice place, const char *what, const char *time, const char 
     g_autofree char *message = tell_text(place, text);
     if (!json_member_unsigned(place, code, &exit_code) || (exit_code == 0 && message == NULL))
         return;
-    g_autofree char *when = tell_time(tell_time_of(place, time));
+    g_autofree char *when = tell_time(json_member_time(place, time));
     printf("  %-11s  %s: %s%s%s\n", what, when,
            exit_code == 0                 ? "well, but"
            : exit_code == FAIL_INCOMPLETE ? "INCOMPLETE"
@@ -46,7 +46,7 @@ tell_outcome(struct slice place, const char *what, const char *time, const char 
 static void
 tell_next(struct slice place)
 {
-    gint64 next = tell_time_of(place, "next");
+    gint64 next = json_member_time(place, "next");
     g_autofree char *when = next > 0 ? tell_time(next)
                                      : g_strdup(json_member_true(place, "scheduled")
                                                     ? "never: all times of the schedule are past"
@@ -59,7 +59,8 @@ static void
 tell_place(struct slice place, gboolean here)
 {
     g_autofree char *doing = tell_text(place, "doing");
-    gint64 good = tell_time_of(place, "last_good"), drill = tell_time_of(place, "last_drill");
+    gint64 good = json_member_time(place, "last_good"),
+           drill = json_member_time(place, "last_drill");
     g_autofree char *when_good = good > 0 ? tell_time(good) : g_strdup("never");
     guint64 drill_exit;
     printf("  last good    %s%s\n", when_good,
@@ -144,7 +145,7 @@ tell_standby(struct slice standby)
     g_autofree char *source = tell_text(standby, "source");
     g_autofree char *trouble = tell_text(standby, "trouble");
     g_autofree char *settings = tell_text(standby, "settings");
-    gint64 contact = tell_time_of(standby, "contact");
+    gint64 contact = json_member_time(standby, "contact");
     g_autofree char *when = contact > 0 ? tell_time(contact) : g_strdup("never");
     guint64 databases = 0, behind = 0, lacking = 0;
     json_member_unsigned(standby, "databases", &databases);
@@ -165,17 +166,29 @@ tell_standby(struct slice standby)
         printf("  settings     DIFFER: %s\n", settings);
 }
 
+/* One that lives off drives. */
+static void
+tell_node(struct slice node)
+{
+    g_autofree char *name = tell_text(node, "node");
+    g_autofree char *state = tell_time(json_member_time(node, "state"));
+    g_autofree char *applied = tell_time(json_member_time(node, "applied"));
+    printf("node '%s' has the state of %s\n  brought by a drive  %s\n", name, state, applied);
+}
+
 static void
 tell_all(struct slice answer)
 {
     struct slice standby;
-    gint64 good = tell_time_of(answer, "last_good");
+    gint64 good = json_member_time(answer, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
-    printf("last good backup: %s%s\n", when,
-           json_member_true(answer, "overdue") ? "  OVERDUE" : "");
+    printf("%s: %s%s\n",
+           json_member_true(answer, "imports") ? "last good import or backup" : "last good backup",
+           when, json_member_true(answer, "overdue") ? "  OVERDUE" : "");
     tell_list(answer, "stores", tell_store);
     tell_list(answer, "drives", tell_drive);
     tell_list(answer, "unknown", tell_unknown);
+    tell_list(answer, "nodes", tell_node);
     if (json_member(answer, "standby", &standby))
         tell_standby(standby);
     if (!json_member_true(answer, "watching"))

@@ -14,22 +14,13 @@ const char *
 tell_work(const char *doing)
 {
     static const char *const words[][2] = {{"snapshot", "taking a snapshot"},
+                                           {"import", "bringing this node up to date"},
                                            {"drill", "trying whether it restores"},
                                            {"waiting", "waiting for its turn"}};
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
         if (strcmp(words[i][0], doing) == 0)
             return words[i][1];
     return doing;
-}
-
-gint64
-tell_time_of(struct slice object, const char *name)
-{
-    g_autofree char *text = NULL;
-    if (!json_member_text(object, name, &text))
-        return 0;
-    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, NULL);
-    return time != NULL ? g_date_time_to_unix(time) : 0;
 }
 
 char *

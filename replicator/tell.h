@@ -11,8 +11,5 @@ char *tell_text(struct slice object, const char *name);
 /* What is being done with a drive or store, by the daemon's word for it. */
 const char *tell_work(const char *doing);
 
-/* A time of the answer, in seconds since 1970 UTC; 0: none. */
-gint64 tell_time_of(struct slice object, const char *name);
-
 /* `2026-11-28 20:00, 3 hours ago`, or `in 3 hours`; caller frees. */
 char *tell_time(gint64 time);

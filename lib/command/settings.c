@@ -84,8 +84,8 @@ static const struct option options[] = {
         .name = "store",
         .placeholder = "UUID",
         .type = OPTION_STRING,
-        .commands = FOR_SNAPSHOT,
-        .help = "Write only into the store with this id, and make none.",
+        .commands = FOR_SNAPSHOT | FOR_IMPORT,
+        .help = "Use only the store with this id, and make none.",
         .text = "What the daemon says of a drive that it knows.",
     },
     {
@@ -579,6 +579,18 @@ static const struct option options[] = {
         .section = "standby",
         .key = "keep_dropped",
         .help = "Keep a database that is gone from the other node so long.",
+    },
+    {
+        .name = "import",
+        .type = OPTION_FLAG,
+        .commands = FOR_DAEMON,
+        .section = "standby",
+        .key = "import",
+        .fallback = "no",
+        .help = "Bring this node up to date from drives, instead of taking snapshots to them.",
+        .text = "For a standby that no cable reaches, or as well as following. Each drive that is "
+                "inserted is looked at for a newer snapshot of the other node's, and then told how "
+                "old this node is, so that the other one learns it. Stores still get snapshots.",
     },
     {
         .name = "include",

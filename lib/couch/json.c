@@ -512,6 +512,16 @@ json_member_text(struct slice object, const char *name, char **text)
     return TRUE;
 }
 
+gint64
+json_member_time(struct slice object, const char *name)
+{
+    g_autofree char *text = NULL;
+    if (!json_member_text(object, name, &text))
+        return 0;
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, NULL);
+    return time != NULL ? g_date_time_to_unix(time) : 0;
+}
+
 gboolean
 json_unsigned(struct slice value, guint64 *number)
 {

@@ -76,7 +76,6 @@ parse(struct slice json, const struct keys *keys)
     g_autofree char *site = NULL;
     if (!json_check(json, NULL) || !json_member_text(json, "site", &site) ||
         g_strcmp0(site, keys->site) != 0 || !json_member_text(json, "node", &standing->node) ||
-        g_str_equal(standing->node, keys->node) ||
         !json_member_text(json, "snapshot", &standing->snapshot) ||
         !json_member_text(json, "state", &standing->state) ||
         !json_member_text(json, "applied", &standing->applied))
@@ -85,20 +84,20 @@ parse(struct slice json, const struct keys *keys)
 }
 
 static void
-read_one(GPtrArray *all, int folder, const char *name, const struct keys *keys)
+read_one(GPtrArray *all, int folder, const char *name, const struct keys *keys, gboolean own)
 {
     gsize size;
     g_autofree char *text = file_read(folder, name, SIZE_MAX_READ, &size, NULL);
     struct slice json = {text, text != NULL ? size : 0};
     if (text == NULL || !is_signed(folder, name, json, keys))
         return;
-    struct standing *standing = parse(json, keys);
-    if (standing != NULL)
-        g_ptr_array_add(all, standing);
+    AUTO(standing) *standing = parse(json, keys);
+    if (standing != NULL && (own || g_strcmp0(standing->node, keys->node) != 0))
+        g_ptr_array_add(all, g_steal_pointer(&standing));
 }
 
 GPtrArray *
-standing_read_all(const struct store *store, const struct keys *keys)
+standing_read_all(const struct store *store, const struct keys *keys, gboolean own)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)standing_free);
     AUTO_FD int folder = file_open_folder(store->fd, FOLDER, FALSE, NULL);
@@ -107,6 +106,27 @@ standing_read_all(const struct store *store, const struct keys *keys)
     const char *name;
     while (dir != NULL && all->len < STANDING_NODES_MAX && (name = g_dir_read_name(dir)) != NULL)
         if (g_str_has_suffix(name, ".json"))
-            read_one(all, folder, name, keys);
+            read_one(all, folder, name, keys, own);
     return all;
+}
+
+static void
+append(const struct standing *standing, GString *out)
+{
+    json_text_begin_object(out);
+    json_text_member_string(out, "node", standing->node);
+    json_text_member_string(out, "snapshot", standing->snapshot);
+    json_text_member_string(out, "state", standing->state);
+    json_text_member_string(out, "applied", standing->applied);
+    json_text_end_object(out);
+}
+
+void
+standing_append_all(const struct store *store, const struct keys *keys, gboolean own, GString *out)
+{
+    g_autoptr(GPtrArray) all = standing_read_all(store, keys, own);
+    json_text_member_array(out, "nodes");
+    for (guint i = 0; i < all->len; i++)
+        append(all->pdata[i], out);
+    json_text_end_array(out);
 }

@@ -23,6 +23,10 @@ AUTO_DEFINE(standing)
 gboolean standing_write(const struct store *store, const struct keys *keys,
                         const struct catalogue *of, GError **error);
 
-/* What nodes say whose signature is by a trusted key and who are not this one: struct standing, by
- * name. Others are passed over. */
-GPtrArray *standing_read_all(const struct store *store, const struct keys *keys);
+/* What nodes say whose signature is by a trusted key: struct standing. Others are passed over, and
+ * unless it is `own`, this node too. */
+GPtrArray *standing_read_all(const struct store *store, const struct keys *keys, gboolean own);
+
+/* The same as an array `nodes` in a report in JSON. */
+void standing_append_all(const struct store *store, const struct keys *keys, gboolean own,
+                         GString *out);

@@ -140,6 +140,15 @@ store_tip_by(const struct store *store, gboolean complete, const guint8 signer[M
 }
 
 gboolean
+store_check_id(const struct store *store, const char *id, GError **error)
+{
+    return id == NULL || g_strcmp0(store->id, id) == 0 ||
+           fail_set(error, FAIL_DAMAGED,
+                    "'%s' holds another store than it is known for: %s, not %s; it is left alone",
+                    store->path, store->id, id);
+}
+
+gboolean
 store_is_lost(const struct snapshot *snapshot)
 {
     return is_usable(snapshot) ? !snapshot->rooted

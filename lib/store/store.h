@@ -65,6 +65,8 @@ struct store *store_open(const char *path, const struct keys *keys, GError **err
  */
 struct store *store_open_for_writing(const char *path, const struct keys *keys, const char *created,
                                      GError **error);
+/* Whether it is the store with that id (FAIL_DAMAGED); NULL: any is. */
+gboolean store_check_id(const struct store *store, const char *id, GError **error);
 void store_free(struct store *store);
 AUTO_DEFINE(store)
 

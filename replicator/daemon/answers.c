@@ -6,6 +6,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
+#include "replicator/daemon/nodes.h"
 #include "replicator/daemon/notice.h"
 #include "replicator/drive/sysfs.h"
 
@@ -48,6 +49,8 @@ daemon_append_status(const struct daemon *daemon, GString *out)
         out, "overdue",
         timing_is_overdue(daemon->timing.overdue, all->good, all->since, world_now()));
     json_text_member_boolean(out, "watching", daemon->watch != NULL);
+    json_text_member_boolean(out, "imports", daemon->options->import != NULL);
+    nodes_append(daemon->logbook, out);
     json_text_member_array(out, "stores");
     append_places(daemon, FALSE, out);
     json_text_end_array(out);

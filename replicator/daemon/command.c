@@ -111,6 +111,7 @@ int
 daemon_command(const struct command_line *line, GError **error)
 {
     static const char *const for_snapshot[] = {"source", "credentials", "keys", "state", NULL};
+    static const char *const for_import[] = {"source", "credentials", "keys", NULL};
     static const char *const for_keys[] = {"keys", NULL};
     static const char *const for_follow[] = {"source",  "credentials",  "from",  "from-credentials",
                                              "from-ca", "keep-dropped", "state", NULL};
@@ -126,12 +127,14 @@ daemon_command(const struct command_line *line, GError **error)
     g_autofree char *base = g_build_filename(run_folder, "drives", NULL);
     g_autoptr(GPtrArray) snapshot = begin_command(own, "snapshot");
     g_autoptr(GPtrArray) enrol = begin_command(own, "enrol");
+    g_autoptr(GPtrArray) import = begin_command(restore, "import");
     g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
     g_autoptr(GPtrArray) follow = begin_command(own, "follow");
     struct daemon_options options = {
         .base = base,
         .snapshot = end_command(snapshot, line, for_snapshot),
         .enrol = end_command(enrol, line, for_keys),
+        .import = options_flag(line, "import") ? end_command(import, line, for_import) : NULL,
         .drill = end_command(drill, line, for_keys),
         .follow =
             options_string(line, "from") != NULL ? end_command(follow, line, for_follow) : NULL,

@@ -233,8 +233,9 @@ set_up(struct daemon *daemon, GError **error)
     if (daemon->control == NULL)
         return FALSE;
     daemon->run_folder = g_path_get_dirname(options->control);
-    daemon->means = (struct visit_means){daemon->events,    options->mounter, options->base,
-                                         options->snapshot, options->enrol,   options->drill};
+    daemon->means =
+        (struct visit_means){daemon->events, options->mounter, options->base, options->snapshot,
+                             options->enrol, options->import,  options->drill};
     mounter_attach(options->mounter, daemon->events, mounter_died, daemon);
     daemon->tick = event_new(daemon->events, -1, 0, look, daemon);
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {

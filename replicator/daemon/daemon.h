@@ -26,6 +26,7 @@ struct daemon_options {
     const char *base;            /* folder of its mount points */
     const char *const *snapshot; /* commands; see struct visit_means */
     const char *const *enrol;
+    const char *const *import; /* drives bring this node up to date; NULL: they get snapshots */
     const char *const *drill;
     const char *const *follow;    /* the command that follows the other node; NULL: none does */
     const char *const *stores;    /* folders that hold one; ends with NULL, may be empty */

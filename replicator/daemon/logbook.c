@@ -43,6 +43,18 @@ logbook_remove(struct logbook *logbook, const char *store)
     g_hash_table_remove(logbook->entries, store);
 }
 
+void
+logbook_each(struct logbook *logbook,
+             void (*show)(const char *store, const struct logbook_entry *entry, void *context),
+             void *context)
+{
+    GHashTableIter iter;
+    gpointer store, entry;
+    g_hash_table_iter_init(&iter, logbook->entries);
+    while (g_hash_table_iter_next(&iter, &store, &entry))
+        show(store, entry, context);
+}
+
 /* ---- the file ---- */
 
 static void

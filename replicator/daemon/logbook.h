@@ -1,7 +1,8 @@
 /*
- * logbook: what became of the last run for each store, kept through restarts in one small file in
- * the state folder. That snapshots exist is told by the stores alone; this tells when a run last
- * found all well, though it may have had nothing to write, and is what `overdue` counts from.
+ * logbook: what became of the last run for each store, and how old other nodes are (nodes.h), kept
+ * through restarts in one small file in the state folder. That snapshots exist is told by the
+ * stores alone; this tells when a run last found all well, though it may have had nothing to write,
+ * and is what `overdue` counts from.
  */
 #pragma once
 
@@ -32,6 +33,11 @@ AUTO_DEFINE(logbook)
  * be changed in place, with strings that it then owns. */
 struct logbook_entry *logbook_entry(struct logbook *logbook, const char *store);
 void logbook_remove(struct logbook *logbook, const char *store);
+
+/* Shows each entry, in no order. */
+void logbook_each(struct logbook *logbook,
+                  void (*show)(const char *store, const struct logbook_entry *entry, void *context),
+                  void *context);
 
 /* Makes all entries durable. */
 gboolean logbook_write(struct logbook *logbook, GError **error);

@@ -223,6 +223,8 @@ tell_step(const struct place *place, const struct visit *visit, gint64 now)
         [VISIT_ENDED] = NULL,
     };
     struct visit_work work;
+    if (visit != NULL && visit_step(visit) == VISIT_SNAPSHOT && visit_imports(visit))
+        return "import";
     if (visit != NULL)
         return names[visit_step(visit)];
     return place_wants(place, now, &work) ? "waiting" : NULL;

@@ -3,6 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "replicator/daemon/nodes.h"
 #include "replicator/daemon/notice.h"
 
 #include <systemd/sd-daemon.h>
@@ -21,6 +22,8 @@ book(struct daemon *daemon, struct place *place, const struct visit_result *resu
         place_book_drill(place, result, now);
     if (daemon->work.snapshot && result->exit == 0)
         all->good = now;
+    if (result->nodes != NULL)
+        nodes_note(daemon->logbook, (struct slice){result->nodes->str, result->nodes->len});
     place_plan_next(place, &daemon->timing, now);
     if (place->arrived || waits) /* pulled out, and back already; or asked for meanwhile */
         place->due = now;
@@ -42,9 +45,14 @@ static void
 tell_end(struct daemon *daemon, const struct place *place, const struct visit_result *result)
 {
     g_autofree char *name = place_name(place), *next = show_time(place->due);
-    const char *what = result->exit == 0                 ? "the snapshot is done"
-                       : result->exit == FAIL_INCOMPLETE ? "the snapshot is incomplete"
-                                                         : "the snapshot failed";
+    static const char *const outcomes[2][3] = {
+        {"the snapshot is done", "the snapshot is incomplete", "the snapshot failed"},
+        {"this node has all that it brought", "not all of it was brought into this node",
+         "this node was not brought up to date"},
+    };
+    const char *what = outcomes[daemon->work.import][result->exit == 0                 ? 0
+                                                     : result->exit == FAIL_INCOMPLETE ? 1
+                                                                                       : 2];
     g_autofree char *why = result->message != NULL ? fail_message(result->message) : NULL;
     const char *removal = place->drive != NULL ? tell_removal(result) : NULL;
     g_autofree char *message = g_strdup_printf(
@@ -242,9 +250,12 @@ static void
 begin_run(struct daemon *daemon, struct place *place, struct visit_work work)
 {
     g_autofree char *name = place_name(place);
-    g_autofree char *message = g_strdup_printf(
-        "%s: %s", name, work.snapshot ? "taking a snapshot" : "trying whether it restores");
     work.power_off = daemon->options->power_off;
+    work.import = work.snapshot && place->drive != NULL && daemon->options->import != NULL;
+    g_autofree char *message = g_strdup_printf("%s: %s", name,
+                                               work.import ? "bringing this node up to date from it"
+                                               : work.snapshot ? "taking a snapshot"
+                                                               : "trying whether it restores");
     place->arrived = FALSE;
     log_info("%s", message);
     sd_notifyf(0, "STATUS=%s", message);

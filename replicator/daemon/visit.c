@@ -37,6 +37,26 @@ static void advance(struct visit *visit);
 
 /* ---- jobs ---- */
 
+static void
+take_summary(struct visit *visit, struct slice line)
+{
+    struct visit_result *result = &visit->result;
+    struct slice nodes;
+    g_clear_pointer(&result->snapshot, g_free);
+    json_member_text(line, "snapshot", &result->snapshot);
+    if (json_member(line, "nodes", &nodes) && json_type(nodes) == JSON_ARRAY) {
+        if (result->nodes != NULL)
+            g_string_free(result->nodes, TRUE);
+        result->nodes = g_string_new_len(nodes.data, (gssize)nodes.size);
+    }
+    if (visit->step == VISIT_ENROLLING) {
+        json_member_text(line, "store", &result->store);
+        result->fresh = json_member_true(line, "fresh");
+    }
+    if (visit->message == NULL)
+        json_member_text(line, "error", &visit->message);
+}
+
 /* They report in JSON (progress.h): progress, problems, and a summary at the end. */
 static void
 take_line(void *context, struct slice line)
@@ -53,14 +73,7 @@ take_line(void *context, struct slice line)
         g_clear_pointer(&visit->message, g_free);
         json_member_text(line, "message", &visit->message);
     } else if (slice_is(event, "\"summary\"")) {
-        g_clear_pointer(&visit->result.snapshot, g_free);
-        json_member_text(line, "snapshot", &visit->result.snapshot);
-        if (visit->step == VISIT_ENROLLING) {
-            json_member_text(line, "store", &visit->result.store);
-            visit->result.fresh = json_member_true(line, "fresh");
-        }
-        if (visit->message == NULL)
-            json_member_text(line, "error", &visit->message);
+        take_summary(visit, line);
     }
 }
 
@@ -272,6 +285,16 @@ note_not_begun(struct visit *visit)
                                               : "it was stopped before it began");
 }
 
+static gboolean
+run_snapshot(struct visit *visit)
+{
+    const char *only = visit->store != NULL ? "--store" : NULL;
+    const char *const to[4] = {"--to", visit->folder, only, visit->store};
+    const char *const from[4] = {visit->folder, only, visit->store};
+    return visit->work.import ? run_job(visit, visit->means->import, from)
+                              : run_job(visit, visit->means->snapshot, to);
+}
+
 /* Begins a step; FALSE when there is nothing to wait for. */
 static gboolean
 begin_step(struct visit *visit)
@@ -287,11 +310,7 @@ begin_step(struct visit *visit)
     case VISIT_SNAPSHOT:
         if (work->snapshot && !is_well(visit))
             note_not_begun(visit);
-        return work->snapshot && is_well(visit) &&
-               run_job(visit, visit->means->snapshot,
-                       (const char *const[4]){"--to", visit->folder,
-                                              visit->store != NULL ? "--store" : NULL,
-                                              visit->store});
+        return work->snapshot && is_well(visit) && run_snapshot(visit);
     case VISIT_DRILL:
         return work->drill && is_well(visit) &&
                run_job(visit, visit->means->drill, (const char *const[4]){visit->folder});
@@ -408,6 +427,8 @@ visit_free(struct visit *visit)
     g_free(visit->result.message);
     g_free(visit->result.snapshot);
     g_free(visit->result.store);
+    if (visit->result.nodes != NULL)
+        g_string_free(visit->result.nodes, TRUE);
     g_free(visit->result.drill_message);
     g_free(visit);
 }
@@ -416,6 +437,12 @@ enum visit_step
 visit_step(const struct visit *visit)
 {
     return visit->step;
+}
+
+gboolean
+visit_imports(const struct visit *visit)
+{
+    return visit->work.import;
 }
 
 const struct visit_result *

@@ -1,8 +1,8 @@
 /*
  * visit: one piece of work at one place, from its beginning to its end.
  *
- *     a drive   mount → snapshot → drill → unmount → power off
- *     a folder          snapshot → drill
+ *     a drive   mount → snapshot, or import → drill → unmount → power off
+ *     a folder          snapshot            → drill
  *
  * with the steps that the work asks for. Whatever fails, what was mounted is unmounted again; only
  * what we mounted ourselves is. The steps that handle data are jobs (job.h), those that need root
@@ -22,12 +22,14 @@ struct visit_means {
     /* Commands that report in JSON, each ending with NULL; the folder of the store is added. */
     const char *const *snapshot; /* … --to FOLDER [--store UUID] */
     const char *const *enrol;    /* … --to FOLDER */
+    const char *const *import;   /* … FOLDER [--store UUID]; NULL: drives get snapshots */
     const char *const *drill;    /* … FOLDER */
 };
 
 struct visit_work {
     gboolean enrol;     /* make or accept the store on a drive */
-    gboolean snapshot;  /* take one */
+    gboolean snapshot;  /* take one, … */
+    gboolean import;    /* … or bring this node's server up to date from there instead */
     gboolean drill;     /* prove that it restores */
     gboolean power_off; /* at the end, when all went well */
     gboolean resumed;   /* the drive's last visit did not come to unmounting it */
@@ -46,7 +48,8 @@ enum visit_step {
 struct visit_result {
     int exit;         /* of the work before a drill: an exit code (fail.h) */
     char *message;    /* what was wrong, missing or strange; NULL: nothing */
-    char *snapshot;   /* id of the one sealed; NULL: none */
+    char *snapshot;   /* id of the one sealed, or imported; NULL: none */
+    GString *nodes;   /* how old nodes are, as the store says (standing.h): a JSON array, or NULL */
     char *store;      /* id of the store enrolled; NULL: none was */
     gboolean fresh;   /* it was made just now */
     gboolean drilled; /* the drill came to an end, … */
@@ -88,5 +91,6 @@ void visit_free(struct visit *visit);
 AUTO_DEFINE(visit)
 
 enum visit_step visit_step(const struct visit *visit);
+gboolean visit_imports(const struct visit *visit); /* its VISIT_SNAPSHOT is an import */
 const struct visit_result *visit_result(const struct visit *visit);
 struct slice visit_progress(const struct visit *visit); /* JSON that the job told; empty: nothing */

@@ -64,7 +64,7 @@ static struct row *
 row_of(struct slice drive)
 {
     struct row *row = g_new0(struct row, 1);
-    gint64 good = tell_time_of(drive, "last_good");
+    gint64 good = json_member_time(drive, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
     row->cells[COLUMN_ID] = tell_text(drive, "id");
     row->cells[COLUMN_LABEL] = tell_text(drive, "label");

@@ -8,6 +8,7 @@
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/store/removal.h"
+#include "lib/store/standing.h"
 #include "replicator/prune/command.h"
 #include "replicator/snapshot/run.h"
 #include "replicator/snapshot/state.h"
@@ -45,6 +46,7 @@ tell_json(const struct run *run, double seconds, int exit_code)
     json_text_member_unsigned(event, "files", run->catalogue != NULL ? run->files->len : 0);
     json_text_member_unsigned(event, "bytes", run->bytes_stored);
     json_text_member_decimal(event, "seconds", seconds);
+    standing_append_all(run->store, run->keys, FALSE, event);
     json_text_member_integer(event, "exit", exit_code);
     progress_event_end(run->progress);
 }
@@ -145,15 +147,6 @@ check_there(const char *to, const char *id, GError **error)
                     to);
 }
 
-static gboolean
-check_id(const struct store *store, const char *id, GError **error)
-{
-    return id == NULL || g_strcmp0(store->id, id) == 0 ||
-           fail_set(error, FAIL_DAMAGED,
-                    "'%s' holds another store than it is known for: %s, not %s; it is left alone",
-                    store->path, store->id, id);
-}
-
 /* Order in a chain is by parent, so that no harm comes of it; but what people see are times. */
 static void
 tell_clock(struct run *run, const char *now)
@@ -175,7 +168,7 @@ take_into(struct run *run, const char *to, const char *state, const char *id, GE
     g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
     guint64 freed = 0; /* by finishing what an interrupted prune began */
     run->store = store_open_for_writing(to, run->keys, created, error);
-    if (run->store == NULL || !check_id(run->store, id, error) ||
+    if (run->store == NULL || !store_check_id(run->store, id, error) ||
         !store_remove_unsealed(run->store, error) ||
         !removal_originals(run->store, run->keys, run->progress, &freed, error))
         return FALSE;

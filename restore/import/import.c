@@ -61,6 +61,17 @@ choose(struct import *import, GError **error)
     return applied_read(import->restore.http, &import->applied, error);
 }
 
+static gboolean
+open_store(struct import *import, const struct command_line *line, GError **error)
+{
+    const struct selection *selection = &import->selection;
+    if (selection_open(&import->selection, line, TRUE, error))
+        return TRUE;
+    if (selection->store != NULL && selection->store->snapshots->len == 0)
+        fail_add_hint(error, "insert the drive in the other node first: it takes one");
+    return FALSE;
+}
+
 /* ---- the work ---- */
 
 static gboolean
@@ -118,7 +129,8 @@ static gboolean
 run(struct import *import, const struct command_line *line, GError **error)
 {
     import->restore.standby = TRUE;
-    if (!restore_connect(&import->restore, line, "source", error) || !choose(import, error))
+    if (!store_check_id(import->selection.store, options_string(line, "store"), error) ||
+        !restore_connect(&import->restore, line, "source", error) || !choose(import, error))
         return FALSE;
     import->needless = applied_is_enough(&import->applied, import->selection.snapshot->catalogue);
     return (import->needless || apply(import, error)) && tell_drive(import, error);
@@ -141,6 +153,7 @@ tell_json(const struct import *import, int exit_code)
     json_text_member_unsigned(event, "leaves", report->leaves);
     json_text_member_unsigned(event, "written", report->written);
     json_text_member_unsigned(event, "problems", report->problems);
+    standing_append_all(import->selection.store, import->selection.keys, TRUE, event);
     json_text_member_integer(event, "exit", exit_code);
     progress_event_end(report->progress);
 }
@@ -176,8 +189,7 @@ restore_import(const struct command_line *line, GError **error)
     AUTO(progress) *progress =
         progress_new(options_flag(line, "json"), options_flag(line, "quiet"));
     import.restore.report.progress = progress;
-    gboolean done =
-        selection_open(&import.selection, line, TRUE, error) && run(&import, line, error);
+    gboolean done = open_store(&import, line, error) && run(&import, line, error);
     if (!http_has_status(*error, 401))
         restore_end_trials(&import.restore);
     int exit_code = !done                                ? fail_exit_code(*error)

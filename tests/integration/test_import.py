@@ -6,7 +6,9 @@ import shutil
 import unittest
 
 from support import server
+from support.bay import Bay
 from support.case import Case
+from support.daemon import Daemon
 from support.lifeboat import DAMAGED, INCOMPLETE, USAGE, Site
 from support.standby import Standby
 
@@ -107,6 +109,66 @@ class Importing(Pair):
         self.site.verify()
 
 
+class Inserting(Pair):
+    """Drives that are carried between the two nodes, each of which has its daemon."""
+
+    people = 6
+    BROUGHT = 'this node has all that it brought; it is safe to remove'
+    TAKEN = 'the snapshot is done; it is safe to remove'
+
+    def setUp(self):
+        super().setUp()
+        if self.server.prefix:
+            self.skipTest('the daemon of the second node would read all databases of a server that others use')
+        self.bay = Bay(self)
+        self.stick = self.bay.stick('blue')
+
+    def daemon(self, site):
+        imports = site is self.second
+        url = self.standby.couch.url if imports else self.server.url
+        daemon = Daemon(site, self.bay.url(url), bay=self.bay, stores=None, standby={'import': 'yes'} if imports else None)
+        daemon.wait_for('watching for drives')
+        return daemon
+
+    def carry(self, site, end, first=False):
+        """To a node, where somebody waits for what it says."""
+        daemon = self.daemon(site)
+        self.bay.plug(self.stick)
+        if first:
+            self.assertNotIn('error', daemon.request(ask='drive add', device=self.stick.device), daemon.log)
+        daemon.wait_for(end)
+        self.bay.unplug(self.stick)
+        return daemon
+
+    def test_a_drive_that_is_inserted_brings_the_standby_up_to_date_and_the_first_node_learns_it(self):
+        self.carry(self.site, self.TAKEN, first=True).end()
+        second = self.carry(self.second, self.BROUGHT, first=True)
+        self.standby.assert_equal()
+        own = second.request(ask='status')['nodes'][0]
+        second.end()
+        self.clinic.change()
+        first = self.carry(self.site, self.TAKEN)
+        self.assertEqual([own], first.request(ask='status')['nodes'])
+        self.assertIn("node 'b' has the state of 20", first.status())
+        first.end()
+        second = self.carry(self.second, self.BROUGHT)
+        self.standby.assert_equal()
+        self.assertGreater(second.request(ask='status')['nodes'][0]['state'], own['state'])
+        second.end()
+        restarted = self.daemon(self.site)
+        self.assertEqual([own], restarted.request(ask='status')['nodes'])
+        restarted.end()
+
+    def test_one_that_brings_nothing_that_is_trusted_is_a_failure_that_says_so(self):
+        self.carry(self.site, self.TAKEN, first=True).end()
+        second = self.carry(self.second, self.BROUGHT, first=True)
+        second.end()
+        shutil.rmtree(os.path.join(self.second.keys, 'trusted'))
+        second = self.carry(self.second, 'this node was not brought up to date')
+        self.assertIn('trusted', second.log)
+        second.end()
+
+
 class Refusing(Pair):
     def test_snapshots_of_a_signer_who_is_not_accepted_are_refused(self):
         shutil.rmtree(os.path.join(self.second.keys, 'trusted'))
@@ -132,6 +194,12 @@ class Refusing(Pair):
                         *self.server.options,
                         expect=USAGE if self.server.prefix else 0)
         self.assert_says(self.bring(expect=DAMAGED), 'no complete snapshot' if not self.server.prefix else 'store')
+
+    def test_a_store_that_is_empty_yet_says_what_to_do(self):
+        self.site.snapshot(self.server)
+        shutil.rmtree(os.path.join(self.site.lifeboat_folder, 'snapshots'))
+        os.mkdir(os.path.join(self.site.lifeboat_folder, 'snapshots'))
+        self.assert_says(self.bring(expect=DAMAGED), 'insert the drive in the other node first')
 
     def test_nonsense_is_not_accepted_as_a_key(self):
         recipient, signer = card(self.second)
