@@ -220,6 +220,14 @@ json_text_member_boolean(GString *text, const char *name, gboolean value)
 }
 
 void
+json_text_member_time(GString *text, const char *name, gint64 time)
+{
+    g_autoptr(GDateTime) local = time > 0 ? g_date_time_new_from_unix_local(time) : NULL;
+    g_autofree char *shown = local != NULL ? g_date_time_format_iso8601(local) : NULL;
+    json_text_member_string(text, name, shown);
+}
+
+void
 json_text_member_null(GString *text, const char *name)
 {
     json_text_name(text, name);

@@ -83,7 +83,7 @@ report_tell(struct standby *standby, gboolean at_once)
     json_text_begin_object(text);
     json_text_member_string(text, "event", "following");
     json_text_member_string(text, "source", http_name(standby->source));
-    json_text_member_integer(text, "contact", standby->contact);
+    json_text_member_time(text, "contact", standby->contact);
     json_text_member_string(text, "trouble", standby->trouble);
     json_text_member_string(text, "settings", standby->unshared);
     json_text_member_unsigned(text, "copied", standby->documents);

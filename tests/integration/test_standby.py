@@ -167,6 +167,7 @@ class UnderTheDaemon(Following):
         said = self.daemon.status()
         self.assertIn('standby of http://127.0.0.1:%d\n' % self.couch.port, said)
         self.assertIn('all up to date', said)
+        self.assertRegex(said, r'contact +20\d\d-')
         self.couch.put(self.medic, {'_id': 'later'})
         self.arrives(self.medic, 'later')
 
