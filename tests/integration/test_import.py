@@ -118,15 +118,14 @@ class Inserting(Pair):
 
     def setUp(self):
         super().setUp()
-        if self.server.prefix:
-            self.skipTest('the daemon of the second node would read all databases of a server that others use')
         self.bay = Bay(self)
         self.stick = self.bay.stick('blue')
 
     def daemon(self, site):
         imports = site is self.second
         url = self.standby.couch.url if imports else self.server.url
-        daemon = Daemon(site, self.bay.url(url), bay=self.bay, stores=None, standby={'import': 'yes'} if imports else None)
+        own = {'include': self.server.options[1]} if self.server.options else {}
+        daemon = Daemon(site, self.bay.url(url), bay=self.bay, stores=None, standby={'import': 'yes'} if imports else None, **own)
         daemon.wait_for('watching for drives')
         return daemon
 
