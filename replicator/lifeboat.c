@@ -1,6 +1,7 @@
 /*
  * lifeboat: the operator's one command. What reads a store is lifeboat-restore's, which it runs.
  */
+#include "lib/base/tool.h"
 #include "replicator/drive_entries.h"
 #include "replicator/key.h"
 #include "replicator/prune_entry.h"
@@ -9,20 +10,8 @@
 #include "replicator/standby_entries.h"
 #include "replicator/status.h"
 
-#include "config.h"
-
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
-
-/* The folder that this very program runs from, so that a build or copied tree uses its own parts.
- */
-static char *
-own_folder(void)
-{
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    return self != NULL ? g_path_get_dirname(self) : g_strdup(LIFEBOAT_BINDIR);
-}
 
 /* Becomes the other program. */
 static int
@@ -37,17 +26,9 @@ become(const struct command_line *line, GError **error)
         g_ptr_array_add(arguments, *rest);
     g_ptr_array_add(arguments, NULL);
 
-    g_autofree char *own = own_folder();
-    const char *const folders[] = {own, LIFEBOAT_BINDIR};
-    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
-        g_autofree char *path = g_build_filename(folders[i], name, NULL);
-        execv(path, (char *const *)arguments->pdata);
-        if (errno != ENOENT) {
-            fail_errno(error, errno, "cannot run '%s'", path);
-            return FAIL_FAILED;
-        }
-    }
-    fail_set(error, FAIL_FAILED, "'%s' is neither in '%s' nor in '%s'", name, own, LIFEBOAT_BINDIR);
+    g_autofree char *path = tool_ours(name);
+    execv(path, (char *const *)arguments->pdata);
+    fail_errno(error, errno, "cannot run '%s'", path);
     return FAIL_FAILED;
 }
 

@@ -3,6 +3,7 @@
 #include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/tool.h"
 #include "replicator/daemon/daemon.h"
 
 /* ---- the commands that it runs ---- */
@@ -28,20 +29,6 @@ end_command(GPtrArray *arguments, const struct command_line *line, const char *c
     g_ptr_array_add(arguments, g_strdup("--json"));
     g_ptr_array_add(arguments, NULL);
     return (const char *const *)arguments->pdata;
-}
-
-/* lifeboat-restore lies beside us; in a build tree, in its own folder there. */
-static char *
-restore_program(const char *own)
-{
-    static const char *const places[] = {"lifeboat-restore", "../restore/lifeboat-restore"};
-    g_autofree char *folder = g_path_get_dirname(own);
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-        g_autofree char *path = g_build_filename(folder, places[i], NULL);
-        if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
-            return g_steal_pointer(&path);
-    }
-    return g_build_filename(folder, places[0], NULL);
 }
 
 /* ---- who it is ---- */
@@ -122,7 +109,7 @@ daemon_command(const struct command_line *line, GError **error)
     g_autofree char *own = g_file_read_link("/proc/self/exe", error);
     if (own == NULL)
         return FAIL_FAILED;
-    g_autofree char *restore = restore_program(own);
+    g_autofree char *restore = tool_ours("lifeboat-restore");
     g_autofree char *run_folder = g_path_get_dirname(options_string(line, "control"));
     g_autofree char *base = g_build_filename(run_folder, "drives", NULL);
     g_autoptr(GPtrArray) snapshot = begin_command(own, "snapshot");

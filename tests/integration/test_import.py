@@ -43,6 +43,13 @@ class Pair(Case):
 
 
 class Importing(Pair):
+    def test_lifeboat_standby_import_is_the_same_in_a_build_tree_too(self):
+        self.site.snapshot(self.server)
+        run = self.second.run('lifeboat', 'standby', 'import', self.site.store, '--source', self.standby.couch.url,
+                              '--keys', self.second.keys, '--json')
+        self.assertTrue(run.summary['applied'])
+        self.standby.assert_equal()
+
     def test_a_drive_brings_the_standby_to_the_state_of_the_snapshot(self):
         self.site.snapshot(self.server)
         run = self.bring()
