@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
+#include "replicator/mounter/check.h"
 
 char *
 tell_text(struct slice object, const char *name)
@@ -13,10 +14,14 @@ tell_text(struct slice object, const char *name)
 const char *
 tell_work(const char *doing)
 {
-    static const char *const words[][2] = {{"snapshot", "taking a snapshot"},
-                                           {"import", "bringing this node up to date"},
-                                           {"drill", "trying whether it restores"},
-                                           {"waiting", "waiting for its turn"}};
+    static const char *const words[][2] = {
+        {"checking",
+         "checking its file system, which may take up to " G_STRINGIFY(CHECK_MINUTES) " minutes"},
+        {"snapshot", "taking a snapshot"},
+        {"import", "bringing this node up to date"},
+        {"drill", "trying whether it restores"},
+        {"waiting", "waiting for its turn"},
+    };
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
         if (strcmp(words[i][0], doing) == 0)
             return words[i][1];

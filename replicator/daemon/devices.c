@@ -33,7 +33,7 @@ welcome(struct daemon *daemon, struct place *place, struct device *device)
 {
     g_autofree char *name = place_name(place);
     place->device = device;
-    place->safe = place->ejected = FALSE;
+    place->safe = place->ejected = place->unmended = FALSE;
     place->failures = 0;
     place->due = world_now();
     place->arrived = TRUE;

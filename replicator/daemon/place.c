@@ -225,6 +225,8 @@ tell_step(const struct place *place, const struct visit *visit, gint64 now)
     struct visit_work work;
     if (visit != NULL && visit_step(visit) == VISIT_SNAPSHOT && visit_imports(visit))
         return "import";
+    if (visit != NULL && visit_is_checking(visit))
+        return "checking";
     if (visit != NULL)
         return names[visit_step(visit)];
     return place_wants(place, now, &work) ? "waiting" : NULL;

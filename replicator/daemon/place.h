@@ -33,6 +33,7 @@ struct place {
     guint failures;              /* in a row */
     gboolean arrived;            /* a drive that came since the last run began */
     gboolean safe;               /* a drive whose work is done, unmounted: it may be pulled */
+    gboolean unmended;           /* a check could not mend it since it was inserted */
     gboolean ejected;            /* by hand: nothing is written to it before it comes again */
     gboolean told_overdue;
 };

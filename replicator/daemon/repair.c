@@ -24,6 +24,8 @@ tell_outcome(const struct repair *repair, enum message_check check)
         return g_strdup_printf("its file system was not checked, for '%s' is missing: `apt install "
                                "%s`",
                                tool->name, tool->package);
+    case MESSAGE_STOPPED:
+        return g_strdup("the check of its file system was stopped; it begins anew the next time");
     case MESSAGE_NOT_CHECKED:
     case MESSAGE_NOT_MENDED:
         break;

@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "replicator/daemon/nodes.h"
 #include "replicator/daemon/notice.h"
+#include "replicator/mounter/check.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -112,7 +113,8 @@ place_ended(struct daemon *daemon, struct place *place, const struct visit_resul
     gboolean ejecting = daemon->eject != NULL;
     if (place->drive != NULL) {
         place->safe = result->unmounted;
-        if (result->unmounted && place->drive->in_use) {
+        place->unmended = place->unmended || (result->unmended && !place->arrived);
+        if (result->mounted && result->unmounted && place->drive->in_use) {
             place->drive->in_use = FALSE;
             daemon_write_register(daemon);
         }
@@ -218,11 +220,29 @@ note_use(struct daemon *daemon)
     daemon_write_register(daemon);
 }
 
+/* Somebody waits beside it, for longer than usual. */
+static void
+tell_checking(struct daemon *daemon)
+{
+    const struct place *place = daemon->visited;
+    const struct device *device = place != NULL ? place->device : daemon->adding->device;
+    g_autofree char *name =
+        place != NULL ? place_name(place) : g_strdup_printf("'%s'", device->node);
+    g_autofree char *message =
+        g_strdup_printf("%s: its file system is checked first, for it was not unmounted, or has "
+                        "errors; that may take up to %d minutes",
+                        name, CHECK_MINUTES);
+    sd_notifyf(0, "STATUS=%s", message);
+    notice_event(daemon->options->mounter, MESSAGE_PROGRESS, place, device, message);
+}
+
 static void
 visit_stepped(void *context)
 {
     struct daemon *daemon = context;
     note_use(daemon);
+    if (visit_is_checking(daemon->visit)) /* it just began: until its end there is no other step */
+        tell_checking(daemon);
     if (daemon->visited != NULL)
         notice_progress(daemon->options->mounter, daemon->visited, visit_progress(daemon->visit),
                         &daemon->told_progress);
@@ -241,6 +261,7 @@ begin_visit(struct daemon *daemon, struct place *place, const struct device *dev
     daemon->visited = place;
     daemon->work = *work;
     daemon->work.resumed = drive != NULL && drive->in_use;
+    daemon->work.unmended = place != NULL && place->unmended;
     daemon->told_progress = 0;
     daemon->visit = visit_new(&daemon->means, &daemon->work, place != NULL ? place->folder : NULL,
                               device, drive != NULL ? drive->store : NULL, &handler);

@@ -26,6 +26,7 @@ struct visit {
     } device; /* node is NULL: none */
     enum visit_step step;
     gboolean stopping;
+    gboolean checking;
     struct job *job;
     char *message; /* the last problem that the job told */
     char *repair;  /* what was told of the drive's file system; NULL: nothing */
@@ -168,19 +169,42 @@ static void
 note_repair(struct visit *visit, const struct message_reply *reply)
 {
     const struct repair repair = {visit->device.node, visit->device.type, visit->work.resumed};
+    visit->result.unmended = reply->check == MESSAGE_NOT_MENDED;
     visit->repair = repair_settle(&repair, reply, visit->folder);
     if (visit->repair != NULL)
         log_notice("'%s': %s", visit->device.node, visit->repair);
+}
+
+/* Or another part of the same disk, or a part of the tree on it. */
+static gboolean
+is_used_elsewhere(const struct visit *visit)
+{
+    return sysfs_is_mounted(sysfs_disk(visit->device.number));
+}
+
+/* As it was. */
+static void
+leave_unmounted(struct visit *visit)
+{
+    visit->result.elsewhere = is_used_elsewhere(visit);
+    visit->result.unmounted = !visit->result.elsewhere && !visit->result.pulled;
 }
 
 static void
 is_mounted(void *context, const struct message_reply *reply)
 {
     struct visit *visit = context;
+    visit->checking = reply->checking != 0;
+    if (visit->checking) {
+        visit->handler.stepped(visit->handler.context);
+        return;
+    }
     if (reply->error == 0) {
         visit->result.mounted = TRUE;
         visit->folder = mounter_place(visit->means->base, visit->device.number);
         visit->handler.stepped(visit->handler.context);
+    } else if (reply->error == ECANCELED) {
+        leave_unmounted(visit);
     } else {
         cannot(visit, tell_mount_error(visit, reply->error));
     }
@@ -199,13 +223,6 @@ is_ours(const struct visit *visit, const char *place)
     return ours;
 }
 
-/* Or another part of the same disk, or a part of the tree on it. */
-static gboolean
-is_used_elsewhere(const struct visit *visit)
-{
-    return sysfs_is_mounted(sysfs_disk(visit->device.number));
-}
-
 static gboolean
 mount_drive(struct visit *visit)
 {
@@ -218,8 +235,7 @@ mount_drive(struct visit *visit)
         return FALSE;
     }
     if (!work->enrol && !work->snapshot && !work->drill) {
-        visit->result.elsewhere = is_used_elsewhere(visit);
-        visit->result.unmounted = !visit->result.elsewhere; /* as it was */
+        leave_unmounted(visit);
         return FALSE;
     }
     if (!visit->device.can_mount) {
@@ -227,8 +243,14 @@ mount_drive(struct visit *visit)
                                       visit->device.node, visit->device.type_name));
         return FALSE;
     }
-    mounter_mount(visit->means->mounter, visit->device.number, visit->device.sequence,
-                  visit->device.type, visit->work.enrol, is_mounted, visit);
+    const struct mounter_mount mount = {
+        .device = visit->device.number,
+        .sequence = visit->device.sequence,
+        .type = visit->device.type,
+        .make = work->enrol,
+        .unmended = work->unmended,
+    };
+    mounter_mount(visit->means->mounter, &mount, is_mounted, visit);
     return TRUE;
 }
 
@@ -391,13 +413,21 @@ visit_new(const struct visit_means *means, const struct visit_work *work, const 
     return visit;
 }
 
+static void
+stop_work(struct visit *visit)
+{
+    if (visit->job != NULL)
+        job_stop(visit->job);
+    else if (visit->step == VISIT_MOUNTING)
+        mounter_stop(visit->means->mounter);
+}
+
 void
 visit_stop(struct visit *visit, gboolean power_off)
 {
     visit->stopping = TRUE;
     visit->work.power_off = power_off;
-    if (visit->job != NULL)
-        job_stop(visit->job);
+    stop_work(visit);
 }
 
 void
@@ -406,8 +436,7 @@ visit_lost_device(struct visit *visit)
     if (visit->step >= VISIT_POWERING_OFF) /* which is why it left */
         return;
     visit->result.pulled = TRUE;
-    if (visit->job != NULL)
-        job_stop(visit->job);
+    stop_work(visit);
 }
 
 void
@@ -443,6 +472,12 @@ gboolean
 visit_imports(const struct visit *visit)
 {
     return visit->work.import;
+}
+
+gboolean
+visit_is_checking(const struct visit *visit)
+{
+    return visit->checking;
 }
 
 const struct visit_result *

@@ -33,6 +33,7 @@ struct visit_work {
     gboolean drill;     /* prove that it restores */
     gboolean power_off; /* at the end, when all went well */
     gboolean resumed;   /* the drive's last visit did not come to unmounting it */
+    gboolean unmended;  /* a check could not mend its file system since it was inserted */
 };
 
 enum visit_step {
@@ -60,6 +61,7 @@ struct visit_result {
     gboolean elsewhere; /* somebody else has it mounted, too */
     gboolean pulled;    /* the device left before the end */
     gboolean powered_off;
+    gboolean unmended; /* a check could not mend its file system */
 };
 
 /* What people are told of a drive that left before the end. */
@@ -80,7 +82,7 @@ struct visit *visit_new(const struct visit_means *means, const struct visit_work
                         const char *folder, const struct device *device, const char *store,
                         const struct visit_handler *handler);
 
-/* Stops the work cleanly: what is sealed counts, the next run goes on. */
+/* Stops the work cleanly: what is sealed counts, the next run goes on, and so does a check. */
 void visit_stop(struct visit *visit, gboolean power_off);
 
 /* The device is no longer there. */
@@ -92,5 +94,6 @@ AUTO_DEFINE(visit)
 
 enum visit_step visit_step(const struct visit *visit);
 gboolean visit_imports(const struct visit *visit); /* its VISIT_SNAPSHOT is an import */
+gboolean visit_is_checking(const struct visit *visit); /* the file system, before it is mounted */
 const struct visit_result *visit_result(const struct visit *visit);
 struct slice visit_progress(const struct visit *visit); /* JSON that the job told; empty: nothing */

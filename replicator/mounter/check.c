@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -106,48 +107,70 @@ show_device(dev_t device, const char *name, const char *place)
 }
 
 static int
-run(dev_t device, const char *node, const char *path, const struct check_tool *tool,
-    const char *place)
+run(const struct check *check, const char *node, const char *path, const struct check_tool *tool)
 {
     g_autofree char *name = g_path_get_basename(node);
     g_autofree char *argument = g_build_filename(".", name, NULL);
     g_autofree char *what = g_strdup_printf("%s for '%s'", tool->name, node);
     const char *const arguments[] = {path, tool->option, argument, NULL};
-    const struct child checker = {what, arguments, CHECK_SECONDS, enter, (gpointer)place};
-    int error = show_device(device, name, place);
+    const struct child checker = {
+        .what = what,
+        .arguments = arguments,
+        .seconds = CHECK_MINUTES * 60,
+        .enter = enter,
+        .context = (gpointer)check->place,
+        .stop = check->stop,
+        .grace = CHECK_GRACE_SECONDS,
+    };
+    int error = show_device(check->device, name, check->place);
     if (error != 0) {
         log_warning("%s cannot be run: %s", what, g_strerror(error));
         return -1;
     }
     int code = -1, held = tool->claims ? -1 : claim(node);
     if (tool->claims || held >= 0) { /* else somebody mounted it meanwhile */
-        log_info("'%s' is checked by %s, for it was not unmounted, or has errors", node,
-                 tool->name);
+        log_info("'%s' is checked by %s, for it was not unmounted, or has errors; that may take up "
+                 "to %d minutes",
+                 node, tool->name, CHECK_MINUTES);
+        check->begins(check->context);
         code = child_run(&checker);
     }
     fd_auto_close(&held);
-    umount2(place, UMOUNT_NOFOLLOW | MNT_DETACH);
+    umount2(check->place, UMOUNT_NOFOLLOW | MNT_DETACH);
     return code;
 }
 
-void
-check_device(dev_t device, enum message_type type, const char *place, struct message_reply *reply)
+gboolean
+check_is_stopped(int stop)
 {
-    const struct check_tool *tool = check_tool(type);
-    g_autofree char *node = sysfs_node(device);
-    reply->state = node != NULL && tool != NULL ? look(node, type) : MESSAGE_CLEAN;
-    if (reply->state == MESSAGE_CLEAN)
-        return;
+    struct pollfd asked = {.fd = stop, .events = POLLIN};
+    return poll(&asked, 1, 0) > 0;
+}
+
+/* Of what is marked. */
+static enum message_check
+check_marked(const struct check *check, const char *node, const struct check_tool *tool,
+             struct message_salvage *salvage)
+{
     g_autofree char *path = tool_find(tool->name);
-    reply->check = MESSAGE_NO_CHECKER;
     if (path == NULL)
-        return;
-    reply->check = MESSAGE_NOT_MENDED;
-    if (mount_make_place(place) != 0)
-        return;
-    if (salvage_where(type) != NULL)
-        list_salvaged(node, place, type, &reply->salvage);
-    int code = run(device, node, path, tool, place);
-    if (code >= 0 && code <= MENDED_MAX && is_mended(node, type))
-        reply->check = MESSAGE_MENDED;
+        return MESSAGE_NO_CHECKER;
+    if (check->unmended || mount_make_place(check->place) != 0)
+        return MESSAGE_NOT_MENDED;
+    if (salvage_where(check->type) != NULL)
+        list_salvaged(node, check->place, check->type, salvage);
+    int code = run(check, node, path, tool);
+    if (code >= 0 && code <= MENDED_MAX && is_mended(node, check->type))
+        return MESSAGE_MENDED;
+    return check_is_stopped(check->stop) ? MESSAGE_STOPPED : MESSAGE_NOT_MENDED;
+}
+
+void
+check_device(const struct check *check, struct message_reply *reply)
+{
+    const struct check_tool *tool = check_tool(check->type);
+    g_autofree char *node = sysfs_node(check->device);
+    reply->state = node != NULL && tool != NULL ? look(node, check->type) : MESSAGE_CLEAN;
+    if (reply->state != MESSAGE_CLEAN)
+        reply->check = check_marked(check, node, tool, &reply->salvage);
 }

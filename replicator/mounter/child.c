@@ -15,6 +15,9 @@
 static void
 become(const struct child *child)
 {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(nothing, STDIN_FILENO);
     dup2(nothing, STDOUT_FILENO);
@@ -25,6 +28,25 @@ become(const struct child *child)
     }
     log_warning("%s cannot be run: %s", child->what, g_strerror(errno));
     _exit(CANNOT_RUN);
+}
+
+/* In front of the end that it is given then. */
+static void
+wait_for_end(const struct child *child, pid_t pid, int pidfd)
+{
+    struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN}, {.fd = child->stop, .events = POLLIN}};
+    int ready = pidfd >= 0 ? poll(fds, G_N_ELEMENTS(fds), child->seconds * 1000) : 0;
+    if (ready > 0 && fds[0].revents != 0)
+        return;
+    if (ready > 0)
+        log_notice("%s is asked to end", child->what);
+    else
+        log_warning("%s is ended: it takes longer than %d s", child->what, child->seconds);
+    if (child->grace == 0 || pidfd < 0)
+        return;
+    kill(-pid, SIGTERM);
+    if (poll(fds, 1, child->grace * 1000) != 1)
+        log_warning("%s is killed: it did not end within %d s", child->what, child->grace);
 }
 
 int
@@ -40,9 +62,7 @@ child_run(const struct child *child)
     }
     setpgid(pid, pid); /* here too: whichever is first */
     AUTO_FD int pidfd = pidfd_open(pid, 0);
-    struct pollfd end = {.fd = pidfd, .events = POLLIN};
-    if (pidfd < 0 || poll(&end, 1, child->seconds * 1000) != 1)
-        log_warning("%s is killed: it takes longer than %d s", child->what, child->seconds);
+    wait_for_end(child, pid, pidfd);
     kill(-pid, SIGKILL);
     gboolean ended = waitpid(pid, &status, 0) == pid && WIFEXITED(status);
     return ended && WEXITSTATUS(status) != CANNOT_RUN ? WEXITSTATUS(status) : -1;

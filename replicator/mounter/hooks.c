@@ -88,7 +88,8 @@ run(const char *path, const char *event)
 {
     const char *const arguments[] = {path, event, NULL};
     g_autofree char *what = g_strdup_printf("hook '%s'", path);
-    const struct child hook = {.what = what, .arguments = arguments, .seconds = HOOKS_SECONDS};
+    const struct child hook = {
+        .what = what, .arguments = arguments, .seconds = HOOKS_SECONDS, .stop = -1};
     child_run(&hook);
 }
 

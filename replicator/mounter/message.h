@@ -12,7 +12,8 @@ enum message_act {
     MESSAGE_MOUNT,
     MESSAGE_UNMOUNT,
     MESSAGE_POWER_OFF,
-    MESSAGE_HOOK, /* has no reply */
+    MESSAGE_STOP, /* has no reply, as the next */
+    MESSAGE_HOOK,
 };
 
 /* File systems that we mount; the kernel's names stand in mount.c. */
@@ -50,6 +51,7 @@ struct message_request {
     guint64 sequence; /* MESSAGE_MOUNT, MESSAGE_POWER_OFF: of the disk that is meant (meant.h) */
     guint32 type;     /* MESSAGE_MOUNT */
     guint32 make;     /* MESSAGE_MOUNT: a folder for a store, where there is none */
+    guint32 unmended; /* MESSAGE_MOUNT: a check could not mend it since it was inserted */
     struct message_hook hook;
 };
 
@@ -66,6 +68,7 @@ enum message_check {
     MESSAGE_MENDED,
     MESSAGE_NOT_MENDED,
     MESSAGE_NO_CHECKER, /* the program is not here */
+    MESSAGE_STOPPED,    /* before its end: by MESSAGE_STOP */
 };
 
 /* Of the first 10000 files that checks salvaged, those that there are (salvage.h). */
@@ -79,6 +82,7 @@ struct message_salvage {
 struct message_reply {
     guint32 number;
     gint32 error;                   /* an errno; 0: done */
+    guint32 checking;               /* MESSAGE_MOUNT: a check begins; the reply is yet to come */
     guint32 state, check;           /* MESSAGE_MOUNT */
     struct message_salvage salvage; /* of a check: from before it */
 };

@@ -83,7 +83,8 @@ give(struct mounter *mounter, const struct message_reply *reply)
     if (found == NULL)
         return;
     struct waiting waiting = *found;
-    g_hash_table_remove(mounter->waiting, key);
+    if (!reply->checking)
+        g_hash_table_remove(mounter->waiting, key);
     waiting.done(waiting.context, reply);
 }
 
@@ -159,12 +160,24 @@ request(struct mounter *mounter, struct message_request *request, dev_t device, 
 }
 
 void
-mounter_mount(struct mounter *mounter, dev_t device, guint64 sequence, enum message_type type,
-              gboolean make, mounter_done done, void *context)
+mounter_mount(struct mounter *mounter, const struct mounter_mount *mount, mounter_done done,
+              void *context)
 {
-    struct message_request mount = {
-        .act = MESSAGE_MOUNT, .sequence = sequence, .type = type, .make = make != FALSE};
-    request(mounter, &mount, device, done, context);
+    struct message_request message = {
+        .act = MESSAGE_MOUNT,
+        .sequence = mount->sequence,
+        .type = mount->type,
+        .make = mount->make != FALSE,
+        .unmended = mount->unmended != FALSE,
+    };
+    request(mounter, &message, mount->device, done, context);
+}
+
+void
+mounter_stop(struct mounter *mounter)
+{
+    const struct message_request stop = {.act = MESSAGE_STOP};
+    send_request(mounter, &stop); /* if it has ended, nothing is under way */
 }
 
 void

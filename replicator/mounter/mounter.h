@@ -46,15 +46,27 @@ void mounter_detach(struct mounter *mounter);
 void mounter_free(struct mounter *mounter);
 AUTO_DEFINE(mounter)
 
-/* Called from the loop, once for each request. */
+/* Called from the loop, once for each request; of a mount once more before that, with `checking`,
+ * when a check begins. */
 typedef void (*mounter_done)(void *context, const struct message_reply *reply);
 
 /* Mounts a device for writing; before that, it mends what was not unmounted (check.h). EROFS: it is
  * write-protected. ENODEV: the kernel does not know the type. ENXIO: it is gone. ESTALE: it is no
- * longer the disk with that sequence number (meant.h). MESSAGE_NO_DRIVE: it is none. With `make` a
- * folder for the store is made. The store's files are then the user's. */
-void mounter_mount(struct mounter *mounter, dev_t device, guint64 sequence, enum message_type type,
-                   gboolean make, mounter_done done, void *context);
+ * longer the disk with that sequence number (meant.h). MESSAGE_NO_DRIVE: it is none. ECANCELED:
+ * mounter_stop came first. With `make` a folder for the store is made. The store's files are then
+ * the user's. What a check could not mend since it was inserted (`unmended`) is not checked again.
+ */
+struct mounter_mount {
+    dev_t device;
+    guint64 sequence;
+    enum message_type type;
+    gboolean make, unmended;
+};
+void mounter_mount(struct mounter *mounter, const struct mounter_mount *mount, mounter_done done,
+                   void *context);
+
+/* What is not mounted yet need not be: a check that is under way is asked to end. */
+void mounter_stop(struct mounter *mounter);
 
 /* Writes out and unmounts. ENODEV: the device was gone before; its mount point is away all the
  * same. EIO: it could not take all that was written. */

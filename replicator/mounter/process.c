@@ -18,23 +18,58 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+/* In a child that serves one request. */
+struct serving {
+    int fd;
+    const struct mounter_options *options;
+    struct message_request request;
+    struct message_reply reply;
+    int stop; /* can be read when it is asked to stop */
+};
+
+static void
+answer(const struct serving *serving, const struct message_reply *reply)
+{
+    while (send(serving->fd, reply, sizeof *reply, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
+
+static void
+check_begins(void *context)
+{
+    const struct serving *serving = context;
+    const struct message_reply reply = {.number = serving->request.number, .checking = TRUE};
+    answer(serving, &reply);
+}
+
 /* The check writes, too: while it is open, the number is no other disk's. */
 static int
-check_and_mount(const struct message_request *request, const char *place,
-                const struct account *account, struct message_reply *reply)
+check_and_mount(struct serving *serving, const char *place)
 {
-    dev_t device = makedev(request->major, request->minor);
-    AUTO_FD int meant = meant_open(device, request->sequence);
+    const struct message_request *request = &serving->request;
+    const struct check check = {
+        .device = makedev(request->major, request->minor),
+        .type = request->type,
+        .place = place,
+        .unmended = request->unmended != 0,
+        .stop = serving->stop,
+        .begins = check_begins,
+        .context = serving,
+    };
+    AUTO_FD int meant = meant_open(check.device, request->sequence);
     if (meant < 0)
         return errno;
-    check_device(device, request->type, place, reply);
-    return mount_device(request, place, account);
+    check_device(&check, &serving->reply);
+    return check_is_stopped(serving->stop)
+               ? ECANCELED
+               : mount_device(request, place, &serving->options->account);
 }
 
 static int
-act(const struct message_request *request, const struct mounter_options *options,
-    struct message_reply *reply)
+act(struct serving *serving)
 {
+    const struct mounter_options *options = serving->options;
+    const struct message_request *request = &serving->request;
     dev_t device = makedev(request->major, request->minor);
     g_autofree char *place = mounter_place(options->base, device);
     g_autofree char *node = sysfs_node(device);
@@ -46,31 +81,44 @@ act(const struct message_request *request, const struct mounter_options *options
     case MESSAGE_MOUNT:
         if (request->type >= MESSAGE_TYPES)
             return EINVAL;
-        return check_and_mount(request, place, &options->account, reply);
+        return check_and_mount(serving, place);
     case MESSAGE_POWER_OFF:
         return power_off(device, request->sequence);
     case MESSAGE_UNMOUNT:
+    case MESSAGE_STOP:
     case MESSAGE_HOOK:
         break;
     }
     return EINVAL;
 }
 
-/* In a child. A device that is gone can no longer be looked at, but is unmounted all the same: the
- * place is made of two numbers. */
-static void
-serve(int fd, struct message_request *request, const struct mounter_options *options)
+/* SIGTERM has been blocked all along, so that none is missed. */
+static int
+open_stop(void)
 {
-    struct message_reply reply = {.number = request->number};
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_SETMASK, &stop, NULL);
+    return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* A device that is gone can no longer be looked at, but is unmounted all the same: the place is
+ * made of two numbers. */
+static void
+serve(struct serving *serving)
+{
+    const struct message_request *request = &serving->request;
     dev_t device = makedev(request->major, request->minor);
+    serving->reply.number = request->number;
+    serving->stop = open_stop();
     if (request->act == MESSAGE_UNMOUNT) {
-        g_autofree char *place = mounter_place(options->base, device);
-        reply.error = unmount_device(device, place);
+        g_autofree char *place = mounter_place(serving->options->base, device);
+        serving->reply.error = unmount_device(device, place);
     } else {
-        reply.error = act(request, options, &reply);
+        serving->reply.error = act(serving);
     }
-    while (send(fd, &reply, sizeof reply, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
+    answer(serving, &serving->reply);
 }
 
 /* ---- who does it ---- */
@@ -82,14 +130,13 @@ struct mounter_process {
 };
 
 static void
-begin(const struct mounter_process *process, struct message_request *request)
+begin(const struct mounter_process *process, const struct message_request *request)
 {
     pid_t pid = fork();
     if (pid == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        serve(process->fd, request, process->options);
+        struct serving serving = {
+            .fd = process->fd, .options = process->options, .request = *request};
+        serve(&serving);
         _exit(0);
     }
     if (pid > 0) {
@@ -124,6 +171,17 @@ reap(const struct mounter_process *process, int signals)
         note_end(process, pid, status);
 }
 
+/* Those that check heed it; others come to their end. */
+static void
+stop_all(const struct mounter_process *process)
+{
+    GHashTableIter all;
+    gpointer pid;
+    g_hash_table_iter_init(&all, process->busy);
+    while (g_hash_table_iter_next(&all, &pid, NULL))
+        kill(GPOINTER_TO_INT(pid), SIGTERM);
+}
+
 /* What is mounting still must have come to its end before all is unmounted. */
 static void
 wait_for_all(const struct mounter_process *process)
@@ -149,6 +207,8 @@ take(const struct mounter_process *process, int hooks)
     if (got == sizeof request && request.act == MESSAGE_HOOK)
         /* where hooks are slow, some go unheard */
         send(hooks, &request.hook, sizeof request.hook, MSG_DONTWAIT | MSG_NOSIGNAL);
+    else if (got == sizeof request && request.act == MESSAGE_STOP)
+        stop_all(process);
     else if (got == sizeof request)
         begin(process, &request);
     return got > 0;
@@ -172,9 +232,11 @@ take_all(const struct mounter_process *process, int hooks, int signals)
 void
 process_run(int fd, const struct mounter_options *options)
 {
-    sigset_t child;
+    sigset_t child, blocked;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
+    blocked = child;
+    sigaddset(&blocked, SIGTERM);
     prctl(PR_SET_NAME, "lifeboat-mounter");
     umask(022);
     signal(SIGCHLD, SIG_DFL);
@@ -189,10 +251,12 @@ process_run(int fd, const struct mounter_options *options)
     own.base = path;
     unmount_leftovers(path);
     AUTO_FD int hooks = hooks_start(options->hooks);
-    sigprocmask(SIG_BLOCK, &child, NULL);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    signal(SIGTERM, SIG_DFL); /* for those who serve, whom it asks to stop */
     AUTO_FD int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     struct mounter_process process = {fd, &own, g_hash_table_new(NULL, NULL)};
     take_all(&process, hooks, signals);
+    stop_all(&process);
     wait_for_all(&process);
     g_hash_table_unref(process.busy);
     unmount_leftovers(path);

@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+from support.lifeboat import LATER
+from support.server import wait_until
 from test_drive import SAFE, Plugging
 
 NOBODY = '65534'
@@ -99,6 +101,90 @@ class Dirty(Plugging):
         self.assertEqual({'0' * 16}, {status[key][0] for key in ('CapInh', 'CapPrm', 'CapEff', 'CapAmb')})
         self.assertEqual(['1'], status['NoNewPrivs'])
         self.assertNotIn('More', status)
+        daemon.end()
+
+    def slow(self, when_asked):
+        """A checker that comes to no end by itself, and what it tells: a line when it has begun, and more if it likes."""
+        told, never = self.site.path('told'), self.site.path('never')
+        open(told, 'w').close()
+        os.mkfifo(never)
+        for path in (told, never):
+            os.chmod(path, 0o666)
+        self.checker('exec >>%s 3<>%s\ntrap "%s" TERM\necho begun\nwhile :; do read -r line <&3; done\n' % (told, never, when_asked))
+        return told
+
+    def checking(self, when_asked='echo asked; exit 32'):
+        """In the midst of a check."""
+        daemon, stick = self.marked(state=0)
+        told = self.slow(when_asked)
+        self.bay.plug(stick)
+        self.assertTrue(wait_until(lambda: self.lines(told), 30), daemon.log)
+        return daemon, stick, told
+
+    def lines(self, path):
+        with open(path) as file:
+            return file.read().split()
+
+    def test_one_that_is_checked_is_told_as_that_with_how_long_it_may_take(self):
+        heard = self.site.path('heard')
+        self.hook('echo "$1 $LIFEBOAT_MESSAGE" >>%s\n' % heard)
+        daemon, stick, _ = self.checking()
+        daemon.wait_for("'%s' is checked by e2fsck, for it was not unmounted, or has errors; that may take up to 10 minutes" % stick.device)
+        self.assertEqual('checking', daemon.drive(stick.id)['doing'])
+        self.assertIn('now          checking its file system, which may take up to 10 minutes\n', daemon.status())
+        daemon.end()
+        with open(heard) as file:
+            self.assertIn("progress drive 'blue' (%s): its file system is checked first, for it was not unmounted, or has errors; "
+                          'that may take up to 10 minutes\n' % stick.id, file.read())
+
+    def test_told_to_end_during_a_check_it_lets_it_end_and_the_next_insertion_checks_again(self):
+        daemon, stick, told = self.checking()
+        daemon.end()
+        self.assertEqual(['begun', 'asked'], self.lines(told))
+        daemon.wait_for("the check of its file system was stopped; it begins anew the next time")
+        self.assertNotIn('is killed', daemon.log)
+        self.bay.run('umount', os.path.realpath('/usr/sbin/e2fsck'))
+        self.assertEqual(0, self.state(stick))
+        daemon = self.daemon()
+        daemon.wait_for("drive 'blue' (%s): the snapshot is done: %s" % (stick.id, ELSEWHERE + MENDED))
+        self.assertEqual(1, self.state(stick))
+        daemon.end()
+
+    def test_it_is_ejected_during_a_check(self):
+        daemon, stick, told = self.checking()
+        daemon.lifeboat('drive', 'eject', 'blue')
+        self.assertEqual(['begun', 'asked'], self.lines(told))
+        drive = daemon.drive(stick.id)
+        self.assertEqual((True, LATER, None), (drive['safe'], drive['exit'], drive['doing']))
+        self.assertEqual(0, self.state(stick))
+        daemon.end()
+
+    def test_inserted_again_during_a_check_it_is_checked_once_more_and_not_twice(self):
+        daemon, stick, told = self.checking()
+        for _ in range(2):
+            self.bay.tell(stick, 'remove')
+            self.bay.tell(stick, 'add')
+        self.bay.run('udevadm', 'settle', '--timeout=30')
+        self.assertTrue(wait_until(lambda: len(self.lines(told)) >= 3, 30), daemon.log)
+        self.assertEqual('checking', daemon.drive(stick.id)['doing'])
+        daemon.end()
+        self.assertEqual(['begun', 'asked'] * 2, self.lines(told))
+
+    def test_what_could_not_be_mended_is_checked_again_at_the_next_insertion_only(self):
+        daemon, stick = self.marked()
+        told = self.site.path('told')
+        open(told, 'w').close()
+        os.chmod(told, 0o666)
+        self.checker('echo begun >>%s; exit 4\n' % told)
+        self.bay.plug(stick)
+        daemon.wait_for(SAFE, 2)
+        daemon.lifeboat('snapshot')
+        self.assertIn('could not be mended', daemon.drive(stick.id)['message'])
+        self.assertEqual(['begun'], self.lines(told))
+        self.bay.unplug(stick)
+        self.bay.plug(stick)
+        daemon.wait_for(SAFE, 4)
+        self.assertEqual(['begun'] * 2, self.lines(told))
         daemon.end()
 
     def test_what_is_write_protected_is_not_checked(self):

@@ -32,7 +32,8 @@ asked_to_mount(dev_t device)
     AUTO(mounter) *mounter = mounter_start(&options, &error);
     g_assert_no_error(error);
     mounter_attach(mounter, events, has_died, NULL);
-    mounter_mount(mounter, device, 0, MESSAGE_EXT4, FALSE, keep_error, &told);
+    const struct mounter_mount mount = {.device = device, .type = MESSAGE_EXT4};
+    mounter_mount(mounter, &mount, keep_error, &told);
     while (told < 0)
         event_base_loop(events, EVLOOP_ONCE);
     mounter_detach(mounter);
