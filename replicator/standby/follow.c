@@ -104,7 +104,7 @@ next_due(const struct standby *standby, gint64 now)
         struct followed *database = standby->databases->pdata[i];
         gint64 at = database->due != 0 ? database->due : database->renew;
         gint64 best = first == NULL ? 0 : first->due != 0 ? first->due : first->renew;
-        if (at != 0 && at <= now && (first == NULL || at < best))
+        if (at != 0 && at <= now && !database->under_way && (first == NULL || at < best))
             first = database;
     }
     return first;
@@ -170,7 +170,10 @@ run_one(struct standby *standby, struct followed *database, GError **error)
 {
     GError *failure = NULL;
     gint64 began = g_get_monotonic_time();
-    if (pass_over(standby, database, &failure)) {
+    database->under_way = TRUE;
+    gboolean done = pass_over(standby, database, &failure);
+    database->under_way = FALSE;
+    if (done) {
         note_success(database, began);
         standby->contact = g_get_real_time() / G_USEC_PER_SEC;
         return TRUE;

@@ -37,19 +37,20 @@ struct followed {
     char *name;
     struct checkpoint checkpoint; /* as the target keeps it */
     gboolean is_read;             /* it was read there */
-    gboolean verified; /* the source has its tokens, and was not lost from sight since then */
-    char *since;       /* what is copied, raw JSON; NULL: unknown */
-    char *seen;        /* update_seq of the source at the last complete pass, raw JSON, or NULL */
-    guint64 fresh;     /* rows copied since the checkpoint was written */
-    gint64 renew;      /* when to write it; 0: nothing to write */
-    gint64 due;        /* for a pass; 0: not */
-    gint64 changed;    /* a hint came last */
-    gint64 behind;     /* since when something is known to be missing here; 0: nothing is */
-    gint64 dressed;    /* its set-up was compared last; 0: never */
-    guint64 pending;   /* changes that are known to be missing */
-    guint failures;    /* passes in a row */
-    gboolean gone;     /* the source has it no more */
-    char *problem;     /* why the last pass failed, or NULL */
+    gboolean verified;  /* the source has its tokens, and was not lost from sight since then */
+    char *since;        /* what is copied, raw JSON; NULL: unknown */
+    char *seen;         /* update_seq of the source at the last complete pass, raw JSON, or NULL */
+    guint64 fresh;      /* rows copied since the checkpoint was written */
+    gint64 renew;       /* when to write it; 0: nothing to write */
+    gint64 due;         /* for a pass; 0: not */
+    gint64 changed;     /* a hint came last */
+    gint64 behind;      /* since when something is known to be missing here; 0: nothing is */
+    gint64 dressed;     /* its set-up was compared last; 0: never */
+    guint64 pending;    /* changes that are known to be missing */
+    guint failures;     /* passes in a row */
+    gboolean under_way; /* a pass goes on */
+    gboolean gone;      /* the source has it no more */
+    char *problem;      /* why the last pass failed, or NULL */
 };
 
 struct standby {

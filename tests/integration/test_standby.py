@@ -5,26 +5,13 @@ import os
 import threading
 import unittest
 
-from support import compare, faulty
-from support.case import Case
+from support import faulty
 from support.couch import Couch, quote
 from support.cht import odd, revision
 from support.daemon import Daemon
 from support.lifeboat import FAILED, INCOMPLETE, USAGE
 from support.server import REAL, wait_until
-from support.standby import SECOND, Standby
-
-
-class Following(Case):
-    people = 10
-
-    def setUp(self):
-        super().setUp()
-        self.standby = Standby(self)
-
-    def arrives(self, name, id, rev=None):
-        self.assertTrue(wait_until(lambda: self.standby.couch.exists(name) and self.standby.has(name, id, rev), 30),
-                        "'%s/%s' does not arrive" % (name, id))
+from support.standby import SECOND, Following
 
 
 class Equality(Following):

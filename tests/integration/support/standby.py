@@ -1,4 +1,7 @@
-"""A second node: a server of its own, and `lifeboat standby follow` that brings the first one's databases there."""
+"""A second node: a server of its own, and `lifeboat standby follow` that brings the first one's databases there.
+
+`Following` is what tests of it begin with.
+"""
 
 import json
 import os
@@ -7,6 +10,7 @@ import subprocess
 import threading
 
 from . import compare, server
+from .case import Case
 from .couch import Couch
 
 PATIENCE = 60  # seconds for what must come
@@ -131,3 +135,15 @@ class Follower:
         self.process.stdout.close()
         self.process.stderr.close()
         return code
+
+
+class Following(Case):
+    people = 10
+
+    def setUp(self):
+        super().setUp()
+        self.standby = Standby(self)
+
+    def arrives(self, name, id, rev=None):
+        self.assertTrue(server.wait_until(lambda: self.standby.couch.exists(name) and self.standby.has(name, id, rev), 30),
+                        "'%s/%s' does not arrive" % (name, id))
