@@ -1,9 +1,9 @@
-"""Runs the Python tests of a folder, several files at a time, and tells each test's outcome as it is known.
+"""Runs the Python tests of a folder, several classes of them at a time, and tells each test's outcome.
 
     run.py [--jobs N] [--counts FILE] [PATTERN]     PATTERN: part of a name such as test_restore.Part.test_…
 
-FILE gets one line: passed failed skipped. A file that cannot be run counts as one failure. The folder's run.py, which
-calls `main`, is run again for each file, with --file.
+FILE gets one line: passed failed skipped. A class that cannot be run counts as one failure. The folder's run.py, which
+calls `main`, is run again for each class, with --only.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-FILE_TIMEOUT = 3600  # seconds for one file of tests
+TIMEOUT = 3600  # seconds for one class of tests
 
 
 class Result(unittest.TestResult):
@@ -57,12 +57,17 @@ class Result(unittest.TestResult):
         return getattr(self, 'passed', 0), len(self.failures) + len(self.errors), len(self.skipped)
 
 
-def run_file(name, pattern):
-    """In this process: the tests of one file."""
+def load(name, pattern):
+    """The tests of a file or a class whose name matches."""
     loader = unittest.TestLoader()
     if pattern and pattern not in name:
         loader.testNamePatterns = ['*%s*' % pattern]
-    suite = loader.loadTestsFromName(name)
+    return loader.loadTestsFromName(name)
+
+
+def run_here(name, pattern):
+    """In this process: the tests of one class."""
+    suite = load(name, pattern)
     if suite.countTestCases() == 0:
         return 0, 0, 0
     result = Result()
@@ -72,9 +77,9 @@ def run_file(name, pattern):
 
 def run_elsewhere(folder, name, pattern, show):
     """In a process of its own, whose last line has the counts; `show` is called with each line before it."""
-    command = [sys.executable, os.path.join(folder, 'run.py'), '--file', name] + ([pattern] if pattern else [])
+    command = [sys.executable, os.path.join(folder, 'run.py'), '--only', name] + ([pattern] if pattern else [])
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
-    timer = threading.Timer(FILE_TIMEOUT, process.kill)
+    timer = threading.Timer(TIMEOUT, process.kill)
     timer.start()
     last = ''
     for line in process.stdout:
@@ -86,26 +91,40 @@ def run_elsewhere(folder, name, pattern, show):
     try:
         return json.loads(last)
     except ValueError:
-        show('%sFAILED  %s: died, or was not done after %d s\n' % (last, name, FILE_TIMEOUT))
+        show('%sFAILED  %s: died, or was not done after %d s\n' % (last, name, TIMEOUT))
         return 0, 1, 0
 
 
-def main(folder):
+def classes(folder, first, pattern):
+    """Names of all classes that have such tests; those of the files named in `first`, which take longest, come first. A file
+    that cannot be loaded is one, which then fails."""
+    found = []
+    files = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(folder, 'test_*.py')))
+    for file in sorted(files, key=lambda name: first.index(name) if name in first else len(first)):
+        for suite in load(file, pattern):
+            for test in suite if isinstance(suite, unittest.TestSuite) else [suite]:
+                known = type(test).__module__ == file
+                name = '%s.%s' % (file, type(test).__name__) if known else file
+                if name not in found:
+                    found.append(name)
+    return found
+
+
+def main(folder, first=(), jobs=os.cpu_count()):
     """Gives the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument('pattern', nargs='?')
-    parser.add_argument('--file')
+    parser.add_argument('--only')
     parser.add_argument('--counts')
-    parser.add_argument('--jobs', type=int, default=os.cpu_count())
+    parser.add_argument('--jobs', type=int, default=jobs)
     options = parser.parse_args()
-    if options.file:
-        print(json.dumps(run_file(options.file, options.pattern)))
+    if options.only:
+        print(json.dumps(run_here(options.only, options.pattern)))
         return 0
-    names = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(folder, 'test_*.py')))
     totals = [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         waiting = {}
-        for name in names:
+        for name in classes(folder, first, options.pattern):
             lines = []
             show = lines.append if options.jobs > 1 else sys.stdout.write
             waiting[pool.submit(run_elsewhere, folder, name, options.pattern, show)] = lines
