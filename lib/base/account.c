@@ -27,7 +27,8 @@ account_become(const struct account *account, gboolean may_read, GError **error)
     capng_clear(CAPNG_SELECT_BOTH);
     if (may_read)
         capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_INHERITABLE, CAP_DAC_READ_SEARCH);
-    int result = capng_change_id((int)account->uid, (int)account->gid, CAPNG_DROP_SUPP_GRP);
+    int result = capng_change_id((int)account->uid, (int)account->gid,
+                                 CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
     return result == 0 || fail_errno(error, errno, "cannot become the user with number %u (%d)",
                                      account->uid, result);
 }
