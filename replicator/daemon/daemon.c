@@ -116,16 +116,25 @@ watch_overdue(struct daemon *daemon)
 void
 daemon_arm(struct daemon *daemon)
 {
-    gint64 wait = LOOK_SECONDS, now = world_now();
+    gint64 wait = daemon->look_after, now = world_now();
     for (guint i = 0; i < daemon->places->len && daemon->visit == NULL; i++) {
         gint64 due = place_due(daemon->places->pdata[i]);
         if (due >= 0)
-            wait = MIN(wait, MAX(due - now, 0));
+            wait = MIN(wait, MAX(due - now, 0) * G_USEC_PER_SEC);
     }
     if (daemon->visit == NULL && daemon->to_add.length > 0)
         wait = 0;
-    const struct timeval after = {.tv_sec = wait};
+    const struct timeval after = {wait / G_USEC_PER_SEC, wait % G_USEC_PER_SEC};
     event_add(daemon->tick, &after);
+}
+
+/* Where systemd has a watchdog set for us, it is told in half the time that it allows. */
+static gint64
+look_after(void)
+{
+    guint64 allowed = 0;
+    gint64 most = LOOK_SECONDS * G_USEC_PER_SEC;
+    return sd_watchdog_enabled(0, &allowed) > 0 ? (gint64)MIN((guint64)most, allowed / 2) : most;
 }
 
 static void
@@ -245,6 +254,7 @@ set_up(struct daemon *daemon, GError **error)
     if (options->follow != NULL)
         daemon->follower = follower_new(daemon->events, options->follow, follower_changed, daemon);
     daemon->started = world_now();
+    daemon->look_after = look_after();
     make_places(daemon);
     plan_all(daemon);
     daemon_note_since(daemon);
@@ -302,7 +312,7 @@ static gboolean
 watch_and_work(struct daemon *daemon, GError **error)
 {
     tell_beginning(daemon);
-    sd_notify(0, "READY=1");
+    sd_notify(0, "READY=1\nSTATUS=waiting");
     if (daemon->watch != NULL)
         watch_begin(daemon->watch);
     daemon_show(daemon);

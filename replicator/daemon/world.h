@@ -39,6 +39,7 @@ struct daemon {
     GPtrArray *places;  /* struct place: folders, then drives */
     GPtrArray *unknown; /* struct device: removable, here, none of our drives */
     gint64 started;     /* seconds since 1970 UTC */
+    gint64 look_after;  /* microseconds between looks at the clock at most */
     gint64 ahead; /* of the wall clock before the monotonic one, in seconds, when that was found */
 
     struct visit *visit;            /* the one under way, or NULL */
