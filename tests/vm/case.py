@@ -1,5 +1,6 @@
 """What the tests in a machine begin with: a clinic on a server, a site's keys, and a machine with both."""
 
+import atexit
 import contextlib
 import io
 import os
@@ -7,6 +8,7 @@ import random
 import shutil
 import tarfile
 
+from machine import initrd
 from machine.machine import HOST, Machine
 from machine.stick import Stick
 from support import case
@@ -25,18 +27,30 @@ MOUNT = 'mount -t %s -o nosuid,nodev,noexec,noatime,errors=%s%s %s /mnt'
 ERRORS = {'ext4': 'remount-ro', 'vfat': 'continue', 'exfat': 'continue'}  # as the mounter mounts
 
 
+_shared = {}
+
+
+def shared_machine(name, **how):
+    """One that is booted when it is first asked for, and stays for all tests of this process."""
+    if name not in _shared:
+        _shared[name] = Machine(**how)
+        atexit.register(_shared[name].close)
+    return _shared[name]
+
+
 class Case(case.Case):
-    """`self.machine` is one for all tests of the class; it forgets the test before."""
+    """`self.machine` is one for all tests of a file; it forgets the test before."""
 
     people = 6
+    tree = initrd.under_busybox
 
     @classmethod
     def setUpClass(cls):
-        cls.machine = Machine()
-        cls.addClassCleanup(cls.machine.close)
+        cls.machine = shared_machine('clinic', tree=cls.tree)
 
     def setUp(self):
         super().setUp()
+        self.machine.forget()
         self.random = random.Random(self.id())
         for number in range(12):  # something to write, that cannot be compressed
             self.couch.attach(self.medic, 'picture-%d' % number, None, 'x.jpg', self.random.randbytes(100000), 'image/jpeg')

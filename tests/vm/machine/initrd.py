@@ -1,61 +1,118 @@
 """The file system that a test machine starts from, all of it in memory: busybox, udev, our programs and their libraries.
 
-It is a cpio archive in the `newc` form that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format).
+`under_busybox` is the smallest that there can be. `under_systemd` is a server as people have it: systemd with its own units for
+udev and the journal, and Lifeboat as `meson install` puts it there, with nothing set up yet.
 """
 
 import glob
 import os
-import re
 import shutil
-import stat
 import subprocess
+import tempfile
 
 from support.lifeboat import build_folder
 
 from .kernel import Lacking
+from .tree import Tree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ('replicator/lifeboat', 'replicator/lifeboat-replicator', 'restore/lifeboat-restore')
 TOOLS = ('mkfs.ext4', 'mkfs.vfat', 'mkfs.exfat', 'e2fsck', 'fsck.fat', 'fsck.exfat')
 RULES = ('50-udev-default', '60-block', '60-persistent-storage', '80-drivers')
 GROUPS = {'root': 0, 'tty': 5, 'disk': 6, 'lp': 7, 'kmem': 15, 'dialout': 20, 'cdrom': 24, 'tape': 26, 'audio': 29,
-          'video': 44, 'input': 105, 'kvm': 106, 'render': 107, 'sgx': 108, 'lifeboat': 990}
+          'video': 44, 'input': 105, 'kvm': 106, 'render': 107, 'sgx': 108}
+PASSWD, GROUP = 'root:x:0:0::/root:/bin/sh\n', ''.join('%s:x:%d:\n' % group for group in GROUPS.items())
 FILES = {
-    'etc/passwd': 'root:x:0:0::/root:/bin/sh\nlifeboat:x:990:990::/var/lib/lifeboat:/bin/false\n',
-    'etc/group': ''.join('%s:x:%d:\n' % group for group in GROUPS.items()),
+    'etc/passwd': PASSWD,
+    'etc/group': GROUP,
     'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
     'etc/hosts': '127.0.0.1 localhost\n',
-    'etc/hostname': 'clinic\n',
+    'etc/hostname': 'clinic\n'}
+BUSYBOX_FILES = {
+    'etc/passwd': PASSWD + 'lifeboat:x:990:990::/var/lib/lifeboat:/bin/false\n',
+    'etc/group': GROUP + 'lifeboat:x:990:\n',
     'etc/inittab': '::sysinit:/etc/start\n::respawn:/bin/nc -ll -p 7 -e /etc/ask\n'}
-FOLDERS = ('dev', 'proc', 'sys', 'run', 'tmp', 'mnt', 'root', 'var/lib/lifeboat', 'etc/lifeboat')
+FOLDERS = ('dev', 'proc', 'sys', 'run', 'mnt', 'root', 'var/lib/lifeboat', 'etc/lifeboat')
 LINKS = {'sbin': 'bin', 'usr/bin': '../bin', 'usr/sbin': '../bin', 'usr/lib': '../lib', 'lib64': 'lib', 'var/run': '../run',
          'var/tmp': '../tmp'}
-LIBRARIES = 'lib/x86_64-linux-gnu'
+
+SYSTEMD = ('lib/systemd/systemd', 'lib/systemd/systemd-journald', 'bin/systemctl', 'bin/journalctl', 'bin/systemd-sysusers')
+UNITS = (
+    'basic.target', 'local-fs-pre.target', 'local-fs.target', 'multi-user.target', 'network.target', 'paths.target', 'shutdown.target',
+    'slices.target', 'sockets.target', 'swap.target', 'sysinit.target', 'timers.target', 'umount.target',
+    'systemd-journald-dev-log.socket', 'systemd-journald.socket', 'systemd-journald.service',
+    'systemd-udev-trigger.service', 'systemd-udevd-control.socket', 'systemd-udevd-kernel.socket', 'systemd-udevd.service')
+WANTED = {'sockets': ('systemd-journald-dev-log.socket', 'systemd-journald.socket', 'systemd-udevd-control.socket',
+                      'systemd-udevd-kernel.socket'),
+          'sysinit': ('systemd-journald.service', 'systemd-udev-trigger.service', 'systemd-udevd.service'),
+          'multi-user': ('machine.service', 'ask.service')}
+SYSTEMD_FILES = {
+    'etc/machine-id': '0123456789abcdef0123456789abcdef\n',
+    'etc/systemd/journald.conf': '[Journal]\nForwardToConsole=yes\nMaxLevelConsole=info\n',
+    'etc/systemd/system/machine.service': '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/etc/devices\nStandardOutput=tty\n',
+    'etc/systemd/system/ask.service': '[Service]\nExecStart=/bin/nc -ll -p 7 -e /etc/ask\nStandardError=null\n'}
 
 
-def write(path, kernel):
-    """The archive for the kernel in that folder, with the programs of the build folder that is tested."""
+def under_busybox(kernel):
+    """The tree for the kernel in that folder, with the programs of the build folder that is tested."""
+    tree = _base(kernel, BUSYBOX_FILES)
+    tree.copy(os.path.join(HERE, 'guest-start'), 'etc/start')
+    tree.link('lib/systemd/systemd-udevd', '/bin/udevadm')
+    for program in PROGRAMS:
+        tree.program(os.path.join(build_folder(), program), 'usr/local/bin/' + os.path.basename(program))
+    return tree
+
+
+def under_systemd(kernel):
+    tree = _base(kernel, SYSTEMD_FILES)
+    if not all(os.path.exists('/' + path) for path in SYSTEMD):
+        raise Lacking('no systemd: install systemd')
+    for path in SYSTEMD:
+        tree.program('/' + path, path)
+    tree.link('bin/init', '/lib/systemd/systemd')
+    tree.link('lib/systemd/systemd-udevd', '/bin/udevadm')
+    for unit in UNITS:
+        tree.copy('/lib/systemd/system/' + unit, 'lib/systemd/system/' + unit)
+    tree.link('lib/systemd/system/default.target', 'multi-user.target')
+    for target, units in WANTED.items():
+        for unit in units:
+            tree.link('etc/systemd/system/%s.target.wants/%s' % (target, unit), unit)
+    tree.copy('/lib/udev/rules.d/99-systemd.rules', 'lib/udev/rules.d/99-systemd.rules')
+    _install(tree)
+    return tree
+
+
+def _install(tree):
+    """What is tested, where `meson install` puts it."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(['meson', 'install', '-C', build_folder(), '--no-rebuild', '--quiet', '--destdir', folder], check=True,
+                       stdout=subprocess.DEVNULL)
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(parent, name)
+                tree.program(path, os.path.relpath(path, folder))
+
+
+def _base(kernel, files):
     tree = Tree()
     for folder in FOLDERS:
         tree.folder(folder)
+    tree.folder('tmp', 0o1777)
     for link, target in LINKS.items():
         tree.link(link, target)
-    for name, text in FILES.items():
+    for name, text in {**FILES, **files}.items():
         tree.file(name, text.encode())
-    for name in ('start', 'ask'):
+    for name in ('ask', 'devices'):
         tree.copy(os.path.join(HERE, 'guest-' + name), 'etc/' + name)
     _busybox(tree)
     _udev(tree)
-    for program in PROGRAMS:
-        tree.program(os.path.join(build_folder(), program), 'usr/local/bin/' + os.path.basename(program))
     for tool in TOOLS:
         tree.program(_tool(tool), 'bin/' + tool)
     modules = os.path.join(kernel, 'lib', 'modules')
     for parent, _, names in os.walk(modules):
         for name in names:
             tree.copy(os.path.join(parent, name), os.path.relpath(os.path.join(parent, name), kernel))
-    with open(path, 'wb') as file:
-        tree.write(file)
+    return tree
 
 
 def _busybox(tree):
@@ -81,55 +138,5 @@ def _udev(tree):
     if not udevadm or not all(rules.values()):
         raise Lacking('no udev: install udev')
     tree.program(udevadm, 'bin/udevadm')
-    tree.link('lib/systemd/systemd-udevd', '/bin/udevadm')
     for name, (path,) in rules.items():
         tree.copy(path, 'lib/udev/rules.d/%s.rules' % name)
-
-
-class Tree:
-    """Files by path, with the folders that they need."""
-
-    def __init__(self):
-        self.entries = {}  # path -> (mode, bytes)
-
-    def folder(self, path):
-        if path and path not in self.entries:
-            self._add(path, stat.S_IFDIR | 0o755, b'')
-
-    def link(self, path, target):
-        self._add(path, stat.S_IFLNK | 0o777, target.encode())
-
-    def file(self, path, data, mode=0o644):
-        self._add(path, stat.S_IFREG | mode, data)
-
-    def copy(self, source, path):
-        with open(source, 'rb') as file:
-            self.file(path, file.read(), 0o755 if os.access(source, os.X_OK) else 0o644)
-
-    def program(self, source, path):
-        """With the libraries that it is linked to."""
-        self.copy(source, path)
-        linked = subprocess.run(['ldd', source], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-        for library in re.findall(r'(/\S+) \(0x', linked):
-            folder = 'lib' if os.path.basename(library).startswith('ld-') else LIBRARIES
-            target = '%s/%s' % (folder, os.path.basename(library))
-            if target not in self.entries:
-                self.copy(library, target)
-
-    def _add(self, path, mode, data):
-        self.folder(os.path.dirname(path))
-        self.entries[path] = mode, data
-
-    def write(self, file):
-        number = 0
-        for number, (path, (mode, data)) in enumerate(self.entries.items(), 1):
-            _entry(file, number, path, mode, data)
-        _entry(file, number + 1, 'TRAILER!!!', 0, b'')
-
-
-def _entry(file, number, path, mode, data):
-    name = path.encode() + b'\0'
-    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
-    file.write(b'070701' + b''.join(b'%08x' % field for field in fields))
-    file.write(name + bytes(-(110 + len(name)) % 4))
-    file.write(data + bytes(-len(data) % 4))

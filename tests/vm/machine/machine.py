@@ -1,6 +1,7 @@
 """A clinic's server for tests: boots in seconds, with udev, USB ports, our programs and nothing else.
 
     machine = Machine()                                   # is ready
+    machine = Machine(tree=under_systemd)                 # with systemd too; initrd.py
     machine.run('ls /dev')                                # its output; another exit code than 0 fails
     plugged = machine.plug(stick)                         # into a USB port; stick.py
     machine.pull(plugged)                                 # surprise removal
@@ -26,9 +27,10 @@ _started = {}  # what this process has prepared, by name
 
 
 class Machine:
-    """`disk`: an image file that is mounted at /var/lib/lifeboat. Sticks that are given here are there from the start."""
+    """`disk`: an image file that is mounted at /var/lib/lifeboat. Sticks that are given here are there from the start. `tree`
+    makes the file system."""
 
-    def __init__(self, disk=None, sticks=()):
+    def __init__(self, disk=None, sticks=(), tree=initrd.under_busybox):
         self.count, self.inserted = 0, set()
         arguments = ['-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:0-:7', '-device', 'virtio-net-pci,netdev=net,romfile=']
         if disk:
@@ -36,7 +38,7 @@ class Machine:
                           '-device', 'virtio-blk-pci,drive=disk']
         if sticks:
             arguments += ['-S']
-        self.qemu = qemu.Qemu(os.path.join(_kernel(), 'vmlinux'), _initrd(), MEMORY, *arguments)
+        self.qemu = qemu.Qemu(os.path.join(_kernel(), 'vmlinux'), _initrd(tree), MEMORY, *arguments)
         self.plugged = [self.insert(stick) for stick in sticks]
         if sticks:
             self.qemu.ask('cont')
@@ -120,6 +122,12 @@ class Machine:
             raise AssertionError('%s stays in use' % name)
         self.inserted.remove(name)
 
+    def forget(self):
+        """What a test left plugged in, and what was told of it."""
+        for name in list(self.inserted):
+            self.pull(name)
+        self.qemu.forget_events()
+
     # ---- the end ----
 
     def cut_power(self):
@@ -168,11 +176,12 @@ def _kernel():
     return _started['kernel']
 
 
-def _initrd():
-    if 'initrd' not in _started:
+def _initrd(tree):
+    name = tree.__name__
+    if name not in _started:
         handle, path = tempfile.mkstemp(prefix='initrd-', dir=kernel.CACHE)
-        os.close(handle)
         atexit.register(os.unlink, path)
-        initrd.write(path, _kernel())
-        _started['initrd'] = path
-    return _started['initrd']
+        with os.fdopen(handle, 'wb') as file:
+            tree(_kernel()).write(file)
+        _started[name] = path
+    return _started[name]

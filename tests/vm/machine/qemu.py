@@ -102,6 +102,10 @@ class Qemu:
             self.events.remove(event)
         return event
 
+    def forget_events(self):
+        with self.changed:
+            self.events.clear()
+
     def end(self, number=signal.SIGKILL):
         """Ends the process at once: to the machine, a power cut."""
         if self.process.poll() is None:
