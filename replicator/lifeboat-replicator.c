@@ -4,6 +4,7 @@
  */
 #include "replicator/daemon/command.h"
 #include "replicator/drive/enrol.h"
+#include "replicator/offsite_entries.h"
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_entry.h"
 #include "replicator/standby_entries.h"
@@ -30,6 +31,7 @@ static const struct command commands[] = {
     },
     SNAPSHOT_ENTRY(snapshot_command),
     PRUNE_ENTRY,
+    OFFSITE_PUSH_ENTRY,
     FOLLOW_ENTRY("follow"),
     {
         .name = "enrol",

@@ -4,6 +4,7 @@
 #include "lib/base/tool.h"
 #include "replicator/drive_entries.h"
 #include "replicator/key.h"
+#include "replicator/offsite_entries.h"
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_ask.h"
 #include "replicator/snapshot_entry.h"
@@ -76,6 +77,9 @@ static const struct command commands[] = {
     SNAPSHOT_ENTRY(snapshot_or_ask),
     PRUNE_ENTRY,
     DRIVE_ENTRIES,
+    OFFSITE_PUSH_ENTRY,
+    OFFSITE_FETCH_ENTRY,
+    OFFSITE_LIST_ENTRY,
     FOLLOW_ENTRY("standby follow"),
     STANDBY_CHECK_ENTRY,
     {

@@ -25,6 +25,8 @@ struct http {
     char *base; /* scheme://host:port/prefix without credentials or a slash at the end */
     char *user, *password;
     char *ca_file;
+    char *signature; /* CURLOPT_AWS_SIGV4; NULL: requests are not signed */
+    guint64 bytes_per_second;
     guint stall_seconds;
     struct patience *patience; /* of http_fetch; NULL: none */
     http_stop stop;
@@ -125,6 +127,9 @@ http_new(const struct http_options *options, GError **error)
         http->password = g_strdup(options->credentials->password);
     }
     http->ca_file = g_strdup(options->ca_file);
+    http->bytes_per_second = options->bytes_per_second;
+    if (options->sign_for_region != NULL)
+        http->signature = g_strdup_printf("aws:amz:%s:s3", options->sign_for_region);
     http->stall_seconds = options->stall_seconds != 0 ? options->stall_seconds : STALL_SECONDS;
     http->loop = options->beside != NULL ? options->beside->loop : loop_new(options->connections);
     http->loop->users++;
@@ -161,6 +166,7 @@ http_free(struct http *http)
     g_free(http->user);
     g_free(http->password);
     g_free(http->ca_file);
+    g_free(http->signature);
     g_clear_error(&http->wrong_password);
     g_free(http);
 }
@@ -274,18 +280,21 @@ on_source(char *data, size_t one, size_t size, void *context)
 static void
 set_headers(struct http_call *call, const struct http_request *request, gboolean has_body)
 {
-    static const char no_expect[] = "Expect:"; /* no second's wait for a 100 Continue */
+    static const char no_expect[] = "Expect:"; /* no second's wait for a 100 Continue, … */
     const char *type = request->content_type != NULL ? request->content_type : "application/json";
     g_autofree char *accept = g_strdup_printf(
         "Accept: %s", request->accept != NULL ? request->accept : "application/json");
     call->headers = curl_slist_append(call->headers, accept);
-    call->headers = curl_slist_append(call->headers, no_expect);
+    if (call->http->signature == NULL)
+        call->headers = curl_slist_append(call->headers, no_expect);
+    else /* … which curl 7.88 would sign, though it is not sent */
+        curl_easy_setopt(call->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
     if (has_body) {
         g_autofree char *line = g_strdup_printf("Content-Type: %s", type);
         call->headers = curl_slist_append(call->headers, line);
     }
-    if (request->header != NULL)
-        call->headers = curl_slist_append(call->headers, request->header);
+    for (guint i = 0; request->headers != NULL && request->headers[i] != NULL; i++)
+        call->headers = curl_slist_append(call->headers, request->headers[i]);
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
@@ -337,8 +346,13 @@ set_options(struct http_call *call, const char *url)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     if (http->ca_file != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+    curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)http->bytes_per_second);
+    curl_easy_setopt(easy, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)http->bytes_per_second);
+    if (http->signature != NULL)
+        curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, http->signature);
     if (http->user != NULL) {
-        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        if (http->signature == NULL)
+            curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(easy, CURLOPT_USERNAME, http->user);
         curl_easy_setopt(easy, CURLOPT_PASSWORD, http->password != NULL ? http->password : "");
     }
@@ -485,6 +499,12 @@ http_status(struct http_call *call, guint *status, GError **error)
         return call_failed(call, error);
     *status = call->status;
     return TRUE;
+}
+
+const char *
+http_what(const struct http_call *call)
+{
+    return call->what;
 }
 
 const char *

@@ -44,6 +44,12 @@ struct http_options {
     guint stall_seconds; /* no byte, or only blanks in JSON, for so long ends a call; 0: 120 s */
     guint connections;   /* at most; 0: 8 */
     struct http *beside; /* while a call of one of the two waits, those of the other go on, too */
+    guint64 bytes_per_second; /* in each direction, at most; 0: as many as go */
+
+    /* Signs each request for an S3-compatible bucket there (AWS Signature Version 4, with the
+     * credentials as key and secret) instead of sending the credentials; NULL: no. A request then
+     * has a header x-amz-content-sha256, and its query is sorted by name. */
+    const char *sign_for_region;
 };
 
 struct http;
@@ -75,13 +81,13 @@ gboolean http_same_login(const struct http *a, const struct http *b);
 typedef gboolean (*http_source)(void *context, void *data, gsize size, gsize *got, GError **error);
 
 struct http_request {
-    const char *method;       /* NULL: GET, or POST with a body */
-    const char *path;         /* begins with '/', escaped, with its query */
-    struct slice body;        /* must stay until the call is freed */
-    const char *content_type; /* NULL: application/json when there is a body */
-    const char *accept;       /* NULL: application/json */
-    const char *header;       /* one more header line, or NULL */
-    http_source source;       /* instead of body: a stream of source_size bytes */
+    const char *method;         /* NULL: GET, or POST with a body */
+    const char *path;           /* begins with '/', escaped, with its query */
+    struct slice body;          /* must stay until the call is freed */
+    const char *content_type;   /* NULL: application/json when there is a body */
+    const char *accept;         /* NULL: application/json */
+    const char *const *headers; /* more header lines, ends with NULL; or NULL */
+    http_source source;         /* instead of body: a stream of source_size bytes */
     void *source_context;
     guint64 source_size;
     gboolean endless; /* a feed: it is for its reader to say when it was silent for too long */
@@ -99,6 +105,9 @@ gboolean http_status(struct http_call *call, guint *status, GError **error);
 
 /* The same, but a status of 400 or more is an error of domain HTTP that says what CouchDB says. */
 gboolean http_expect_success(struct http_call *call, GError **error);
+
+/* "GET http://host/path", for messages. */
+const char *http_what(const struct http_call *call);
 
 /* A header of the answer (name in lower case) or NULL; after http_status. */
 const char *http_header(const struct http_call *call, const char *name);

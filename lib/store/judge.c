@@ -8,6 +8,19 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+gboolean
+judge_is_folder_name(const char *name)
+{
+    static const char form[] = "ddddddddTddddddZ-xxxx";
+    gsize i = 0;
+    for (; form[i] != '\0'; i++)
+        if (form[i] == 'd'   ? !g_ascii_isdigit(name[i])
+            : form[i] == 'x' ? !g_ascii_isxdigit(name[i])
+                             : name[i] != form[i])
+            return FALSE;
+    return name[i] == '\0';
+}
+
 void
 judge_free(gpointer data)
 {
@@ -107,9 +120,8 @@ judge_size(struct snapshot *snapshot, int fd)
 
 /* No signature: with snapshot.json the run was nearly done, or somebody took the signature away. */
 static void
-judge_unsealed(struct snapshot *snapshot, int fd)
+judge_unsealed(struct snapshot *snapshot, gboolean unsigned_entry)
 {
-    gboolean unsigned_entry = !file_is_absent(fd, "snapshot.json");
     snapshot->trust = unsigned_entry ? SNAPSHOT_UNSIGNED : SNAPSHOT_UNSEALED;
     snapshot->problem =
         g_strdup(unsigned_entry
@@ -128,7 +140,7 @@ judge_folder(const struct store *store, const char *folder, const struct keys *k
     g_autofree char *signature =
         fd >= 0 ? file_read(fd, "snapshot.json.minisig", MINISIGN_FILE_MAX, NULL, &cause) : NULL;
     if (fd >= 0 && file_is_unwritten(fd, "snapshot.json.minisig")) {
-        judge_unsealed(snapshot, fd);
+        judge_unsealed(snapshot, !file_is_absent(fd, "snapshot.json"));
         return snapshot;
     }
     if (signature == NULL) {
@@ -142,5 +154,26 @@ judge_folder(const struct store *store, const char *folder, const struct keys *k
         judge_signed(snapshot, store, keys, (struct slice){text, size}, signature);
     if (snapshot->trust == SNAPSHOT_TRUSTED)
         judge_size(snapshot, fd);
+    return snapshot;
+}
+
+struct snapshot *
+judge_texts(const struct store *store, const char *folder, const struct judge_texts *texts,
+            const struct keys *keys)
+{
+    struct snapshot *snapshot = g_new0(struct snapshot, 1);
+    snapshot->folder = g_strdup(folder);
+    if (texts->signature == NULL) {
+        judge_unsealed(snapshot, texts->entry != NULL);
+        return snapshot;
+    }
+    const char *entry = texts->entry != NULL ? texts->entry : "";
+    judge_signed(snapshot, store, keys, (struct slice){entry, texts->entry_size}, texts->signature);
+    if (snapshot->trust != SNAPSHOT_TRUSTED || snapshot->catalogue->bytes_stored == texts->bytes)
+        return snapshot;
+    snapshot->trust = SNAPSHOT_DAMAGED;
+    snapshot->problem =
+        g_strdup_printf("its parts have %" G_GUINT64_FORMAT " bytes, not %" G_GUINT64_FORMAT,
+                        texts->bytes, snapshot->catalogue->bytes_stored);
     return snapshot;
 }

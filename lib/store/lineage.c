@@ -135,3 +135,13 @@ lineage_link(const GPtrArray *snapshots)
     for (guint i = 0; i < snapshots->len; i++)
         measure(snapshots->pdata[i], snapshots->len);
 }
+
+gint
+lineage_by_depth(gconstpointer a, gconstpointer b)
+{
+    const struct snapshot *left = *(const struct snapshot *const *)a;
+    const struct snapshot *right = *(const struct snapshot *const *)b;
+    if (left->depth != right->depth)
+        return left->depth < right->depth ? -1 : 1;
+    return strcmp(left->folder, right->folder);
+}

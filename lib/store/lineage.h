@@ -17,3 +17,6 @@
  * them. Parents never go in a circle afterwards: one that names its own descendant has none.
  */
 void lineage_link(const GPtrArray *snapshots);
+
+/* For g_ptr_array_sort: what others build upon first. */
+gint lineage_by_depth(gconstpointer a, gconstpointer b);

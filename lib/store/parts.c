@@ -63,6 +63,23 @@ parse_sums(const char *sums, guint *n_parts, GError **error)
     return g_steal_pointer(&parts);
 }
 
+guint
+parts_count(const char *sums, GError **error)
+{
+    guint n_parts = 0;
+    g_autofree struct part *parts = parse_sums(sums, &n_parts, error);
+    return parts != NULL ? n_parts : 0;
+}
+
+void
+parts_describe(const char *sums, guint number, char name[16], guint8 sha256[HASH_SHA256_SIZE])
+{
+    gboolean read = hash_from_hex(sums + (gsize)number * LINE_LENGTH, 2 * HASH_SHA256_SIZE, sha256,
+                                  HASH_SHA256_SIZE);
+    g_assert(read);
+    part_name(number, name);
+}
+
 /* Opens a part for reading and gives its length; -1 on error. */
 static int
 open_part(int folder_fd, const char *name, int flags, guint64 *size, GError **error)

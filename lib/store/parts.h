@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "lib/base/cleanup.h"
+#include "lib/base/hash.h"
 
 #define PARTS_SIZE (G_GUINT64_CONSTANT(1) << 30) /* bytes in a part; FAT32 ends at 4 GiB - 1 */
 #define PARTS_MAX 1000                           /* data.000 … data.999 */
@@ -34,6 +34,11 @@ AUTO_DEFINE(parts_writer)
 typedef void (*parts_progress)(void *context, guint64 bytes);
 gboolean parts_verify(int folder_fd, const char *sums, parts_progress progress, void *context,
                       GError **error);
+
+/* How many parts SHA256SUMS text names; 0 with the error when it is malformed. Then name and hash
+ * of one of them, the first being 0. */
+guint parts_count(const char *sums, GError **error);
+void parts_describe(const char *sums, guint number, char name[16], guint8 sha256[HASH_SHA256_SIZE]);
 
 struct parts_reader;
 

@@ -17,8 +17,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define STORE_JSON_MAX 65536 /* bytes */
-#define FOLDER_NAME_MAX 64   /* bytes of a snapshot folder's name */
+#define FOLDER_NAME_MAX 64 /* bytes of a snapshot folder's name */
 
 void
 store_free(struct store *store)
@@ -50,20 +49,6 @@ is_usable(const struct snapshot *snapshot)
     return snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced;
 }
 
-/* As store_make_snapshot names them: 20261122T081500Z-7f3a. */
-static gboolean
-is_snapshot_name(const char *name)
-{
-    static const char form[] = "ddddddddTddddddZ-xxxx";
-    gsize i = 0;
-    for (; form[i] != '\0'; i++)
-        if (form[i] == 'd'   ? !g_ascii_isdigit(name[i])
-            : form[i] == 'x' ? !g_ascii_isxdigit(name[i])
-                             : name[i] != form[i])
-            return FALSE;
-    return name[i] == '\0';
-}
-
 /* Not what others leave on a drive, such as Thumbs.db. By another name, a signature makes it one.
  */
 static gboolean
@@ -72,7 +57,7 @@ is_snapshot(const struct store *store, const char *name)
     if (*name == '.' || strlen(name) > FOLDER_NAME_MAX)
         return FALSE;
     g_autofree char *signature = g_build_filename(name, "snapshot.json.minisig", NULL);
-    return is_snapshot_name(name) ||
+    return judge_is_folder_name(name) ||
            faccessat(store->snapshots_fd, signature, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
@@ -166,6 +151,15 @@ store_orphan(const struct store *store)
             orphan = snapshot;
     }
     return orphan;
+}
+
+gboolean
+store_has_folder(const struct store *store, const char *folder)
+{
+    for (guint i = 0; i < store->snapshots->len; i++)
+        if (g_str_equal(((const struct snapshot *)store->snapshots->pdata[i])->folder, folder))
+            return TRUE;
+    return FALSE;
 }
 
 /* How much of one snapshot was read. */
@@ -287,17 +281,11 @@ store_find(const struct store *store, const char *name, GError **error)
 
 /* ---- opening ---- */
 
-static gboolean
-read_store_json(struct store *store, GError **error)
+gboolean
+store_parse_identity(struct store *store, struct slice json, GError **error)
 {
-    gsize size;
     g_autoptr(GError) cause = NULL;
     guint64 format = 0;
-    g_autofree char *text = file_read(store->fd, "store.json", STORE_JSON_MAX, &size, &cause);
-    if (text == NULL)
-        return fail_set(error, FAIL_DAMAGED, "'%s' holds no readable store: %s", store->path,
-                        cause->message);
-    struct slice json = {text, size};
     if (!json_check(json, &cause))
         return fail_set(error, FAIL_DAMAGED, "'%s/lifeboat/store.json': %s", store->path,
                         cause->message);
@@ -314,7 +302,19 @@ read_store_json(struct store *store, GError **error)
     return TRUE;
 }
 
-static struct store *
+static gboolean
+read_store_json(struct store *store, GError **error)
+{
+    gsize size;
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *text = file_read(store->fd, "store.json", STORE_JSON_MAX, &size, &cause);
+    if (text == NULL)
+        return fail_set(error, FAIL_DAMAGED, "'%s' holds no readable store: %s", store->path,
+                        cause->message);
+    return store_parse_identity(store, (struct slice){text, size}, error);
+}
+
+struct store *
 store_new(const char *path)
 {
     struct store *store = g_new0(struct store, 1);

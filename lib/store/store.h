@@ -15,6 +15,7 @@
 
 #define STORE_SNAPSHOTS_MAX 100000  /* folders that a reader looks at */
 #define STORE_SUMS_MAX (256 * 1024) /* bytes of SHA256SUMS */
+#define STORE_JSON_MAX 65536        /* bytes of store.json */
 
 /* What became of a folder under snapshots/. */
 enum snapshot_trust {
@@ -70,6 +71,11 @@ gboolean store_check_id(const struct store *store, const char *id, GError **erro
 void store_free(struct store *store);
 AUTO_DEFINE(store)
 
+/* One that is not in a folder here, without snapshots as yet: `path` is its name in messages. And
+ * what its store.json says: id and site. */
+struct store *store_new(const char *path);
+gboolean store_parse_identity(struct store *store, struct slice json, GError **error);
+
 /* Removes folders without a signature, and what an interrupted removal left; nothing that is sealed
  * is touched. */
 gboolean store_remove_unsealed(struct store *store, GError **error);
@@ -106,6 +112,9 @@ const struct snapshot *store_orphan(const struct store *store);
 /* Whether a trusted snapshot builds upon this one: a link that was interrupted has been gone on
  * from. */
 gboolean store_is_continued(const struct store *store, const struct snapshot *snapshot);
+
+/* Whether there is a folder of that name, whatever it is. */
+gboolean store_has_folder(const struct store *store, const char *folder);
 
 /* The number for the next snapshot. */
 guint64 store_next_number(const struct store *store);

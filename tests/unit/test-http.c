@@ -252,8 +252,9 @@ requests_carry_what_they_should(void)
     g_assert_cmpstr(path->str, ==, "/a%2Fb%2Bc%25d%00%E6%97%A5%20%3F%23%26%3D~-._%22");
     g_string_append(path, "/../echo");
     AUTO(http_call) *call = http_start(
-        http,
-        &(struct http_request){.path = path->str, .body = slice_of("{}"), .header = "X-One: more"});
+        http, &(struct http_request){.path = path->str,
+                                     .body = slice_of("{}"),
+                                     .headers = (const char *const[]){"X-One: more", NULL}});
     g_autoptr(GString) text = http_read_all(call, 10000, &error);
     g_assert_no_error(error);
     g_assert_true(g_str_has_prefix(

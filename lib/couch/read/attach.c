@@ -292,11 +292,12 @@ static gboolean
 take_single(struct attach *attach, struct delivery *delivery, gboolean *handler_failed,
             GError **error)
 {
+    static const char *const gzip[] = {"Accept-Encoding: gzip", NULL};
     const struct attachment *wanted = &delivery->leaf->attachments[delivery->at];
     g_autofree char *path = server_attachment_path(attach->database, delivery->leaf->id,
                                                    wanted->name, delivery->leaf->rev);
     struct http_request request = {
-        .path = path, .accept = "*/*", .header = wanted->encoded ? "Accept-Encoding: gzip" : NULL};
+        .path = path, .accept = "*/*", .headers = wanted->encoded ? gzip : NULL};
     AUTO(http_call) *call = http_start(attach->http, &request);
     if (!http_expect_success(call, error))
         return FALSE;
