@@ -24,6 +24,7 @@ struct http {
     struct loop *loop;
     char *base; /* scheme://host:port/prefix without credentials or a slash at the end */
     char *user, *password;
+    const char *login_option;
     char *ca_file;
     char *signature; /* CURLOPT_AWS_SIGV4; NULL: requests are not signed */
     guint64 bytes_per_second;
@@ -126,6 +127,7 @@ http_new(const struct http_options *options, GError **error)
         http->user = g_strdup(options->credentials->user);
         http->password = g_strdup(options->credentials->password);
     }
+    http->login_option = options->login_option != NULL ? options->login_option : "--credentials";
     http->ca_file = g_strdup(options->ca_file);
     http->bytes_per_second = options->bytes_per_second;
     if (options->sign_for_region != NULL)
@@ -610,6 +612,17 @@ is_wrong_password(guint status, const char *reason)
                               (status == 403 && strstr(reason, "temporarily locked") != NULL));
 }
 
+static char *
+hint_at_login(const struct http *http, guint status)
+{
+    if (status != 401 && status != 403)
+        return NULL;
+    return http->user != NULL
+               ? g_strdup("\nhint: check the credentials; the account must be a server admin")
+               : g_strdup_printf("\nhint: give %s FILE, with the USER:PASSWORD of a server admin",
+                                 http->login_option);
+}
+
 gboolean
 http_expect_success(struct http_call *call, GError **error)
 {
@@ -626,14 +639,11 @@ http_expect_success(struct http_call *call, GError **error)
         json_member_text(answer, "error", &name);
         json_member_text(answer, "reason", &reason);
     }
-    const char *hint = "";
-    if (status == 401 || status == 403)
-        hint = call->http->user != NULL
-                   ? "\nhint: check the credentials; the account must be a server admin"
-                   : "\nhint: give --credentials FILE, with the USER:PASSWORD of a server admin";
-    GError *failure = g_error_new(HTTP, (int)status, "%s: status %u%s%s%s%s%s", call->what, status,
-                                  name != NULL ? ", " : "", name != NULL ? name : "",
-                                  reason != NULL ? ": " : "", reason != NULL ? reason : "", hint);
+    g_autofree char *hint = hint_at_login(call->http, status);
+    GError *failure =
+        g_error_new(HTTP, (int)status, "%s: status %u%s%s%s%s%s", call->what, status,
+                    name != NULL ? ", " : "", name != NULL ? name : "", reason != NULL ? ": " : "",
+                    reason != NULL ? reason : "", hint != NULL ? hint : "");
     if (is_wrong_password(status, reason) && call->http->wrong_password == NULL)
         call->http->wrong_password = g_error_copy(failure);
     g_propagate_error(error, failure);

@@ -40,7 +40,8 @@ void http_credentials_clear(struct http_credentials *credentials); /* wipes */
 struct http_options {
     const char *url;                            /* http:// or https://, user:password@ allowed */
     const struct http_credentials *credentials; /* NULL: those of the URL, or none */
-    const char *ca_file;                        /* NULL: the system's */
+    const char *login_option; /* that names a file with them, for hints; NULL: --credentials */
+    const char *ca_file;      /* NULL: the system's */
     guint stall_seconds; /* no byte, or only blanks in JSON, for so long ends a call; 0: 120 s */
     guint connections;   /* at most; 0: 8 */
     struct http *beside; /* while a call of one of the two waits, those of the other go on, too */

@@ -66,6 +66,7 @@ follow_command(const struct command_line *line, GError **error)
 {
     const struct standby_options options = {
         .from = {.url = options_string(line, "from"),
+                 .login_option = "--from-credentials",
                  .ca_file = options_string(line, "from-ca"),
                  .stall_seconds = STALL},
         .from_credentials = options_string(line, "from-credentials"),

@@ -372,6 +372,10 @@ class Mishaps(Following):
                             self.server.url.replace('127.0.0.1', 'localhost'), '--state', self.standby.state, '--once', expect=USAGE)
         self.assert_says(run, 'are one server')
 
+    def test_without_credentials_the_hint_names_the_option_for_that_server(self):
+        run = self.standby.catch_up(source=self.server.url.replace('admin:pass@', ''), expect=FAILED)
+        self.assert_says(run, 'hint: give --from-credentials FILE')
+
     def test_a_wrong_password_is_tried_once(self):
         if not self.server.standin:
             self.skipTest('it would lock the account')

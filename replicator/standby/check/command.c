@@ -139,6 +139,7 @@ int
 standby_check_command(const struct command_line *line, GError **error)
 {
     const struct http_options from = {.url = options_string(line, "from"),
+                                      .login_option = "--from-credentials",
                                       .ca_file = options_string(line, "from-ca"),
                                       .stall_seconds = STALL};
     const struct http_options into = {.url = options_string(line, "source"),
