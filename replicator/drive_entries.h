@@ -15,6 +15,7 @@
             "ended well. Then what is attached but is no drive of this site, with the line "       \
             "that would make it one.",                                                             \
         .takes = FOR_DRIVE_LIST,                                                                   \
+        .forgives = TRUE,                                                                          \
         .exits = {FAIL_FAILED, FAIL_USAGE},                                                        \
         .run = drive_list_command,                                                                 \
     },                                                                                             \
@@ -53,6 +54,7 @@
                 "to the drive any more when it is plugged in, and it is not missed. What is "      \
                 "on it can be restored from as before.",                                           \
             .takes = FOR_DRIVE_REMOVE,                                                             \
+            .forgives = TRUE,                                                                      \
             .arguments = {{.name = "ID"}},                                                         \
             .exits = {FAIL_FAILED, FAIL_USAGE},                                                    \
             .run = drive_remove_command,                                                           \
@@ -62,6 +64,6 @@
         .text = "ID is what `lifeboat drive list` shows, or the drive's label. A snapshot under "  \
                 "way is stopped cleanly, and goes on when the drive is plugged in again. Then "    \
                 "the drive is unmounted and powered off.",                                         \
-        .takes = FOR_DRIVE_EJECT, .arguments = {{.name = "ID"}},                                   \
+        .takes = FOR_DRIVE_EJECT, .forgives = TRUE, .arguments = {{.name = "ID"}},                 \
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_LATER}, .run = drive_eject_command,                \
     }

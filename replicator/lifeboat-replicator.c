@@ -24,7 +24,8 @@ static const struct command commands[] = {
             "comes from the configuration.\n\n"
             "Started by root, it becomes the user `lifeboat`; a small second process stays root, "
             "to mount and to run hooks, and parses nothing. SIGTERM ends it; a run under way is "
-            "stopped cleanly, its drive unmounted, and the next run goes on.",
+            "stopped cleanly, its drive unmounted, and the next run goes on. SIGHUP, or "
+            "`lifeboat reload`, has it read the configuration again.",
         .takes = FOR_DAEMON,
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_LATER},
         .run = daemon_command,

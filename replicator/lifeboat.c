@@ -6,6 +6,7 @@
 #include "replicator/key.h"
 #include "replicator/offsite_entries.h"
 #include "replicator/prune_entry.h"
+#include "replicator/reload.h"
 #include "replicator/snapshot_ask.h"
 #include "replicator/snapshot_entry.h"
 #include "replicator/standby_entries.h"
@@ -96,11 +97,27 @@ static const struct command commands[] = {
         .text = "Asks `lifeboat-replicator run` when a snapshot last ended well, what became of "
                 "the last run, what is being done now, when the next one is due, and which drives "
                 "may be pulled out. The exit code is 1 when a last run or drill failed or a last "
-                "good one is too long ago (`overdue`), and 3 when it was incomplete. What --json "
+                "good one is too long ago (`overdue`), or the configuration that was read last "
+                "has a mistake, and 3 when it was incomplete. What --json "
                 "shows stands in /run/lifeboat/status.json, too.",
         .takes = FOR_STATUS,
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE},
+        .forgives = TRUE,
         .run = status_command,
+    },
+    {
+        .name = "reload",
+        .summary = "Have the daemon read the configuration again",
+        .text = "What `lifeboat-replicator run` does at SIGHUP, too; this waits for it, and tells "
+                "what came of it. A run that is under way goes on as it was begun; what begins "
+                "next uses what was read. Where there is a mistake in the configuration nothing "
+                "changes: what was read before stays in force, for the daemon and all that it "
+                "runs, and `lifeboat status` tells of it until it is mended and read again. Some "
+                "settings take effect at a restart only, which is told.",
+        .takes = FOR_RELOAD,
+        .exits = {FAIL_FAILED, FAIL_USAGE},
+        .forgives = TRUE,
+        .run = reload_command,
     },
     {
         .name = "restore",

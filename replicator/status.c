@@ -118,6 +118,22 @@ tell_list(struct slice answer, const char *name, void (*tell)(struct slice place
             tell(each);
 }
 
+/* ---- the configuration ---- */
+
+static void
+tell_configuration(struct slice configuration)
+{
+    g_autofree char *problem = tell_text(configuration, "problem");
+    g_autofree char *hint = tell_text(configuration, "hint");
+    if (problem != NULL) {
+        g_autofree char *read = tell_time(json_member_time(configuration, "read"));
+        printf("configuration: MISTAKE: %s%s%s%s\n", problem, hint != NULL ? " (" : "",
+               hint != NULL ? hint : "", hint != NULL ? ")" : "");
+        printf("  in force     as it was read %s; mend it, then: lifeboat reload\n", read);
+    }
+    tell_waiting(configuration);
+}
+
 /* ---- the standby ---- */
 
 static void
@@ -179,12 +195,14 @@ tell_node(struct slice node)
 static void
 tell_all(struct slice answer)
 {
-    struct slice standby;
+    struct slice standby, configuration;
     gint64 good = json_member_time(answer, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
     printf("%s: %s%s\n",
            json_member_true(answer, "imports") ? "last good import or backup" : "last good backup",
            when, json_member_true(answer, "overdue") ? "  OVERDUE" : "");
+    if (json_member(answer, "configuration", &configuration))
+        tell_configuration(configuration);
     tell_list(answer, "stores", tell_store);
     tell_list(answer, "drives", tell_drive);
     tell_list(answer, "unknown", tell_unknown);
@@ -208,6 +226,17 @@ judge_standby(struct slice answer)
     return trouble != NULL ? FAIL_FAILED : lacking > 0 ? FAIL_INCOMPLETE : 0;
 }
 
+/* One with a mistake would keep the daemon from starting the next time. */
+static gboolean
+is_mistaken(struct slice answer)
+{
+    struct slice configuration;
+    if (!json_member(answer, "configuration", &configuration))
+        return FALSE;
+    g_autofree char *problem = tell_text(configuration, "problem");
+    return problem != NULL;
+}
+
 /* The worst of all places: overdue or failed is a failure, so that a script can ask. */
 static int
 judge(struct slice answer)
@@ -216,7 +245,7 @@ judge(struct slice answer)
                                                                                "drill_exit"};
     struct slice list, place;
     guint64 last;
-    int code = json_member_true(answer, "overdue") ? FAIL_FAILED : 0;
+    int code = json_member_true(answer, "overdue") || is_mistaken(answer) ? FAIL_FAILED : 0;
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
         if (!json_member(answer, lists[i], &list))
             continue;

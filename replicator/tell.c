@@ -4,6 +4,8 @@
 #include "lib/couch/json.h"
 #include "replicator/mounter/check.h"
 
+#include <stdio.h>
+
 char *
 tell_text(struct slice object, const char *name)
 {
@@ -44,4 +46,20 @@ tell_time(gint64 time)
     gint64 count = length / units[unit].seconds;
     return g_strdup_printf("%s, %s%" G_GINT64_FORMAT " %s%s%s", shown, since < 0 ? "in " : "",
                            count, units[unit].name, count == 1 ? "" : "s", since < 0 ? "" : " ago");
+}
+
+void
+tell_waiting(struct slice configuration)
+{
+    struct slice list, each;
+    if (!json_member(configuration, "waiting", &list))
+        return;
+    for (gsize place = 0; json_next_element(list, &place, &each);) {
+        g_autoptr(GString) key = g_string_new(NULL);
+        json_unescape(each, key);
+        g_autofree char *shown = log_escape(key->str);
+        printf("'%s' was changed: that takes effect at a restart: `systemctl restart "
+               "lifeboat-replicator`\n",
+               shown);
+    }
 }

@@ -13,3 +13,6 @@ const char *tell_work(const char *doing);
 
 /* `2026-11-28 20:00, 3 hours ago`, or `in 3 hours`; caller frees. */
 char *tell_time(gint64 time);
+
+/* What of the configuration waits for a restart, a line each, on standard output. */
+void tell_waiting(struct slice configuration);

@@ -21,6 +21,7 @@ struct command_line {
     GPtrArray *arguments;        /* positional ones, borrowed from argv */
     char **rest;                 /* borrowed: what goes to another program */
     char *text;                  /* to print instead of running */
+    GBytes *configuration;       /* as it was read; NULL: none was */
 };
 
 /* ---- which command ---- */
@@ -248,10 +249,27 @@ static gboolean
 load_configuration(struct command_line *line, GError **error)
 {
     const struct option_table *table = line->program->options;
-    if (option_find(table, "config", line->command->takes) == NULL)
+    guint takes = line->command->takes;
+    if (option_find(table, "config", takes) == NULL)
         return TRUE;
-    return configuration_load(table, options_string(line, "config"), options_given(line, "config"),
-                              line->values, error);
+    g_autoptr(GError) failure = NULL;
+    const char *path = options_string(line, "config");
+    const char *copy =
+        option_find(table, "in-force", takes) != NULL ? options_string(line, "in-force") : NULL;
+    line->configuration = configuration_read(
+        copy != NULL ? copy : path, copy != NULL || options_given(line, "config"), &failure);
+    if (line->configuration != NULL &&
+        configuration_parse(table, path, line->configuration, line->values, &failure))
+        return TRUE;
+    if (!line->command->forgives) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    g_autofree char *message = fail_message(failure->message);
+    log_warning("%s; going on with what can be read", message);
+    if (line->configuration != NULL)
+        configuration_glean(table, line->configuration, takes, line->values);
+    return TRUE;
 }
 
 static gboolean
@@ -303,13 +321,20 @@ parse(struct command_line *line, int argc, char **argv, GError **error)
     return line->text != NULL || (load_configuration(line, error) && check_required(line, error));
 }
 
-struct command_line *
-command_line_parse(const struct program *program, int argc, char **argv, GError **error)
+static struct command_line *
+command_line_new(const struct program *program)
 {
-    AUTO(command_line) *line = g_new0(struct command_line, 1);
+    struct command_line *line = g_new0(struct command_line, 1);
     line->program = program;
     line->values = g_new0(struct option_value, program->options->n_options);
     line->arguments = g_ptr_array_new();
+    return line;
+}
+
+struct command_line *
+command_line_parse(const struct program *program, int argc, char **argv, GError **error)
+{
+    AUTO(command_line) *line = command_line_new(program);
     if (!parse(line, argc, argv, error))
         return NULL;
     return g_steal_pointer(&line);
@@ -330,8 +355,59 @@ command_line_free(struct command_line *line)
         option_value_clear(&line->values[i]);
     g_free(line->values);
     g_ptr_array_unref(line->arguments);
+    g_clear_pointer(&line->configuration, g_bytes_unref);
     g_free(line->text);
     g_free(line);
+}
+
+/* ---- the configuration again ---- */
+
+GBytes *
+command_configuration(const struct command_line *line)
+{
+    return line->configuration;
+}
+
+/* What was typed, from the values: argv shows no passwords any more. */
+struct command_line *
+command_line_again(const struct command_line *line, GError **error)
+{
+    const struct option_table *table = line->program->options;
+    AUTO(command_line) *again = command_line_new(line->program);
+    again->command = line->command;
+    for (guint i = 0; i < line->arguments->len; i++)
+        g_ptr_array_add(again->arguments, line->arguments->pdata[i]);
+    set_defaults(again);
+    for (gsize i = 0; i < table->n_options; i++) {
+        const struct option_value *typed = &line->values[i];
+        for (guint k = 0; typed->origin == OPTION_COMMAND_LINE && k < typed->texts->len; k++)
+            if (!option_value_set(&again->values[i], &table->options[i], typed->texts->pdata[k],
+                                  OPTION_COMMAND_LINE, error))
+                return NULL;
+    }
+    return load_configuration(again, error) && check_required(again, error)
+               ? g_steal_pointer(&again)
+               : NULL;
+}
+
+static gboolean
+is_equal(const struct option_value *a, const struct option_value *b)
+{
+    static char *const none[] = {NULL};
+    return g_strv_equal(
+        (const char *const *)(a->texts != NULL ? (char *const *)a->texts->pdata : none),
+        (const char *const *)(b->texts != NULL ? (char *const *)b->texts->pdata : none));
+}
+
+GPtrArray *
+command_line_compare(const struct command_line *a, const struct command_line *b, guint commands)
+{
+    const struct option_table *table = a->program->options;
+    GPtrArray *different = g_ptr_array_new();
+    for (gsize i = 0; i < table->n_options; i++)
+        if ((table->options[i].commands & commands) != 0 && !is_equal(&a->values[i], &b->values[i]))
+            g_ptr_array_add(different, (gpointer)&table->options[i]);
+    return different;
 }
 
 /* ---- what a command asks ---- */
@@ -397,6 +473,18 @@ gboolean
 options_typed(const struct command_line *line, const char *name)
 {
     return value_of(line, name, ~0u)->origin == OPTION_COMMAND_LINE;
+}
+
+void
+options_blame(const struct command_line *line, const char *name, GError **error)
+{
+    const struct option_value *value = value_of(line, name, ~0u);
+    const struct option *option = option_find(line->program->options, name, line->command->takes);
+    if (value->origin == OPTION_CONFIGURATION)
+        g_prefix_error(error, "%s:%u: %s: ", options_string(line, "config"), value->line,
+                       option->key);
+    else
+        g_prefix_error(error, "--%s: ", name);
 }
 
 const char *

@@ -46,6 +46,7 @@ struct command {
     const char *pass_to; /* another program that gets all that follows, --help too; no options of
                             its own then */
     const char *pass_as; /* a command of that program, put before what follows; or NULL */
+    gboolean forgives;   /* a mistake in the configuration is a warning; what can be read counts */
     command_run run;
 };
 
@@ -83,6 +84,9 @@ gboolean options_given(const struct command_line *line, const char *name);
 /* The error that a required option gives, for one that is needed by what else was chosen. */
 gboolean options_require(const struct command_line *line, const char *name, GError **error);
 
+/* Prefixes an error with where the option was set: "/etc/lifeboat/lifeboat.conf:12: schedule: ". */
+void options_blame(const struct command_line *line, const char *name, GError **error);
+
 /* Whether it stood on the command line. */
 gboolean options_typed(const struct command_line *line, const char *name);
 
@@ -92,6 +96,19 @@ const char *command_argument(const struct command_line *line, const char *name);
 /* All that follows a command with `pass_to`, ending with NULL. */
 char *const *command_rest(const struct command_line *line);
 const struct command *command_of(const struct command_line *line);
+
+/* ---- for a program that goes on when the configuration changes ---- */
+
+/* What was read of it, as bytes. */
+GBytes *command_configuration(const struct command_line *line);
+
+/* The same command line, and the configuration as it is now. */
+struct command_line *command_line_again(const struct command_line *line, GError **error);
+
+/* Those that one of `commands` takes and the two set otherwise: struct option, in the order of the
+ * table. */
+GPtrArray *command_line_compare(const struct command_line *a, const struct command_line *b,
+                                guint commands);
 
 /* ---- for program_main and tests ---- */
 

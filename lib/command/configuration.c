@@ -151,16 +151,18 @@ set_value(struct reading *reading, GKeyFile *file, const struct option *option,
 }
 
 gboolean
-configuration_parse(const struct option_table *table, const char *path, const char *text,
-                    gsize size, struct option_value *values, GError **error)
+configuration_parse(const struct option_table *table, const char *path, GBytes *text,
+                    struct option_value *values, GError **error)
 {
     g_autofree guint *places = g_new0(guint, table->n_options);
     struct reading reading = {.table = table, .path = path, .places = places};
-    if (!walk(&reading, text, size, error))
+    gsize size;
+    const char *data = g_bytes_get_data(text, &size);
+    if (!walk(&reading, data, size, error))
         return FALSE;
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) cause = NULL;
-    if (size > 0 && !g_key_file_load_from_data(file, text, size, G_KEY_FILE_NONE, &cause))
+    if (size > 0 && !g_key_file_load_from_data(file, data, size, G_KEY_FILE_NONE, &cause))
         return fail_set(error, FAIL_USAGE, "%s: %s", path, cause->message);
     for (gsize i = 0; i < table->n_options; i++) {
         struct option_value checked = {0};
@@ -171,6 +173,7 @@ configuration_parse(const struct option_table *table, const char *path, const ch
             option_value_clear(&checked);
             return FALSE;
         }
+        checked.line = places[i];
         if (values[i].origin < OPTION_CONFIGURATION) {
             option_value_clear(&values[i]);
             values[i] = checked;
@@ -182,13 +185,49 @@ configuration_parse(const struct option_table *table, const char *path, const ch
     return TRUE;
 }
 
-gboolean
-configuration_load(const struct option_table *table, const char *path, gboolean needed,
-                   struct option_value *values, GError **error)
+GBytes *
+configuration_read(const char *path, gboolean needed, GError **error)
 {
     if (!needed && file_is_absent(AT_FDCWD, path))
-        return TRUE;
+        return g_bytes_new(NULL, 0);
     gsize size;
-    g_autofree char *text = file_read_named(path, CONFIGURATION_MAX, &size, error);
-    return text != NULL && configuration_parse(table, path, text, size, values, error);
+    char *text = file_read_named(path, CONFIGURATION_MAX, &size, error);
+    return text != NULL ? g_bytes_new_take(text, size) : NULL;
+}
+
+/* ---- of one with a mistake ---- */
+
+/* A line by itself. */
+static void
+glean_key(const struct option_table *table, const char *section, const char *line, guint commands,
+          struct option_value *values)
+{
+    g_autofree char *key = g_strndup(line, strcspn(line, "="));
+    const struct option *option = option_find_key(table, section, g_strchomp(key));
+    if (option == NULL || (option->commands & commands) == 0)
+        return;
+    char *alone = g_strdup_printf("[%s]\n%s\n", section, line);
+    g_autoptr(GBytes) text = g_bytes_new_take(alone, strlen(alone));
+    configuration_parse(table, "", text, values, NULL);
+}
+
+void
+configuration_glean(const struct option_table *table, GBytes *text, guint commands,
+                    struct option_value *values)
+{
+    gsize size;
+    const char *data = g_bytes_get_data(text, &size);
+    g_autofree char *copy = g_strndup(data, size);
+    g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
+    const char *section = NULL;
+    for (char **each = lines; *each != NULL; each++) {
+        char *line = g_strstrip(*each);
+        gsize length = strlen(line);
+        if (*line == '[' && line[length - 1] == ']') {
+            line[length - 1] = '\0';
+            section = line + 1;
+        } else if (*line != '#' && section != NULL) {
+            glean_key(table, section, line, commands, values);
+        }
+    }
 }

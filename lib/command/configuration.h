@@ -17,13 +17,17 @@
 
 #define CONFIGURATION_MAX (1024 * 1024) /* bytes of the file */
 
+/* The file's bytes; none where it is absent and not `needed`. */
+GBytes *configuration_read(const char *path, gboolean needed, GError **error);
+
 /*
  * Sets `values` (one for each option of the table) where nothing stands yet that wins over the
- * configuration. An absent file is fine unless `needed`.
+ * configuration. `path` is for messages.
  */
-gboolean configuration_load(const struct option_table *table, const char *path, gboolean needed,
-                            struct option_value *values, GError **error);
+gboolean configuration_parse(const struct option_table *table, const char *path, GBytes *text,
+                             struct option_value *values, GError **error);
 
-/* The same from text; `path` is for messages. */
-gboolean configuration_parse(const struct option_table *table, const char *path, const char *text,
-                             gsize size, struct option_value *values, GError **error);
+/* Of a file that has a mistake somewhere: what it says to those that one of `commands` takes, as
+ * far as that can be read. */
+void configuration_glean(const struct option_table *table, GBytes *text, guint commands,
+                         struct option_value *values);

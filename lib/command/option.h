@@ -82,6 +82,7 @@ struct option_value {
     enum option_origin origin;
     GPtrArray *texts; /* one string, or those of a list; NULL when unset */
     gint64 number;    /* of an integer or time; 1 for a flag that is set */
+    guint line;       /* where it stands in the configuration; 0: not there */
 };
 
 /* Checks and sets a value, or adds it to a list from the same origin; replaces what a lesser origin

@@ -800,7 +800,7 @@ static const struct option options[] = {
         .name = "control",
         .placeholder = "SOCKET",
         .type = OPTION_PATH,
-        .commands = FOR_DAEMON | FOR_STATUS | FOR_SNAPSHOT | FOR_DRIVE,
+        .commands = FOR_DAEMON | FOR_STATUS | FOR_RELOAD | FOR_SNAPSHOT | FOR_DRIVE,
         .fallback = "/run/lifeboat/replicator.sock",
         .section = "node",
         .key = "control",
@@ -828,6 +828,14 @@ static const struct option options[] = {
         .help = "Configuration file; the default one need not exist.",
         .text =
             "--config /dev/null runs without one. What is given on the command line wins over it.",
+    },
+    {
+        .name = "in-force",
+        .placeholder = "FILE",
+        .type = OPTION_PATH,
+        .commands = FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW,
+        .help = "Copy of the configuration file that is read in its place.",
+        .text = "What the daemon gives those that it runs: the file may have a mistake by now.",
     },
 };
 

@@ -34,7 +34,8 @@ enum settings_command {
     FOR_OFFSITE_PUSH = 1 << 20,
     FOR_OFFSITE_FETCH = 1 << 21,
     FOR_OFFSITE_LIST = 1 << 22,
-    FOR_ALL = (1 << 23) - 1,
+    FOR_RELOAD = 1 << 23,
+    FOR_ALL = (1 << 24) - 1,
     FOR_STORE =
         FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL | FOR_IMPORT, /* reading one */
     FOR_STANDBY = FOR_FOLLOW | FOR_STANDBY_CHECK,

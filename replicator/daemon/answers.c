@@ -32,8 +32,8 @@ append_places(const struct daemon *daemon, gboolean drives, GString *out)
     for (guint i = 0; i < daemon->places->len; i++) {
         const struct place *place = daemon->places->pdata[i];
         if ((place->drive != NULL) == drives)
-            place_append(place, &daemon->timing, daemon->visited == place ? daemon->visit : NULL,
-                         world_now(), out);
+            place_append(place, &daemon->configured->timing,
+                         daemon->visited == place ? daemon->visit : NULL, world_now(), out);
     }
 }
 
@@ -47,9 +47,11 @@ daemon_append_status(const struct daemon *daemon, GString *out)
     append_time(out, "last_good", all->good);
     json_text_member_boolean(
         out, "overdue",
-        timing_is_overdue(daemon->timing.overdue, all->good, all->since, world_now()));
+        timing_is_overdue(daemon->configured->timing.overdue, all->good, all->since, world_now()));
+    json_text_name(out, "configuration");
+    configured_append(daemon->configured, out);
     json_text_member_boolean(out, "watching", daemon->watch != NULL);
-    json_text_member_boolean(out, "imports", daemon->options->import != NULL);
+    json_text_member_boolean(out, "imports", daemon->configured->imports);
     nodes_append(daemon->logbook, out);
     json_text_member_array(out, "stores");
     append_places(daemon, FALSE, out);
@@ -71,6 +73,15 @@ answer_status(struct daemon *daemon, struct control_question *question)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     daemon_append_status(daemon, out);
+    control_answer(question, out);
+}
+
+static void
+answer_reload(struct daemon *daemon, struct control_question *question)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    reload(daemon);
+    configured_append(daemon->configured, out);
     control_answer(question, out);
 }
 
@@ -390,6 +401,8 @@ answers_ask(void *context, struct slice request, struct control_question *questi
         control_refuse(question, "too many wait for an answer already\nhint: try later");
     else if (g_strcmp0(ask, "snapshot") == 0)
         answer_snapshot(daemon, question);
+    else if (g_strcmp0(ask, "reload") == 0)
+        answer_reload(daemon, question);
     else if (g_strcmp0(ask, "drive add") == 0)
         answer_add(daemon, request, question);
     else if (g_strcmp0(ask, "drive remove") == 0)

@@ -17,13 +17,16 @@ begin_command(const char *program, const char *name)
     return arguments;
 }
 
-/* What was typed for them; the rest they read in the configuration. */
+/* What was typed for them, and the folder that is ours for as long as we run; the rest they read in
+ * the configuration that is in force. */
 static const char *const *
 end_command(GPtrArray *arguments, const struct command_line *line, const char *const *passed)
 {
+    g_autofree char *run_folder = g_path_get_dirname(options_string(line, "control"));
     g_ptr_array_add(arguments, g_strdup_printf("--config=%s", options_string(line, "config")));
+    g_ptr_array_add(arguments, g_strdup_printf("--in-force=%s/" CONFIGURED_COPY, run_folder));
     for (gsize i = 0; passed[i] != NULL; i++)
-        if (options_typed(line, passed[i]))
+        if (options_typed(line, passed[i]) || g_str_equal(passed[i], "state"))
             g_ptr_array_add(arguments,
                             g_strdup_printf("--%s=%s", passed[i], options_string(line, passed[i])));
     g_ptr_array_add(arguments, g_strdup("--json"));
@@ -59,24 +62,15 @@ become(const struct command_line *line, const struct account *account, GError **
 {
     const char *control = options_string(line, "control");
     g_autofree char *run = g_path_get_dirname(control), *socket = g_path_get_basename(control);
-    const char *const ours[] = {socket, "status.json", "status.json.partial", "drives", NULL};
+    const char *const ours[] = {
+        socket,   "status.json", "status.json.partial", CONFIGURED_COPY, CONFIGURED_PARTIAL,
+        "drives", NULL};
     return account_own(account, "control", run, 0755, ours, error) &&
            account_own_state(account, options_string(line, "state"), error) &&
            account_become(account, options_list(line, "file")[0] != NULL, error);
 }
 
 /* ---- the command ---- */
-
-static gboolean
-check_paths(const struct command_line *line, GError **error)
-{
-    const char *const *stores = options_list(line, "to");
-    for (gsize i = 0; stores[i] != NULL; i++)
-        if (!g_utf8_validate(stores[i], -1, NULL))
-            return fail_set(error, FAIL_USAGE, "the path of the store '%s' is not in UTF-8",
-                            stores[i]);
-    return TRUE;
-}
 
 static gboolean
 run(const struct command_line *line, const struct account *account, gboolean becomes,
@@ -104,7 +98,8 @@ daemon_command(const struct command_line *line, GError **error)
                                              "from-ca", "keep-dropped", "state", NULL};
     struct account account;
     gboolean becomes;
-    if (!check_paths(line, error) || !choose_account(line, &account, &becomes, error))
+    AUTO(configured) *configured = configured_new(line, error);
+    if (configured == NULL || !choose_account(line, &account, &becomes, error))
         return FAIL_USAGE;
     g_autofree char *own = g_file_read_link("/proc/self/exe", error);
     if (own == NULL)
@@ -121,20 +116,13 @@ daemon_command(const struct command_line *line, GError **error)
         .base = base,
         .snapshot = end_command(snapshot, line, for_snapshot),
         .enrol = end_command(enrol, line, for_keys),
-        .import = options_flag(line, "import") ? end_command(import, line, for_import) : NULL,
+        .import = end_command(import, line, for_import),
         .drill = end_command(drill, line, for_keys),
-        .follow =
-            options_string(line, "from") != NULL ? end_command(follow, line, for_follow) : NULL,
-        .stores = options_list(line, "to"),
+        .follow = end_command(follow, line, for_follow),
         .state = options_string(line, "state"),
         .control = options_string(line, "control"),
-        .schedule = options_list(line, "schedule"),
-        .drills = options_list(line, "drill"),
         .devices = options_list(line, "device"),
-        .delay = (guint)options_integer(line, "delay"),
-        .overdue = (guint)options_integer(line, "overdue"),
-        .drive_overdue = (guint)options_integer(line, "drive-overdue"),
-        .power_off = !options_flag(line, "keep-powered"),
+        .configured = configured,
     };
     return run(line, &account, becomes, &options, error) ? 0 : FAIL_FAILED;
 }

@@ -97,14 +97,15 @@ watch_overdue(struct daemon *daemon)
 {
     const struct logbook_entry *all = logbook_entry(daemon->logbook, LOGBOOK_ALL);
     gint64 now = world_now();
-    gboolean overdue = timing_is_overdue(daemon->timing.overdue, all->good, all->since, now);
+    gboolean overdue =
+        timing_is_overdue(daemon->configured->timing.overdue, all->good, all->since, now);
     if (overdue && !daemon->told_overdue)
         tell_overdue(daemon, NULL, "a backup", all);
     daemon->told_overdue = overdue;
     for (guint i = 0; i < daemon->places->len; i++) {
         struct place *place = daemon->places->pdata[i];
         g_autofree char *name = place_name(place);
-        overdue = place_is_overdue(place, &daemon->timing, now);
+        overdue = place_is_overdue(place, &daemon->configured->timing, now);
         if (overdue && !place->told_overdue)
             tell_overdue(daemon, place, name, place->entry);
         place->told_overdue = overdue;
@@ -142,7 +143,7 @@ plan_all(struct daemon *daemon)
 {
     daemon->ahead = ahead();
     for (guint i = 0; i < daemon->places->len; i++)
-        place_plan_first(daemon->places->pdata[i], &daemon->timing, world_now());
+        place_plan_first(daemon->places->pdata[i], &daemon->configured->timing, world_now());
 }
 
 static void
@@ -153,7 +154,7 @@ heed_clock(struct daemon *daemon)
         return;
     daemon->ahead = ahead();
     for (guint i = 0; i < daemon->places->len; i++)
-        place_clock_set(daemon->places->pdata[i], &daemon->timing, before, now);
+        place_clock_set(daemon->places->pdata[i], &daemon->configured->timing, before, now);
     daemon_note_since(daemon);
 }
 
@@ -185,6 +186,14 @@ end(evutil_socket_t number, short what, void *context)
 }
 
 static void
+is_hung_up(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    reload(context);
+}
+
+static void
 mounter_died(void *context)
 {
     struct daemon *daemon = context;
@@ -198,12 +207,6 @@ static gboolean
 open_records(struct daemon *daemon, GError **error)
 {
     const struct daemon_options *options = daemon->options;
-    daemon->timing.snapshots = timetable_parse(options->schedule, error);
-    if (daemon->timing.snapshots == NULL)
-        return FALSE;
-    daemon->timing.drills = timetable_parse(options->drills, error);
-    if (daemon->timing.drills == NULL)
-        return FALSE;
     daemon->logbook = logbook_open(options->state, error);
     daemon->drives = daemon->logbook != NULL ? drives_open(options->state, error) : NULL;
     return daemon->drives != NULL;
@@ -212,18 +215,10 @@ open_records(struct daemon *daemon, GError **error)
 static void
 make_places(struct daemon *daemon)
 {
-    const char *const *stores = daemon->options->stores;
-    for (gsize i = 0; stores[i] != NULL; i++)
-        g_ptr_array_add(daemon->places, place_new_folder(stores[i], daemon->logbook));
+    reload_stores(daemon);
     for (guint i = 0; i < daemon->drives->all->len; i++)
         g_ptr_array_add(daemon->places,
                         place_new_drive(daemon->drives->all->pdata[i], daemon->logbook));
-}
-
-static void
-follower_changed(void *context)
-{
-    daemon_show(context);
 }
 
 static gboolean
@@ -242,6 +237,8 @@ set_up(struct daemon *daemon, GError **error)
     if (daemon->control == NULL)
         return FALSE;
     daemon->run_folder = g_path_get_dirname(options->control);
+    if (!configured_begin(daemon->configured, daemon->run_folder, error))
+        return FALSE;
     daemon->means =
         (struct visit_means){daemon->events, options->mounter, options->base, options->snapshot,
                              options->enrol, options->import,  options->drill};
@@ -251,8 +248,9 @@ set_up(struct daemon *daemon, GError **error)
         daemon->signals[i] = evsignal_new(daemon->events, numbers[i], end, daemon);
         event_add(daemon->signals[i], NULL);
     }
-    if (options->follow != NULL)
-        daemon->follower = follower_new(daemon->events, options->follow, follower_changed, daemon);
+    daemon->hangup = evsignal_new(daemon->events, SIGHUP, is_hung_up, daemon);
+    event_add(daemon->hangup, NULL);
+    reload_follower(daemon);
     daemon->started = world_now();
     daemon->look_after = look_after();
     make_places(daemon);
@@ -273,7 +271,7 @@ tell_beginning(const struct daemon *daemon)
         if (place->drive == NULL)
             log_info("watching %s; next snapshot %s", name,
                      next != NULL ? next
-                     : !timetable_is_set(daemon->timing.snapshots)
+                     : !timetable_is_set(daemon->configured->timing.snapshots)
                          ? "never: no schedule is set"
                          : "never: all times of the schedule are past");
     }
@@ -293,6 +291,8 @@ clear(struct daemon *daemon)
     control_free(daemon->control);
     for (gsize i = 0; i < G_N_ELEMENTS(daemon->signals); i++)
         g_clear_pointer(&daemon->signals[i], event_free);
+    g_clear_pointer(&daemon->hangup, event_free);
+    signal(SIGHUP, SIG_IGN);
     signal(SIGTERM, SIG_IGN); /* whoever is impatient: the mounter is about to unmount */
     signal(SIGINT, SIG_IGN);
     g_clear_pointer(&daemon->tick, event_free);
@@ -303,8 +303,6 @@ clear(struct daemon *daemon)
     g_ptr_array_unref(daemon->asked);
     drives_free(daemon->drives);
     logbook_free(daemon->logbook);
-    timetable_free(daemon->timing.snapshots);
-    timetable_free(daemon->timing.drills);
     g_free(daemon->run_folder);
 }
 
@@ -328,10 +326,7 @@ watch_and_work(struct daemon *daemon, GError **error)
 gboolean
 daemon_run(const struct daemon_options *options, GError **error)
 {
-    struct daemon daemon = {.options = options};
-    daemon.timing.delay = options->delay;
-    daemon.timing.overdue = options->overdue;
-    daemon.timing.drive_overdue = options->drive_overdue;
+    struct daemon daemon = {.options = options, .configured = options->configured};
     daemon.places = g_ptr_array_new_with_free_func((GDestroyNotify)place_free);
     daemon.unknown = g_ptr_array_new_with_free_func((GDestroyNotify)device_free);
     answers_begin(&daemon);

@@ -35,6 +35,7 @@ struct place {
     gboolean safe;               /* a drive whose work is done, unmounted: it may be pulled */
     gboolean unmended;           /* a check could not mend it since it was inserted */
     gboolean ejected;            /* by hand: nothing is written to it before it comes again */
+    gboolean dropped; /* a folder that is configured no more: it goes when its work has ended */
     gboolean told_overdue;
 };
 

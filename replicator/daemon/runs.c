@@ -25,7 +25,7 @@ book(struct daemon *daemon, struct place *place, const struct visit_result *resu
         all->good = now;
     if (result->nodes != NULL)
         nodes_note(daemon->logbook, (struct slice){result->nodes->str, result->nodes->len});
-    place_plan_next(place, &daemon->timing, now);
+    place_plan_next(place, &daemon->configured->timing, now);
     if (place->arrived || waits) /* pulled out, and back already; or asked for meanwhile */
         place->due = now;
     daemon_write_logbook(daemon);
@@ -132,6 +132,8 @@ place_ended(struct daemon *daemon, struct place *place, const struct visit_resul
     answers_ejected(daemon, place, result);
     if (daemon->work.snapshot || !place_is_here(place))
         answers_run_ended(daemon, place, daemon->work.snapshot ? NULL : "it was ejected before");
+    if (place->dropped)
+        reload_stores(daemon);
 }
 
 /* The place of a drive that holds the same store and is here, as another device; NULL: there is
@@ -271,8 +273,8 @@ static void
 begin_run(struct daemon *daemon, struct place *place, struct visit_work work)
 {
     g_autofree char *name = place_name(place);
-    work.power_off = daemon->options->power_off;
-    work.import = work.snapshot && place->drive != NULL && daemon->options->import != NULL;
+    work.power_off = daemon->configured->power_off;
+    work.import = work.snapshot && place->drive != NULL && daemon->configured->imports;
     g_autofree char *message = g_strdup_printf("%s: %s", name,
                                                work.import ? "bringing this node up to date from it"
                                                : work.snapshot ? "taking a snapshot"

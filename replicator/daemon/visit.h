@@ -22,7 +22,7 @@ struct visit_means {
     /* Commands that report in JSON, each ending with NULL; the folder of the store is added. */
     const char *const *snapshot; /* … --to FOLDER [--store UUID] */
     const char *const *enrol;    /* … --to FOLDER */
-    const char *const *import;   /* … FOLDER [--store UUID]; NULL: drives get snapshots */
+    const char *const *import;   /* … FOLDER [--store UUID] */
     const char *const *drill;    /* … FOLDER */
 };
 
@@ -93,7 +93,7 @@ void visit_free(struct visit *visit);
 AUTO_DEFINE(visit)
 
 enum visit_step visit_step(const struct visit *visit);
-gboolean visit_imports(const struct visit *visit); /* its VISIT_SNAPSHOT is an import */
+gboolean visit_imports(const struct visit *visit);     /* its VISIT_SNAPSHOT is an import */
 gboolean visit_is_checking(const struct visit *visit); /* the file system, before it is mounted */
 const struct visit_result *visit_result(const struct visit *visit);
 struct slice visit_progress(const struct visit *visit); /* JSON that the job told; empty: nothing */

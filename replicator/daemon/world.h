@@ -25,7 +25,7 @@ struct asked {
 struct daemon {
     const struct daemon_options *options;
     struct visit_means means;
-    struct timing timing;
+    struct configured *configured; /* the options' */
     struct event_base *events;
     struct logbook *logbook;
     struct drives *drives;
@@ -33,10 +33,10 @@ struct daemon {
     struct follower *follower; /* NULL: this node follows none */
     struct watch *watch;       /* NULL: udev tells nothing here */
     struct event *tick;
-    struct event *signals[2];
+    struct event *signals[2], *hangup;
     char *run_folder; /* of the socket and status.json */
 
-    GPtrArray *places;  /* struct place: folders, then drives */
+    GPtrArray *places;  /* struct place */
     GPtrArray *unknown; /* struct device: removable, here, none of our drives */
     gint64 started;     /* seconds since 1970 UTC */
     gint64 look_after;  /* microseconds between looks at the clock at most */
@@ -78,6 +78,18 @@ void runs_begin(struct daemon *daemon);
 
 /* Unmounts and powers off, where nothing goes on. */
 void runs_eject(struct daemon *daemon, struct place *place);
+
+/* ---- reload.c ---- */
+
+/* Reads the configuration again. What runs goes on as it was begun. */
+void reload(struct daemon *daemon);
+
+/* The places of the stores that are configured: makes those that are new, and removes those that
+ * are not any more, but for one at which work goes on. */
+void reload_stores(struct daemon *daemon);
+
+/* Begins or ends following the other node, as configured. */
+void reload_follower(struct daemon *daemon);
 
 /* ---- devices.c ---- */
 

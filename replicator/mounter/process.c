@@ -242,6 +242,7 @@ process_run(int fd, const struct mounter_options *options)
     signal(SIGCHLD, SIG_DFL);
     signal(SIGTERM, SIG_IGN); /* it ends when the daemon has ended */
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* it means the daemon */
     AUTO_FD int base = mount_open_base(options->base);
     if (base < 0)
         log_warning("'%s' cannot be made: %s; drives cannot be mounted", options->base,

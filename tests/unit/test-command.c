@@ -69,7 +69,12 @@ static const struct command commands[] = {
      .exits = {FAIL_FAILED, FAIL_LATER},
      .run = run_nothing},
     {.name = "key init", .summary = "Make", .text = "Makes.", .takes = SHOW, .run = run_nothing},
-    {.name = "key show", .summary = "Show", .text = "Shows.", .takes = SHOW, .run = run_nothing},
+    {.name = "key show",
+     .summary = "Show",
+     .text = "Shows.",
+     .takes = SHOW,
+     .forgives = TRUE,
+     .run = run_nothing},
     {.name = "restore",
      .summary = "Pass",
      .text = "Passes.",
@@ -207,15 +212,21 @@ mistakes_are_told(void)
                    "/nonexistent/lifeboat.conf");
 }
 
-static void
-the_configuration_gives_what_the_command_line_does_not(void)
+static char *
+make_configuration(const char *text)
 {
-    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "test-command-XXXXXX", NULL);
+    char *path = g_build_filename(g_get_tmp_dir(), "test-command-XXXXXX", NULL);
     int fd = g_mkstemp(path);
     g_assert_cmpint(fd, >=, 0);
     close(fd);
-    g_assert_true(
-        g_file_set_contents(path, "[source]\nurl = http://conf\nmemory = 32\n", -1, NULL));
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    return path;
+}
+
+static void
+the_configuration_gives_what_the_command_line_does_not(void)
+{
+    g_autofree char *path = make_configuration("[source]\nurl = http://conf\nmemory = 32\n");
     g_autofree char *words = g_strdup_printf("boat take s --memory 8 --config %s", path);
     g_autoptr(GError) error = NULL;
     AUTO(command_line) *line = parse(words, &error);
@@ -228,6 +239,59 @@ the_configuration_gives_what_the_command_line_does_not(void)
     AUTO(command_line) *gone = parse(words, &error); /* --config names a file that must be there */
     g_assert_null(gone);
     g_assert_nonnull(error);
+}
+
+static void
+read_again_the_configuration_is_new_and_what_was_typed_stays(void)
+{
+    g_autofree char *path = make_configuration("[source]\nurl = http://one\nmemory = 32\n");
+    g_autofree char *words = g_strdup_printf("boat take s --memory 8 --skip a --config %s", path);
+    g_autoptr(GError) error = NULL;
+    AUTO(command_line) *line = parse(words, &error);
+    g_assert_no_error(error);
+    g_assert_true(
+        g_file_set_contents(path, "[source]\n#\nurl = http://two\nmemory = 33\n", -1, NULL));
+    AUTO(command_line) *again = command_line_again(line, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(options_string(again, "source"), ==, "http://two");
+    g_assert_cmpint(options_integer(again, "memory"), ==, 8);
+    g_assert_cmpstr(options_list(again, "skip")[0], ==, "a");
+    g_assert_cmpstr(command_argument(again, "STORE"), ==, "s");
+    g_assert_cmpstr(options_string(line, "source"), ==, "http://one");
+
+    g_autoptr(GPtrArray) changed = command_line_compare(line, again, TAKE);
+    g_assert_cmpuint(changed->len, ==, 1);
+    g_assert_cmpstr(((const struct option *)changed->pdata[0])->name, ==, "source");
+    g_autoptr(GPtrArray) none = command_line_compare(line, again, SHOW);
+    g_assert_cmpuint(none->len, ==, 0);
+
+    g_set_error_literal(&error, FAIL, FAIL_USAGE, "it is wrong");
+    options_blame(again, "source", &error);
+    g_autofree char *blamed = g_strdup_printf("%s:3: url: it is wrong", path);
+    g_assert_cmpstr(error->message, ==, blamed);
+    g_clear_error(&error);
+
+    g_assert_true(g_file_set_contents(path, "[source]\nmemory = 33\n", -1, NULL));
+    AUTO(command_line) *lacking = command_line_again(line, &error);
+    g_assert_null(lacking);
+    g_assert_nonnull(strstr(error->message, "--source URL is missing"));
+    g_unlink(path);
+}
+
+static void
+a_command_that_forgives_goes_on_with_what_can_be_read(void)
+{
+    g_autofree char *path = make_configuration("[source]\nulr = x\nmemory = 32\n");
+    g_autofree char *words = g_strdup_printf("boat key show --config %s", path);
+    g_autofree char *strict = g_strdup_printf("boat key init --config %s", path);
+    g_autoptr(GError) error = NULL;
+    AUTO(command_line) *line = parse(words, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(options_integer(line, "memory"), ==, 32);
+    AUTO(command_line) *refused = parse(strict, &error);
+    g_assert_null(refused);
+    g_assert_nonnull(strstr(error->message, ":2: unknown key 'ulr'"));
+    g_unlink(path);
 }
 
 static void
@@ -286,6 +350,10 @@ main(int argc, char **argv)
     g_test_add_func("/command/mistakes-are-told", mistakes_are_told);
     g_test_add_func("/command/the-configuration-gives-what-the-command-line-does-not",
                     the_configuration_gives_what_the_command_line_does_not);
+    g_test_add_func("/command/read-again-the-configuration-is-new-and-what-was-typed-stays",
+                    read_again_the_configuration_is_new_and_what_was_typed_stays);
+    g_test_add_func("/command/one-that-forgives-goes-on-with-what-can-be-read",
+                    a_command_that_forgives_goes_on_with_what_can_be_read);
     g_test_add_func("/command/asking-for-an-unknown-option-is-a-bug",
                     asking_for_an_unknown_option_is_a_bug);
     g_test_add_func("/command/help-and-man-page-name-every-option",

@@ -53,13 +53,21 @@ clear(struct option_value values[N_OPTIONS])
         option_value_clear(&values[i]);
 }
 
+static gboolean
+parse(const struct option_table *known, const char *text, struct option_value *values,
+      GError **error)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+    return configuration_parse(known, "f", bytes, values, error);
+}
+
 /* The message of a refused configuration, without the file's name. */
 static char *
 refusal(const char *text)
 {
     struct option_value values[N_OPTIONS] = {0};
     g_autoptr(GError) error = NULL;
-    g_assert_false(configuration_parse(&table, "f", text, strlen(text), values, &error));
+    g_assert_false(parse(&table, text, values, &error));
     g_assert_error(error, FAIL, FAIL_USAGE);
     clear(values);
     g_assert_true(g_str_has_prefix(error->message, "f:"));
@@ -133,7 +141,7 @@ a_configuration_sets_values(void)
                                "memory = 32";
     struct option_value values[N_OPTIONS] = {0};
     g_autoptr(GError) error = NULL;
-    configuration_parse(&table, "f", text, sizeof text - 1, values, &error);
+    parse(&table, text, values, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(values[URL].texts->pdata[0], ==, "http://x:y@h/");
     g_assert_cmpstr(values[TO].texts->pdata[0], ==, "/a b");
@@ -153,10 +161,10 @@ the_command_line_wins_but_a_bad_file_is_told(void)
     g_assert_true(
         option_value_set(&values[MEMORY], &options[MEMORY], "8", OPTION_COMMAND_LINE, NULL));
     static const char good[] = "[snapshot]\nmemory = 32\n";
-    g_assert_true(configuration_parse(&table, "f", good, sizeof good - 1, values, NULL));
+    g_assert_true(parse(&table, good, values, NULL));
     g_assert_cmpint(values[MEMORY].number, ==, 8);
     static const char bad[] = "[snapshot]\nmemory = 65\n";
-    g_assert_false(configuration_parse(&table, "f", bad, sizeof bad - 1, values, NULL));
+    g_assert_false(parse(&table, bad, values, NULL));
     clear(values);
 }
 
@@ -203,12 +211,31 @@ mistakes_are_named_with_their_line(void)
 static void
 an_absent_file_is_fine_unless_asked_for(void)
 {
-    struct option_value values[N_OPTIONS] = {0};
     g_autoptr(GError) error = NULL;
-    g_assert_true(configuration_load(&table, "/nonexistent/lifeboat.conf", FALSE, values, &error));
+    g_autoptr(GBytes) none = configuration_read("/nonexistent/lifeboat.conf", FALSE, &error);
     g_assert_no_error(error);
-    g_assert_false(configuration_load(&table, "/nonexistent/lifeboat.conf", TRUE, values, &error));
+    g_assert_cmpuint(g_bytes_get_size(none), ==, 0);
+    g_autoptr(GBytes) needed = configuration_read("/nonexistent/lifeboat.conf", TRUE, &error);
+    g_assert_null(needed);
     g_assert_nonnull(strstr(error->message, "/nonexistent/lifeboat.conf"));
+}
+
+static void
+what_can_be_read_of_one_with_mistakes_is_gleaned_for_who_takes_it(void)
+{
+    static const char text[] = "memory = 8\n"
+                               "[sourc]\nurl = a\n"
+                               "[source]\nnonsense\nurl = b\n url = c\nfolder = relative\n"
+                               "[snapshot\n[snapshot]\n# memory = 9\nmemory = 32\nskip = x\n";
+    struct option_value values[N_OPTIONS] = {0};
+    g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+    configuration_glean(&table, bytes, 1, values);
+    g_assert_cmpstr(values[URL].texts->pdata[0], ==, "b");
+    g_assert_cmpint(values[TO].origin, ==, OPTION_UNSET);
+    g_assert_cmpint(values[MEMORY].number, ==, 32);
+    clear(values);
+    configuration_glean(&table, bytes, 1 << 10, values);
+    g_assert_cmpint(values[URL].origin, ==, OPTION_UNSET);
 }
 
 /* ---- the real table ---- */
@@ -252,7 +279,7 @@ the_commented_configuration_is_valid_when_uncommented(void)
     }
     g_autofree struct option_value *values = g_new0(struct option_value, settings.n_options);
     g_autoptr(GError) error = NULL;
-    configuration_parse(&settings, "f", uncommented->str, uncommented->len, values, &error);
+    parse(&settings, uncommented->str, values, &error);
     g_assert_no_error(error);
     for (gsize i = 0; i < settings.n_options; i++) {
         g_assert_true((values[i].origin == OPTION_CONFIGURATION) ==
@@ -278,6 +305,8 @@ main(int argc, char **argv)
                     mistakes_are_named_with_their_line);
     g_test_add_func("/configuration/an-absent-file-is-fine-unless-asked-for",
                     an_absent_file_is_fine_unless_asked_for);
+    g_test_add_func("/configuration/what-can-be-read-of-one-with-mistakes-is-gleaned",
+                    what_can_be_read_of_one_with_mistakes_is_gleaned_for_who_takes_it);
     g_test_add_func("/settings/every-one-is-complete-and-unambiguous",
                     every_setting_is_complete_and_unambiguous);
     g_test_add_func("/settings/the-commented-configuration-is-valid-when-uncommented",

@@ -1,0 +1,7 @@
+/* reload: `lifeboat reload`, which has the daemon read the configuration again and tells what came
+ * of it. */
+#pragma once
+
+#include "lib/command/command.h"
+
+int reload_command(const struct command_line *line, GError **error);
