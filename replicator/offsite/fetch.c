@@ -225,11 +225,8 @@ choose(struct fetch *fetch, const struct outline *outline)
 }
 
 static gboolean
-fetch_all(struct fetch *fetch, const struct outline *outline, int root, GError **error)
+fetch_all(struct fetch *fetch, const struct outline *outline, int snapshots, GError **error)
 {
-    AUTO_FD int snapshots = file_open_folder(root, "snapshots", TRUE, error);
-    if (snapshots < 0)
-        return FALSE;
     g_autoptr(GPtrArray) row = choose(fetch, outline);
     for (guint i = 0; i < row->len; i++) {
         const struct snapshot *one = row->pdata[i];
@@ -295,9 +292,11 @@ fetch_store(struct fetch *fetch, const char *path, GError **error)
         return fail_set(error, FAIL_DAMAGED, "there is no store in '%s'", fetch->bucket->url);
     AUTO_FD int above = file_open_folder(AT_FDCWD, path, TRUE, error);
     AUTO_FD int root = above >= 0 ? file_open_folder(above, "lifeboat", TRUE, error) : -1;
-    return root >= 0 && check_folder(outline, path, root, error) &&
-           fetch_introduction(fetch, outline, root, error) &&
-           fetch_all(fetch, outline, root, error);
+    if (root < 0 || !check_folder(outline, path, root, error))
+        return FALSE;
+    AUTO_FD int snapshots = file_open_folder(root, "snapshots", TRUE, error);
+    return snapshots >= 0 && fetch_introduction(fetch, outline, root, error) &&
+           fetch_all(fetch, outline, snapshots, error);
 }
 
 void

@@ -130,16 +130,16 @@ object_list(struct bucket *bucket, const char *prefix, GError **error)
     return listing.objects;
 }
 
-gboolean
-object_is_there(struct bucket *bucket, const char *key, guint64 size, const char *etag)
+struct object *
+object_find(struct bucket *bucket, const char *key, GError **error)
 {
-    g_autoptr(GPtrArray) objects = object_list(bucket, key, NULL);
+    g_autoptr(GPtrArray) objects = object_list(bucket, key, error);
     for (guint i = 0; objects != NULL && i < objects->len; i++) {
         const struct object *object = objects->pdata[i];
         if (g_str_equal(object->key, key))
-            return object->size == size && g_strcmp0(object->etag, etag) == 0;
+            return g_ptr_array_steal_index(objects, i);
     }
-    return FALSE;
+    return NULL;
 }
 
 /* ---- get ---- */

@@ -19,6 +19,7 @@ struct object {
 };
 
 void object_free(struct object *object);
+AUTO_DEFINE(object)
 
 /* All whose keys begin with `prefix`, in the order of the list: struct object. */
 GPtrArray *object_list(struct bucket *bucket, const char *prefix, GError **error);
@@ -48,8 +49,8 @@ gboolean object_delete(struct bucket *bucket, const char *key, GError **error);
 gboolean object_check(struct bucket *bucket, const char *key, guint64 size,
                       const guint8 sha256[HASH_SHA256_SIZE], GError **error);
 
-/* Whether the list has an object of that key, size and ETag. */
-gboolean object_is_there(struct bucket *bucket, const char *key, guint64 size, const char *etag);
+/* One of them, by its key; NULL without an error: there is none. */
+struct object *object_find(struct bucket *bucket, const char *key, GError **error);
 
 /* Whether the ETag, which may be NULL, is the MD5 of these bytes. */
 gboolean object_etag_fits(const char *etag, struct slice bytes);

@@ -100,11 +100,11 @@ outline_folders(const struct outline *outline)
     GPtrArray *folders = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < outline->list->len; i++) {
         const struct object *object = outline->list->pdata[i];
-        char *folder = outline_folder_of(object->key);
-        if (folder != NULL && g_hash_table_add(seen, folder))
-            g_ptr_array_add(folders, folder);
-        else
-            g_free(folder);
+        g_autofree char *folder = outline_folder_of(object->key);
+        if (folder == NULL || g_hash_table_contains(seen, folder))
+            continue;
+        g_hash_table_add(seen, folder);
+        g_ptr_array_add(folders, g_steal_pointer(&folder));
     }
     g_ptr_array_sort(folders, by_name);
     return folders;

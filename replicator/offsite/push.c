@@ -3,6 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
+#include "lib/store/judge.h"
 #include "lib/store/lineage.h"
 #include "lib/store/parts.h"
 #include "replicator/offsite/outdated.h"
@@ -222,20 +223,23 @@ put_snapshot(struct pass *pass, struct snapshot *snapshot, GError **error)
 /* ---- all of them ---- */
 
 static gboolean
-goes(const struct snapshot *snapshot)
+counts(const struct snapshot *snapshot)
 {
     return snapshot->trust == SNAPSHOT_TRUSTED && !snapshot->replaced;
 }
 
-static void add_problem(struct push *push, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* By another name the bucket's list would not show it. */
+static gboolean
+is_well_named(const struct snapshot *snapshot)
+{
+    return judge_is_folder_name(snapshot->folder);
+}
 
 static void
-add_problem(struct push *push, const char *format, ...)
+add_problem(struct pass *pass, const struct snapshot *snapshot, const char *why)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    g_ptr_array_add(push->problems, g_strdup_vprintf(format, arguments));
-    va_end(arguments);
+    g_ptr_array_add(pass->push->problems,
+                    g_strdup_printf("snapshot %s is not copied: %s", snapshot->folder, why));
 }
 
 /* What was sealed and cannot go is told; what was interrupted does not count. */
@@ -246,7 +250,9 @@ name_others(struct pass *pass)
         const struct snapshot *one = pass->store->snapshots->pdata[i];
         if (one->trust != SNAPSHOT_TRUSTED && one->trust != SNAPSHOT_UNSEALED &&
             one->trust != SNAPSHOT_UNSIGNED)
-            add_problem(pass->push, "snapshot %s is not copied: %s", one->folder, one->problem);
+            add_problem(pass, one, one->problem);
+        else if (counts(one) && !is_well_named(one))
+            add_problem(pass, one, "somebody renamed its folder");
     }
 }
 
@@ -254,9 +260,11 @@ static gboolean
 put_all(struct pass *pass, GError **error)
 {
     g_autoptr(GPtrArray) row = g_ptr_array_new();
-    for (guint i = 0; i < pass->store->snapshots->len; i++)
-        if (goes(pass->store->snapshots->pdata[i]))
-            g_ptr_array_add(row, pass->store->snapshots->pdata[i]);
+    for (guint i = 0; i < pass->store->snapshots->len; i++) {
+        struct snapshot *one = pass->store->snapshots->pdata[i];
+        if (counts(one) && is_well_named(one))
+            g_ptr_array_add(row, one);
+    }
     g_ptr_array_sort(row, lineage_by_depth);
     for (guint i = 0; i < row->len; i++) {
         struct snapshot *one = row->pdata[i];
@@ -266,7 +274,7 @@ put_all(struct pass *pass, GError **error)
         } else if (file_is_absent(pass->store->snapshots_fd, one->folder)) {
             pass->changed = TRUE;
         } else if (g_error_matches(failure, FAIL, FAIL_DAMAGED)) {
-            add_problem(pass->push, "snapshot %s is not copied: %s", one->folder, failure->message);
+            add_problem(pass, one, failure->message);
         } else {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;

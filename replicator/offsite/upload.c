@@ -375,8 +375,11 @@ complete(struct uploading *uploading, GError **error)
     gboolean done = bucket_ask(uploading->bucket, &request, &answer, &failure);
     gboolean proved = done && strstr(answer.text->str, expected) != NULL;
     bucket_answer_clear(&answer);
-    if (!done && http_has_status(failure, 404)) /* done already; the answer to that was lost */
-        done = proved = object_is_there(uploading->bucket, file->key, file->size, expected);
+    if (!done && http_has_status(failure, 404)) { /* done already, and the answer was lost? */
+        AUTO(object) *there = object_find(uploading->bucket, file->key, NULL);
+        done = there != NULL && there->size == file->size;
+        proved = done && g_strcmp0(there->etag, expected) == 0;
+    }
     if (!done)
         g_propagate_error(error, g_steal_pointer(&failure));
     return done &&

@@ -90,7 +90,8 @@ class Bucket(faulty.Faulty):
                 process = subprocess.Popen(
                     [program, '--directory', os.path.join(self.folder, 'data'), '--address', '127.0.0.1', '--port', str(port),
                      '--silent', '--no-vhost-buckets', '--configure-bucket', NAME],
-                    stdout=log, stderr=log, preexec_fn=end_with_parent, env=dict(os.environ, NODE_NO_WARNINGS='1'))
+                    stdout=log, stderr=log, preexec_fn=end_with_parent, env=dict(
+                        os.environ, NODE_NO_WARNINGS='1', NODE_OPTIONS='--openssl-legacy-provider'))  # it encrypts with DES
             test.addCleanup(self._end, process)
             if wait_until(lambda: process.poll() is not None or self._listens(), 60) and process.poll() is None:
                 break
