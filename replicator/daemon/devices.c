@@ -99,6 +99,19 @@ devices_came(void *context, struct device *device)
 
 /* ---- going ---- */
 
+/* Pulled out and put back at once, it may come before it has left, and look like its own copy. */
+static void
+welcome_twin(struct daemon *daemon, struct place *place)
+{
+    for (guint i = 0; i < daemon->unknown->len && !daemon->ending; i++) {
+        const struct device *device = daemon->unknown->pdata[i];
+        if (g_strcmp0(device->filesystem, place->drive->filesystem) != 0)
+            continue;
+        welcome(daemon, place, g_ptr_array_steal_index(daemon->unknown, i));
+        return;
+    }
+}
+
 static void
 place_left(struct daemon *daemon, struct place *place)
 {
@@ -109,6 +122,7 @@ place_left(struct daemon *daemon, struct place *place)
         answers_run_ended(daemon, place, "it was pulled out before its turn came");
     g_clear_pointer(&place->device, device_free);
     log_info("%s has left", name);
+    welcome_twin(daemon, place);
 }
 
 /* Work goes on there. */

@@ -460,7 +460,8 @@ class Trouble(Plugging):
         before = stick.digest()
         self.bay.plug(stick, read_only=True)
         daemon.wait_for('the drive is write-protected: slide its switch, or use another drive')
-        self.assertEqual('the drive is write-protected: slide its switch, or use another drive', daemon.drive(stick.id)['message'])
+        drive = daemon.drive(stick.id)
+        self.assertEqual(('the drive is write-protected: slide its switch, or use another drive', True), (drive['message'], drive['safe']))
         self.bay.unplug(stick)
         self.assertEqual(before, stick.digest())
         daemon.end()
@@ -537,6 +538,23 @@ class Trouble(Plugging):
         daemon.wait_for('one is a copy of the other')
         self.bay.unplug(copy)
         self.assertEqual(before, copy.digest())
+        daemon.end()
+
+    def test_put_back_so_quickly_that_it_comes_before_it_has_left_it_is_served(self):
+        daemon = self.daemon()
+        stick = self.enrolled(daemon)
+        again = Stick(stick.path + '.again')
+        shutil.copy(stick.path, again.path)
+        self.insert(daemon, stick)
+        self.bay.plug(again)
+        daemon.wait_for('one is a copy of the other')
+        done = daemon.log.count(SAFE)
+        self.clinic.change()
+        self.bay.unplug(stick)
+        daemon.wait_for("'blue' (%s) is here, as '%s'" % (stick.id, again.device))
+        daemon.wait_for(SAFE, done + 1)
+        self.bay.unplug(again)
+        self.assert_holds(again, self.capture())
         daemon.end()
 
     def test_a_server_that_is_away_leaves_the_drive_here_and_is_tried_again(self):
