@@ -54,10 +54,16 @@ fail_add_hint(GError **error, const char *hint)
 }
 
 gboolean
+fail_message_came_of(const char *message, int errnum)
+{
+    g_autofree char *sentence = fail_message(message);
+    return g_str_has_suffix(sentence, g_strerror(errnum));
+}
+
+gboolean
 fail_came_of(const GError *error, int errnum)
 {
-    g_autofree char *message = error != NULL ? fail_message(error->message) : NULL;
-    return message != NULL && g_str_has_suffix(message, g_strerror(errnum));
+    return error != NULL && fail_message_came_of(error->message, errnum);
 }
 
 #define DOMAINS_MAX 4

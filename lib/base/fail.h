@@ -43,6 +43,7 @@ void fail_add_hint(GError **error, const char *hint);
 
 /* Whether the error came of this errno, which its message then ends with; hints aside. */
 gboolean fail_came_of(const GError *error, int errnum);
+gboolean fail_message_came_of(const char *message, int errnum);
 
 /* The exit code for an error of any domain; 0 for NULL. */
 int fail_exit_code(const GError *error);

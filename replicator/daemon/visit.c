@@ -54,8 +54,11 @@ take_summary(struct visit *visit, struct slice line)
         json_member_text(line, "store", &result->store);
         result->fresh = json_member_true(line, "fresh");
     }
-    if (visit->message == NULL)
-        json_member_text(line, "error", &visit->message);
+    g_autofree char *error = NULL;
+    if (json_member_text(line, "error", &error)) { /* what ended it is the last problem */
+        g_free(visit->message);
+        visit->message = g_steal_pointer(&error);
+    }
 }
 
 /* They report in JSON (progress.h): progress, problems, and a summary at the end. */
@@ -139,8 +142,10 @@ tell_mount_error(const struct visit *visit, int error)
     case EROFS:
         return g_strdup("the drive is write-protected: slide its switch, or use another drive");
     case ENODEV:
-        return g_strdup_printf("this kernel has no driver for the file system '%s' of '%s'", type,
-                               node);
+        return g_strdup_printf("this computer has no driver for the file system %s of '%s'; it is "
+                               "left as it is: use another drive, or have `lifeboat drive add %s "
+                               "--format exfat` erase it",
+                               type, node, node);
     case ESTALE:
         return g_strdup_printf("the drive was pulled out, and '%s' is another one by now: insert "
                                "it again",
@@ -182,12 +187,12 @@ is_used_elsewhere(const struct visit *visit)
     return sysfs_is_mounted(sysfs_disk(visit->device.number));
 }
 
-/* As it was. */
+/* So it is as it was; `idle`: as far as can be told, nobody works on it. */
 static void
-leave_unmounted(struct visit *visit)
+note_not_mounted(struct visit *visit, gboolean idle)
 {
     visit->result.elsewhere = is_used_elsewhere(visit);
-    visit->result.unmounted = !visit->result.elsewhere && !visit->result.pulled;
+    visit->result.unmounted = idle && !visit->result.elsewhere && !visit->result.pulled;
 }
 
 static void
@@ -204,9 +209,10 @@ is_mounted(void *context, const struct message_reply *reply)
         visit->folder = mounter_place(visit->means->base, visit->device.number);
         visit->handler.stepped(visit->handler.context);
     } else if (reply->error == ECANCELED) {
-        leave_unmounted(visit);
+        note_not_mounted(visit, TRUE);
     } else {
         cannot(visit, tell_mount_error(visit, reply->error));
+        note_not_mounted(visit, reply->error != EBUSY);
     }
     note_repair(visit, reply);
     advance(visit);
@@ -235,12 +241,13 @@ mount_drive(struct visit *visit)
         return FALSE;
     }
     if (!work->enrol && !work->snapshot && !work->drill) {
-        leave_unmounted(visit);
+        note_not_mounted(visit, TRUE);
         return FALSE;
     }
     if (!visit->device.can_mount) {
         cannot(visit, g_strdup_printf("'%s' has a file system that is not used here: '%s'",
                                       visit->device.node, visit->device.type_name));
+        note_not_mounted(visit, TRUE);
         return FALSE;
     }
     const struct mounter_mount mount = {
@@ -260,10 +267,14 @@ is_unmounted(void *context, const struct message_reply *reply)
     struct visit *visit = context;
     struct visit_result *result = &visit->result;
     int error = reply->error;
-    result->unmounted = error == 0 && !result->pulled; /* it may be another one that is there now */
+    /* it may be another one that is there now */
+    result->unmounted = (error == 0 || error == EIO) && !result->pulled;
     if (error == ENODEV)
         result->pulled = TRUE;
-    else if (error != 0)
+    else if (error == EIO && fail_is_done(result->exit))
+        cannot(visit, g_strdup_printf("not all that was written to '%s' arrived there: %s",
+                                      visit->device.node, g_strerror(error)));
+    else if (error != 0 && error != EIO)
         cannot(visit, g_strdup_printf("'%s' cannot be unmounted: %s", visit->device.node,
                                       g_strerror(error)));
     if (is_used_elsewhere(visit)) {
@@ -317,6 +328,13 @@ run_snapshot(struct visit *visit)
                               : run_job(visit, visit->means->snapshot, to);
 }
 
+/* It stays switched on for whoever mends it, and for another try. */
+static gboolean
+was_not_mounted(const struct visit *visit)
+{
+    return !visit->result.mounted && visit->result.exit != 0;
+}
+
 /* Begins a step; FALSE when there is nothing to wait for. */
 static gboolean
 begin_step(struct visit *visit)
@@ -341,7 +359,7 @@ begin_step(struct visit *visit)
             mounter_unmount(visit->means->mounter, visit->device.number, is_unmounted, visit);
         return result->mounted;
     case VISIT_POWERING_OFF:
-        if (!work->power_off || !result->unmounted || result->pulled)
+        if (!work->power_off || !result->unmounted || result->pulled || was_not_mounted(visit))
             return FALSE;
         mounter_power_off(visit->means->mounter, visit->device.number, visit->device.sequence,
                           is_powered_off, visit);
@@ -350,6 +368,19 @@ begin_step(struct visit *visit)
         break;
     }
     return FALSE;
+}
+
+/* It was mounted for writing, so that it is no switch that keeps it from that. */
+static void
+tell_failing(struct visit *visit)
+{
+    struct visit_result *result = &visit->result;
+    if (visit->device.node == NULL || result->pulled || result->message == NULL ||
+        !(fail_message_came_of(result->message, EIO) ||
+          fail_message_came_of(result->message, EROFS)))
+        return;
+    g_autofree char *said = result->message, *sentence = fail_message(said);
+    result->message = g_strconcat(sentence, "; the drive is failing: use another one", NULL);
 }
 
 /* Before what became of the work. */
@@ -374,6 +405,7 @@ advance(struct visit *visit)
             return;
         }
     }
+    tell_failing(visit);
     tell_repair(visit);
     visit->handler.ended(visit->handler.context);
 }

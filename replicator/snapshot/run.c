@@ -383,7 +383,8 @@ read_databases(struct run *run, GError **error)
     return TRUE;
 }
 
-/* The restore points that cannot be restored any more, newest first. */
+/* The restore points that cannot be restored any more, newest first. The daemon tells people the
+ * last of them. */
 static void
 tell_lost(const struct run *run)
 {
@@ -392,11 +393,14 @@ tell_lost(const struct run *run)
         const struct snapshot *snapshot = run->store->snapshots->pdata[i];
         if (!store_is_lost(snapshot) || !snapshot->catalogue->complete)
             continue;
+        const char *why = snapshot->problem != NULL
+                              ? snapshot->problem
+                              : "one that it builds upon is missing or damaged";
+        g_autofree char *message =
+            g_strdup_printf("snapshot %s cannot be restored any more: %s", snapshot->folder, why);
+        log_warning("store '%s': %s", run->store->path, message);
+        progress_event(run->progress, "problem", "message", message, NULL);
         told++;
-        log_warning("store '%s': snapshot %s cannot be restored any more: %s", run->store->path,
-                    snapshot->folder,
-                    snapshot->problem != NULL ? snapshot->problem
-                                              : "one that it builds upon is missing or damaged");
     }
 }
 

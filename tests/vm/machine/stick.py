@@ -6,6 +6,7 @@
 The file system is made here, without mounting anything; it is read in a test machine, as this host may lack its driver.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -16,12 +17,13 @@ from .kernel import Lacking
 
 MIB = 1 << 20
 SECTOR = 512
-MAKE = {'ext4': ['mkfs.ext4', '-q', '-F', '-L'], 'vfat': ['mkfs.vfat', '-F', '32', '-n'], 'exfat': ['mkfs.exfat', '-L']}
+MAKE = {'ext4': ['mkfs.ext4', '-q', '-F', '-L'], 'vfat': ['mkfs.vfat', '-F', '32', '-n'], 'exfat': ['mkfs.exfat', '-L'],
+        'ntfs': ['mkfs.ntfs', '-q', '-F', '-f', '-L']}
 CHECK = {'ext4': ['e2fsck', '-fn'], 'vfat': ['fsck.vfat', '-n'], 'exfat': ['fsck.exfat', '-n']}
 DIRTY = {'vfat': (0x41, 1), 'exfat': (106, 2)}  # place and bit of the flag that it was not unmounted
 LOST = 14000  # a cluster that files do not come to
-MBR_TYPE = {'ext4': 0x83, 'vfat': 0x0c, 'exfat': 0x07}
-KINDS = tuple(MAKE)
+MBR_TYPE = {'ext4': 0x83, 'vfat': 0x0c, 'exfat': 0x07, 'ntfs': 0x07}
+KINDS = ('ext4', 'vfat', 'exfat')  # on which drives can be
 
 
 class Stick:
@@ -38,6 +40,8 @@ class Stick:
         self.lost = LOST
         self.log = None
         self.speed = None  # bytes per second that it can write; None: as fast as it goes
+        self.faults = []   # what it cannot do any more
+        self.protected = False  # by its switch
         self.start = MIB if partitioned else 0
         self.part = '-part1' if partitioned else ''
         self._make(size * MIB)
@@ -63,14 +67,22 @@ class Stick:
         shutil.copyfile(self.image, self.base)
         open(self.log, 'wb').close()
 
+    def fail(self, act, first=None, last=None):
+        """From now on it answers with an error: to each 'read' or 'write', or to those of one place in each 32 KiB from the byte
+        `first` to `last`."""
+        places = [-1] if first is None else [at // SECTOR for at in range(first, last, 1 << 15)]
+        self.faults = [{'event': 'none', 'iotype': act, 'errno': errno.EIO, 'once': False, 'sector': place} for place in places]
+
     def node(self, name):
-        """The block node that QEMU gives the machine: the image, its log above it, its speed above that."""
+        """The block node that QEMU gives the machine: the image, its faults above it, its log above those, and its speed."""
         node = {'driver': 'file', 'filename': self.image}
+        if self.faults:
+            node = {'driver': 'blkdebug', 'image': node, 'inject-error': self.faults}
         if self.log:
             node = {'driver': 'blklogwrites', 'file': node, 'log': {'driver': 'file', 'filename': self.log}}
         if self.speed:
             node = {'driver': 'throttle', 'throttle-group': name, 'file': node}
-        return {'driver': 'raw', 'node-name': name, 'file': node}
+        return {'driver': 'raw', 'node-name': name, 'file': node, 'read-only': self.protected}
 
     # ---- from outside ----
 
@@ -132,7 +144,7 @@ def _tool(command):
     try:
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     except FileNotFoundError:
-        raise Lacking('no %s: install e2fsprogs, dosfstools and exfatprogs' % command[0]) from None
+        raise Lacking('no %s: install e2fsprogs, dosfstools, exfatprogs and ntfs-3g' % command[0]) from None
 
 
 def disk(path, size=64):
