@@ -11,11 +11,14 @@ server is reached through a relay, for that network has nothing but itself.
 """
 
 import atexit
+import contextlib
 import ctypes
+import fcntl
 import hashlib
 import os
 import select
 import socket
+import stat
 import subprocess
 import threading
 import unittest
@@ -25,6 +28,8 @@ UDEVD = '/lib/systemd/systemd-udevd'
 PATIENCE = 30  # seconds
 USER = 64321   # the user `lifeboat` in there
 CLONE_NEWNET = 0x40000000
+LOOP_CTL_ADD = 0x4C80
+LOOPS_OF_OUR_OWN = 100
 
 # Becomes what holds the namespaces: says `ready`, and stays until its input ends.
 KEEPER = r'''
@@ -131,9 +136,20 @@ class Bay:
             subprocess.run(['mkfs.' + type, '-q', '-F', '-m', '0', *(['-L', label] if label else []), path], check=True)
         return Stick(path)
 
-    def attach(self, stick, read_only=False):
+    @staticmethod
+    def number_of_our_own():
+        """A loop device that nobody else takes in the moment when it is free: others get the first free one."""
+        number = LOOPS_OF_OUR_OWN + os.getpid() % 100
+        path = '/dev/loop%d' % number
+        with open('/dev/loop-control') as control, contextlib.suppress(FileExistsError):
+            fcntl.ioctl(control, LOOP_CTL_ADD, number)
+        with contextlib.suppress(FileExistsError):
+            os.mknod(path, 0o600 | stat.S_IFBLK, os.makedev(7, number))
+        return path
+
+    def attach(self, stick, read_only=False, at=None):
         """Without a word of udev's."""
-        stick.device = subprocess.run(['losetup', '-f', '--show', *(['-r'] if read_only else []), stick.path],
+        stick.device = subprocess.run(['losetup', '--show', *(['-r'] if read_only else []), at or '-f', stick.path],
                                       check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         self.plugged.append(stick)
         if not read_only:  # which a loop device may be from an earlier life
@@ -143,8 +159,8 @@ class Bay:
             self.run('mknod', '/dev/' + name, 'b', '7', name[4:])
         return stick.device
 
-    def plug(self, stick, read_only=False):
-        self.attach(stick, read_only)
+    def plug(self, stick, read_only=False, at=None):
+        self.attach(stick, read_only, at)
         self.tell(stick, 'add')
         self.run('udevadm', 'settle', '--timeout=30')
         return stick.device
