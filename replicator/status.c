@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define BEHIND_SHOWN 5 /* databases of a standby that are behind, the worst ones */
+
 static void
 tell_doing(struct slice place, const char *doing)
 {
@@ -136,15 +138,49 @@ tell_configuration(struct slice configuration)
 
 /* ---- the standby ---- */
 
+/* `about 1200 changes`; `at least 1 change`, where they were not counted. */
+static char *
+tell_changes(struct slice object, const char *changes, const char *counted)
+{
+    guint64 count = 0;
+    json_member_unsigned(object, changes, &count);
+    return g_strdup_printf("%s %" G_GUINT64_FORMAT " change%s",
+                           json_member_true(object, counted) ? "about" : "at least", count,
+                           count == 1 ? "" : "s");
+}
+
 static void
-tell_behind(struct slice database)
+tell_database_behind(struct slice database)
 {
     g_autofree char *name = tell_text(database, "database");
     g_autofree char *problem = tell_text(database, "problem");
+    g_autofree char *changes = tell_changes(database, "changes", "counted");
     guint64 seconds = 0;
     json_member_unsigned(database, "seconds", &seconds);
-    printf("  behind       '%s', for %" G_GUINT64_FORMAT " s%s%s\n", name, seconds,
+    printf("  behind       '%s': %s, for %" G_GUINT64_FORMAT " s%s%s\n", name, changes, seconds,
            problem != NULL ? ": " : "", problem != NULL ? problem : "");
+}
+
+static void
+tell_behind(struct slice standby)
+{
+    struct slice list, each;
+    guint64 behind = 0, seconds = 0, shown = 0;
+    g_autofree char *changes = tell_changes(standby, "changes_behind", "changes_counted");
+    json_member_unsigned(standby, "databases_behind", &behind);
+    json_member_unsigned(standby, "seconds_behind", &seconds);
+    if (behind == 0) {
+        printf("all up to date\n");
+        return;
+    }
+    printf("%" G_GUINT64_FORMAT " behind: %s, for up to %" G_GUINT64_FORMAT " s\n", behind, changes,
+           seconds);
+    if (json_member(standby, "behind", &list))
+        for (gsize place = 0; shown < BEHIND_SHOWN && json_next_element(list, &place, &each);
+             shown++)
+            tell_database_behind(each);
+    if (behind > shown)
+        printf("  behind       and %" G_GUINT64_FORMAT " more\n", behind - shown);
 }
 
 static void
@@ -163,18 +199,14 @@ tell_standby(struct slice standby)
     g_autofree char *settings = tell_text(standby, "settings");
     gint64 contact = json_member_time(standby, "contact");
     g_autofree char *when = contact > 0 ? tell_time(contact) : g_strdup("never");
-    guint64 databases = 0, behind = 0, lacking = 0;
+    guint64 databases = 0, lacking = 0;
     json_member_unsigned(standby, "databases", &databases);
-    json_member_unsigned(standby, "databases_behind", &behind);
     json_member_unsigned(standby, "revisions_lacking", &lacking);
     printf("standby of %s\n", source);
     printf("  contact      %s%s%s\n", when, trouble != NULL ? "  TROUBLE: " : "",
            trouble != NULL ? trouble : "");
-    printf("  databases    %" G_GUINT64_FORMAT ", %s", databases,
-           behind == 0 ? "all up to date\n" : "");
-    if (behind > 0)
-        printf("%" G_GUINT64_FORMAT " behind\n", behind);
-    tell_list(standby, "behind", tell_behind);
+    printf("  databases    %" G_GUINT64_FORMAT ", ", databases);
+    tell_behind(standby);
     if (lacking > 0)
         printf("  INCOMPLETE   %" G_GUINT64_FORMAT " revisions cannot be copied\n", lacking);
     tell_list(standby, "refused", tell_refused);

@@ -4,6 +4,7 @@
 #include "lib/base/stop.h"
 #include "lib/couch/write/disable.h"
 #include "lib/couch/write/target.h"
+#include "replicator/standby/lag.h"
 #include "replicator/standby/parcel.h"
 
 struct carrier {
@@ -16,6 +17,7 @@ struct carrier {
     struct parcel *parcel;
     GHashTable *held; /* "rev id" of leaves that the target has and that come all the same */
     GString *key;
+    guint64 asked, ended; /* documents of the difference, from the source */
     gboolean taken;       /* the leaf at hand is to be written */
     gboolean designs;     /* they have begun to come */
     gboolean whole_again; /* a stub was refused: what is lacking is tried again at once */
@@ -34,12 +36,31 @@ key_of(struct carrier *carrier, const struct leaf *leaf)
     return carrier->key->str;
 }
 
+/* What the target has already is done with, too. */
+static void
+note_done(const struct carrier *carrier)
+{
+    if (carrier->difference != NULL)
+        lag_done(carrier->database,
+                 difference_rows(carrier->difference) - (carrier->asked - carrier->ended));
+}
+
+static gboolean
+next_different(struct carrier *carrier, struct fetch_wanted *wanted, gboolean *end, GError **error)
+{
+    if (!difference_next(carrier->difference, wanted, end, error))
+        return FALSE;
+    carrier->asked += !*end;
+    note_done(carrier);
+    return TRUE;
+}
+
 static gboolean
 next(void *context, struct fetch_wanted *wanted, gboolean *end, GError **error)
 {
     struct carrier *carrier = context;
     if (carrier->difference != NULL)
-        return difference_next(carrier->difference, wanted, end, error);
+        return next_different(carrier, wanted, end, error);
     struct row row;
     if (!row_spool_next(carrier->again, &row, error))
         return FALSE;
@@ -130,6 +151,8 @@ take_document_end(void *context, const struct row *listed, gboolean complete, GE
     struct carrier *carrier = context;
     (void)listed;
     (void)complete;
+    carrier->ended++;
+    note_done(carrier);
     if (!stop_check(error))
         return FALSE;
     follow_others(carrier->standby);

@@ -9,6 +9,7 @@ struct difference {
     struct http *target;
     const char *database;
     struct listing *listing, *present;
+    guint64 rows; /* of the listing, done with */
 
     /* since a sequence */
     struct row_spool *chunk; /* rows of the listing */
@@ -49,6 +50,12 @@ difference_free(struct difference *difference)
     g_string_free(difference->key, TRUE);
     g_byte_array_unref(difference->held);
     g_free(difference);
+}
+
+guint64
+difference_rows(const struct difference *difference)
+{
+    return difference->rows;
 }
 
 guint64
@@ -165,7 +172,10 @@ next_asked(struct difference *difference, struct fetch_wanted *wanted, gboolean 
             *end = row_spool_count(difference->chunk) == 0;
             if (*end)
                 return TRUE;
-        } else if (hold_present(difference, &row)) {
+            continue;
+        }
+        difference->rows++;
+        if (hold_present(difference, &row)) {
             *wanted = (struct fetch_wanted){row, row_decode(difference->held->data)};
             return TRUE;
         }
@@ -230,6 +240,7 @@ next_beside(struct difference *difference, struct fetch_wanted *wanted, gboolean
         *end = row.id.data == NULL;
         if (*end)
             return TRUE;
+        difference->rows++;
         hold_here(difference, there, row.id);
         struct row held = row_decode(difference->held->data);
         difference->other_here += there && !is_within(&held, &row);

@@ -24,6 +24,9 @@ AUTO_DEFINE(difference)
 gboolean difference_next(struct difference *difference, struct fetch_wanted *wanted, gboolean *end,
                          GError **error);
 
+/* Rows of the source's listing that were handed out, or passed over. */
+guint64 difference_rows(const struct difference *difference);
+
 /* So far, of the whole: documents of the target that the source does not list, and those with
  * leaves that it does not list. */
 guint64 difference_only_here(const struct difference *difference);

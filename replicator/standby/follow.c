@@ -226,6 +226,7 @@ turn(struct standby *standby, GError **error)
     if (!hints_sweep(standby->hints, error))
         return FALSE;
     standby->contact = g_get_real_time() / G_USEC_PER_SEC;
+    report_tell(standby, FALSE);
     if (!run_due(standby, error))
         return FALSE;
     report_tell(standby, FALSE);

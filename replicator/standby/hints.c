@@ -5,6 +5,7 @@
 #include "lib/couch/json.h"
 #include "lib/couch/server.h"
 #include "replicator/standby/gone.h"
+#include "replicator/standby/lag.h"
 #include "replicator/standby/share.h"
 
 #define FEEDS 20                             /* databases with a feed of their own */
@@ -327,8 +328,10 @@ compare_one(struct standby *standby, struct slice info, GError **error)
     json_member_text(info, "instance_start_time", &created);
     if (!database->is_read && !recall(standby, database, update_seq, created, error))
         return FALSE;
-    if (g_strcmp0(database->seen, update_seq) != 0)
-        followed_hint(database);
+    if (g_strcmp0(database->seen, update_seq) == 0)
+        return TRUE;
+    followed_hint(database);
+    lag_swept(database, info);
     return TRUE;
 }
 

@@ -4,6 +4,7 @@
 #include "lib/couch/token.h"
 #include "replicator/standby/carry.h"
 #include "replicator/standby/dress.h"
+#include "replicator/standby/lag.h"
 #include "replicator/standby/purges.h"
 #include "replicator/standby/warm.h"
 
@@ -91,14 +92,22 @@ find_checkpoint(struct pass *pass, GError **error)
 
 /* ---- what differs ---- */
 
+static void
+is_listing(void *context, guint64 rows)
+{
+    struct pass *pass = context;
+    (void)rows;
+    report_tell(pass->standby, FALSE);
+}
+
 /* Lists with patience. */
 static struct listing *
 list(struct pass *pass, struct http *http, const char *since, GError **error)
 {
     struct listing *listing;
     GError *failure = NULL;
-    while ((listing = listing_fetch(http, pass->database->name, since, NULL, NULL, &failure)) ==
-           NULL)
+    while ((listing = listing_fetch(http, pass->database->name, since, is_listing, pass,
+                                    &failure)) == NULL)
         if (!patience_again(&pass->standby->patience, &failure, error))
             return NULL;
     patience_progress(&pass->standby->patience);
@@ -124,6 +133,7 @@ copy_listed(struct pass *pass, struct listing *listing, struct listing *present,
     gboolean designs = FALSE;
     AUTO(difference) *difference =
         difference_new(pass->standby->target, database->name, listing, present);
+    lag_listed(database, listing_rows(listing));
     if (!carry(pass->standby, database, difference, &designs, error))
         return FALSE;
     if (present != NULL)

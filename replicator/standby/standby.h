@@ -46,9 +46,10 @@ struct followed {
     gint64 changed;     /* a hint came last */
     gint64 behind;      /* since when something is known to be missing here; 0: nothing is */
     gint64 dressed;     /* its set-up was compared last; 0: never */
-    guint64 pending;    /* changes that are known to be missing */
+    guint64 pending;    /* changes that are missing here, about (lag.h); 0: not counted */
+    guint64 listed;     /* rows of the pass that is under way */
+    gboolean under_way; /* a pass goes on: it is not begun again by what is done meanwhile */
     guint failures;     /* passes in a row */
-    gboolean under_way; /* a pass goes on */
     gboolean gone;      /* the source has it no more */
     char *problem;      /* why the last pass failed, or NULL */
 };

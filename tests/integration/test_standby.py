@@ -181,6 +181,98 @@ class UnderTheDaemon(Following):
         self.server.standin.start()
 
 
+class HowFar(Following):
+    """Behind: which databases, in changes and in seconds."""
+
+    scripted = True
+
+    def setUp(self):
+        super().setUp()
+        self.until = threading.Event()
+        self.addCleanup(self.until.set)
+        self.proxy = faulty.Faulty(self.server.url)
+        self.addCleanup(self.proxy.close)
+
+    def behind(self, report, name):
+        return next((database for database in report['behind'] if database['database'] == name), None)
+
+    def wait_for(self, follower, name, **wanted):
+        """A report that has these of that database."""
+        def has(report):
+            found = self.behind(report, name)
+            return found and all(found[key] == value for key, value in wanted.items())
+        return follower.wait_for_report(has)
+
+    def fill(self, name, count):
+        self.couch.bulk(name, [{'_id': 'more-%04d' % i} for i in range(count)])
+
+    def slow_down(self):
+        """Each request for bodies takes longer than other databases wait for their turn."""
+        self.proxy.on('POST', '/medic/_bulk_get', lambda x: (self.until.wait(0.3), x.pass_on()), times=None)
+
+    def test_a_first_copy_counts_down_what_the_source_has(self):
+        self.fill(self.medic, 3000)
+        info = self.couch.info(self.medic)
+        all = info['doc_count'] + info['doc_del_count']
+        self.slow_down()
+        follower = self.standby.follow(source=self.proxy.url)
+        first = self.wait_for(follower, self.medic, changes=all, counted=True)
+        self.assertEqual(sum(database['changes'] for database in first['behind']), first['changes_behind'])
+        self.assertEqual(self.medic, first['behind'][0]['database'])  # the worst one
+        follower.wait_for_report(lambda report: (found := self.behind(report, self.medic)) and 1 < found['changes'] < all - 400)
+        self.until.set()
+        equal = follower.wait_until_equal()
+        self.assertEqual((0, True, []), (equal['changes_behind'], equal['changes_counted'], equal['behind']))
+
+    def test_after_an_absence_it_is_what_came_since_and_others_are_none(self):
+        self.standby.catch_up()
+        self.fill(self.medic, 300)
+        self.proxy.on('GET', '/medic/_changes.style', faulty.stall(self.until))
+        follower = self.standby.follow(source=self.proxy.url)
+        report = self.wait_for(follower, self.medic, changes=300, counted=True)
+        self.assertEqual((1, 300), (report['databases_behind'], report['changes_behind']))
+        self.until.set()
+        follower.wait_until_equal()
+
+    def test_what_cannot_be_copied_now_is_told_with_its_number_and_why(self):
+        with faulty.Faulty(self.standby.couch.url) as into:
+            daemon = Daemon(self.site, into.url, standby={'follow': self.server.url})
+            daemon.wait_for_listening()
+
+            def report():
+                return daemon.request(ask='status').get('standby') or {'contact': None}
+            self.assertTrue(wait_until(lambda: report()['contact'] and not report()['databases_behind'], 60), daemon.log)
+            into.on('POST', '/medic/_revs_diff', faulty.status(400), times=None)
+            self.fill(self.medic, 3)
+            self.assertTrue(wait_until(lambda: (found := self.behind(report(), self.medic)) and found['changes'] == 3, 60), daemon.log)
+            self.assertRegex(daemon.status(), r"  databases    \d+, 1 behind: about 3 changes, for up to \d+ s\n"
+                                              r"  behind       '%s': about 3 changes, for \d+ s: .*status 400" % self.medic)
+            daemon.end()
+
+    def test_the_worst_few_are_shown_and_how_many_more_there_are(self):
+        names = [self.couch.create(self.clinic.name('more-%d' % i)) for i in range(7)]
+        for i, name in enumerate(names):
+            self.fill(name, 300 + i)
+        self.proxy.on('GET', '/more-./_changes.style', faulty.status(400), times=None)
+        daemon = Daemon(self.site, self.standby.couch.url, standby={'follow': self.proxy.url})
+        daemon.wait_for_listening()
+        self.assertTrue(wait_until(lambda: (daemon.request(ask='status').get('standby') or {}).get('databases_behind') == 7, 60), daemon.log)
+        report = daemon.request(ask='status')['standby']
+        self.assertEqual(names[::-1], [database['database'] for database in report['behind']])
+        said = daemon.status()
+        self.assertIn("7 behind: about %d changes, for up to " % sum(range(300, 307)), said)
+        self.assertEqual(5, said.count(' changes, for ') - 1)
+        self.assertIn("  behind       'more-6': about 306 changes, for ", said)
+        self.assertIn('  behind       and 2 more\n', said)
+        daemon.end()
+
+    def test_during_a_long_pass_it_is_not_begun_again(self):
+        self.fill(self.medic, 3000)
+        self.slow_down()
+        self.standby.catch_up(source=self.proxy.url)
+        self.assertEqual(1, self.proxy.count('GET', '/medic/_changes.style'))
+
+
 class Checking(Following):
     def check(self, *options, **how):
         return self.site.run('lifeboat', 'standby', 'check', '--from', self.server.url, '--source', self.standby.couch.url, '--json',
