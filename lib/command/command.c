@@ -424,12 +424,22 @@ value_of(const struct command_line *line, const char *name, guint types)
     return &line->values[option - table->options];
 }
 
+static const char *
+text_of(const struct option_value *value)
+{
+    return value->texts != NULL ? value->texts->pdata[0] : NULL;
+}
+
 const char *
 options_string(const struct command_line *line, const char *name)
 {
-    const struct option_value *value =
-        value_of(line, name, 1u << OPTION_STRING | 1u << OPTION_PATH);
-    return value->texts != NULL ? value->texts->pdata[0] : NULL;
+    return text_of(value_of(line, name, 1u << OPTION_STRING | 1u << OPTION_PATH));
+}
+
+const char *
+options_text(const struct command_line *line, const char *name)
+{
+    return text_of(value_of(line, name, ~0u));
 }
 
 gboolean

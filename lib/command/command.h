@@ -77,6 +77,9 @@ gint64 options_integer(const struct command_line *line,
 gboolean options_time(const struct command_line *line, const char *name,
                       gint64 *microseconds); /* FALSE if unset */
 
+/* A single value of any type as it was given; NULL if unset. */
+const char *options_text(const struct command_line *line, const char *name);
+
 /* Whether the operator chose it, on the command line or in the configuration: it is not the
  * default. */
 gboolean options_given(const struct command_line *line, const char *name);

@@ -681,6 +681,21 @@ static const struct option options[] = {
                 "old this node is, so that the other one learns it. Stores still get snapshots.",
     },
     {
+        .name = "rate",
+        .placeholder = "KB",
+        .type = OPTION_INTEGER,
+        .commands = FOR_STANDBY | FOR_DAEMON,
+        .fallback = "0",
+        .minimum = 0,
+        .maximum = 10000000,
+        .unit = "KB a second",
+        .section = "standby",
+        .key = "rate",
+        .help = "Read from the other node so fast at most; 0 is as fast as it goes.",
+        .text = "All that is read together, so that a first copy leaves room for others on a slow "
+                "link.",
+    },
+    {
         .name = "include",
         .placeholder = "GLOB",
         .type = OPTION_LIST,

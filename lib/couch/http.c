@@ -3,9 +3,11 @@
 #include "lib/base/fail.h"
 #include "lib/couch/json.h"
 #include "lib/couch/patience.h"
+#include "lib/couch/rate.h"
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
+#include <sys/socket.h>
 
 #define CONNECT_SECONDS 20L
 #define STALL_SECONDS 120
@@ -17,6 +19,7 @@
 struct loop {
     CURLM *multi;
     guint users;
+    struct rate *rate;  /* of one of the servers; NULL: none has one */
     gboolean streaming; /* bytes of an answer came the last time, and no call ended */
 };
 
@@ -29,6 +32,7 @@ struct http {
     char *signature; /* CURLOPT_AWS_SIGV4; NULL: requests are not signed */
     guint64 bytes_per_second;
     guint stall_seconds;
+    struct rate *rate;         /* NULL: as fast as it goes */
     struct patience *patience; /* of http_fetch; NULL: none */
     http_stop stop;
     void *stop_context;
@@ -135,6 +139,9 @@ http_new(const struct http_options *options, GError **error)
     http->stall_seconds = options->stall_seconds != 0 ? options->stall_seconds : STALL_SECONDS;
     http->loop = options->beside != NULL ? options->beside->loop : loop_new(options->connections);
     http->loop->users++;
+    http->rate = options->rate;
+    if (http->rate != NULL)
+        http->loop->rate = http->rate;
     return g_steal_pointer(&http);
 }
 
@@ -243,6 +250,16 @@ is_blank(const struct http_call *call, const char *data, gsize size)
     return size == 0;
 }
 
+/* A feed's few bytes count, and are not held back. */
+static gboolean
+is_too_early(struct http_call *call, gsize size)
+{
+    struct rate *rate = call->http->rate;
+    if (rate != NULL && call->endless)
+        rate_pays(rate, size);
+    return rate != NULL && !call->endless && !rate_admits(rate, call->easy, size);
+}
+
 static size_t
 on_body(char *data, size_t one, size_t size, void *context)
 {
@@ -262,9 +279,21 @@ on_body(char *data, size_t one, size_t size, void *context)
                     call->what, call->http->stall_seconds);
         return 0;
     }
+    if (is_too_early(call, size))
+        return CURL_WRITEFUNC_PAUSE;
     call->http->loop->streaming = TRUE;
     g_byte_array_append(call->buffer, (const guint8 *)data, (guint)size);
     return size;
+}
+
+static int
+on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    const int size = RATE_SOCKET_BUFFER;
+    (void)context;
+    (void)purpose;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size); /* else bursts are larger */
+    return CURL_SOCKOPT_OK;
 }
 
 static size_t
@@ -336,6 +365,8 @@ set_options(struct http_call *call, const char *url)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "lifeboat");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    if (http->rate != NULL)
+        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
     if (!call->endless) {
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)http->stall_seconds);
@@ -394,6 +425,8 @@ http_call_free(struct http_call *call)
 {
     if (call == NULL)
         return;
+    if (call->http->rate != NULL)
+        rate_forget(call->http->rate, call->easy);
     curl_multi_remove_handle(call->http->loop->multi, call->easy);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
@@ -439,10 +472,14 @@ drive(struct http *http, guint milliseconds)
         return TRUE;
     if (is_stopped(http))
         return FALSE;
-    curl_multi_poll(http->loop->multi, NULL, 0, (int)milliseconds, NULL);
+    struct rate *rate = http->loop->rate;
+    guint wait = rate != NULL ? rate_wait(rate, milliseconds) : milliseconds;
+    curl_multi_poll(http->loop->multi, NULL, 0, (int)wait, NULL);
     if (http->loop->streaming)
         g_usleep(GATHER_MICROSECONDS);
     http->loop->streaming = FALSE;
+    if (rate != NULL)
+        rate_let_go_on(rate);
     curl_multi_perform(http->loop->multi, &running);
     if (note_ended(http))
         http->loop->streaming = FALSE;

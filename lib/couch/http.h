@@ -37,6 +37,8 @@ gboolean http_credentials_read(const char *path, struct http_credentials *creden
                                GError **error);
 void http_credentials_clear(struct http_credentials *credentials); /* wipes */
 
+struct rate;
+
 struct http_options {
     const char *url;                            /* http:// or https://, user:password@ allowed */
     const struct http_credentials *credentials; /* NULL: those of the URL, or none */
@@ -44,8 +46,9 @@ struct http_options {
     const char *ca_file;      /* NULL: the system's */
     guint stall_seconds; /* no byte, or only blanks in JSON, for so long ends a call; 0: 120 s */
     guint connections;   /* at most; 0: 8 */
+    struct rate *rate;   /* of the bytes of all answers (rate.h), stays the caller's; NULL: none */
     struct http *beside; /* while a call of one of the two waits, those of the other go on, too */
-    guint64 bytes_per_second; /* in each direction, at most; 0: as many as go */
+    guint64 bytes_per_second; /* of each call, in each direction, at most; 0: as many as go */
 
     /* Signs each request for an S3-compatible bucket there (AWS Signature Version 4, with the
      * credentials as key and secret) instead of sending the credentials; NULL: no. A request then

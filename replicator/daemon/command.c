@@ -28,7 +28,7 @@ end_command(GPtrArray *arguments, const struct command_line *line, const char *c
     for (gsize i = 0; passed[i] != NULL; i++)
         if (options_typed(line, passed[i]) || g_str_equal(passed[i], "state"))
             g_ptr_array_add(arguments,
-                            g_strdup_printf("--%s=%s", passed[i], options_string(line, passed[i])));
+                            g_strdup_printf("--%s=%s", passed[i], options_text(line, passed[i])));
     g_ptr_array_add(arguments, g_strdup("--json"));
     g_ptr_array_add(arguments, NULL);
     return (const char *const *)arguments->pdata;
@@ -94,8 +94,9 @@ daemon_command(const struct command_line *line, GError **error)
     static const char *const for_snapshot[] = {"source", "credentials", "keys", "state", NULL};
     static const char *const for_import[] = {"source", "credentials", "keys", NULL};
     static const char *const for_keys[] = {"keys", NULL};
-    static const char *const for_follow[] = {"source",  "credentials",  "from",  "from-credentials",
-                                             "from-ca", "keep-dropped", "state", NULL};
+    static const char *const for_follow[] = {"source",  "credentials",  "from", "from-credentials",
+                                             "from-ca", "keep-dropped", "rate", "state",
+                                             NULL};
     struct account account;
     gboolean becomes;
     AUTO(configured) *configured = configured_new(line, error);

@@ -39,15 +39,16 @@ static gboolean
 open_servers(struct standby *standby, GError **error)
 {
     const struct standby_options *options = standby->options;
-    standby->source = open_server(&options->from, options->from_credentials, NULL, 0, error);
+    struct http_options from = options->from;
+    from.rate = standby->rate = options->rate > 0 ? rate_new(options->rate) : NULL;
+    standby->source = open_server(&from, options->from_credentials, NULL, 0, error);
     if (standby->source == NULL)
         return FALSE;
     standby->target =
         open_server(&options->into, options->into_credentials, standby->source, 0, error);
     if (standby->target == NULL)
         return FALSE;
-    standby->feeds =
-        open_server(&options->from, options->from_credentials, NULL, FEED_CONNECTIONS, error);
+    standby->feeds = open_server(&from, options->from_credentials, NULL, FEED_CONNECTIONS, error);
     return standby->feeds != NULL;
 }
 
@@ -74,6 +75,7 @@ follow_command(const struct command_line *line, GError **error)
         .into_credentials = options_string(line, "credentials"),
         .state = options_string(line, "state"),
         .choice = {options_list(line, "include"), options_list(line, "exclude")},
+        .rate = (guint64)options_integer(line, "rate") << 10,
         .keep_dropped = (guint)options_integer(line, "keep-dropped"),
         .once = options_flag(line, "once"),
         .json = options_flag(line, "json"),

@@ -62,6 +62,7 @@ standby_clear(struct standby *standby)
     http_free(standby->feeds);
     http_free(standby->target);
     http_free(standby->source);
+    rate_free(standby->rate);
     g_hash_table_unref(standby->by_name);
     g_ptr_array_unref(standby->databases);
     memory_free(standby->memory);

@@ -16,6 +16,7 @@
 
 #include "lib/couch/choice.h"
 #include "lib/couch/patience.h"
+#include "lib/couch/rate.h"
 #include "lib/couch/write/repack.h"
 #include "replicator/standby/checkpoint.h"
 #include "replicator/standby/memory.h"
@@ -27,6 +28,7 @@ struct standby_options {
     const char *into_credentials;
     const char *state; /* folder */
     struct choice choice;
+    guint64 rate;       /* bytes a second to read from the other node at most; 0: any */
     guint keep_dropped; /* days */
     gboolean once;      /* ends when all is equal, or what is not has failed */
     gboolean json;      /* tells how it stands on standard output */
@@ -58,6 +60,7 @@ struct standby {
     const struct standby_options *options;
     struct http *source, *target; /* while one waits, the other goes on */
     struct http *feeds;           /* of the source, apart: they have no end */
+    struct rate *rate;            /* of both that read from the source, or NULL */
     struct patience patience;
     struct traits traits; /* of the target */
     struct repack *repack;

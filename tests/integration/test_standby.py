@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 import unittest
 
 from support import faulty
@@ -271,6 +272,34 @@ class HowFar(Following):
         self.slow_down()
         self.standby.catch_up(source=self.proxy.url)
         self.assertEqual(1, self.proxy.count('GET', '/medic/_changes.style'))
+
+
+class Rate(Following):
+    """No faster than it may."""
+
+    def test_a_copy_takes_as_long_as_the_rate_wants_and_is_the_same(self):
+        size = 4 << 20
+        self.couch.attach(self.medic, 'scan', None, 'scan.bin', os.urandom(size), 'application/octet-stream')
+        for options, least in ([], 0), (['--rate', '2048'], size / (2048 << 10) - 0.5):  # a quarter of a second's worth comes at once
+            with self.subTest(options):
+                standby = Standby(self)
+                standby.state = self.site.path('standby-%d' % len(options))
+                began = time.monotonic()
+                standby.catch_up(*options)
+                self.assertGreater(time.monotonic() - began, least)
+                standby.assert_equal()
+
+    def test_the_daemon_passes_what_was_typed_to_the_follower(self):
+        daemon = Daemon(self.site, self.standby.couch.url, stores=False, arguments=(
+            '--from', self.server.url, '--rate', '512', '--keep-dropped', '5'))
+        self.addCleanup(daemon.end)
+        daemon.wait_for('watching for drives')
+        self.assertTrue(wait_until(lambda: daemon.request(ask='status').get('standby'), 60), daemon.log)
+        pid = daemon.run_under_way()
+        with open('/proc/%d/cmdline' % pid, 'rb') as file:
+            arguments = file.read().split(b'\0')
+        self.assertIn(b'--rate=512', arguments)
+        self.assertIn(b'--keep-dropped=5', arguments)
 
 
 class Checking(Following):

@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/couch/http.h"
 #include "lib/couch/patience.h"
+#include "lib/couch/rate.h"
 #include "tests/unit/http_server.h"
 #include "tests/unit/scratch.h"
 
@@ -42,6 +43,9 @@ answer_by_path(void *context, const struct server_request *request, struct serve
         memset(answer->body->str, 'x', MEGABYTE);
         answer->times = 100;
         answer->chunk = strstr(path, "chunked") != NULL ? 70000 : 0;
+    } else if (g_str_has_prefix(path, "/mega")) {
+        g_string_set_size(answer->body, MEGABYTE);
+        memset(answer->body->str, 'x', MEGABYTE);
     } else if (g_str_has_prefix(path, "/garbage")) {
         g_string_assign(answer->body, "{\"a\":1}}");
     } else if (g_str_has_prefix(path, "/empty")) {
@@ -442,6 +446,62 @@ patience_ends_when_stopped(void)
     g_assert_cmpuint(http_server_requests(server), ==, 1);
 }
 
+/* Two at once of a megabyte each; in microseconds. */
+static gint64
+read_two(struct http *http)
+{
+    const struct http_request request = {.path = "/mega"};
+    gint64 began = g_get_monotonic_time();
+    AUTO(http_call) *one = http_start(http, &request);
+    AUTO(http_call) *other = http_start(http, &request);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) first = http_read_all(one, 2 * MEGABYTE, &error);
+    g_assert_no_error(error);
+    g_autoptr(GString) second = http_read_all(other, 2 * MEGABYTE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(first->len, ==, MEGABYTE);
+    g_assert_cmpuint(second->len, ==, MEGABYTE);
+    return g_get_monotonic_time() - began;
+}
+
+static struct http *
+limited(struct http_server *server, struct rate *rate, struct http *beside)
+{
+    g_autofree char *url = http_server_url(server, "");
+    const struct http_options options = {.url = url, .rate = rate, .beside = beside};
+    struct http *http = http_new(&options, NULL);
+    g_assert_nonnull(http);
+    return http;
+}
+
+/* Of two megabytes a quarter of a second's worth may come at once. */
+static void
+the_rate_is_of_all_transfers_together(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(rate) *rate = rate_new(4 * MEGABYTE);
+    AUTO(http) *http = limited(server, rate, NULL);
+    gint64 took = read_two(http);
+    g_assert_cmpint(took, >=, G_TIME_SPAN_SECOND / 4 - 50 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpint(took, <, 20 * G_TIME_SPAN_SECOND);
+    AUTO(http) *another = limited(server, rate, NULL); /* with a loop of its own, no rest between */
+    g_assert_cmpint(read_two(another), >=, G_TIME_SPAN_SECOND / 2 - 50 * G_TIME_SPAN_MILLISECOND);
+}
+
+static void
+beside_one_with_a_rate_another_is_as_fast_as_it_goes(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(rate) *rate = rate_new(100 * 1024); /* it would take 20 s */
+    AUTO(http) *http = limited(server, rate, NULL);
+    AUTO(http) *other = limited(server, NULL, http);
+    const struct http_request request = {.path = "/mega"};
+    AUTO(http_call) *held = http_start(http, &request);
+    guint status;
+    g_assert_true(http_status(held, &status, NULL));
+    g_assert_cmpint(read_two(other), <, 10 * G_TIME_SPAN_SECOND);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -468,5 +528,8 @@ main(int argc, char **argv)
     g_test_add_func("/http/a wrong password is sent once", a_wrong_password_is_sent_once);
     g_test_add_func("/http/a call that waits can be stopped", a_call_that_waits_can_be_stopped);
     g_test_add_func("/patience/it ends when stopped", patience_ends_when_stopped);
+    g_test_add_func("/rate/it is of all transfers together", the_rate_is_of_all_transfers_together);
+    g_test_add_func("/rate/beside one with a rate another is as fast as it goes",
+                    beside_one_with_a_rate_another_is_as_fast_as_it_goes);
     return g_test_run();
 }

@@ -5,6 +5,7 @@
 #include "lib/base/progress.h"
 #include "lib/base/stop.h"
 #include "lib/couch/choice.h"
+#include "lib/couch/rate.h"
 #include "lib/couch/server.h"
 #include "replicator/standby/check/compare.h"
 
@@ -138,10 +139,13 @@ open_server(const struct http_options *options, const char *credentials, GError 
 int
 standby_check_command(const struct command_line *line, GError **error)
 {
+    guint64 bytes = (guint64)options_integer(line, "rate") << 10;
+    AUTO(rate) *rate = bytes > 0 ? rate_new(bytes) : NULL;
     const struct http_options from = {.url = options_string(line, "from"),
                                       .login_option = "--from-credentials",
                                       .ca_file = options_string(line, "from-ca"),
-                                      .stall_seconds = STALL};
+                                      .stall_seconds = STALL,
+                                      .rate = rate};
     const struct http_options into = {.url = options_string(line, "source"),
                                       .stall_seconds = STALL};
     struct check check = {
