@@ -603,14 +603,15 @@ http_wait_while(struct http *http, struct http_call *const *calls, guint n_calls
                 guint milliseconds)
 {
     gint64 end = g_get_monotonic_time() + (gint64)milliseconds * 1000;
-    for (gboolean stopped = FALSE;;) {
+    gint64 left = milliseconds; /* with none, what has come is taken note of all the same */
+    for (gboolean last = FALSE;; last |= left <= 0) {
         for (guint i = 0; i < n_calls; i++)
             if (calls[i] != NULL && http_ready(calls[i]))
                 return i;
-        gint64 left = (end - g_get_monotonic_time() + 999) / 1000;
-        if (stopped || left <= 0)
+        if (last)
             return n_calls;
-        stopped = !drive(http, (guint)MIN(left, POLL_MILLISECONDS));
+        last = !drive(http, (guint)CLAMP(left, 0, POLL_MILLISECONDS));
+        left = (end - g_get_monotonic_time() + 999) / 1000;
     }
 }
 
