@@ -1,11 +1,13 @@
 #include "lib/couch/server.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/jsontext.h"
 #include "lib/couch/json.h"
 #include "lib/couch/row.h"
 #include "lib/couch/scratch.h"
 
 #define NOTHING ((struct slice){NULL, 0})
+#define ASK_AT_ONCE 100 /* databases in a request ([chttpd] max_db_number_for_dbs_info_req) */
 
 static struct slice
 text_of(const GString *string)
@@ -430,6 +432,57 @@ server_local_documents_agreed(struct http *http, const char *name, GString *list
                 return NULL;
     end_locals(kept);
     return g_steal_pointer(&kept);
+}
+
+/* ---- many databases ---- */
+
+static gboolean
+take_infos(struct slice answer, server_each_database each, void *context, GError **error)
+{
+    struct slice one, info;
+    if (json_type(answer) != JSON_ARRAY)
+        return TRUE;
+    for (gsize place = 0; json_next_element(answer, &place, &one);) {
+        g_autofree char *name = NULL;
+        if (!json_member(one, "info", &info) || json_type(info) != JSON_OBJECT)
+            info = (struct slice){NULL, 0};
+        if (json_member_text(one, "key", &name) && !each(context, name, info, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+ask_some(struct http *http, const GPtrArray *names, guint from, server_each_database each,
+         void *context, GError **error)
+{
+    g_autoptr(GString) body = g_string_new(NULL);
+    json_text_begin_object(body);
+    json_text_member_array(body, "keys");
+    for (guint i = from; i < MIN(from + ASK_AT_ONCE, names->len); i++)
+        json_text_string(body, names->pdata[i]);
+    json_text_end_array(body);
+    json_text_end_object(body);
+    g_autoptr(GString) answer = http_fetch(http, "POST", "/_dbs_info", text_of(body), error);
+    return answer != NULL && take_infos(text_of(answer), each, context, error);
+}
+
+gboolean
+server_ask_databases(struct http *http, const GPtrArray *names, server_each_database each,
+                     void *context, gboolean *can, GError **error)
+{
+    *can = TRUE;
+    for (guint from = 0; from < names->len && *can; from += ASK_AT_ONCE) {
+        g_autoptr(GError) failure = NULL;
+        if (ask_some(http, names, from, each, context, &failure))
+            continue;
+        *can = failure->domain != HTTP || http_is_transient(failure) || http_is_refused(failure);
+        if (*can) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 GHashTable *

@@ -58,6 +58,14 @@ gboolean server_database_fetch(struct http *http, const char *name,
                                struct server_database *database, GError **error);
 void server_database_clear(struct server_database *database);
 
+/* Asks of many databases at once. Each is called with what GET /db says, or with nothing where the
+ * database is not there; never, where the server cannot be asked that way: CouchDB before 2.2, and
+ * PouchDB Server. *can: it can. */
+typedef gboolean (*server_each_database)(void *context, const char *name, struct slice info,
+                                         GError **error);
+gboolean server_ask_databases(struct http *http, const GPtrArray *names, server_each_database each,
+                              void *context, gboolean *can, GError **error);
+
 /*
  * The _local documents that are worth keeping, as {"docs":[…]}, each as CouchDB gave it: not
  * replication checkpoints (session_id and history), not CouchDB's own, not our tokens. {"docs":[]}

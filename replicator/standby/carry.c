@@ -6,6 +6,7 @@
 #include "lib/couch/write/target.h"
 #include "replicator/standby/lag.h"
 #include "replicator/standby/parcel.h"
+#include "replicator/standby/trust.h"
 
 struct carrier {
     struct standby *standby;
@@ -145,15 +146,16 @@ take_leaf_end(void *context, const struct leaf *leaf, const char *damage, GError
     return FALSE;
 }
 
+/* A source that does not give what it listed may have gone back, or been made anew. */
 static gboolean
 take_document_end(void *context, const struct row *listed, gboolean complete, GError **error)
 {
     struct carrier *carrier = context;
     (void)listed;
-    (void)complete;
     carrier->ended++;
     note_done(carrier);
-    if (!stop_check(error))
+    if (!stop_check(error) ||
+        (!complete && !trust_still(carrier->standby, carrier->database, error)))
         return FALSE;
     follow_others(carrier->standby);
     return TRUE;

@@ -34,6 +34,7 @@ forget(struct checkpoint *checkpoint)
 {
     g_clear_pointer(&checkpoint->since, g_free);
     g_clear_pointer(&checkpoint->tokens, g_free);
+    g_clear_pointer(&checkpoint->here, g_free);
     g_clear_pointer(&checkpoint->purge_seq, g_free);
     g_clear_pointer(&checkpoint->created, g_free);
     g_clear_pointer(&checkpoint->seen, g_free);
@@ -119,6 +120,7 @@ checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *
     struct slice json = text_of(text);
     checkpoint->since = raw_member(json, "source_last_seq");
     checkpoint->tokens = raw_member(json, "tokens");
+    checkpoint->here = raw_member(json, "here");
     checkpoint->purge_seq = raw_member(json, "purge_seq");
     checkpoint->seen = raw_member(json, "seen");
     json_member_text(json, "created", &checkpoint->created);
@@ -198,6 +200,7 @@ write_one(const struct checkpoint *checkpoint, struct http *http, const char *da
     append_history(text, checkpoint, session, present);
     if (whole) {
         append_raw(text, "tokens", checkpoint->tokens);
+        append_raw(text, "here", checkpoint->here);
         append_raw(text, "purge_seq", checkpoint->purge_seq);
         append_raw(text, "seen", checkpoint->seen);
         json_text_member_string(text, "created", checkpoint->created);

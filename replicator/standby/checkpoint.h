@@ -3,9 +3,9 @@
  * the target, in the form that CouchDB's replication has (session_id, history), so that whoever
  * knows that form can read it, and lifeboat never copies it (server_local_documents).
  *
- * It is believed only together with the tokens (token.h) that the source got when it was written:
- * so what was copied after it is listed again after a restart, which costs little, since the target
- * says that it has it.
+ * It is believed only together with the tokens (token.h) that both got when it was written: so what
+ * was copied after it is listed again after a restart, which costs little, since the target says
+ * that it has it.
  */
 #pragma once
 
@@ -23,7 +23,8 @@ void lacking_free(gpointer lacking);
 
 struct checkpoint {
     char *since;        /* raw JSON; NULL: there is none */
-    char *tokens;       /* raw JSON */
+    char *tokens;       /* those of the source, raw JSON */
+    char *here;         /* those of the target, raw JSON; NULL: none */
     char *purge_seq;    /* raw JSON or NULL: of the source, up to which purges were applied */
     char *created;      /* instance_start_time of the source's database, or NULL */
     char *seen;         /* update_seq of the source when all up to `since` was copied, raw JSON */

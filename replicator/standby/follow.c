@@ -89,7 +89,6 @@ set_trouble(struct standby *standby, const GError *cause)
 static void
 doubt_all(struct standby *standby)
 {
-    hints_reset(standby->hints);
     for (guint i = 0; i < standby->databases->len; i++)
         followed_doubt(standby->databases->pdata[i]);
 }
@@ -200,18 +199,28 @@ run_due(struct standby *standby, GError **error)
     return TRUE;
 }
 
+gboolean
+follow_glance(struct standby *standby)
+{
+    g_autoptr(GError) ignored = NULL; /* what stays lost, the pass that goes on learns, too */
+    if (hints_wait(standby->hints, 0, &ignored))
+        return TRUE;
+    doubt_all(standby);
+    return FALSE;
+}
+
 void
 follow_others(struct standby *standby)
 {
     static gint64 last;
     gint64 now = g_get_monotonic_time();
-    if (standby->in_turn || standby->hints == NULL || now - last < OTHERS_EVERY)
+    if (standby->in_turn || now - last < OTHERS_EVERY)
         return;
-    g_autoptr(GError) ignored = NULL; /* what is lost, the pass that goes on learns, too */
+    g_autoptr(GError) ignored = NULL; /* likewise */
     struct patience patience = standby->patience;
     standby->in_turn = TRUE;
-    if (hints_wait(standby->hints, 0, &ignored))
-        run_due(standby, &ignored);
+    if (follow_glance(standby) && !run_due(standby, &ignored))
+        doubt_all(standby);
     standby->patience = patience;
     standby->in_turn = FALSE;
     report_tell(standby, FALSE);
@@ -250,6 +259,7 @@ wait_for_servers(struct standby *standby, guint *failures)
 {
     guint wait = MIN(500U << MIN(*failures, 10U), CONNECT_WAIT);
     ++*failures;
+    hints_reset(standby->hints);
     doubt_all(standby);
     stop_sleep(wait);
 }

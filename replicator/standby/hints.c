@@ -1,12 +1,13 @@
 #include "replicator/standby/hints.h"
 
-#include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/couch/json.h"
 #include "lib/couch/server.h"
 #include "replicator/standby/gone.h"
+#include "replicator/standby/here.h"
 #include "replicator/standby/lag.h"
 #include "replicator/standby/share.h"
+#include "replicator/standby/trust.h"
 
 #define FEEDS 20                             /* databases with a feed of their own */
 #define HEARTBEAT 10000                      /* milliseconds between signs of life of a feed */
@@ -14,7 +15,6 @@
 #define LINE_MAX_BYTES (1024 * 1024)         /* of _db_updates */
 #define SWEEP (30 * G_TIME_SPAN_SECOND)      /* between sweeps where there is _db_updates, … */
 #define SWEEP_OFTEN (2 * G_TIME_SPAN_SECOND) /* … and where there is none */
-#define ASK_AT_ONCE 100 /* databases in a request ([chttpd] max_db_number_for_dbs_info_req) */
 #define NOTHING ((struct slice){NULL, 0})
 
 struct feed {
@@ -26,6 +26,7 @@ struct hints {
     struct standby *standby;
     struct http *http;
     struct http_call *updates;
+    gboolean unheard;    /* nothing has come from it yet */
     GString *line;       /* of _db_updates, not yet complete */
     gboolean no_updates; /* the source has none */
     struct feed feeds[FEEDS];
@@ -84,6 +85,7 @@ open_updates(struct hints *hints)
         g_strdup_printf("/_db_updates?feed=continuous&since=now&heartbeat=%d", HEARTBEAT);
     const struct http_request request = {.path = path, .endless = TRUE};
     hints->updates = http_start(hints->http, &request);
+    hints->unheard = TRUE;
 }
 
 /* {"db_name":"medic","type":"updated","seq":…} */
@@ -96,9 +98,13 @@ take_line(struct hints *hints, struct slice line)
         !json_member_text(line, "type", &type))
         return;
     struct followed *database = standby_find(hints->standby, name);
-    if (database != NULL && g_str_equal(type, "updated"))
+    if (database != NULL && g_str_equal(type, "updated")) {
         followed_hint(database);
-    else if (standby_takes(hints->standby, name))
+        return;
+    }
+    if (database != NULL)
+        followed_doubt(database);
+    if (standby_takes(hints->standby, name))
         hints->sweep = 0; /* one that was made, or is gone */
 }
 
@@ -163,6 +169,9 @@ read_updates(struct hints *hints, GError **error)
     }
     if (!http_peek(hints->updates, &bytes, &cause) || bytes.size == 0)
         return lost(hints, "the source closed its feed of changes", &cause, error);
+    if (hints->unheard)
+        hints->sweep = 0; /* what was made after the sweep and before the feed is not in it */
+    hints->unheard = FALSE;
     take_lines(hints, bytes);
     http_skip(hints->updates, bytes.size);
     return TRUE;
@@ -294,39 +303,40 @@ hints_wait(struct hints *hints, guint milliseconds, GError **error)
 
 /* ---- the sweep ---- */
 
-/* How one stands that this process has not looked at yet: equal, if the source has not moved since
- * its checkpoint. */
+/* How one stands that was lost from sight, or that this process has not looked at yet: equal, if
+ * the source has not moved since its checkpoint. */
 static gboolean
-recall(struct standby *standby, struct followed *database, const char *update_seq,
-       const char *created, GError **error)
+recall(struct standby *standby, struct followed *database, const struct server_database *source,
+       GError **error)
 {
-    struct checkpoint *checkpoint = &database->checkpoint;
-    if (!checkpoint_read(checkpoint, standby->target, database->name, standby->memory->id, error))
+    const struct checkpoint *checkpoint = &database->checkpoint;
+    g_clear_pointer(&database->seen, g_free);
+    if (!trust_find(standby, database, source, error))
         return FALSE;
-    database->is_read = checkpoint->since != NULL;
-    if (database->is_read && checkpoint->lacking->len == 0 &&
-        g_strcmp0(checkpoint->seen, update_seq) == 0 &&
-        g_strcmp0(checkpoint->created, created) == 0) {
-        database->seen = g_strdup(update_seq);
+    if (database->since == NULL) {
+        database->is_read = FALSE; /* it may have to be made */
+    } else if (checkpoint->lacking->len == 0 &&
+               g_strcmp0(checkpoint->seen, source->update_seq) == 0) {
+        database->seen = g_strdup(source->update_seq);
         database->due = database->behind = 0;
     }
     return TRUE;
 }
 
 static gboolean
-compare_one(struct standby *standby, struct slice info, GError **error)
+compare_one(void *context, const char *name, struct slice info, GError **error)
 {
+    struct standby *standby = context;
     struct slice seq;
-    g_autofree char *name = NULL;
     g_autofree char *created = NULL;
-    if (!json_member_text(info, "db_name", &name) || !json_member(info, "update_seq", &seq))
-        return TRUE;
     struct followed *database = standby_find(standby, name);
-    if (database == NULL)
+    if (database == NULL || info.size == 0 || !json_member(info, "update_seq", &seq))
         return TRUE;
     g_autofree char *update_seq = slice_dup(seq);
     json_member_text(info, "instance_start_time", &created);
-    if (!database->is_read && !recall(standby, database, update_seq, created, error))
+    const struct server_database source = {.update_seq = update_seq,
+                                           .instance_start_time = created};
+    if (!database->is_read && !recall(standby, database, &source, error))
         return FALSE;
     if (g_strcmp0(database->seen, update_seq) == 0)
         return TRUE;
@@ -335,7 +345,6 @@ compare_one(struct standby *standby, struct slice info, GError **error)
     return TRUE;
 }
 
-/* CouchDB before 2.2, and PouchDB Server, answer of one at a time. */
 static gboolean
 ask_one(struct standby *standby, const char *name, GError **error)
 {
@@ -343,7 +352,7 @@ ask_one(struct standby *standby, const char *name, GError **error)
     g_autofree char *path = server_path(name, "");
     g_autoptr(GString) answer = http_fetch(standby->source, "GET", path, NOTHING, &failure);
     if (answer != NULL)
-        return compare_one(standby, (struct slice){answer->str, answer->len}, error);
+        return compare_one(standby, name, (struct slice){answer->str, answer->len}, error);
     if (http_has_status(failure, 404))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&failure));
@@ -351,34 +360,14 @@ ask_one(struct standby *standby, const char *name, GError **error)
 }
 
 static gboolean
-ask_all(struct standby *standby, char **names, guint n, GError **error)
+ask_all(struct standby *standby, const GPtrArray *names, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(GString) body = g_string_new(NULL);
-    struct slice one, info;
-    json_text_begin_object(body);
-    json_text_member_array(body, "keys");
-    for (guint i = 0; i < n; i++)
-        json_text_string(body, names[i]);
-    json_text_end_array(body);
-    json_text_end_object(body);
-    g_autoptr(GString) answer = http_fetch(standby->source, "POST", "/_dbs_info",
-                                           (struct slice){body->str, body->len}, &failure);
-    if (answer == NULL && (http_is_transient(failure) || http_is_refused(failure))) {
-        g_propagate_error(error, g_steal_pointer(&failure));
+    gboolean can;
+    if (!server_ask_databases(standby->source, names, compare_one, standby, &can, error))
         return FALSE;
-    }
-    if (answer == NULL) {
-        for (guint i = 0; i < n; i++)
-            if (!ask_one(standby, names[i], error))
-                return FALSE;
-        return TRUE;
-    }
-    struct slice all = {answer->str, answer->len};
-    if (json_type(all) == JSON_ARRAY)
-        for (gsize place = 0; json_next_element(all, &place, &one);)
-            if (json_member(one, "info", &info) && !compare_one(standby, info, error))
-                return FALSE;
+    for (guint i = 0; i < names->len && !can; i++)
+        if (!ask_one(standby, names->pdata[i], error))
+            return FALSE;
     return TRUE;
 }
 
@@ -396,10 +385,8 @@ look_at_all(struct hints *hints, GError **error)
         standby_database(standby, names[i]);
         g_ptr_array_add(ours, names[i]);
     }
-    for (guint i = 0; i < ours->len; i += ASK_AT_ONCE)
-        if (!ask_all(standby, (char **)ours->pdata + i, MIN(ASK_AT_ONCE, ours->len - i), error))
-            return FALSE;
-    return gone_look(standby, ours, error) && share_settings(standby, error);
+    return here_look(standby, ours, error) && ask_all(standby, ours, error) &&
+           gone_look(standby, ours, error) && share_settings(standby, error);
 }
 
 gboolean

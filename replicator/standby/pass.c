@@ -1,11 +1,11 @@
 /* pass: one database brought up to date. See standby.h. */
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "lib/couch/token.h"
 #include "replicator/standby/carry.h"
 #include "replicator/standby/dress.h"
 #include "replicator/standby/lag.h"
 #include "replicator/standby/purges.h"
+#include "replicator/standby/trust.h"
 #include "replicator/standby/warm.h"
 
 #define RENEW_ROWS 1000                      /* rows after which the checkpoint is written, … */
@@ -18,77 +18,6 @@ struct pass {
     gboolean designs; /* design documents were copied */
     guint64 rows;     /* listed */
 };
-
-static char *
-token_reader(const struct standby *standby)
-{
-    return g_strconcat("standby-", standby->memory->id, NULL);
-}
-
-/* ---- where it stands ---- */
-
-/* Whether the source is the one of the checkpoint, and has not gone back since then. */
-static gboolean
-check_tokens(struct pass *pass, gboolean *trusted, GError **error)
-{
-    struct followed *database = pass->database;
-    const struct checkpoint *checkpoint = &database->checkpoint;
-    enum token_verdict verdict;
-    g_autofree char *reader = token_reader(pass->standby);
-    if (!token_check(pass->standby->source, database->name, reader, checkpoint->tokens,
-                     pass->source.q, &verdict, error))
-        return FALSE;
-    *trusted = verdict == TOKEN_TRUSTED &&
-               g_strcmp0(checkpoint->created, pass->source.instance_start_time) == 0;
-    return TRUE;
-}
-
-static void
-forget_since(struct followed *database)
-{
-    g_clear_pointer(&database->since, g_free);
-    database->fresh = 0;
-}
-
-/* After it was lost from sight: what was copied since the checkpoint is looked at again. */
-static gboolean
-find_since(struct pass *pass, GError **error)
-{
-    struct followed *database = pass->database;
-    const struct checkpoint *checkpoint = &database->checkpoint;
-    gboolean trusted = FALSE;
-    if (database->verified)
-        return TRUE;
-    forget_since(database);
-    if (checkpoint->since == NULL)
-        return TRUE;
-    if (!check_tokens(pass, &trusted, error))
-        return FALSE;
-    if (trusted)
-        database->since = g_strdup(checkpoint->since);
-    else
-        log_warning("database '%s': the source was rolled back, replaced or made anew since it was "
-                    "followed last; comparing all of it, what only this server has stays",
-                    database->name);
-    database->verified = trusted;
-    return TRUE;
-}
-
-static gboolean
-find_checkpoint(struct pass *pass, GError **error)
-{
-    struct standby *standby = pass->standby;
-    struct followed *database = pass->database;
-    if (database->is_read)
-        return TRUE;
-    if (!dress_make(standby, database->name, &pass->source, error) ||
-        !checkpoint_read(&database->checkpoint, standby->target, database->name,
-                         standby->memory->id, error))
-        return FALSE;
-    database->is_read = TRUE;
-    database->verified = FALSE;
-    return TRUE;
-}
 
 /* ---- what differs ---- */
 
@@ -149,9 +78,11 @@ copy_listed(struct pass *pass, struct listing *listing, struct listing *present,
 static gboolean
 copy_whole(struct pass *pass, GError **error)
 {
-    AUTO(listing) *listing = list(pass, pass->standby->source, NULL, error);
-    AUTO(listing) *present =
-        listing != NULL ? list(pass, pass->standby->target, NULL, error) : NULL;
+    struct standby *standby = pass->standby;
+    if (!trust_begin(standby, pass->database, &pass->source, error))
+        return FALSE;
+    AUTO(listing) *listing = list(pass, standby->source, NULL, error);
+    AUTO(listing) *present = listing != NULL ? list(pass, standby->target, NULL, error) : NULL;
     return present != NULL && copy_listed(pass, listing, present, error);
 }
 
@@ -164,64 +95,22 @@ copy_changes(struct pass *pass, GError **error)
 
 /* ---- the checkpoint ---- */
 
-static gboolean
-write_checkpoint(struct pass *pass, GError **error)
-{
-    struct standby *standby = pass->standby;
-    struct followed *database = pass->database;
-    struct checkpoint *checkpoint = &database->checkpoint;
-    g_autofree char *reader = token_reader(standby);
-    char *tokens = NULL;
-    if (!token_write(standby->source, database->name, reader, checkpoint->tokens,
-                     database->verified, pass->source.q, &tokens, error))
-        return FALSE;
-    g_free(checkpoint->tokens);
-    g_free(checkpoint->since);
-    g_free(checkpoint->created);
-    g_free(checkpoint->seen);
-    checkpoint->tokens = tokens;
-    checkpoint->since = g_strdup(database->since);
-    checkpoint->created = g_strdup(pass->source.instance_start_time);
-    checkpoint->seen = g_strdup(database->seen);
-    if (!checkpoint_write(checkpoint, standby->target, standby->source, database->name,
-                          standby->memory->id, error))
-        return FALSE;
-    database->verified = TRUE;
-    database->fresh = 0;
-    database->renew = 0;
-    return TRUE;
-}
-
-/* The source may have gone back while it was followed. */
-static gboolean
-check_still(struct pass *pass, GError **error)
-{
-    gboolean trusted = TRUE;
-    if (!pass->database->verified)
-        return TRUE;
-    if (!check_tokens(pass, &trusted, error))
-        return FALSE;
-    if (trusted)
-        return TRUE;
-    followed_doubt(pass->database);
-    return fail_set(error, FAIL_LATER, "the source went back while it was followed");
-}
-
 /* What is not among the changes is compared, what was lacking is tried again. */
 static gboolean
 renew(struct pass *pass, GError **error)
 {
+    struct standby *standby = pass->standby;
     struct followed *database = pass->database;
-    if (!check_still(pass, error) || !carry_lacking(pass->standby, database, error) ||
-        !dress_compare(pass->standby, database, error))
+    if (!trust_still(standby, database, error) || !carry_lacking(standby, database, error) ||
+        !dress_compare(standby, database, error))
         return FALSE;
     if (database->checkpoint.unnamed > 0)
         return fail_set(error, FAIL_INCOMPLETE,
                         "more than %d documents cannot be copied: all of them are tried again",
                         CHECKPOINT_LACKING_MAX);
-    if (!write_checkpoint(pass, error))
+    if (!trust_write(standby, database, &pass->source, error))
         return FALSE;
-    warm_indexes(pass->standby, database->name);
+    warm_indexes(standby, database->name);
     return TRUE;
 }
 
@@ -259,8 +148,10 @@ gboolean
 pass_over(struct standby *standby, struct followed *database, GError **error)
 {
     struct pass pass = {.standby = standby, .database = database};
-    gboolean done = server_database_info(standby->source, database->name, &pass.source, error) &&
-                    find_checkpoint(&pass, error) && find_since(&pass, error) && copy(&pass, error);
+    gboolean done =
+        server_database_info(standby->source, database->name, &pass.source, error) &&
+        (database->is_read || dress_make(standby, database->name, &pass.source, error)) &&
+        trust_find(standby, database, &pass.source, error) && copy(&pass, error);
     server_database_clear(&pass.source);
     return done;
 }

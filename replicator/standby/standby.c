@@ -85,5 +85,5 @@ followed_hint(struct followed *followed)
 void
 followed_doubt(struct followed *followed)
 {
-    followed->verified = FALSE;
+    followed->is_read = followed->verified = FALSE;
 }

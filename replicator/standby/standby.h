@@ -38,20 +38,22 @@ struct standby_options {
 struct followed {
     char *name;
     struct checkpoint checkpoint; /* as the target keeps it */
-    gboolean is_read;             /* it was read there */
-    gboolean verified;  /* the source has its tokens, and was not lost from sight since then */
-    char *since;        /* what is copied, raw JSON; NULL: unknown */
-    char *seen;         /* update_seq of the source at the last complete pass, raw JSON, or NULL */
-    guint64 fresh;      /* rows copied since the checkpoint was written */
-    gint64 renew;       /* when to write it; 0: nothing to write */
-    gint64 due;         /* for a pass; 0: not */
-    gint64 changed;     /* a hint came last */
-    gint64 behind;      /* since when something is known to be missing here; 0: nothing is */
-    gint64 dressed;     /* its set-up was compared last; 0: never */
-    guint64 pending;    /* changes that are missing here, about (lag.h); 0: not counted */
-    guint64 listed;     /* rows of the pass that is under way */
+    gboolean is_read;             /* it was read there, and it was not lost from sight since then */
+    gboolean verified;            /* the source has its tokens, likewise */
+    char *since;                  /* what is copied, raw JSON; NULL: unknown */
+    char *seen;      /* update_seq of the source at the last complete pass, raw JSON, or NULL */
+    guint64 reached; /* the number of the target's update sequence, as it was seen last */
+    guint64 fresh;   /* rows copied since the checkpoint was written */
+    gint64 renew;    /* when to write it; 0: nothing to write */
+    gint64 due;      /* for a pass; 0: not */
+    gint64 changed;  /* a hint came last */
+    gint64 behind;   /* since when something is known to be missing here; 0: nothing is */
+    gint64 dressed;  /* its set-up was compared last; 0: never */
+    guint64 pending; /* changes that are missing here, about (lag.h); 0: not counted */
+    guint64 listed;  /* rows of the pass that is under way */
+    gboolean begun;  /* a comparison is: the tokens were left right before the source was listed */
+    guint failures;  /* passes in a row */
     gboolean under_way; /* a pass goes on: it is not begun again by what is done meanwhile */
-    guint failures;     /* passes in a row */
     gboolean gone;      /* the source has it no more */
     char *problem;      /* why the last pass failed, or NULL */
 };
@@ -87,7 +89,8 @@ void standby_clear(struct standby *standby);
 /* Something changed there: it is due at once. */
 void followed_hint(struct followed *followed);
 
-/* It was lost from sight: what the source says is looked at with suspicion again. */
+/* It was lost from sight, here or there: what both servers say is looked at with suspicion again
+ * (trust.h). */
 void followed_doubt(struct followed *followed);
 
 /* ---- follow.c ---- */
@@ -98,6 +101,10 @@ gboolean follow(struct standby *standby, gboolean *incomplete, GError **error);
 
 /* While a long pass goes on: looks after the other databases, if it is time to. */
 void follow_others(struct standby *standby);
+
+/* Takes note of the hints that have come: of a server that was lost from sight, too. FALSE: it was.
+ */
+gboolean follow_glance(struct standby *standby);
 
 /* ---- pass.c ---- */
 

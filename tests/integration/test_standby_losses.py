@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import threading
 import time
 import unittest
 
@@ -58,11 +59,96 @@ class TargetThatForgot(Scripted):
         self.follower.wait_until_equal()
         self.here = self.standby.standin.databases[self.medic]
 
-    def test_a_database_removed_by_mistake_is_made_again(self):
-        self.follower.stop()
-        self.standby.couch.delete(self.medic)
-        self.standby.catch_up()
+    def look(self):
+        """A new database makes the follower look at all of them."""
+        self.couch.create(self.clinic.name('new'))
+
+    def test_rolled_back_it_gets_everything_again(self):
+        saved = self.here.save()
+        ids = self.note('late', 1100)  # so many that the checkpoint is written
+        self.arrives(self.medic, ids[-1])
+        self.follower.wait_until_equal()
+        self.restart(self.standby.standin, lambda: self.here.roll_back(saved))
+        self.look()
+        self.arrives(self.medic, ids[-1])
+        self.follower.wait_until_equal()
         self.standby.assert_equal()
+
+    def test_empty_it_gets_everything_again(self):
+        self.restart(self.standby.standin, lambda: self.standby.standin.databases.pop(self.medic))
+        self.look()
+        self.arrives(self.medic, self.clinic.contact_ids[0])
+        self.follower.wait_until_equal()
+        self.standby.assert_equal()
+
+    def test_one_shard_rolled_back_it_gets_what_is_missing_again(self):
+        self.follower.stop()
+        for shard in self.here.shards:
+            with self.subTest(shard=shard.range):
+                saved = shard.save()
+                self.note('late-' + shard.range, 40)
+                self.standby.catch_up()
+                shard.roll_back(saved)
+                self.standby.catch_up()
+                self.standby.assert_equal()
+
+    def test_a_database_removed_by_mistake_is_made_again(self):
+        self.standby.couch.delete(self.medic)
+        self.look()
+        self.arrives(self.medic, self.clinic.contact_ids[0])
+
+
+class SourceThatForgot(Scripted):
+    """The first node's server went back, and on again to exactly as many changes as before."""
+
+    def go_back(self, saved):
+        self.couch_database.roll_back(saved)
+        self.couch_database.put('{"_id":"report","v":"typed in again"}')
+
+    def setUp(self):
+        super().setUp()
+        self.couch_database = self.server.standin.databases[self.medic]
+
+    def test_between_two_runs_it_is_noticed(self):
+        self.standby.catch_up()
+        saved = self.couch_database.save()
+        self.note('report', 0)
+        lost = self.couch.put(self.medic, {'_id': 'report', 'v': 'typed in'})
+        self.standby.catch_up()
+        self.restart(self.server.standin, lambda: self.go_back(saved))
+        rev = self.couch.get(Couch.path(self.medic, 'report'))['_rev']
+        self.standby.catch_up()
+        self.assertNotEqual(lost, rev)
+        self.assertTrue(self.standby.has(self.medic, 'report', rev))
+
+    def test_while_it_is_followed_it_is_noticed(self):
+        follower = self.standby.follow()
+        follower.wait_until_equal()
+        saved = self.couch_database.save()
+        lost = self.couch.put(self.medic, {'_id': 'report', 'v': 'typed in'})
+        self.arrives(self.medic, 'report', lost)
+        follower.wait_until_equal()
+        self.restart(self.server.standin, lambda: self.go_back(saved))
+        self.arrives(self.medic, 'report', self.couch.get(Couch.path(self.medic, 'report'))['_rev'])
+
+    def test_in_the_midst_of_a_pass_nothing_new_is_skipped(self):
+        with faulty.Faulty(self.standby.couch.url) as into:
+            follower = self.standby.follow(into=into.url)
+            follower.wait_until_equal()
+            self.couch.put(self.medic, {'_id': 'gets-it-a-feed'})
+            self.arrives(self.medic, 'gets-it-a-feed')
+            saved = self.couch_database.save()
+            back = threading.Event()
+
+            def go_back():
+                self.restart(self.server.standin, lambda: self.couch_database.roll_back(saved))
+                back.set()
+            into.on('POST', '/%s/_bulk_docs' % self.medic, faulty.first(go_back))
+            self.note('late', 4000)
+            self.assertTrue(back.wait(30))
+            for id in self.note('new', 40):
+                self.arrives(self.medic, id)
+            self.assertEqual(0, follower.wait_until_equal()['revisions_lacking'])
 
 
 class MadeAnew(Scripted):
@@ -85,6 +171,16 @@ class MadeAnew(Scripted):
         for id in self.new:
             self.arrives(self.medic, id)
         follower.wait_until_equal()
+
+    def test_between_two_runs_what_is_new_is_copied(self):
+        def make_anew():
+            created = self.server.standin.databases[self.medic].created
+            self.make_anew()
+            self.server.standin.databases[self.medic].created = created  # in the same second
+        self.proxy.on('POST', '/%s/_bulk_get' % self.medic, faulty.first(make_anew))
+        self.standby.catch_up(source=self.proxy.url, expect=None)
+        self.standby.catch_up()
+        self.assert_has(self.new)
 
 
 class Refusing(Scripted):
