@@ -104,10 +104,12 @@ renew(struct pass *pass, GError **error)
     if (!trust_still(standby, database, error) || !carry_lacking(standby, database, error) ||
         !dress_compare(standby, database, error))
         return FALSE;
-    if (database->checkpoint.unnamed > 0)
+    if (database->checkpoint.unnamed > 0) {
+        followed_doubt(database); /* from the last checkpoint on */
         return fail_set(error, FAIL_INCOMPLETE,
                         "more than %d documents cannot be copied: all of them are tried again",
                         CHECKPOINT_LACKING_MAX);
+    }
     if (!trust_write(standby, database, &pass->source, error))
         return FALSE;
     warm_indexes(standby, database->name);

@@ -184,6 +184,18 @@ class MadeAnew(Scripted):
 
 
 class Refusing(Scripted):
+    def test_more_refused_documents_than_can_be_named_come_when_they_are_taken(self):
+        follower = self.standby.follow()
+        follower.wait_until_equal()
+        self.standby.standin.max_document_size = 100
+        ids = ['big-%d' % i for i in range(1300)]
+        self.couch.bulk(self.medic, [{'_id': id, 'text': 'x' * 200} for id in ids])
+        follower.wait_for_report(lambda report: report['revisions_lacking'] >= 1300)
+        self.standby.standin.max_document_size = 8000000
+        for id in ids[::100]:
+            self.arrives(self.medic, id)
+        self.assertEqual(0, follower.wait_until_equal()['revisions_lacking'])
+        self.assert_has(ids)
 
     def test_a_refused_document_that_was_changed_since_is_lacking_no_more(self):
         self.standby.standin.max_document_size = 100000
