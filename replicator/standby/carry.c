@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
+#include "lib/couch/server.h"
 #include "lib/couch/write/disable.h"
 #include "lib/couch/write/target.h"
 #include "replicator/standby/lag.h"
@@ -183,6 +184,18 @@ is_stub_refused(struct carrier *carrier, const char *reason)
     return refused;
 }
 
+/* What was purged in the meantime is not lacking. */
+static gboolean
+was_purged(void *context, struct slice id, gboolean *purged, GError **error)
+{
+    struct carrier *carrier = context;
+    g_autofree char *text = slice_dup(id);
+    g_autoptr(GHashTable) ids =
+        server_purged_ids(carrier->standby->source, carrier->database->name, error);
+    *purged = ids != NULL && g_hash_table_contains(ids, text);
+    return ids != NULL;
+}
+
 static void
 take_refusal(void *context, struct slice id, struct slice rev, const char *reason)
 {
@@ -231,6 +244,7 @@ run(struct carrier *carrier, GError **error)
         .leaf_end = take_leaf_end,
         .document_end = take_document_end,
         .problem = take_problem,
+        .purged = was_purged,
         .context = carrier,
     };
     const struct target_handler into = {take_refusal, has_arrived, was_interrupted, carrier};

@@ -205,6 +205,22 @@ class Refusing(Scripted):
         self.standby.catch_up()
         self.standby.assert_equal()
 
+    def test_a_refused_document_that_was_purged_since_is_lacking_no_more(self):
+        self.standby.standin.max_document_size = 100000
+        rev = self.couch.put(self.medic, {'_id': 'big', 'text': 'x' * 200000})
+        self.standby.catch_up(expect=INCOMPLETE)
+        self.couch.purge(self.medic, 'big', [rev])
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
+    def test_a_document_purged_while_it_was_to_be_read_is_not_lacking(self):
+        rev = self.couch.put(self.medic, {'_id': 'brief', 'v': 1})
+        with faulty.Faulty(self.server.url) as proxy:
+            proxy.on('POST', '/%s/_bulk_get' % self.medic, faulty.first(lambda: self.couch.purge(self.medic, 'brief', [rev])))
+            self.standby.catch_up(source=proxy.url, expect=None)
+        self.standby.catch_up()
+        self.standby.assert_equal()
+
     def test_a_full_disk_is_waited_for(self):
         with faulty.Faulty(self.standby.couch.url) as into:
             follower = self.standby.follow(into=into.url)
