@@ -485,16 +485,25 @@ server_ask_databases(struct http *http, const GPtrArray *names, server_each_data
     return TRUE;
 }
 
+GString *
+server_purged_infos(struct http *http, const char *name, GError **error)
+{
+    g_autoptr(GString) answer = fetch_or(http, name, "/_purged_infos", "", error);
+    return answer != NULL && answer->len > 0 ? g_steal_pointer(&answer) : NULL;
+}
+
 GHashTable *
 server_purged_ids(struct http *http, const char *name, GError **error)
 {
-    g_autoptr(GString) answer =
-        fetch_or(http, name, "/_purged_infos", "{\"purged_infos\":[]}", error);
+    GError *failure = NULL;
+    g_autoptr(GString) answer = server_purged_infos(http, name, &failure);
     struct slice list, one;
-    if (answer == NULL)
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
         return NULL;
+    }
     GHashTable *ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    if (json_member(text_of(answer), "purged_infos", &list))
+    if (answer != NULL && json_member(text_of(answer), "purged_infos", &list))
         for (gsize place = 0; json_next_element(list, &place, &one);) {
             char *id = NULL;
             if (json_member_text(one, "id", &id))

@@ -81,6 +81,10 @@ GString *server_local_documents(struct http *http, const char *name, GError **er
 GString *server_local_documents_agreed(struct http *http, const char *name, GString *list,
                                        GError **error);
 
+/* {"purged_infos":[{"id":…,"revs":[…]}]}; NULL without an error when the server cannot tell:
+ * CouchDB before 3.4. */
+GString *server_purged_infos(struct http *http, const char *name, GError **error);
+
 /* Ids in _purged_infos, as a set; empty when there are none or the server cannot tell. */
 GHashTable *server_purged_ids(struct http *http, const char *name, GError **error);
 

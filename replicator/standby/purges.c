@@ -82,15 +82,11 @@ ask_source(struct purging *purging, struct slice infos, GError **error)
 }
 
 static gboolean
-apply(struct standby *standby, const char *database, GError **error)
+apply(struct standby *standby, const char *database, struct slice answer, GError **error)
 {
     struct slice infos;
-    g_autofree char *path = server_path(database, "/_purged_infos");
-    g_autoptr(GString) answer =
-        http_fetch(standby->source, "GET", path, (struct slice){NULL, 0}, error);
-    if (answer == NULL ||
-        !json_member((struct slice){answer->str, answer->len}, "purged_infos", &infos))
-        return answer != NULL;
+    if (!json_member(answer, "purged_infos", &infos))
+        return TRUE;
     struct purging purging = {standby, database, g_string_new(NULL), g_string_new(NULL), 0, 0};
     gboolean done = ask_source(&purging, infos, error);
     if (done && purging.revisions > 0)
@@ -102,6 +98,23 @@ apply(struct standby *standby, const char *database, GError **error)
     return done;
 }
 
+static gboolean
+fetch_and_apply(struct standby *standby, const char *database, GError **error)
+{
+    GError *failure = NULL;
+    g_autoptr(GString) answer = server_purged_infos(standby->source, database, &failure);
+    if (answer != NULL)
+        return apply(standby, database, (struct slice){answer->str, answer->len}, error);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return FALSE;
+    }
+    log_warning("database '%s': documents were purged in the source, whose CouchDB cannot tell "
+                "which (3.4 can): they stay here",
+                database);
+    return TRUE;
+}
+
 gboolean
 purges_apply(struct standby *standby, struct followed *database,
              const struct server_database *source, GError **error)
@@ -109,7 +122,7 @@ purges_apply(struct standby *standby, struct followed *database,
     struct checkpoint *checkpoint = &database->checkpoint;
     if (g_strcmp0(checkpoint->purge_seq, source->purge_seq) == 0)
         return TRUE;
-    if (checkpoint->purge_seq != NULL && !apply(standby, database->name, error))
+    if (checkpoint->purge_seq != NULL && !fetch_and_apply(standby, database->name, error))
         return FALSE;
     g_free(checkpoint->purge_seq);
     checkpoint->purge_seq = g_strdup(source->purge_seq);

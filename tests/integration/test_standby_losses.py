@@ -234,6 +234,19 @@ class Refusing(Scripted):
             follower.wait_until_equal()
 
 
+class Versions(Scripted):
+    def test_a_source_that_cannot_tell_what_was_purged_is_followed_all_the_same(self):
+        self.standby.catch_up()
+        self.couch.put(self.medic, {'_id': 'other', 'v': 1})
+        rev = self.couch.put(self.medic, {'_id': 'secret', 'v': 1})
+        self.couch.purge(self.medic, 'secret', [rev])
+        with faulty.Faulty(self.server.url) as proxy:  # CouchDB before 3.4
+            proxy.on('GET', '_purged_infos', faulty.status(404, '{"error":"not_found","reason":"missing"}'), times=None)
+            run = self.standby.catch_up(source=proxy.url)
+        self.assert_says(run, 'cannot tell which')
+        self.assertTrue(self.standby.has(self.medic, 'other'))
+
+
 class Odd(Following):
     def test_a_thousand_conflicts_come_over(self):
         self.couch.bulk(self.medic, [revision('torn', 2, ['%032x' % i, 'ab' * 16], v=i) for i in range(1000)], new_edits=False)
