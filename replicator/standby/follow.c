@@ -139,15 +139,17 @@ note_success(struct followed *database, gint64 began)
 }
 
 static void
-note_failure(struct followed *database, const GError *cause)
+note_failure(struct standby *standby, struct followed *database, const GError *cause)
 {
     gint64 wait = MIN(G_TIME_SPAN_SECOND << MIN(database->failures, 10U), PROBLEM_WAIT);
     database->failures++;
     database->due = g_get_monotonic_time() + wait;
     if (database->behind == 0)
         database->behind = g_get_monotonic_time();
-    if (http_has_status(cause, 404))
-        database->is_read = FALSE; /* it may have to be made again */
+    if (http_has_status(cause, 404)) {
+        database->is_read = FALSE; /* it may have to be made again, or be gone */
+        hints_look_soon(standby->hints);
+    }
     if (g_strcmp0(database->problem, cause->message) != 0)
         log_warning("database '%s': %s", database->name, cause->message);
     g_free(database->problem);
@@ -181,7 +183,7 @@ run_one(struct standby *standby, struct followed *database, GError **error)
         g_propagate_error(error, failure);
         return FALSE;
     }
-    note_failure(database, failure);
+    note_failure(standby, database, failure);
     g_error_free(failure);
     return TRUE;
 }

@@ -93,15 +93,10 @@ static gboolean
 look_at(struct standby *standby, const char *name, gboolean *changed, GError **error)
 {
     gboolean followed;
-    struct followed *database = standby_find(standby, name);
     if (!was_followed(standby, name, &followed, error))
         return FALSE;
     if (!followed)
         return TRUE;
-    if (database != NULL) {
-        database->gone = TRUE;
-        database->due = database->behind = database->renew = 0;
-    }
     if (!g_hash_table_contains(standby->memory->gone, name)) {
         note(standby, name);
         *changed = TRUE;
@@ -123,6 +118,20 @@ look_at_others(struct standby *standby, GHashTable *source, gboolean *changed, G
     return TRUE;
 }
 
+/* Nothing is to be copied any more, whether something was or not. */
+static void
+follow_no_more(struct standby *standby, GHashTable *source)
+{
+    for (guint i = 0; i < standby->databases->len; i++) {
+        struct followed *database = standby->databases->pdata[i];
+        if (g_hash_table_contains(source, database->name))
+            continue;
+        database->gone = TRUE;
+        database->due = database->behind = database->renew = 0;
+        followed_doubt(database);
+    }
+}
+
 gboolean
 gone_look(struct standby *standby, const GPtrArray *names, GError **error)
 {
@@ -130,6 +139,7 @@ gone_look(struct standby *standby, const GPtrArray *names, GError **error)
     gboolean changed = forget_returned(standby, names);
     for (guint i = 0; i < names->len; i++)
         g_hash_table_add(source, names->pdata[i]);
+    follow_no_more(standby, source);
     if (!is_emptied(names) && !look_at_others(standby, source, &changed, error))
         return FALSE;
     return !changed || memory_write(standby->memory, error);

@@ -70,6 +70,12 @@ hints_free(struct hints *hints)
     g_free(hints);
 }
 
+void
+hints_look_soon(struct hints *hints)
+{
+    hints->sweep = 0;
+}
+
 gint64
 hints_due(const struct hints *hints)
 {

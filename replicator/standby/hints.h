@@ -28,6 +28,9 @@ gboolean hints_wait(struct hints *hints, guint milliseconds, GError **error);
 /* Looks at all databases, if it is time to. *complete: none is unknown any more. */
 gboolean hints_sweep(struct hints *hints, GError **error);
 
+/* A database is not where it was: the next look is at once. */
+void hints_look_soon(struct hints *hints);
+
 /* The source was lost, or may have been: all begins anew. */
 void hints_reset(struct hints *hints);
 

@@ -182,6 +182,17 @@ class MadeAnew(Scripted):
         self.standby.catch_up()
         self.assert_has(self.new)
 
+    def test_dropped_before_its_first_copy_it_is_not_waited_for(self):
+        name = self.couch.create(self.clinic.name('brief'))
+        self.proxy.on('GET', '/%s$' % name, faulty.first(lambda: self.couch.delete(name)))
+        follower = self.standby.follow(source=self.proxy.url)
+        follower.wait_until_equal()
+
+    def test_dropped_in_its_first_copy_it_is_not_waited_for(self):
+        self.proxy.on('POST', '/%s/_bulk_get' % self.medic, faulty.first(lambda: self.couch.delete(self.medic)))
+        follower = self.standby.follow(source=self.proxy.url)
+        follower.wait_until_equal()
+
 
 class Refusing(Scripted):
     def test_more_refused_documents_than_can_be_named_come_when_they_are_taken(self):
