@@ -5,6 +5,8 @@
 #include "lib/couch/write/create.h"
 
 #define DAY (24 * 60 * 60)
+#define HOUR (60 * 60)
+#define UNSEEN_MAX (2 * DAY) /* seconds between two looks that count */
 
 static gint64
 now(void)
@@ -118,6 +120,24 @@ look_at_others(struct standby *standby, GHashTable *source, gboolean *changed, G
     return TRUE;
 }
 
+/* Time in which nobody looked, or that the clock skipped, moves the beginnings along. *changed: it
+ * is worth noting. */
+static void
+pass_time(struct memory *memory, gboolean *changed)
+{
+    GHashTableIter iter;
+    gpointer since;
+    gint64 passed = now() - memory->looked;
+    gboolean counts = memory->looked != 0 && passed >= 0 && passed <= UNSEEN_MAX;
+    if (counts && passed < HOUR)
+        return;
+    g_hash_table_iter_init(&iter, memory->gone);
+    while (!counts && memory->looked != 0 && g_hash_table_iter_next(&iter, NULL, &since))
+        *(gint64 *)since += passed;
+    memory->looked = now();
+    *changed = TRUE;
+}
+
 /* Nothing is to be copied any more, whether something was or not. */
 static void
 follow_no_more(struct standby *standby, GHashTable *source)
@@ -137,6 +157,7 @@ gone_look(struct standby *standby, const GPtrArray *names, GError **error)
 {
     g_autoptr(GHashTable) source = g_hash_table_new(g_str_hash, g_str_equal);
     gboolean changed = forget_returned(standby, names);
+    pass_time(standby->memory, &changed);
     for (guint i = 0; i < names->len; i++)
         g_hash_table_add(source, names->pdata[i]);
     follow_no_more(standby, source);

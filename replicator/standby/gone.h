@@ -1,6 +1,9 @@
 /*
  * gone: databases that the source has no more. They stay here for a configured time, and are
  * removed then; a database that comes back is followed again.
+ *
+ * Only time in which somebody looked counts: a clock that begins in 1970 until it is set, as one
+ * without a battery does, must not let a month pass in a second.
  */
 #pragma once
 

@@ -46,12 +46,16 @@ static gboolean
 read_file(struct memory *memory, GError **error)
 {
     gsize size;
-    struct slice gone;
+    struct slice gone, looked;
+    guint64 seconds;
     g_autofree char *text = file_read(memory->folder, NAME, SIZE_MAX_READ, &size, error);
     struct slice json = {text, text != NULL ? size : 0};
     if (text == NULL || !json_check(json, error))
         return FALSE;
     json_member_text(json, "source", &memory->source_uuid);
+    if (json_member(json, "looked", &looked) && json_unsigned(looked, &seconds) &&
+        seconds <= G_MAXINT64)
+        memory->looked = (gint64)seconds;
     if (!json_member_text(json, "id", &memory->id) || !json_member(json, "gone", &gone) ||
         json_type(gone) != JSON_OBJECT || !read_gone(memory, gone))
         return fail_set(error, FAIL_DAMAGED, "it is not complete");
@@ -95,6 +99,7 @@ memory_write(const struct memory *memory, GError **error)
     json_text_begin_object(text);
     json_text_member_string(text, "id", memory->id);
     json_text_member_string(text, "source", memory->source_uuid);
+    json_text_member_integer(text, "looked", memory->looked);
     json_text_member_object(text, "gone");
     g_hash_table_iter_init(&iter, memory->gone);
     while (g_hash_table_iter_next(&iter, &name, &since))

@@ -13,7 +13,8 @@ struct memory {
     int folder;
     char *id;          /* 32 hex digits, drawn once */
     char *source_uuid; /* of the CouchDB that is followed; NULL: none was yet */
-    GHashTable *gone;  /* name of a database → gint64 *: seconds since 1970 UTC */
+    gint64 looked;    /* when it was looked last which are gone, seconds since 1970 UTC; 0: never */
+    GHashTable *gone; /* name of a database → gint64 *: seconds since 1970 UTC */
 };
 
 /* Draws the id when there is no file yet. */

@@ -245,6 +245,24 @@ class Refusing(Scripted):
             follower.wait_until_equal()
 
 
+class Clock(Scripted):
+    def test_one_that_jumps_removes_nothing(self):
+        self.standby.catch_up()
+        name = self.clinic.name('medic-logs')
+        self.couch.delete(name)
+        path = os.path.join(self.standby.state, 'standby.json')
+        self.standby.catch_up()
+        with open(path) as file:
+            memory = json.load(file)
+        memory['gone'][name] = memory['looked'] = 1000000  # it was 1970 then: a clock without a battery
+        with open(path, 'w') as file:
+            json.dump(memory, file)
+        self.standby.catch_up()
+        self.assertTrue(self.standby.couch.exists(name))
+        with open(path) as file:
+            self.assertLess(time.time() - json.load(file)['gone'][name], 3600)
+
+
 class Versions(Scripted):
     def test_a_source_that_cannot_tell_what_was_purged_is_followed_all_the_same(self):
         self.standby.catch_up()
