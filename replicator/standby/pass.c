@@ -134,7 +134,7 @@ copy(struct pass *pass, GError **error)
     struct followed *database = pass->database;
     gint64 now = g_get_monotonic_time();
     gboolean whole = database->since == NULL;
-    if (!purges_apply(pass->standby, database, &pass->source, error) ||
+    if (!purges_apply(pass->standby, database, &pass->source, whole, error) ||
         !(whole ? copy_whole(pass, error) : copy_changes(pass, error)))
         return FALSE;
     g_free(database->seen);

@@ -115,14 +115,23 @@ fetch_and_apply(struct standby *standby, const char *database, GError **error)
     return TRUE;
 }
 
+/* "0-…", or 0 */
+static gboolean
+never_purged(const char *purge_seq)
+{
+    const char *number = purge_seq + (*purge_seq == '"');
+    return *number == '0' && !g_ascii_isdigit(number[1]);
+}
+
 gboolean
 purges_apply(struct standby *standby, struct followed *database,
-             const struct server_database *source, GError **error)
+             const struct server_database *source, gboolean whole, GError **error)
 {
     struct checkpoint *checkpoint = &database->checkpoint;
-    if (g_strcmp0(checkpoint->purge_seq, source->purge_seq) == 0)
+    if (source->purge_seq == NULL ||
+        (!whole && g_strcmp0(checkpoint->purge_seq, source->purge_seq) == 0))
         return TRUE;
-    if (checkpoint->purge_seq != NULL && !fetch_and_apply(standby, database->name, error))
+    if (!never_purged(source->purge_seq) && !fetch_and_apply(standby, database->name, error))
         return FALSE;
     g_free(checkpoint->purge_seq);
     checkpoint->purge_seq = g_strdup(source->purge_seq);

@@ -9,6 +9,7 @@
 #include "lib/couch/server.h"
 #include "replicator/standby/standby.h"
 
-/* Applies what was purged since the checkpoint's purge_seq. `source` is how the source stands. */
+/* Applies what was purged, if something was since the checkpoint's purge_seq, or if everything is
+ * compared: `whole`. `source` is how the source stands. */
 gboolean purges_apply(struct standby *standby, struct followed *database,
-                      const struct server_database *source, GError **error);
+                      const struct server_database *source, gboolean whole, GError **error);

@@ -194,6 +194,21 @@ class MadeAnew(Scripted):
         follower.wait_until_equal()
 
 
+class Purged(Scripted):
+    def test_what_was_purged_before_the_first_checkpoint_goes(self):
+        secret = self.couch.put(self.medic, {'_id': 'secret', 'v': 1})
+        with faulty.Faulty(self.standby.couch.url) as into:  # the copy ends before it has a checkpoint
+            stalled = into.on('PUT', '/%s/_local' % self.medic, faulty.stall(threading.Event()))
+            process = self.standby.start_catching_up(into=into.url)
+            self.assertTrue(wait_until(lambda: stalled.hits, 30))
+            process.kill()
+            self.site.finish(process)
+        self.assertTrue(self.standby.has(self.medic, 'secret'))
+        self.couch.purge(self.medic, 'secret', [secret])
+        self.standby.catch_up()
+        self.assertFalse(self.standby.has(self.medic, 'secret'))
+
+
 class Refusing(Scripted):
     def test_more_refused_documents_than_can_be_named_come_when_they_are_taken(self):
         follower = self.standby.follow()
@@ -274,6 +289,18 @@ class Versions(Scripted):
             run = self.standby.catch_up(source=proxy.url)
         self.assert_says(run, 'cannot tell which')
         self.assertTrue(self.standby.has(self.medic, 'other'))
+
+
+class Histories(Following):
+    def test_of_one_longer_than_the_source_remembers_the_newest_wins(self):
+        """An older leaf stays, as it does with CouchDB's own replication: it may be somebody's work."""
+        self.couch.set_revs_limit(self.medic, 5)
+        rev = self.couch.put(self.medic, {'_id': 'busy', 'v': 0})
+        self.standby.catch_up()
+        for v in range(1, 20):
+            rev = self.couch.put(self.medic, {'_id': 'busy', '_rev': rev, 'v': v})
+        self.standby.catch_up()
+        self.assertEqual(rev, self.standby.couch.get(Couch.path(self.medic, 'busy'))['_rev'])
 
 
 class Odd(Following):
