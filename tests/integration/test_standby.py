@@ -12,7 +12,7 @@ from support.cht import odd, revision
 from support.daemon import Daemon
 from support.lifeboat import FAILED, INCOMPLETE, USAGE
 from support.server import REAL, wait_until
-from support.standby import SECOND, Following
+from support.standby import SECOND, Following, Standby
 
 
 class Equality(Following):

@@ -156,6 +156,7 @@ class MadeAnew(Scripted):
 
     def setUp(self):
         super().setUp()
+        self.new = ()
         self.proxy = faulty.Faulty(self.server.url)
         self.addCleanup(self.proxy.close)
 
@@ -165,9 +166,9 @@ class MadeAnew(Scripted):
         self.new = self.note('new', 60)
 
     def test_at_once_what_is_new_is_copied(self):
-        rule = self.proxy.on('POST', '/%s/_bulk_get' % self.medic, faulty.first(self.make_anew))
+        self.proxy.on('POST', '/%s/_bulk_get' % self.medic, faulty.first(self.make_anew))
         follower = self.standby.follow(source=self.proxy.url)
-        self.assertTrue(wait_until(lambda: rule.hits, 30))
+        self.assertTrue(wait_until(lambda: self.new, 30))
         for id in self.new:
             self.arrives(self.medic, id)
         follower.wait_until_equal()
