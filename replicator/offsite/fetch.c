@@ -4,6 +4,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/stop.h"
+#include "lib/store/judge.h"
 #include "lib/store/lineage.h"
 #include "lib/store/parts.h"
 
@@ -180,18 +181,33 @@ fetch_files(struct fetch *fetch, const struct outline *outline, const struct sna
            copy_text(fetch, folder, signature, "snapshot.json.minisig", MINISIGN_FILE_MAX, error);
 }
 
+/* Whether the folder's snapshot counts here as it does in the bucket. */
+static gboolean
+counts_here(const struct fetch *fetch, const struct store *here, const struct snapshot *snapshot)
+{
+    struct snapshot *judged = judge_folder(here, snapshot->folder, fetch->keys);
+    gboolean same = judged->trust == snapshot->trust &&
+                    g_str_equal(judged->catalogue->id, snapshot->catalogue->id);
+    judge_free(judged);
+    return same;
+}
+
 static gboolean
 fetch_snapshot(struct fetch *fetch, const struct outline *outline, const struct snapshot *snapshot,
-               int snapshots, GError **error)
+               const struct store *here, GError **error)
 {
-    AUTO_FD int folder = file_open_folder(snapshots, snapshot->folder, TRUE, error);
+    AUTO_FD int folder = file_open_folder(here->snapshots_fd, snapshot->folder, TRUE, error);
     if (folder < 0)
         return FALSE;
-    if (!file_is_unwritten(folder, "snapshot.json.minisig"))
+    if (counts_here(fetch, here, snapshot))
         return TRUE;
     progress_begin(fetch->progress, "fetching", snapshot->folder, 0);
     if (!fetch_files(fetch, outline, snapshot, folder, error))
         return FALSE;
+    if (!counts_here(fetch, here, snapshot)) {
+        unlinkat(folder, "snapshot.json.minisig", 0);
+        return fail_set(error, FAIL_DAMAGED, "what came of it is not what was signed");
+    }
     fetch->fetched++;
     return TRUE;
 }
@@ -225,13 +241,14 @@ choose(struct fetch *fetch, const struct outline *outline)
 }
 
 static gboolean
-fetch_all(struct fetch *fetch, const struct outline *outline, int snapshots, GError **error)
+fetch_all(struct fetch *fetch, const struct outline *outline, const struct store *here,
+          GError **error)
 {
     g_autoptr(GPtrArray) row = choose(fetch, outline);
     for (guint i = 0; i < row->len; i++) {
         const struct snapshot *one = row->pdata[i];
         g_autoptr(GError) failure = NULL;
-        if (fetch_snapshot(fetch, outline, one, snapshots, &failure)) {
+        if (fetch_snapshot(fetch, outline, one, here, &failure)) {
             fetch->snapshots++;
         } else if (g_error_matches(failure, FAIL, FAIL_DAMAGED)) {
             add_problem(fetch, one, failure->message);
@@ -247,20 +264,34 @@ fetch_all(struct fetch *fetch, const struct outline *outline, int snapshots, GEr
 
 /* Refuses a folder that holds another store. */
 static gboolean
-check_folder(const struct outline *outline, const char *path, int root, GError **error)
+check_identity(struct store *here, const char *id, GError **error)
 {
-    AUTO(store) *here = store_new(path);
     gsize size;
-    if (file_is_unwritten(root, "store.json"))
+    if (file_is_unwritten(here->fd, "store.json")) {
+        here->id = g_strdup(id);
         return TRUE;
-    g_autofree char *text = file_read(root, "store.json", STORE_JSON_MAX, &size, error);
+    }
+    g_autofree char *text = file_read(here->fd, "store.json", STORE_JSON_MAX, &size, error);
     if (text == NULL || !store_parse_identity(here, (struct slice){text, size}, error))
         return FALSE;
-    return g_str_equal(here->id, outline->store->id) ||
+    return g_str_equal(here->id, id) ||
            fail_set(error, FAIL_FAILED,
                     "'%s' holds another store (%s) than the bucket (%s): left alone\n"
                     "hint: name an empty folder",
-                    path, here->id, outline->store->id);
+                    here->path, here->id, id);
+}
+
+/* The folder's store, made as far as it has to be; what is in it is not read. */
+static struct store *
+open_folder(const char *path, const char *id, GError **error)
+{
+    AUTO(store) *here = store_new(path);
+    AUTO_FD int above = file_open_folder(AT_FDCWD, path, TRUE, error);
+    here->fd = above >= 0 ? file_open_folder(above, "lifeboat", TRUE, error) : -1;
+    if (here->fd < 0 || !check_identity(here, id, error))
+        return NULL;
+    here->snapshots_fd = file_open_folder(here->fd, "snapshots", TRUE, error);
+    return here->snapshots_fd >= 0 ? g_steal_pointer(&here) : NULL;
 }
 
 static gboolean
@@ -290,13 +321,9 @@ fetch_store(struct fetch *fetch, const char *path, GError **error)
         return FALSE;
     if (outline->store->id == NULL)
         return fail_set(error, FAIL_DAMAGED, "there is no store in '%s'", fetch->bucket->url);
-    AUTO_FD int above = file_open_folder(AT_FDCWD, path, TRUE, error);
-    AUTO_FD int root = above >= 0 ? file_open_folder(above, "lifeboat", TRUE, error) : -1;
-    if (root < 0 || !check_folder(outline, path, root, error))
-        return FALSE;
-    AUTO_FD int snapshots = file_open_folder(root, "snapshots", TRUE, error);
-    return snapshots >= 0 && fetch_introduction(fetch, outline, root, error) &&
-           fetch_all(fetch, outline, snapshots, error);
+    AUTO(store) *here = open_folder(path, outline->store->id, error);
+    return here != NULL && fetch_introduction(fetch, outline, here->fd, error) &&
+           fetch_all(fetch, outline, here, error);
 }
 
 void
