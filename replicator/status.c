@@ -224,10 +224,72 @@ tell_node(struct slice node)
     printf("node '%s' has the state of %s\n  brought by a drive  %s\n", name, state, applied);
 }
 
+/* ---- the off-site copy ---- */
+
+static void
+tell_offsite_now(struct slice offsite)
+{
+    struct slice progress;
+    guint64 bytes = 0;
+    g_autofree char *folder = NULL;
+    if (json_member(offsite, "progress", &progress)) {
+        json_member_unsigned(progress, "bytes", &bytes);
+        folder = tell_text(progress, "database");
+    }
+    g_autofree char *size = g_format_size(bytes);
+    printf("  now          copying%s%s, %s\n", folder != NULL ? " " : "",
+           folder != NULL ? folder : "", size);
+}
+
+static void
+tell_offsite(struct slice offsite)
+{
+    g_autofree char *bucket = tell_text(offsite, "bucket"), *store = tell_text(offsite, "store");
+    g_autofree char *doing = tell_text(offsite, "doing"), *why = tell_text(offsite, "message");
+    gint64 good = json_member_time(offsite, "last_good");
+    gint64 newest = json_member_time(offsite, "newest"), next = json_member_time(offsite, "next");
+    g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
+    g_autofree char *of = newest > 0 ? tell_time(newest) : NULL;
+    guint64 exit_code = 0;
+    json_member_unsigned(offsite, "exit", &exit_code);
+    printf("off-site copy of '%s' in %s\n", store, bucket);
+    printf("  complete     %s%s\n", when, json_member_true(offsite, "overdue") ? "  OVERDUE" : "");
+    if (of != NULL)
+        printf("  newest       %s\n", of);
+    if (exit_code != FAIL_LATER)
+        tell_outcome(offsite, "last run", "last_run", "exit", "message");
+    else
+        printf("  put off      %s\n", why != NULL ? why : "");
+    if (doing != NULL) {
+        tell_offsite_now(offsite);
+    } else if (next > 0) {
+        g_autofree char *again = tell_time(next);
+        printf("  next         %s\n", again);
+    }
+}
+
+/* That the bucket cannot be reached is no failure, until the copy is overdue. */
+static int
+judge_offsite(struct slice answer)
+{
+    struct slice offsite;
+    guint64 exit_code = 0;
+    if (!json_member(answer, "offsite", &offsite))
+        return 0;
+    json_member_unsigned(offsite, "exit", &exit_code);
+    if (json_member_true(offsite, "overdue"))
+        return FAIL_FAILED;
+    return exit_code == 0 || exit_code == FAIL_LATER ? 0
+           : exit_code == FAIL_INCOMPLETE            ? FAIL_INCOMPLETE
+                                                     : FAIL_FAILED;
+}
+
+/* ---- all ---- */
+
 static void
 tell_all(struct slice answer)
 {
-    struct slice standby, configuration;
+    struct slice standby, offsite, configuration;
     gint64 good = json_member_time(answer, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
     printf("%s: %s%s\n",
@@ -241,6 +303,8 @@ tell_all(struct slice answer)
     tell_list(answer, "nodes", tell_node);
     if (json_member(answer, "standby", &standby))
         tell_standby(standby);
+    if (json_member(answer, "offsite", &offsite))
+        tell_offsite(offsite);
     if (!json_member_true(answer, "watching"))
         printf("drives that are inserted go unnoticed: udev does not tell of them here\n");
 }
@@ -269,6 +333,12 @@ is_mistaken(struct slice answer)
     return problem != NULL;
 }
 
+static int
+worse(int a, int b)
+{
+    return a == FAIL_FAILED || b == FAIL_FAILED ? FAIL_FAILED : MAX(a, b);
+}
+
 /* The worst of all places: overdue or failed is a failure, so that a script can ask. */
 static int
 judge(struct slice answer)
@@ -290,7 +360,7 @@ judge(struct slice answer)
                                                                           : FAIL_FAILED;
         }
     }
-    return code != 0 ? code : judge_standby(answer);
+    return worse(code, worse(judge_standby(answer), judge_offsite(answer)));
 }
 
 int

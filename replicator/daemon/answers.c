@@ -65,6 +65,11 @@ daemon_append_status(const struct daemon *daemon, GString *out)
     json_text_end_array(out);
     if (daemon->follower != NULL && follower_report(daemon->follower).size > 0)
         json_text_member_raw(out, "standby", follower_report(daemon->follower));
+    if (daemon->courier != NULL) {
+        json_text_name(out, "offsite");
+        courier_append(daemon->courier, daemon->configured->timing.offsite_overdue, world_now(),
+                       out);
+    }
     json_text_end_object(out);
 }
 

@@ -97,6 +97,7 @@ daemon_command(const struct command_line *line, GError **error)
     static const char *const for_follow[] = {"source",  "credentials",  "from", "from-credentials",
                                              "from-ca", "keep-dropped", "rate", "state",
                                              NULL};
+    static const char *const for_offsite[] = {"bucket", "store", "keys", "state", NULL};
     struct account account;
     gboolean becomes;
     AUTO(configured) *configured = configured_new(line, error);
@@ -113,6 +114,8 @@ daemon_command(const struct command_line *line, GError **error)
     g_autoptr(GPtrArray) import = begin_command(restore, "import");
     g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
     g_autoptr(GPtrArray) follow = begin_command(own, "follow");
+    g_autoptr(GPtrArray) offsite = begin_command(own, "offsite");
+    g_ptr_array_add(offsite, g_strdup("push"));
     struct daemon_options options = {
         .base = base,
         .snapshot = end_command(snapshot, line, for_snapshot),
@@ -120,6 +123,7 @@ daemon_command(const struct command_line *line, GError **error)
         .import = end_command(import, line, for_import),
         .drill = end_command(drill, line, for_keys),
         .follow = end_command(follow, line, for_follow),
+        .offsite = end_command(offsite, line, for_offsite),
         .state = options_string(line, "state"),
         .control = options_string(line, "control"),
         .devices = options_list(line, "device"),

@@ -23,6 +23,20 @@ read_times(const struct command_line *line, const char *name, struct timetable *
     return *times != NULL;
 }
 
+/* The off-site copy is one of a store that we write. */
+static gboolean
+check_offsite(const struct command_line *line, GError **error)
+{
+    const char *store = options_string(line, "store");
+    if (options_string(line, "bucket") == NULL)
+        return TRUE;
+    if (store == NULL)
+        return options_require(line, "store", error);
+    return g_strv_contains(options_list(line, "to"), store) ||
+           fail_set(error, FAIL_USAGE, "the store '%s' of [offsite] is none of `[store] path`",
+                    store);
+}
+
 static gboolean
 check_paths(const struct command_line *line, GError **error)
 {
@@ -31,7 +45,7 @@ check_paths(const struct command_line *line, GError **error)
         if (!g_utf8_validate(stores[i], -1, NULL))
             return fail_set(error, FAIL_USAGE, "the path of the store '%s' is not in UTF-8",
                             stores[i]);
-    return TRUE;
+    return check_offsite(line, error);
 }
 
 static void
@@ -49,6 +63,7 @@ read_timing(const struct command_line *line, struct timing *timing, GError **err
         .delay = (guint)options_integer(line, "delay"),
         .overdue = (guint)options_integer(line, "overdue"),
         .drive_overdue = (guint)options_integer(line, "drive-overdue"),
+        .offsite_overdue = (guint)options_integer(line, "offsite-overdue"),
     };
     if (read_times(line, "schedule", &timing->snapshots, error) &&
         read_times(line, "drill", &timing->drills, error))
@@ -83,6 +98,8 @@ take(struct configured *configured, const struct command_line *line, GError **er
     configured->stores = options_list(line, "to");
     configured->power_off = !options_flag(line, "keep-powered");
     configured->follows = options_string(line, "from") != NULL;
+    configured->bucket = options_string(line, "bucket");
+    configured->offsite_store = options_string(line, "store");
     configured->imports = options_flag(line, "import");
     configured->read = g_get_real_time() / G_USEC_PER_SEC;
     configured->line = line;
@@ -143,15 +160,24 @@ note_waiting(struct configured *configured)
 }
 
 static gboolean
-read_again(struct configured *configured, gboolean *refollow, GError **error)
+differ(const struct command_line *line, const struct command_line *again, guint commands)
+{
+    g_autoptr(GPtrArray) changed = command_line_compare(line, again, commands);
+    return changed->len > 0;
+}
+
+static gboolean
+read_again(struct configured *configured, struct configured_changes *changes, GError **error)
 {
     AUTO(command_line) *again = command_line_again(configured->started, error);
     if (again == NULL)
         return FALSE;
-    g_autoptr(GPtrArray) changed = command_line_compare(configured->line, again, FOR_FOLLOW);
+    *changes = (struct configured_changes){
+        .follower = differ(configured->line, again, FOR_FOLLOW),
+        .courier = differ(configured->line, again, FOR_OFFSITE_PUSH),
+    };
     if (!take(configured, again, error))
         return FALSE;
-    *refollow = changed->len > 0;
     struct command_line *before = configured->again;
     configured->again = g_steal_pointer(&again);
     command_line_free(before);
@@ -159,10 +185,10 @@ read_again(struct configured *configured, gboolean *refollow, GError **error)
 }
 
 gboolean
-configured_read_again(struct configured *configured, gboolean *refollow)
+configured_read_again(struct configured *configured, struct configured_changes *changes)
 {
     g_autoptr(GError) failure = NULL;
-    gboolean done = read_again(configured, refollow, &failure);
+    gboolean done = read_again(configured, changes, &failure);
     g_clear_pointer(&configured->problem, g_free);
     if (!done)
         configured->problem = g_strdup(failure->message);

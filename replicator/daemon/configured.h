@@ -18,10 +18,12 @@ struct configured {
     /* in force */
     const char *const *stores; /* folders that hold one; ends with NULL, may be empty */
     struct timing timing;
-    gboolean power_off; /* drives, when their work is done */
-    gboolean follows;   /* the other node */
-    gboolean imports;   /* drives bring this node up to date, instead of getting snapshots */
-    gint64 read;        /* when it was read, seconds since 1970 UTC */
+    gboolean power_off;        /* drives, when their work is done */
+    gboolean follows;          /* the other node */
+    const char *bucket;        /* of the off-site copy; NULL: there is none */
+    const char *offsite_store; /* of `stores`, of which it is one */
+    gboolean imports;          /* drives bring this node up to date, instead of getting snapshots */
+    gint64 read;               /* when it was read, seconds since 1970 UTC */
 
     char *problem;      /* with what was read since; NULL: nothing */
     GPtrArray *waiting; /* keys that were changed and wait for a restart: "[node] state" */
@@ -39,9 +41,13 @@ AUTO_DEFINE(configured)
 /* Makes the copy. */
 gboolean configured_begin(struct configured *configured, const char *folder, GError **error);
 
-/* Reads it again. FALSE: it has a problem, and nothing is changed. *refollow: what the follower
- * reads of it is another. */
-gboolean configured_read_again(struct configured *configured, gboolean *refollow);
+/* Whether what the processes that go on and on read of it is another. */
+struct configured_changes {
+    gboolean follower, courier;
+};
+
+/* Reads it again. FALSE: it has a problem, and nothing is changed. */
+gboolean configured_read_again(struct configured *configured, struct configured_changes *changes);
 
 /* A JSON object for `lifeboat status` and `lifeboat reload`. */
 void configured_append(const struct configured *configured, GString *out);

@@ -51,6 +51,15 @@ daemon_show(struct daemon *daemon)
     notice_status(daemon->run_folder, status);
 }
 
+static gboolean
+note_since(struct logbook_entry *entry, gint64 now)
+{
+    gboolean first = entry->since <= 0;
+    if (first)
+        entry->since = now;
+    return first;
+}
+
 void
 daemon_note_since(struct daemon *daemon)
 {
@@ -59,36 +68,44 @@ daemon_note_since(struct daemon *daemon)
     gboolean changed = FALSE;
     if (now < CLOCK_IS_SET)
         return;
-    for (guint i = 0; i <= daemon->places->len; i++) {
-        const struct place *place = i < daemon->places->len ? daemon->places->pdata[i] : NULL;
-        struct logbook_entry *entry = place != NULL ? place->entry : all;
-        if (entry->since > 0)
-            continue;
-        entry->since = now;
-        changed = TRUE;
-    }
+    for (guint i = 0; i < daemon->places->len; i++)
+        changed |= note_since(((struct place *)daemon->places->pdata[i])->entry, now);
+    changed |= note_since(all, now);
+    if (daemon->courier != NULL)
+        changed |= note_since(logbook_entry(daemon->logbook, LOGBOOK_OFFSITE), now);
     if (changed)
         daemon_write_logbook(daemon);
 }
 
 static char *
-days_since(gint64 good)
+days_since(gint64 good, const char *what)
 {
     gint64 days = (world_now() - good) / DAY;
-    return good > 0
-               ? g_strdup_printf("the last good backup was %" G_GINT64_FORMAT " days ago", days)
-               : g_strdup("there was no good backup yet");
+    return good > 0 ? g_strdup_printf("the last %s was %" G_GINT64_FORMAT " days ago", what, days)
+                    : g_strdup_printf("there was no %s yet", what);
 }
 
 static void
 tell_overdue(struct daemon *daemon, const struct place *place, const char *name,
-             const struct logbook_entry *entry)
+             const struct logbook_entry *entry, const char *what)
 {
-    g_autofree char *since = days_since(entry->good);
+    g_autofree char *since = days_since(entry->good, what);
     g_autofree char *message = g_strdup_printf("%s is overdue: %s", name, since);
     log_warning("%s", message);
     notice_event(daemon->options->mounter, MESSAGE_OVERDUE, place,
                  place != NULL ? place->device : NULL, message);
+}
+
+void
+daemon_watch_offsite(struct daemon *daemon)
+{
+    guint days = daemon->configured->timing.offsite_overdue;
+    gboolean overdue =
+        daemon->courier != NULL && courier_is_overdue(daemon->courier, days, world_now());
+    if (overdue && !daemon->told_offsite_overdue)
+        tell_overdue(daemon, NULL, "the off-site copy",
+                     logbook_entry(daemon->logbook, LOGBOOK_OFFSITE), "complete one");
+    daemon->told_offsite_overdue = overdue;
 }
 
 /* Once each time that it becomes so. */
@@ -100,16 +117,17 @@ watch_overdue(struct daemon *daemon)
     gboolean overdue =
         timing_is_overdue(daemon->configured->timing.overdue, all->good, all->since, now);
     if (overdue && !daemon->told_overdue)
-        tell_overdue(daemon, NULL, "a backup", all);
+        tell_overdue(daemon, NULL, "a backup", all, "good backup");
     daemon->told_overdue = overdue;
     for (guint i = 0; i < daemon->places->len; i++) {
         struct place *place = daemon->places->pdata[i];
         g_autofree char *name = place_name(place);
         overdue = place_is_overdue(place, &daemon->configured->timing, now);
         if (overdue && !place->told_overdue)
-            tell_overdue(daemon, place, name, place->entry);
+            tell_overdue(daemon, place, name, place->entry, "good backup");
         place->told_overdue = overdue;
     }
+    daemon_watch_offsite(daemon);
 }
 
 /* ---- the clock and the signals ---- */
@@ -251,6 +269,7 @@ set_up(struct daemon *daemon, GError **error)
     daemon->hangup = evsignal_new(daemon->events, SIGHUP, is_hung_up, daemon);
     event_add(daemon->hangup, NULL);
     reload_follower(daemon);
+    reload_courier(daemon);
     daemon->started = world_now();
     daemon->look_after = look_after();
     make_places(daemon);
@@ -285,6 +304,7 @@ clear(struct daemon *daemon)
 {
     visit_free(daemon->visit);
     follower_free(daemon->follower);
+    courier_free(daemon->courier);
     answers_end(daemon);
     adding_free(daemon->adding);
     watch_free(daemon->watch);

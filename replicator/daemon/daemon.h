@@ -15,6 +15,7 @@
  *     answers.c  what is asked at the socket
  *     reload.c   the configuration is read again
  *     follower.c the process that follows the other node, if this one is to
+ *     courier.c  the process that brings the off-site copy up to date, if there is one
  *     configured.c  what the configuration says
  *     place.c    one folder or drive: when, and how it stands there
  *     visit.c    one piece of work there, step by step
@@ -32,6 +33,7 @@ struct daemon_options {
     const char *const *import;
     const char *const *drill;
     const char *const *follow;     /* the command that follows the other node */
+    const char *const *offsite;    /* the command that brings the off-site copy up to date */
     const char *state;             /* folder of the logbook and the register */
     const char *control;           /* path of the socket */
     const char *const *devices;    /* patterns of further devices that count as drives */

@@ -21,6 +21,8 @@ struct logbook_entry {
 };
 
 #define LOGBOOK_ALL "*" /* the entry that stands for all places together: `since` and `good` */
+#define LOGBOOK_OFFSITE                                                                            \
+    "offsite" /* that of the off-site copy; `snapshot` is when its newest began */
 
 struct logbook;
 

@@ -19,9 +19,10 @@
 /* When runs are due, for all places. All times: seconds since 1970 UTC. */
 struct timing {
     struct timetable *snapshots, *drills;
-    guint delay;         /* seconds that a run is put off at most, at random */
-    guint overdue;       /* days without a good run until that is said; 0: never */
-    guint drive_overdue; /* the same of one drive, which may be in a safe for its time */
+    guint delay;           /* seconds that a run is put off at most, at random */
+    guint overdue;         /* days without a good run until that is said; 0: never */
+    guint drive_overdue;   /* the same of one drive, which may be in a safe for its time */
+    guint offsite_overdue; /* the same of the off-site copy */
 };
 
 struct place {

@@ -60,6 +60,33 @@ reload_follower(struct daemon *daemon)
             follower_new(daemon->events, daemon->options->follow, follower_changed, daemon);
 }
 
+/* ---- the off-site copy ---- */
+
+static void
+courier_changed(void *context, gboolean ended)
+{
+    struct daemon *daemon = context;
+    if (ended)
+        daemon_write_logbook(daemon);
+    daemon_watch_offsite(daemon);
+    daemon_show(daemon);
+}
+
+void
+reload_courier(struct daemon *daemon)
+{
+    const struct configured *configured = daemon->configured;
+    const struct courier_options options = {.command = daemon->options->offsite,
+                                            .bucket = configured->bucket,
+                                            .store = configured->offsite_store,
+                                            .changed = courier_changed,
+                                            .context = daemon};
+    g_clear_pointer(&daemon->courier, courier_free);
+    if (configured->bucket != NULL)
+        daemon->courier =
+            courier_new(daemon->events, &options, logbook_entry(daemon->logbook, LOGBOOK_OFFSITE));
+}
+
 /* ---- all ---- */
 
 /* What was due is so still; where work goes on, its end plans what comes next. */
@@ -73,14 +100,16 @@ plan_again(struct daemon *daemon)
 }
 
 static void
-take_over(struct daemon *daemon, gboolean refollow)
+take_over(struct daemon *daemon, const struct configured_changes *changes)
 {
     const struct configured *configured = daemon->configured;
     reload_stores(daemon);
     plan_again(daemon);
-    daemon_note_since(daemon);
-    if (refollow)
+    if (changes->follower)
         reload_follower(daemon);
+    if (changes->courier)
+        reload_courier(daemon);
+    daemon_note_since(daemon);
     log_notice("the configuration was read again, and is in force%s",
                daemon->visit != NULL ? "; what is under way goes on as it was begun" : "");
     for (guint i = 0; i < configured->waiting->len; i++)
@@ -103,12 +132,12 @@ tell_problem(const struct configured *configured)
 void
 reload(struct daemon *daemon)
 {
-    gboolean refollow = FALSE;
+    struct configured_changes changes = {FALSE, FALSE};
     if (daemon->ending)
         return;
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
-    if (configured_read_again(daemon->configured, &refollow))
-        take_over(daemon, refollow);
+    if (configured_read_again(daemon->configured, &changes))
+        take_over(daemon, &changes);
     else
         tell_problem(daemon->configured);
     sd_notify(0, "READY=1");

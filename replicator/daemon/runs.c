@@ -25,6 +25,9 @@ book(struct daemon *daemon, struct place *place, const struct visit_result *resu
         all->good = now;
     if (result->nodes != NULL)
         nodes_note(daemon->logbook, (struct slice){result->nodes->str, result->nodes->len});
+    if (daemon->courier != NULL && daemon->work.snapshot && fail_is_done(result->exit) &&
+        g_strcmp0(place->folder, daemon->configured->offsite_store) == 0)
+        courier_wake(daemon->courier);
     place_plan_next(place, &daemon->configured->timing, now);
     if (place->arrived || waits) /* pulled out, and back already; or asked for meanwhile */
         place->due = now;

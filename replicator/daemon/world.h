@@ -2,6 +2,7 @@
 #pragma once
 
 #include "replicator/daemon/control.h"
+#include "replicator/daemon/courier.h"
 #include "replicator/daemon/daemon.h"
 #include "replicator/daemon/follower.h"
 #include "replicator/daemon/place.h"
@@ -31,6 +32,7 @@ struct daemon {
     struct drives *drives;
     struct control *control;
     struct follower *follower; /* NULL: this node follows none */
+    struct courier *courier;   /* NULL: there is no off-site copy */
     struct watch *watch;       /* NULL: udev tells nothing here */
     struct event *tick;
     struct event *signals[2], *hangup;
@@ -50,7 +52,7 @@ struct daemon {
     GPtrArray *asked;               /* struct asked: for runs to end */
     struct control_question *eject; /* of the place visited */
     gint64 told_progress;
-    gboolean told_overdue;
+    gboolean told_overdue, told_offsite_overdue;
     gboolean ending, failed;
 };
 
@@ -67,6 +69,9 @@ void daemon_append_status(const struct daemon *daemon, GString *out);
 
 gboolean daemon_write_register(struct daemon *daemon);
 void daemon_write_logbook(struct daemon *daemon);
+
+/* Says it once when the off-site copy has become overdue. */
+void daemon_watch_offsite(struct daemon *daemon);
 
 /* What `overdue` counts from until the first good run: when a place was first seen. */
 void daemon_note_since(struct daemon *daemon);
@@ -90,6 +95,9 @@ void reload_stores(struct daemon *daemon);
 
 /* Begins or ends following the other node, as configured. */
 void reload_follower(struct daemon *daemon);
+
+/* The same with the process that brings the off-site copy up to date. */
+void reload_courier(struct daemon *daemon);
 
 /* ---- devices.c ---- */
 

@@ -21,6 +21,15 @@ wait_and_tell(void *context, guint milliseconds, const GError *cause)
     stop_sleep(milliseconds);
 }
 
+/* Whoever reads JSON is told how it ended; that there is no network now is no news to him. */
+static void
+wait_quietly(void *context, guint milliseconds, const GError *cause)
+{
+    (void)context;
+    log_debug("%s; trying again in %.1f s", cause->message, milliseconds / 1000.0);
+    stop_sleep(milliseconds);
+}
+
 static struct bucket *
 open_bucket(const struct command_line *line, GError **error)
 {
@@ -32,7 +41,7 @@ open_bucket(const struct command_line *line, GError **error)
         .stall_seconds = (guint)options_integer(line, "stall"),
         .bytes_per_second = (guint64)options_integer(line, "rate") * 1000,
         .patience = {.seconds = (guint)options_integer(line, "patience"),
-                     .wait = wait_and_tell,
+                     .wait = options_flag(line, "json") ? wait_quietly : wait_and_tell,
                      .stopped = stop_is_due},
     };
     struct bucket *bucket = bucket_open(&options, error);

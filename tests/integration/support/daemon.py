@@ -18,7 +18,7 @@ class Daemon:
     bin = None
 
     def __init__(self, site, url, schedule='', env=None, arguments=(), before=(), bay=None, stores=True, drive=None, drill=None, retention=None,
-                 standby=None, **settings):
+                 standby=None, offsite=None, **settings):
         self.site, self.lines, self.arrived = site, [], threading.Condition()
         if bay:
             before = (*bay.before, *before)
@@ -34,6 +34,7 @@ class Daemon:
             file.write(''.join('%s = %s\n' % setting for setting in (drive or {}).items()))
             file.write('[drill]\n' + ''.join('%s = %s\n' % setting for setting in drill.items()) if drill else '')
             file.write('[standby]\n' + ''.join('%s = %s\n' % setting for setting in standby.items()) if standby else '')
+            file.write('[offsite]\n' + ''.join('%s = %s\n' % setting for setting in offsite.items()) if offsite else '')
             file.write('[retention]\n' + ''.join('%s = %s\n' % setting for setting in retention.items()) if retention else '')
             file.write('[node]\npatience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
             file.write('schedule = %s\n' % schedule if schedule else '')
