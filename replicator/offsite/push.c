@@ -184,6 +184,7 @@ put_part(struct pass *pass, int folder, const char *sums, guint number, const ch
     file.key = key;
     file.fd = fd;
     file.size = (guint64)info.st_size;
+    file.part_size = UPLOAD_PART;
     file.there = outline_file(pass->outline, snapshot, name);
     gboolean done = upload(pass->bucket, &file, count_bytes, pass, error);
     file_forget_cache(fd);

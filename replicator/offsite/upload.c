@@ -177,7 +177,7 @@ struct uploading {
     struct part *parts; /* [n_parts], the first is number 1 */
     struct hash *whole; /* of the file */
     struct hash *md5s;  /* of the parts' MD5s: so ETags of such objects are made */
-    guint8 *block;      /* UPLOAD_PART bytes */
+    guint8 *block;      /* of a part */
     /* of the list of parts */
     guint64 number, part_size;
     char *etag;
@@ -322,9 +322,9 @@ static gboolean
 read_part(struct uploading *uploading, guint number, struct slice *bytes, GError **error)
 {
     const struct upload_file *file = uploading->file;
-    guint64 offset = (guint64)(number - 1) * UPLOAD_PART;
+    guint64 offset = (guint64)(number - 1) * file->part_size;
     guint8 md5[HASH_MAX];
-    gsize size = (gsize)MIN(file->size - offset, UPLOAD_PART);
+    gsize size = (gsize)MIN(file->size - offset, file->part_size);
     if (!stop_check(error) ||
         !file_read_at(file->fd, offset, uploading->block, size, file->name, error))
         return FALSE;
@@ -447,14 +447,14 @@ gboolean
 upload(struct bucket *bucket, const struct upload_file *file, upload_progress progress,
        void *context, GError **error)
 {
-    guint64 n_parts = (file->size + UPLOAD_PART - 1) / UPLOAD_PART;
+    guint64 n_parts = (file->size + file->part_size - 1) / file->part_size;
     if (n_parts > UPLOAD_PARTS_MAX)
         return fail_set(error, FAIL_FAILED, "'%s' is larger than a bucket takes", file->name);
     struct uploading uploading = {.bucket = bucket, .file = file, .n_parts = (guint)n_parts};
     uploading.parts = g_new0(struct part, uploading.n_parts + 1);
     uploading.whole = hash_new(HASH_SHA256);
     uploading.md5s = hash_new(HASH_MD5);
-    uploading.block = g_malloc(MIN(file->size, UPLOAD_PART) + 1);
+    uploading.block = g_malloc((gsize)MIN(file->size, file->part_size) + 1);
     gboolean there = FALSE;
     gboolean done = is_there(&uploading, &there, error) &&
                     (there || (n_parts > 1 ? upload_parts : upload_at_once)(&uploading, progress,

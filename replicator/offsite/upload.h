@@ -22,6 +22,7 @@ struct upload_file {
     guint64 size;
     const char *name; /* for messages */
     guint8 sha256[HASH_SHA256_SIZE];
+    guint64 part_size;          /* UPLOAD_PART but in tests */
     const struct object *there; /* what stands there by that key, if it is the file; or NULL */
 };
 
