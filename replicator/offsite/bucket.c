@@ -250,8 +250,9 @@ headers_of(const struct bucket_request *request)
         hash_add(hash, request->body.data, request->body.size);
         gsize size = hash_take(hash, md5);
         g_ptr_array_add(lines, header_of("Content-MD5", md5, size));
-        g_ptr_array_add(lines, header_of("x-amz-checksum-sha256", sha256, sizeof sha256));
     }
+    if (request->kept)
+        g_ptr_array_add(lines, header_of("x-amz-checksum-sha256", sha256, sizeof sha256));
     if (request->header != NULL)
         g_ptr_array_add(lines, g_strdup(request->header));
     g_ptr_array_add(lines, NULL);

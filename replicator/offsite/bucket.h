@@ -49,7 +49,9 @@ struct bucket_request {
     const char *key;    /* behind the prefix, as it is; NULL: of the bucket itself */
     const char *query;  /* escaped and sorted by name, without the question mark; or NULL */
     struct slice body;  /* data NULL: none */
-    gboolean checked;   /* the server is to compare what comes with its MD5 and SHA-256 */
+    gboolean checked;   /* the server is to compare what comes with its MD5, too */
+    gboolean kept;      /* and to keep its SHA-256, and tell it; not of a part, whose upload would
+                           have to announce it */
     gboolean xml;       /* the answer is XML; an <Error> is a failure whatever the status, for
                            CompleteMultipartUpload may begin with 200 and fail then */
     const char *header; /* one more line, or NULL */

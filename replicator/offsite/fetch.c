@@ -240,6 +240,14 @@ choose(struct fetch *fetch, const struct outline *outline)
     return row;
 }
 
+/* Whether the failure is the snapshot's alone. */
+static gboolean
+is_its_own(const GError *failure)
+{
+    return g_error_matches(failure, FAIL, FAIL_DAMAGED) || http_has_status(failure, HTTP_ANSWER) ||
+           http_has_status(failure, 404);
+}
+
 static gboolean
 fetch_all(struct fetch *fetch, const struct outline *outline, const struct store *here,
           GError **error)
@@ -250,7 +258,7 @@ fetch_all(struct fetch *fetch, const struct outline *outline, const struct store
         g_autoptr(GError) failure = NULL;
         if (fetch_snapshot(fetch, outline, one, here, &failure)) {
             fetch->snapshots++;
-        } else if (g_error_matches(failure, FAIL, FAIL_DAMAGED)) {
+        } else if (is_its_own(failure)) {
             add_problem(fetch, one, failure->message);
         } else {
             g_propagate_error(error, g_steal_pointer(&failure));

@@ -152,17 +152,18 @@ struct reading {
     gboolean sunk; /* the sink failed, which asking again does not mend */
 };
 
-/* Whether the answer begins where it was asked to: a server may know no ranges. */
+/* How many bytes of the answer were given before: a server may know no ranges, and give all. */
 static gboolean
-begins_there(struct http_call *call, guint64 offset, GError **error)
+find_place(struct http_call *call, guint64 offset, guint64 *known, GError **error)
 {
     guint status = 0;
     if (!http_status(call, &status, error))
         return FALSE;
     const char *range = http_header(call, "content-range");
     g_autofree char *wanted = g_strdup_printf("bytes %" G_GUINT64_FORMAT "-", offset);
-    return offset == 0 || (status == 206 && range != NULL && g_str_has_prefix(range, wanted)) ||
-           http_bad_answer(error, "the bucket's server cannot go on in the middle of an object");
+    *known = status == 206 ? 0 : offset;
+    return status != 206 || (range != NULL && g_str_has_prefix(range, wanted)) ||
+           http_bad_answer(error, "the bucket's server gives another part of an object than asked");
 }
 
 static gboolean
@@ -173,13 +174,20 @@ get_once(struct bucket *bucket, const char *key, struct reading *reading, GError
     const struct bucket_request request = {
         .method = "GET", .key = key, .header = reading->offset > 0 ? range : NULL};
     AUTO(http_call) *call = bucket_start(bucket, &request, error);
-    if (call == NULL || !begins_there(call, reading->offset, error))
+    guint64 known = 0;
+    if (call == NULL || !find_place(call, reading->offset, &known, error))
         return FALSE;
     for (struct slice bytes;;) {
         if (!http_peek(call, &bytes, error))
             return FALSE;
         if (bytes.size == 0)
             break;
+        if (known > 0) {
+            gsize size = (gsize)MIN(known, bytes.size);
+            http_skip(call, size);
+            known -= size;
+            continue;
+        }
         if (bytes.size > reading->size - reading->offset)
             return http_bad_answer(error, "'%s' in '%s' is longer than it was said to be", key,
                                    bucket->url);
@@ -257,14 +265,16 @@ object_check(struct bucket *bucket, const char *key, guint64 size,
              const guint8 sha256[HASH_SHA256_SIZE], GError **error)
 {
     guint8 found[HASH_MAX];
+    g_autoptr(GError) failure = NULL;
     AUTO(hash) *hash = hash_new(HASH_SHA256);
-    if (!object_get(bucket, key, 0, size, add_to_hash, hash, error) &&
-        !g_error_matches(*error, HTTP, HTTP_ANSWER))
+    gboolean got = object_get(bucket, key, 0, size, add_to_hash, hash, &failure);
+    if (!got && !g_error_matches(failure, HTTP, HTTP_ANSWER)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
+    }
     hash_take(hash, found);
-    if (*error == NULL && memcmp(found, sha256, HASH_SHA256_SIZE) == 0)
+    if (got && memcmp(found, sha256, HASH_SHA256_SIZE) == 0)
         return TRUE;
-    g_clear_error(error);
     return object_delete(bucket, key, error) &&
            http_bad_answer(error, "what stood in '%s' as '%s' was not what was sent; it is removed",
                            bucket->url, key);
@@ -282,7 +292,7 @@ object_put(struct bucket *bucket, const char *key, struct slice bytes, GError **
 {
     guint8 sha256[HASH_SHA256_SIZE];
     const struct bucket_request request = {
-        .method = "PUT", .key = key, .body = bytes, .checked = TRUE};
+        .method = "PUT", .key = key, .body = bytes, .checked = TRUE, .kept = TRUE};
     struct bucket_answer answer = {NULL, NULL, NULL};
     hash_sha256(bytes.data, bytes.size, sha256);
     gboolean done = bucket_ask(bucket, &request, &answer, error);

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 
 from support import bucket, faulty
 from support.bucket import signature
@@ -71,6 +72,30 @@ class There_and_back(Offsite):
         before = self.files(other.store)
         self.assert_says(self.fetch(other.store, expect=FAILED), 'holds another store')
         self.assertEqual(before, self.files(other.store))
+
+    def test_there_is_one_push_at_a_time(self):
+        second = []
+        self.bucket.on('PUT', r'data\.000', faulty.first(lambda: second.append(self.push(expect=LATER))))
+        self.push()
+        self.assert_says(second[0], "in use: 'lifeboat offsite push'")
+        self.assert_copied()
+
+    def test_it_is_no_faster_than_it_may_be(self):
+        self.couch.attach(self.medic, 'noise', None, 'film', os.urandom(300000), 'video/mp4')
+        self.site.snapshot(self.server)
+        began = time.monotonic()
+        self.push('--rate', '200')
+        self.assertGreater(time.monotonic() - began, 0.5)
+        self.assert_copied()
+
+    def test_without_a_key_all_is_fetched_and_that_is_said(self):
+        self.push()
+        to, nothing = self.site.path('to'), self.site.path('no-keys')
+        arguments = [nothing if a == self.site.keys else a for a in self.arguments('fetch', to)]
+        self.assertFalse(self.site.run('lifeboat', *arguments).summary['checked'])
+        self.assertEqual(self.files(self.site.store), self.files(to))
+        arguments = [nothing if a == self.site.keys else a for a in self.arguments('list') if a != '--json']
+        self.assert_says(self.site.run('lifeboat', *arguments), 'unchecked', 'no signature was checked')
 
     def test_a_server_without_lists_of_uploads_will_do(self):
         self.add_large()

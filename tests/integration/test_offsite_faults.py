@@ -177,16 +177,35 @@ class Wrong(Offsite):
     def test_a_file_that_is_longer_than_said_is_not_taken(self):
         self.push()
         self.bucket.on('GET', r'data\.000', faulty.edited(lambda body: body + b'x' * (1 << 20)), times=None)
-        self.assert_says(self.fetch(self.site.path('to'), expect=FAILED), 'longer than')
+        self.assert_says(self.fetch(self.site.path('to'), expect=DAMAGED), 'longer than')
 
-    def test_a_server_without_ranges_is_told_of(self):
+    def test_a_file_that_is_gone_by_then_holds_no_other_up(self):
+        self.clinic.change()
+        self.site.snapshot(self.server)
+        self.push()
+        second = self.site.snapshots()[1]
+        self.bucket.on('GET', r'%s/data\.000' % second, bucket.error(404, 'NoSuchKey'), times=None)
+        run = self.fetch(self.site.path('to'), expect=INCOMPLETE)
+        self.assert_says(run, second, 'NoSuchKey')
+        self.assertEqual(1, run.summary['snapshots'])
+
+    def test_a_server_without_ranges_will_do(self):
         self.push()
         to, name = self.site.path('to'), self.site.snapshots()[0]
         self.bucket.on('GET', r'data\.000', faulty.cut(100, chunked=False))
         self.fetch(to, expect=LATER)
         whole = self.bucket.get('lifeboat/snapshots/%s/data.000' % name)
         self.bucket.on('GET', r'data\.000', lambda x: x.send(200, [], whole), times=None)
-        self.assert_says(self.fetch(to, expect=FAILED), 'cannot go on in the middle')
+        self.fetch(to)
+        self.assertEqual(self.files(self.site.store), self.files(to))
+
+    def test_another_range_than_asked_for_is_not_taken(self):
+        self.push()
+        to = self.site.path('to')
+        self.bucket.on('GET', r'data\.000', faulty.cut(100, chunked=False))
+        self.fetch(to, expect=LATER)
+        self.bucket.on('GET', r'data\.000', lambda x: x.send(206, [('Content-Range', 'bytes 7-9/10')], b'abc'), times=None)
+        self.assert_says(self.fetch(to, expect=DAMAGED), 'gives another part')
 
 
 class Lists(Offsite):

@@ -79,6 +79,10 @@ def complaint(method, target, headers, body):
         return 403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match.'
     if headers['x-amz-content-sha256'] != hashlib.sha256(body).hexdigest():
         return 400, 'XAmzContentSHA256Mismatch', 'The provided header does not match what was computed.'
+    if 'partNumber' in target and any(name.startswith('x-amz-checksum-') for name in headers):
+        return 400, 'InvalidRequest', 'Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: sha256'
+    if headers.get('x-amz-checksum-sha256') not in (None, base64.b64encode(hashlib.sha256(body).digest()).decode()):
+        return 400, 'BadDigest', 'The SHA256 you specified did not match the calculated checksum.'
     if 'content-md5' in headers and headers['content-md5'] != base64.b64encode(hashlib.md5(body).digest()).decode():
         return 400, 'BadDigest', 'The Content-MD5 you specified did not match what we received.'
     return None
