@@ -143,6 +143,21 @@ class In_parts(Offsite):
         self.assertIn(3, sent)
         self.assert_copied()
 
+    def test_killed_at_requests_throughout_the_bucket_can_be_restored_from(self):
+        self.site.prune('--keep-last', '1')
+        for number in range(4, 100, 3):
+            self.folder = '/%d' % number
+            came_so_far = self.killed_at(number, *self.push_arguments())
+            if self.bucket.sealed(self.folder[1:] + '/lifeboat/'):
+                self.fetched()
+            self.bucket.clear()
+            self.push()
+            self.assert_copied()
+            self.assertEqual({}, self.bucket.uploads)
+            if not came_so_far:
+                break
+        self.assertGreater(number, 15)
+
     def test_a_part_that_is_not_the_files_is_sent_again(self):
         self.bucket.on('PUT', 'partNumber=3', lambda x: x.hang_up(reset=True), times=None)
         self.push(expect=LATER)
