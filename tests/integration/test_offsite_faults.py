@@ -79,6 +79,19 @@ class Away(Offsite):
         self.assertEqual([], [rule.path.pattern for rule in self.bucket.rules if not rule.hits])
         self.assert_copied()
 
+    def test_a_connection_that_dies_in_the_middle_of_an_upload(self):
+        self.add_large(12 << 20)
+        for pattern in (r'data\.000$', 'partNumber=2'):
+            rule = self.bucket.cut_upload('PUT', pattern, 10000, times=None)
+            self.push(expect=LATER)
+            self.assertLess(0, rule.hits)
+            self.bucket.clear()
+        self.patience = 60
+        rule = self.bucket.cut_upload('PUT', 'partNumber=2', 3 << 20, times=2)
+        self.push()
+        self.assertEqual(2, rule.hits)
+        self.assert_copied()
+
     def test_what_stays_away_ends_the_run_and_the_next_one_goes_on(self):
         self.bucket.on('PUT', 'SHA256SUMS', bucket.error(503, 'SlowDown'), times=None)
         self.assert_says(self.push(expect=LATER), 'SlowDown')

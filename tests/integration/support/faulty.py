@@ -30,6 +30,7 @@ class Faulty:
         self.upstream = (split.hostname, split.port)
         self.credentials = split.netloc.rpartition('@')[0]
         self.rules, self.requests, self.lock = [], [], threading.Lock()
+        self.cuts = []
         self.closing = threading.Event()
         self.arrived = threading.Condition(self.lock)
         proxy = self
@@ -51,9 +52,16 @@ class Faulty:
         self.rules.append(rule)
         return rule
 
+    def cut_upload(self, method, path, size, times=1):
+        """Hangs up after so many bytes of such a request's body. Returns the rule, whose `hits` one can read."""
+        rule = _Rule(method, path, size, times, 0)
+        self.cuts.append(rule)
+        return rule
+
     def clear(self):
         with self.lock:
             self.rules.clear()
+            self.cuts.clear()
             self.requests.clear()
 
     def count(self, method, path):
@@ -177,6 +185,10 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do(self):
+        for rule in self.owner.cuts:
+            if rule.takes(Exchange(self, b'')):
+                self.rfile.read(rule.fault)
+                return Exchange(self, b'').hang_up(reset=True)
         if self.headers.get('Transfer-Encoding', '').lower() == 'chunked':
             body = b''
             while True:
