@@ -102,9 +102,18 @@ account_own(const struct account *account, const char *key, const char *folder, 
 gboolean
 account_own_state(const struct account *account, const char *state, GError **error)
 {
-    static const char *const ours[] = {"chains",     "drives.json",     "drives.json.partial",
-                                       "keys",       "last-runs.json",  "last-runs.json.partial",
-                                       "lost+found", "replicator.lock", NULL};
+    static const char *const ours[] = {"chains",
+                                       "drives.json",
+                                       "drives.json.partial",
+                                       "keys",
+                                       "last-runs.json",
+                                       "last-runs.json.partial",
+                                       "lost+found",
+                                       "replicator.lock",
+                                       "standby.json",
+                                       "standby.json.partial",
+                                       "standby.lock",
+                                       NULL};
     return account_own(account, "state", state, 0700, ours, error);
 }
 

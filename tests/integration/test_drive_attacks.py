@@ -302,6 +302,9 @@ class Mounter(Attacks):
         self.assertEqual(['precious'], os.listdir(self.site.state))
         os.rmdir(precious)
         os.mkdir(os.path.join(self.site.state, 'lost+found'))  # a file system of its own
+        for name in ('standby.json', 'standby.lock'):  # root tried `lifeboat standby follow` first
+            with open(os.path.join(self.site.state, name), 'w'):
+                pass
         daemon = Daemon(self.site, self.bay.url(self.server.url), bay=self.bay, stores=[store])
         daemon.wait_for('watching for drives')
         self.assertEqual(USER, os.stat(self.site.state).st_uid)
