@@ -20,6 +20,7 @@ struct visit {
     struct {
         dev_t number;
         guint64 sequence;
+        gboolean in_slot;
         char *node, *type_name;
         enum message_type type;
         gboolean can_mount;
@@ -142,10 +143,9 @@ tell_mount_error(const struct visit *visit, int error)
     case EROFS:
         return g_strdup("the drive is write-protected: slide its switch, or use another drive");
     case ENODEV:
-        return g_strdup_printf("this computer has no driver for the file system %s of '%s'; it is "
-                               "left as it is: use another drive, or have `lifeboat drive add %s "
-                               "--format exfat` erase it",
-                               type, node, node);
+        return g_strdup_printf("this kernel cannot mount %s; it stays as it is: use another drive, "
+                               "or erase this one: `lifeboat drive add %s --format ext4`",
+                               type, node);
     case ESTALE:
         return g_strdup_printf("the drive was pulled out, and '%s' is another one by now: insert "
                                "it again",
@@ -362,7 +362,7 @@ begin_step(struct visit *visit)
         if (!work->power_off || !result->unmounted || result->pulled || was_not_mounted(visit))
             return FALSE;
         mounter_power_off(visit->means->mounter, visit->device.number, visit->device.sequence,
-                          is_powered_off, visit);
+                          visit->device.in_slot, is_powered_off, visit);
         return TRUE;
     case VISIT_ENDED:
         break;
@@ -436,6 +436,7 @@ visit_new(const struct visit_means *means, const struct visit_work *work, const 
     if (device != NULL) {
         visit->device.number = device->number;
         visit->device.sequence = device->sequence;
+        visit->device.in_slot = device->in_slot;
         visit->device.node = g_strdup(device->node);
         visit->device.type_name = g_strdup(device->type);
         visit->device.can_mount = device_mount_type(device, &visit->device.type);

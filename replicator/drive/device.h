@@ -13,6 +13,7 @@
 struct device {
     dev_t number;
     guint64 sequence; /* of its disk, when udev told of it (mounter/meant.h); 0: not known */
+    gboolean in_slot; /* a card in a reader: without one, that is still here */
     char *node;       /* "/dev/sdb1" */
     char *type;       /* udev's word for the file system: "vfat" */
     char *filesystem; /* its UUID as udev has it; NULL: it has none */

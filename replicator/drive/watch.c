@@ -16,8 +16,18 @@ struct watch {
     struct event *readable;
     const char *const *patterns;
     GHashTable *sequences; /* number of a disk → its sequence number, by udev's last word */
+    GHashTable *slots;     /* numbers of disks that were here without a medium */
     struct watch_handler handler;
 };
+
+/* The number of the disk that it is, or is a partition of, as a key. */
+static gpointer
+disk_of(struct udev_device *udev)
+{
+    struct udev_device *disk =
+        udev_device_get_parent_with_subsystem_devtype(udev, "block", "disk"); /* borrowed */
+    return GSIZE_TO_POINTER(udev_device_get_devnum(disk != NULL ? disk : udev));
+}
 
 /*
  * The sequence number of the disk that udev's word is about, as it was then: what the kernel has
@@ -28,9 +38,7 @@ static guint64
 sequence_of(struct watch *watch, struct udev_device *udev)
 {
     const char *text = udev_device_get_property_value(udev, "DISKSEQ");
-    struct udev_device *disk =
-        udev_device_get_parent_with_subsystem_devtype(udev, "block", "disk"); /* borrowed */
-    gpointer number = GSIZE_TO_POINTER(udev_device_get_devnum(disk != NULL ? disk : udev));
+    gpointer number = disk_of(udev);
     if (text == NULL)
         return GPOINTER_TO_SIZE(g_hash_table_lookup(watch->sequences, number));
     gsize sequence = (gsize)g_ascii_strtoull(text, NULL, 10);
@@ -47,12 +55,33 @@ is_empty(struct udev_device *udev)
 }
 
 static void
+note_slot(struct watch *watch, struct udev_device *udev, gboolean removed)
+{
+    gpointer number = disk_of(udev);
+    if (number != GSIZE_TO_POINTER(udev_device_get_devnum(udev)))
+        return;
+    if (removed)
+        g_hash_table_remove(watch->slots, number);
+    else if (is_empty(udev))
+        g_hash_table_add(watch->slots, number);
+}
+
+static struct device *
+device_of(struct watch *watch, struct udev_device *udev)
+{
+    struct device *device = device_new(udev, sequence_of(watch, udev), watch->patterns);
+    if (device != NULL)
+        device->in_slot = g_hash_table_contains(watch->slots, disk_of(udev));
+    return device;
+}
+
+static void
 take(struct watch *watch, struct udev_device *udev)
 {
     void *context = watch->handler.context;
     gboolean removed = g_strcmp0(udev_device_get_action(udev), "remove") == 0;
-    guint64 sequence = sequence_of(watch, udev);
-    struct device *device = removed ? NULL : device_new(udev, sequence, watch->patterns);
+    note_slot(watch, udev, removed);
+    struct device *device = removed ? NULL : device_of(watch, udev);
     if (device != NULL)
         watch->handler.came(context, device);
     else
@@ -96,6 +125,7 @@ watch_new(struct event_base *events, const char *const *patterns,
     AUTO(watch) *watch = g_new0(struct watch, 1);
     watch->patterns = patterns;
     watch->sequences = g_hash_table_new(NULL, NULL);
+    watch->slots = g_hash_table_new(NULL, NULL);
     watch->handler = *handler;
     return listen_to(watch, events, error) ? g_steal_pointer(&watch) : NULL;
 }
@@ -129,6 +159,7 @@ watch_free(struct watch *watch)
     g_clear_pointer(&watch->monitor, udev_monitor_unref);
     g_clear_pointer(&watch->udev, udev_unref);
     g_hash_table_unref(watch->sequences);
+    g_hash_table_unref(watch->slots);
     g_free(watch);
 }
 
@@ -147,7 +178,7 @@ watch_look_at(struct watch *watch, const char *node, GError **error)
         fail_set(error, FAIL_USAGE, "'%s' is no disk nor partition", node);
         return NULL;
     }
-    struct device *device = device_new(udev, sequence_of(watch, udev), watch->patterns);
+    struct device *device = device_of(watch, udev);
     if (device == NULL)
         fail_set(error, FAIL_USAGE,
                  "'%s' is no file system on a removable medium\n"

@@ -52,6 +52,7 @@ struct message_request {
     guint32 type;     /* MESSAGE_MOUNT */
     guint32 make;     /* MESSAGE_MOUNT: a folder for a store, where there is none */
     guint32 unmended; /* MESSAGE_MOUNT: a check could not mend it since it was inserted */
+    guint32 in_slot;  /* MESSAGE_POWER_OFF: a card, whose reader stays on */
     struct message_hook hook;
 };
 

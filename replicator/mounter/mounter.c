@@ -188,10 +188,11 @@ mounter_unmount(struct mounter *mounter, dev_t device, mounter_done done, void *
 }
 
 void
-mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, mounter_done done,
-                  void *context)
+mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, gboolean in_slot,
+                  mounter_done done, void *context)
 {
-    struct message_request power_off = {.act = MESSAGE_POWER_OFF, .sequence = sequence};
+    struct message_request power_off = {
+        .act = MESSAGE_POWER_OFF, .sequence = sequence, .in_slot = in_slot != FALSE};
     request(mounter, &power_off, device, done, context);
 }
 

@@ -72,10 +72,10 @@ void mounter_stop(struct mounter *mounter);
  * same. EIO: it could not take all that was written. */
 void mounter_unmount(struct mounter *mounter, dev_t device, mounter_done done, void *context);
 
-/* Powers the whole disk off, which must not be mounted. ENOTSUP: it cannot be. ENXIO: it is gone.
- * ESTALE: as above. */
-void mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, mounter_done done,
-                       void *context);
+/* Powers the whole disk off, which must not be mounted; `in_slot`: the medium only, since its
+ * reader is to take another one. ENOTSUP: it cannot be. ENXIO: it is gone. ESTALE: as above. */
+void mounter_power_off(struct mounter *mounter, dev_t device, guint64 sequence, gboolean in_slot,
+                       mounter_done done, void *context);
 
 /* Runs the hooks, one after the other; nothing is told of their end. */
 void mounter_hook(struct mounter *mounter, const struct message_hook *hook);

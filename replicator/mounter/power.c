@@ -59,7 +59,7 @@ let_go(dev_t disk)
 }
 
 int
-power_off(dev_t device, guint64 sequence)
+power_off(dev_t device, guint64 sequence, gboolean in_slot)
 {
     dev_t disk = sysfs_disk(device);
     if (sysfs_is_mounted(disk))
@@ -69,6 +69,6 @@ power_off(dev_t device, guint64 sequence)
         return errno;
     gboolean stopped = stop_unit(fd);
     close(fd_steal(&fd));
-    gboolean gone = let_go(disk);
+    gboolean gone = !in_slot && let_go(disk);
     return stopped || gone ? 0 : ENOTSUP;
 }

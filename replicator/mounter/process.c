@@ -83,7 +83,7 @@ act(struct serving *serving)
             return EINVAL;
         return check_and_mount(serving, place);
     case MESSAGE_POWER_OFF:
-        return power_off(device, request->sequence);
+        return power_off(device, request->sequence, request->in_slot != 0);
     case MESSAGE_UNMOUNT:
     case MESSAGE_STOP:
     case MESSAGE_HOOK:

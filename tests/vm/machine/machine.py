@@ -122,6 +122,39 @@ class Machine:
             raise AssertionError('%s stays in use' % name)
         self.inserted.remove(name)
 
+    # ---- a card reader: one USB device that stays, whatever is in its slot ----
+
+    def plug_reader(self, card):
+        """An empty one; `card` is taken out again before the machine sees it. Gives QEMU's name for it."""
+        self.count += 1
+        name = 'reader%d' % self.count
+        self.qemu.ask('device_add', driver='usb-bot', id=name, bus='usb.0')
+        self.qemu.ask('blockdev-add', **card.node(name + '-card'))
+        self.qemu.ask('device_add', driver='scsi-hd', id=name + '-slot', bus=name + '.0', lun=0, removable=True, drive=name + '-card')
+        self.take_card_out(name)
+        self.qemu.ask('qom-set', path='/machine/peripheral/' + name, property='attached', value=True)
+        return name
+
+    def put_card_in(self, name, card):
+        self.qemu.ask('blockdev-add', **card.node(name + '-card'))
+        self.qemu.ask('blockdev-insert-medium', id=name + '-slot', **{'node-name': name + '-card'})
+        self.qemu.ask('blockdev-close-tray', id=name + '-slot')
+
+    def take_card_out(self, name):
+        self.inserted.add(name + '-card')
+        self.qemu.ask('blockdev-open-tray', id=name + '-slot', force=True)
+        self.qemu.ask('blockdev-remove-medium', id=name + '-slot')
+        self.wait_until_free(name + '-card')
+
+    def has(self, name):
+        """Whether a USB device is still one of the machine's."""
+        return any(each['name'] == name for each in self.qemu.ask('qom-list', path='/machine/peripheral'))
+
+    def unplug_reader(self, name):
+        for part in (name + '-slot', name):
+            self.qemu.ask('device_del', id=part)
+            self.qemu.wait_for_event('DEVICE_DELETED', device=part)
+
     def forget(self):
         """What a test left plugged in, and what was told of it."""
         for name in list(self.inserted):
