@@ -4,11 +4,13 @@ is on them afterwards is looked at in another machine. Strangers stay as they ar
 With LIFEBOAT_TEST_FULL set (tests/campaign vm) they are pulled out, and the power fails, at more moments.
 """
 
+import subprocess
+
 from machine.machine import Machine
 from machine.stick import KINDS, disk
 from plugging import FULL, MOMENTS, Plugging
 from replicator import SAFE
-from support.lifeboat import Site
+from support.lifeboat import FAILED, Site
 
 OURS = 'it was pulled out, or the power failed, before it was safe to remove: '
 ELSEWHERE = 'it was pulled out too early where it was used last, here or on another computer: '
@@ -95,6 +97,42 @@ class Strangers(Plugging):
         self.assertIn("belongs to site 'elsewhere'", said)
         self.machine.pull(name)
         self.assertEqual([], self.replicator.status()['drives'])
+
+
+class Ntfs(Plugging):
+    """Which Debian's kernel cannot mount."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.windows = self.stick('ntfs', label='WINDOWS')
+        self.before = self.windows.digest()
+
+    def test_a_stick_of_windows_is_left_alone_and_whoever_adds_it_hears_what_to_do(self):
+        name, device = self.machine.plug(self.windows)
+        self.replicator.wait_for("'WINDOWS') is no drive of ours, and is left alone")
+        said = self.replicator.lifeboat('drive', 'add', device, '--yes', expect=FAILED)
+        self.assertIn('this kernel cannot mount ntfs\nhint: to make one, which erases all that is on it: lifeboat drive add %s --format' % device, said)
+        said = self.replicator.lifeboat('drive', 'add', device, '--yes', '--format', 'ext4', expect=FAILED)
+        self.assertIn('hint: whoever is sure that nothing on it is needed: wipefs --all ' + device, said)
+        self.machine.pull(name)
+        self.assertEqual(self.before, self.windows.digest())
+
+    def test_a_drive_that_was_one_with_another_kernel_fails_and_that_is_told(self):
+        stick = self.stick('vfat')
+        self.take_out(stick, self.add(stick))
+        known = self.replicator.drive(stick.id)['filesystem']
+        self.replicator.end()
+        uuid = subprocess.run(['blkid', '-p', '-O', str(self.windows.start), '-s', 'UUID', '-o', 'value', self.windows.image],
+                              check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        self.machine.run("sed -i 's/%s/%s/' /var/lib/lifeboat/drives.json" % (known, uuid))
+        self.start()
+        name = self.insert(self.windows, 'the snapshot failed')
+        self.assertRegex(self.replicator.drive(stick.id)['message'], 'this kernel cannot mount ntfs; it stays as it is: use another drive, '
+                         'or erase this one: `lifeboat drive add /dev/sd.1 --format ext4`')
+        self.assertIn("'BLUE' (%s): the snapshot failed: this kernel" % stick.id, self.replicator.lines_with(SAFE)[-1])
+        self.machine.pull(name)
+        self.assertEqual(self.before, self.windows.digest())
 
 
 class Misfortune(Plugging):
