@@ -15,7 +15,7 @@ from machine.writes import Writes
 
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
 GENERATIONS = 20 if FULL else 1
-CUTS = 10 if FULL else 3  # of each generation
+CUTS = 10 if FULL else 2  # of each generation
 
 
 class PowerCut(Case):

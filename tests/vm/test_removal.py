@@ -12,7 +12,7 @@ from support.lifeboat import DONE, FAILED
 from support.server import wait_until
 
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
-MOMENTS = 25 if FULL else 2
+MOMENTS = 25 if FULL else 1
 SPEED = 1000000  # bytes per second: slow enough that it is still being written to
 
 

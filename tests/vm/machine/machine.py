@@ -10,20 +10,18 @@
 The tests' CouchDB, which listens on this host's loopback address, is at 10.0.2.2 for it.
 """
 
-import atexit
 import os
 import re
 import shlex
 import socket
-import tempfile
+import time
 
 from support.server import wait_until
 
-from . import initrd, kernel, qemu
+from . import initrd, kernel, prepared, qemu
 
 HOST = '10.0.2.2'
 MEMORY = 640  # MiB
-_started = {}  # what this process has prepared, by name
 
 
 class Machine:
@@ -31,21 +29,43 @@ class Machine:
     makes the file system."""
 
     def __init__(self, disk=None, sticks=(), tree=initrd.under_busybox):
-        self.count, self.inserted = 0, set()
-        arguments = ['-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:0-:7', '-device', 'virtio-net-pci,netdev=net,romfile=']
+        self.count, self.inserted, self.tree = 0, set(), tree
+        if disk or sticks:
+            self._boot(disk, sticks)
+            return
+        with prepared.kept('booted', tree) as path:
+            if os.path.exists(path):
+                self._go_on_from(path)
+            else:
+                self._boot()
+                self.qemu.save(path)
+
+    def _boot(self, disk=None, sticks=()):
+        arguments = []
         if disk:
             arguments += ['-blockdev', 'driver=raw,node-name=disk,file.driver=file,file.filename=' + disk,
                           '-device', 'virtio-blk-pci,drive=disk']
         if sticks:
             arguments += ['-S']
-        self.qemu = qemu.Qemu(os.path.join(_kernel(), 'vmlinux'), _initrd(tree), MEMORY, *arguments)
+        self._start(*arguments)
         self.plugged = [self.insert(stick) for stick in sticks]
         if sticks:
             self.qemu.ask('cont')
-        told = self.qemu.ask('human-monitor-command', **{'command-line': 'info usernet'})
-        self.port = int(re.search(r'HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)', told).group(1))
         self.qemu.wait(lambda: 'machine: ready' in self.qemu.lines, 'the machine')
         wait_until(lambda: self._answers() or self.qemu.process.poll() is not None, qemu.PATIENCE)
+
+    def _go_on_from(self, path):
+        """Its time stood still, and its random numbers would be those of all that went on from there."""
+        self._start('-incoming', 'exec:cat ' + shlex.quote(path))
+        wait_until(lambda: self.qemu.ask('query-status')['status'] != 'inmigrate', qemu.PATIENCE, 0.02)
+        self.qemu.ask('cont')
+        self.run('cat >/dev/urandom && date -s @%d' % time.time(), os.urandom(64))
+
+    def _start(self, *arguments):
+        self.qemu = qemu.Qemu(os.path.join(kernel.kernel(), 'vmlinux'), prepared.archive(self.tree), MEMORY, '-netdev',
+                              'user,id=net,hostfwd=tcp:127.0.0.1:0-:7', '-device', 'virtio-net-pci,netdev=net,romfile=', *arguments)
+        told = self.qemu.ask('human-monitor-command', **{'command-line': 'info usernet'})
+        self.port = int(re.search(r'HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)', told).group(1))
 
     def _answers(self):
         try:
@@ -201,20 +221,3 @@ class Answer:
 
     def __str__(self):
         return '%s\nexit %d\n%s' % (self.command, self.code, self.text[-3000:])
-
-
-def _kernel():
-    if 'kernel' not in _started:
-        _started['kernel'] = kernel.kernel()
-    return _started['kernel']
-
-
-def _initrd(tree):
-    name = tree.__name__
-    if name not in _started:
-        handle, path = tempfile.mkstemp(prefix='initrd-', dir=kernel.CACHE)
-        atexit.register(os.unlink, path)
-        with os.fdopen(handle, 'wb') as file:
-            tree(_kernel()).write(file)
-        _started[name] = path
-    return _started[name]
