@@ -848,7 +848,8 @@ static const struct option options[] = {
         .name = "in-force",
         .placeholder = "FILE",
         .type = OPTION_PATH,
-        .commands = FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW,
+        .commands =
+            FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW | FOR_OFFSITE_PUSH,
         .help = "Copy of the configuration file that is read in its place.",
         .text = "What the daemon gives those that it runs: the file may have a mistake by now.",
     },

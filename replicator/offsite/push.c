@@ -28,10 +28,10 @@ struct pass {
 };
 
 static void
-count_bytes(void *context, guint64 bytes)
+count_bytes(void *context, guint64 bytes, gboolean sent)
 {
     struct pass *pass = context;
-    pass->sent += bytes;
+    pass->sent += sent ? bytes : 0;
     progress_add(pass->push->progress, 0, bytes);
 }
 
@@ -115,7 +115,7 @@ put_small(struct pass *pass, int folder, const char *name, const char *key, GErr
         return FALSE;
     if (there != NULL && there->size == size && object_etag_fits(there->etag, bytes))
         return TRUE;
-    count_bytes(pass, size);
+    count_bytes(pass, size, TRUE);
     return object_put(pass->bucket, key, bytes, error);
 }
 

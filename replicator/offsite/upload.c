@@ -292,11 +292,13 @@ begin_upload(struct uploading *uploading, GError **error)
 
 /* Sends a part, unless the bucket has it. */
 static gboolean
-settle_part(struct uploading *uploading, guint number, struct slice bytes, GError **error)
+settle_part(struct uploading *uploading, guint number, struct slice bytes, gboolean *sent,
+            GError **error)
 {
     struct part *part = &uploading->parts[number - 1];
     struct bucket_answer answer = {NULL, NULL, NULL};
-    if (part->etag != NULL && part->size == bytes.size && object_etag_fits(part->etag, bytes))
+    *sent = part->etag == NULL || part->size != bytes.size || !object_etag_fits(part->etag, bytes);
+    if (!*sent)
         return TRUE;
     g_autoptr(GString) query = g_string_new(NULL);
     g_autofree char *shown = g_strdup_printf("%u", number);
@@ -423,12 +425,17 @@ upload_parts(struct uploading *uploading, upload_progress progress, void *contex
     if (!find_begun(uploading, error) || (uploading->id == NULL && !begin_upload(uploading, error)))
         return FALSE;
     for (guint number = 1; number <= uploading->n_parts; number++) {
+        gboolean sent = FALSE;
         if (!read_part(uploading, number, &bytes, error) ||
-            !settle_part(uploading, number, bytes, error))
+            !settle_part(uploading, number, bytes, &sent, error))
             return FALSE;
-        progress(context, bytes.size);
+        progress(context, bytes.size, sent);
     }
-    return is_expected(uploading, error) && complete(uploading, error);
+    if (is_expected(uploading, error))
+        return complete(uploading, error);
+    const struct begun begun = {(char *)uploading->file->key, uploading->id};
+    abort_upload(uploading->bucket, &begun, NULL); /* what it holds is of no use, and costs */
+    return FALSE;
 }
 
 static gboolean
@@ -439,7 +446,7 @@ upload_at_once(struct uploading *uploading, upload_progress progress, void *cont
         !is_expected(uploading, error) ||
         !object_put(uploading->bucket, uploading->file->key, bytes, error))
         return FALSE;
-    progress(context, bytes.size);
+    progress(context, bytes.size, TRUE);
     return TRUE;
 }
 

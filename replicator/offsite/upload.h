@@ -26,8 +26,8 @@ struct upload_file {
     const struct object *there; /* what stands there by that key, if it is the file; or NULL */
 };
 
-/* Called with the bytes that are settled, each time some are. */
-typedef void (*upload_progress)(void *context, guint64 bytes);
+/* Called with the bytes that are settled, each time some are: sent, or found there. */
+typedef void (*upload_progress)(void *context, guint64 bytes, gboolean sent);
 
 /* FAIL_DAMAGED when the file is not what was expected. */
 gboolean upload(struct bucket *bucket, const struct upload_file *file, upload_progress progress,

@@ -80,9 +80,10 @@ ask_outline(struct bucket *bucket)
 }
 
 static void
-count_bytes(void *context, guint64 bytes)
+count_bytes(void *context, guint64 bytes, gboolean sent)
 {
     guint64 *settled = context;
+    (void)sent;
     *settled += bytes;
 }
 
@@ -113,7 +114,7 @@ static gboolean
 take_bytes(void *context, struct slice bytes, GError **error)
 {
     (void)error;
-    count_bytes(context, bytes.size);
+    count_bytes(context, bytes.size, TRUE);
     return TRUE;
 }
 

@@ -123,6 +123,32 @@ class Daily(Offsite):
                     daemon.wait_for('the off-site copy is overdue')
                 daemon.end()
 
+    def reload(self, daemon, old, new):
+        with open(daemon.config) as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(daemon.config, 'w') as file:
+            file.write(text.replace(old, new))
+        daemon.lifeboat('reload')
+
+    def test_the_configuration_is_read_again_without_an_end(self):
+        daemon = self.daemon()
+        daemon.wait_for('off-site copy: complete', 2)  # at start, and after the first snapshot
+        self.reload(daemon, 'bucket = ' + self.bucket.url, 'bucket = %s/elsewhere' % self.bucket.url)
+        daemon.wait_for('off-site copy: complete', 3)
+        self.folder = '/elsewhere'
+        self.assert_copied()
+        self.assertIn('/elsewhere', daemon.status())
+        self.reload(daemon, '[offsite]', '[offsite]\noverdue = 3')
+        self.reload(daemon, 'bucket = ', '#bucket = ')
+        self.assertNotIn('off-site', daemon.status())
+        self.clinic.change()
+        self.snapshot_by(daemon)
+        self.reload(daemon, '#bucket = ', 'bucket = ')
+        daemon.wait_for('off-site copy: complete', 4)
+        self.assert_copied()
+        daemon.end()
+
     def test_mistakes_in_the_configuration_are_told_at_start(self):
         for settings, text in (({'store': self.site.path('x')}, 'is none of `[store] path`'), ({'store': ''}, 'store')):
             daemon = self.daemon(**settings) if settings['store'] else Daemon(
