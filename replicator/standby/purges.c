@@ -11,8 +11,10 @@
 struct purging {
     struct standby *standby;
     const char *database;
-    GString *body; /* of _purge: {"ID":["REV"… */
-    GString *id;   /* the document that it ends with */
+    struct revisions *here; /* asks the target about what it is to purge */
+    struct revisions *old;  /* asks the source about what may have become that */
+    GString *body;          /* of _purge: {"ID":["REV"… */
+    GString *id;            /* the document that it ends with */
     guint documents;
     guint64 revisions;
 };
@@ -33,13 +35,9 @@ send(struct purging *purging, GError **error)
     return answer != NULL;
 }
 
-/* The source does not have it. */
 static gboolean
-take_missing(void *context, struct slice id, struct slice rev, struct slice ancestors,
-             GError **error)
+add(struct purging *purging, struct slice id, struct slice rev, GError **error)
 {
-    (void)ancestors;
-    struct purging *purging = context;
     gboolean same = purging->documents > 0 &&
                     slice_compare(id, (struct slice){purging->id->str, purging->id->len}) == 0;
     if (!same && purging->documents == BATCH && !send(purging, error))
@@ -57,6 +55,63 @@ take_missing(void *context, struct slice id, struct slice rev, struct slice ance
     json_append_string(purging->body, rev);
     purging->revisions++;
     return TRUE;
+}
+
+/* ---- what is to be purged ---- */
+
+/* The source does not have it. */
+static gboolean
+take_missing(void *context, struct slice id, struct slice rev, struct slice ancestors,
+             GError **error)
+{
+    struct purging *purging = context;
+    (void)ancestors;
+    return revisions_ask(purging->here, id, rev, error) && add(purging, id, rev, error);
+}
+
+/* The target does not, either, but has older ones. */
+static gboolean
+take_unknown(void *context, struct slice id, struct slice rev, struct slice ancestors,
+             GError **error)
+{
+    struct purging *purging = context;
+    struct slice old;
+    (void)rev;
+    for (gsize place = 0; ancestors.size > 0 && json_next_element(ancestors, &place, &old);)
+        if (json_type(old) == JSON_STRING &&
+            !revisions_ask(purging->old, id, (struct slice){old.data + 1, old.size - 2}, error))
+            return FALSE;
+    return TRUE;
+}
+
+/* Whether the source has nothing of the document, not even that it was deleted. */
+static gboolean
+is_absent(struct purging *purging, struct slice id, gboolean *absent, GError **error)
+{
+    struct slice rows, row, what;
+    gsize place = 0;
+    g_autofree char *path = server_path(purging->database, "/_all_docs");
+    g_autoptr(GString) body = g_string_new("{\"keys\":[");
+    json_append_string(body, id);
+    g_string_append(body, "]}");
+    g_autoptr(GString) answer = http_fetch(purging->standby->source, "POST", path,
+                                           (struct slice){body->str, body->len}, error);
+    if (answer == NULL)
+        return FALSE;
+    *absent = json_member((struct slice){answer->str, answer->len}, "rows", &rows) &&
+              json_type(rows) == JSON_ARRAY && json_next_element(rows, &place, &row) &&
+              json_member(row, "error", &what);
+    return TRUE;
+}
+
+/* Nor does the source have such an older one. */
+static gboolean
+take_old(void *context, struct slice id, struct slice rev, struct slice ancestors, GError **error)
+{
+    struct purging *purging = context;
+    gboolean absent = FALSE;
+    (void)ancestors;
+    return is_absent(purging, id, &absent, error) && (!absent || add(purging, id, rev, error));
 }
 
 static gboolean
@@ -78,7 +133,20 @@ ask_source(struct purging *purging, struct slice infos, GError **error)
                                (struct slice){rev.data + 1, rev.size - 2}, error))
                 return FALSE;
     }
-    return revisions_end(revisions, error) && send(purging, error);
+    return revisions_end(revisions, error);
+}
+
+static gboolean
+run(struct purging *purging, struct slice infos, GError **error)
+{
+    struct standby *standby = purging->standby;
+    AUTO(revisions) *here =
+        revisions_new(standby->target, purging->database, take_unknown, purging);
+    AUTO(revisions) *old = revisions_new(standby->source, purging->database, take_old, purging);
+    purging->here = here;
+    purging->old = old;
+    return ask_source(purging, infos, error) && revisions_end(here, error) &&
+           revisions_end(old, error) && send(purging, error);
 }
 
 static gboolean
@@ -87,8 +155,10 @@ apply(struct standby *standby, const char *database, struct slice answer, GError
     struct slice infos;
     if (!json_member(answer, "purged_infos", &infos))
         return TRUE;
-    struct purging purging = {standby, database, g_string_new(NULL), g_string_new(NULL), 0, 0};
-    gboolean done = ask_source(&purging, infos, error);
+    struct purging purging = {.standby = standby, .database = database};
+    purging.body = g_string_new(NULL);
+    purging.id = g_string_new(NULL);
+    gboolean done = run(&purging, infos, error);
     if (done && purging.revisions > 0)
         log_info("database '%s': %" G_GUINT64_FORMAT " revisions that were purged in the source "
                  "are purged",

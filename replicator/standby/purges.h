@@ -2,7 +2,9 @@
  * purges: what was purged in the source is purged here, too.
  *
  * CouchDB remembers which revisions were purged, for a while, and not whether they came back since:
- * so the source is asked, and only what it still does not have is purged here.
+ * so the source is asked, and only what it still does not have is purged here. Where the revision
+ * that was purged never came here, what it came from may have: if the source has nothing of that
+ * document any more, it is purged, too.
  */
 #pragma once
 

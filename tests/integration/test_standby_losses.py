@@ -209,6 +209,22 @@ class Purged(Scripted):
         self.standby.catch_up()
         self.assertFalse(self.standby.has(self.medic, 'secret'))
 
+    def test_what_was_changed_and_purged_before_it_was_looked_at_goes_with_what_it_was(self):
+        rev = self.couch.put(self.medic, {'_id': 'secret', 'v': 1})
+        kept = self.couch.put(self.medic, {'_id': 'torn', 'v': 1})
+        self.standby.catch_up()
+        rev = self.couch.put(self.medic, {'_id': 'secret', '_rev': rev, 'v': 2})
+        self.couch.purge(self.medic, 'secret', [rev])
+        mine = revision('torn', 1, ['ab' * 16], of='the second node')
+        self.standby.couch.bulk(self.medic, [mine], new_edits=False)
+        purged = revision('torn', 2, ['cd' * 16, 'ef' * 16])
+        self.couch.bulk(self.medic, [purged], new_edits=False)
+        self.couch.purge(self.medic, 'torn', [purged['_rev']])
+        self.standby.catch_up()
+        self.assertFalse(self.standby.has(self.medic, 'secret'))
+        self.assertTrue(self.standby.has(self.medic, 'torn', kept))
+        self.assertTrue(self.standby.has(self.medic, 'torn', mine['_rev']))
+
 
 class Refusing(Scripted):
     def test_more_refused_documents_than_can_be_named_come_when_they_are_taken(self):
