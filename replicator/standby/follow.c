@@ -127,15 +127,10 @@ until_due(const struct standby *standby)
 static void
 note_success(struct followed *database, gint64 began)
 {
-    database->failures = 0;
-    g_clear_pointer(&database->problem, g_free);
+    followed_settle(database);
     database->pending = 0;
-    if (database->changed > began) {
-        database->behind = database->changed;
-        database->due = database->changed;
-    } else {
-        database->behind = database->due = 0;
-    }
+    if (database->changed > began)
+        database->behind = database->due = database->changed;
 }
 
 static void
@@ -244,12 +239,14 @@ turn(struct standby *standby, GError **error)
     return standby->options->once || hints_wait(standby->hints, until_due(standby), error);
 }
 
+/* Each as it was looked at; what has changed since then is for the next look. */
 static gboolean
 is_equal(const struct standby *standby)
 {
     for (guint i = 0; i < standby->databases->len; i++) {
         const struct followed *database = standby->databases->pdata[i];
-        if (!database->gone && (database->behind != 0 || database->checkpoint.lacking->len > 0))
+        if (!database->gone && (database->seen == NULL || database->failures > 0 ||
+                                database->checkpoint.lacking->len > 0))
             return FALSE;
     }
     return TRUE;

@@ -147,7 +147,8 @@ follow_no_more(struct standby *standby, GHashTable *source)
         if (g_hash_table_contains(source, database->name))
             continue;
         database->gone = TRUE;
-        database->due = database->behind = database->renew = 0;
+        database->renew = 0;
+        followed_settle(database);
         followed_doubt(database);
     }
 }

@@ -324,7 +324,7 @@ recall(struct standby *standby, struct followed *database, const struct server_d
     } else if (checkpoint->lacking->len == 0 &&
                g_strcmp0(checkpoint->seen, source->update_seq) == 0) {
         database->seen = g_strdup(source->update_seq);
-        database->due = database->behind = 0;
+        followed_settle(database);
     }
     return TRUE;
 }

@@ -78,8 +78,16 @@ followed_hint(struct followed *followed)
     followed->changed = now;
     if (followed->behind == 0)
         followed->behind = now;
-    if (followed->failures == 0) /* else it waits for its turn */
-        followed->due = followed->due != 0 ? followed->due : now;
+    if (followed->due == 0) /* else it waits for its turn, as after a failure */
+        followed->due = now;
+}
+
+void
+followed_settle(struct followed *followed)
+{
+    followed->failures = 0;
+    followed->due = followed->behind = 0;
+    g_clear_pointer(&followed->problem, g_free);
 }
 
 void

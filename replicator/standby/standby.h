@@ -89,6 +89,9 @@ void standby_clear(struct standby *standby);
 /* Something changed there: it is due at once. */
 void followed_hint(struct followed *followed);
 
+/* Nothing is to be done for it, and nothing is wrong with it. */
+void followed_settle(struct followed *followed);
+
 /* It was lost from sight, here or there: what both servers say is looked at with suspicion again
  * (trust.h). */
 void followed_doubt(struct followed *followed);

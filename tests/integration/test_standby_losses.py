@@ -183,6 +183,20 @@ class MadeAnew(Scripted):
         self.standby.catch_up()
         self.assert_has(self.new)
 
+    def test_not_there_for_a_moment_it_is_followed_again(self):
+        follower = self.standby.follow()
+        follower.wait_until_equal()
+        name = self.clinic.name('medic-logs')
+        self.couch.put(name, {'_id': 'old'})
+        self.arrives(name, 'old')
+        gone = self.server.standin.databases.pop(name)  # nobody is told
+        self.couch.put(self.medic, {'_id': 'other'})
+        self.arrives(self.medic, 'other')
+        follower.wait_for_log("'%s' is gone" % name)
+        self.server.standin.databases[name] = gone
+        self.couch.put(name, {'_id': 'new'})
+        self.arrives(name, 'new')
+
     def test_dropped_before_its_first_copy_it_is_not_waited_for(self):
         name = self.couch.create(self.clinic.name('brief'))
         self.proxy.on('GET', '/%s$' % name, faulty.first(lambda: self.couch.delete(name)))
