@@ -223,6 +223,7 @@ class Purged(Scripted):
         self.standby.catch_up()
         self.assertFalse(self.standby.has(self.medic, 'secret'))
 
+
     def test_what_was_changed_and_purged_before_it_was_looked_at_goes_with_what_it_was(self):
         rev = self.couch.put(self.medic, {'_id': 'secret', 'v': 1})
         kept = self.couch.put(self.medic, {'_id': 'torn', 'v': 1})
