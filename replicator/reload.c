@@ -1,7 +1,7 @@
 #include "replicator/reload.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "replicator/ask.h"
 #include "replicator/tell.h"
 

@@ -3,7 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/progress.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "replicator/ask.h"
 #include "replicator/snapshot/command.h"
 

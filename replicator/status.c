@@ -2,7 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "replicator/ask.h"
 #include "replicator/tell.h"
 

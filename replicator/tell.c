@@ -1,7 +1,7 @@
 #include "replicator/tell.h"
 
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "replicator/mounter/check.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "lib/archive/chain.h"
 #include "lib/archive/snapshot_stream.h"
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define PIECE (128 * 1024) /* bytes read at once */
 

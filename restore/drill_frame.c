@@ -1,9 +1,9 @@
 /* drill_frame: see the header. */
 #include "restore/drill_frame.h"
 
-#include "lib/couch/json.h"
 #include "lib/couch/write/same.h"
 #include "lib/couch/write/splice.h"
+#include "lib/json/json.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 

@@ -16,7 +16,7 @@
 #include "lib/archive/chain_passes.h"
 #include "lib/archive/merge.h"
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define DEFAULT_MEMORY (32 * 1024 * 1024) /* bytes */
 #define PIECE (128 * 1024)                /* bytes of a file given at once */

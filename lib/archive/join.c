@@ -4,7 +4,7 @@
 #include "config.h"
 #include "lib/base/fail.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define MEMORY (20 * 1024 * 1024) /* bytes for merging, beside those for writing */
 

@@ -3,8 +3,8 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/http.h"
-#include "lib/couch/json.h"
+#include "lib/http/http.h"
+#include "lib/json/json.h"
 
 #include <unistd.h>
 

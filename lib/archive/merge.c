@@ -9,8 +9,8 @@
 #include "lib/archive/merge.h"
 
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "lib/json/json.h"
 
 #define PIECE (128 * 1024) /* bytes copied at once */
 

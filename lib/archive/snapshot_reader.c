@@ -2,7 +2,7 @@
 #include "lib/archive/snapshot_reader.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define PIECE (128 * 1024) /* bytes of an entry read at once */
 

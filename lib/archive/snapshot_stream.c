@@ -2,8 +2,8 @@
 #include "lib/archive/snapshot_stream.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "lib/json/json.h"
 
 #include <stdio.h>
 

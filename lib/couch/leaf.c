@@ -1,8 +1,8 @@
 #include "lib/couch/leaf.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "lib/json/json.h"
 
 void
 leaf_clear(struct leaf *leaf)

@@ -2,9 +2,9 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
 #include "lib/couch/scratch.h"
+#include "lib/json/json.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 #define ASK_AT_ONCE 100 /* databases in a request ([chttpd] max_db_number_for_dbs_info_req) */

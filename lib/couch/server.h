@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 #define SERVER_DATABASES_MAX 1000000 /* names accepted from _all_dbs */
 

@@ -1,8 +1,8 @@
 #include "lib/couch/token.h"
 
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #define TRIES_A_SHARD 64 /* numbers tried for each shard before one is taken as out of reach */
 

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 #define TOKEN_SHARDS_MAX 4096 /* shards of a database that are looked at */
 

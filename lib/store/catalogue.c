@@ -2,7 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 struct catalogue *
 catalogue_new(void)

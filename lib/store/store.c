@@ -4,7 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "lib/store/judge.h"
 #include "lib/store/lineage.h"
 #include "lib/store/parts.h"

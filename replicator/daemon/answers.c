@@ -5,9 +5,9 @@
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
-#include "replicator/daemon/nodes.h"
+#include "lib/json/json.h"
 #include "replicator/daemon/notice.h"
+#include "replicator/daemon/place/nodes.h"
 #include "replicator/drive/sysfs.h"
 
 #include <errno.h>

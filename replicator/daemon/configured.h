@@ -9,7 +9,7 @@
 #pragma once
 
 #include "lib/command/command.h"
-#include "replicator/daemon/place.h"
+#include "replicator/daemon/place/place.h"
 
 #define CONFIGURED_COPY "lifeboat.conf"            /* in the folder of the socket, … */
 #define CONFIGURED_PARTIAL "lifeboat.conf.partial" /* … and while it is written */

@@ -4,7 +4,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/local_address.h"
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <event2/buffer.h>

@@ -9,21 +9,19 @@
  * at any point it loses nothing: stores tell themselves what they hold, and what it must remember
  * is replaced durably.
  *
- *     daemon.c   the loop, the clock, what is overdue
- *     runs.c     what is begun when it is due, and what becomes of it
- *     devices.c  drives that come and go
- *     answers.c  what is asked at the socket
- *     reload.c   the configuration is read again
- *     follower.c the process that follows the other node, if this one is to
- *     courier.c  the process that brings the off-site copy up to date, if there is one
- *     configured.c  what the configuration says
- *     place.c    one folder or drive: when, and how it stands there
- *     visit.c    one piece of work there, step by step
+ *     daemon.c      the loop, the clock, what is overdue
+ *     runs.c        what is begun when it is due, and what becomes of it
+ *     devices.c     drives that come and go
+ *     answers.c     what is asked at the socket
+ *     configured.c  what the configuration says; reload.c: when it is read again
+ *     place/        one folder or drive: when, how it stands there, and the logbook of that
+ *     work/         visit.c: one piece of work there, step by step; and the processes that go on
+ *                   beside: follower.c (of the other node), courier.c (of the off-site copy)
  */
 #pragma once
 
 #include "replicator/daemon/configured.h"
-#include "replicator/daemon/visit.h"
+#include "replicator/daemon/work/visit.h"
 
 struct daemon_options {
     struct mounter *mounter;     /* started; stays the caller's */

@@ -2,7 +2,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #include <fcntl.h>
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "replicator/daemon/place.h"
+#include "replicator/daemon/place/place.h"
 
 /* `place` and `device` may be NULL. `message` is one sentence. */
 void notice_event(struct mounter *mounter, enum message_event event, const struct place *place,

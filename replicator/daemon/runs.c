@@ -3,8 +3,8 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "replicator/daemon/nodes.h"
 #include "replicator/daemon/notice.h"
+#include "replicator/daemon/place/nodes.h"
 #include "replicator/mounter/check.h"
 
 #include <systemd/sd-daemon.h>

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "replicator/daemon/control.h"
-#include "replicator/daemon/courier.h"
 #include "replicator/daemon/daemon.h"
-#include "replicator/daemon/follower.h"
-#include "replicator/daemon/place.h"
+#include "replicator/daemon/place/place.h"
+#include "replicator/daemon/work/courier.h"
+#include "replicator/daemon/work/follower.h"
 #include "replicator/drive/watch.h"
 
 /* A drive that is to be ours. */

@@ -4,7 +4,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "replicator/ask.h"
 #include "replicator/drive/list.h"
 #include "replicator/drive/prepare/format.h"

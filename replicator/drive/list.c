@@ -1,7 +1,7 @@
 #include "replicator/drive/list.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "replicator/tell.h"
 
 enum { COLUMN_ID, COLUMN_LABEL, COLUMN_STATE, COLUMN_GOOD, COLUMNS };

@@ -15,8 +15,8 @@
 #pragma once
 
 #include "lib/base/hash.h"
-#include "lib/couch/http.h"
-#include "lib/couch/patience.h"
+#include "lib/http/http.h"
+#include "lib/http/patience.h"
 
 #define BUCKET_ANSWER_MAX                                                                          \
     (4 * 1024 * 1024) /* bytes of an answer read whole: a list of 1,000 keys */

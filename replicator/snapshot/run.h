@@ -15,8 +15,8 @@
 #include "lib/archive/snapshot_writer.h"
 #include "lib/base/progress.h"
 #include "lib/couch/choice.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/server.h"
+#include "lib/http/patience.h"
 
 #define RUN_PROBLEMS_SHOWN 20 /* named on the terminal; all stand in the snapshot */
 

@@ -2,7 +2,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define FILE_NAME "scrub.json"
 #define FILE_MAX 4096 /* bytes */

@@ -3,7 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <fcntl.h>

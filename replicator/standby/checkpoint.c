@@ -1,8 +1,8 @@
 #include "replicator/standby/checkpoint.h"
 
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/local.h"
+#include "lib/json/json.h"
 
 #define HISTORY_MAX 5 /* entries that are kept */
 

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 #define CHECKPOINT_LACKING_MAX 1000 /* revisions that it names */
 

@@ -2,10 +2,10 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
-#include "replicator/standby/gone.h"
+#include "lib/json/json.h"
 #include "replicator/standby/hints.h"
+#include "replicator/standby/server/gone.h"
 
 #define WAIT_MAX 1000                          /* milliseconds in one go */
 #define PROBLEM_WAIT (60 * G_TIME_SPAN_SECOND) /* at most before a pass that failed is repeated */

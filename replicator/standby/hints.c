@@ -1,12 +1,12 @@
 #include "replicator/standby/hints.h"
 
 #include "lib/base/log.h"
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
-#include "replicator/standby/gone.h"
-#include "replicator/standby/here.h"
+#include "lib/json/json.h"
 #include "replicator/standby/lag.h"
-#include "replicator/standby/share.h"
+#include "replicator/standby/server/gone.h"
+#include "replicator/standby/server/here.h"
+#include "replicator/standby/server/share.h"
 #include "replicator/standby/trust.h"
 
 #define FEEDS 20                             /* databases with a feed of their own */

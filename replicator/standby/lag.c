@@ -1,6 +1,6 @@
 #include "replicator/standby/lag.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 /* "123-g1AAAA…", 123 or [123,"g1AAAA…"], raw JSON. FALSE: it begins with no number. */
 static gboolean

@@ -4,7 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #include <fcntl.h>
 #include <openssl/rand.h>

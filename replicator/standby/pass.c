@@ -1,12 +1,12 @@
 /* pass: one database brought up to date. See standby.h. */
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "replicator/standby/carry.h"
-#include "replicator/standby/dress.h"
+#include "replicator/standby/copy/carry.h"
+#include "replicator/standby/copy/purges.h"
 #include "replicator/standby/lag.h"
-#include "replicator/standby/purges.h"
+#include "replicator/standby/server/dress.h"
+#include "replicator/standby/server/warm.h"
 #include "replicator/standby/trust.h"
-#include "replicator/standby/warm.h"
 
 #define RENEW_ROWS 1000                      /* rows after which the checkpoint is written, … */
 #define RENEW_WAIT (30 * G_TIME_SPAN_SECOND) /* … or so long after the first of them */

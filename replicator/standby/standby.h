@@ -15,9 +15,9 @@
 #pragma once
 
 #include "lib/couch/choice.h"
-#include "lib/couch/patience.h"
-#include "lib/couch/rate.h"
 #include "lib/couch/write/repack.h"
+#include "lib/http/patience.h"
+#include "lib/http/rate.h"
 #include "replicator/standby/checkpoint.h"
 #include "replicator/standby/memory.h"
 

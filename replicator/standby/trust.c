@@ -3,7 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/couch/token.h"
-#include "replicator/standby/here.h"
+#include "replicator/standby/server/here.h"
 
 enum trusted { BOTH, NOT_SOURCE, NOT_TARGET };
 

@@ -2,8 +2,8 @@
 #include "restore/check/details.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 #include "restore/check/expectation.h"
 
 #define BATCH 500                         /* leaves in a request */

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/row.h"
+#include "lib/http/http.h"
+#include "lib/http/patience.h"
 
 struct details;
 

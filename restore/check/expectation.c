@@ -1,7 +1,7 @@
 /* expectation: see the header. */
 #include "restore/check/expectation.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 void
 expectation_init(struct expectation *expectation, gboolean hash, gboolean loose)

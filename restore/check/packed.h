@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
 #include "lib/couch/leaf.h"
+#include "lib/http/http.h"
 
 struct packed_where {
     struct http *http;

@@ -2,9 +2,9 @@
 #include "restore/database/database.h"
 
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/disable.h"
 #include "lib/couch/write/target.h"
+#include "lib/json/json.h"
 #include "restore/check/check.h"
 #include "restore/database/limit.h"
 #include "restore/database/locals.h"

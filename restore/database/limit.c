@@ -1,7 +1,7 @@
 /* limit: see the header. */
 #include "restore/database/limit.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "restore/database/setup.h"
 
 #define NOTHING ((struct slice){NULL, 0})

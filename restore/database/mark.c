@@ -1,7 +1,7 @@
 /* mark: see the header. */
 #include "restore/database/mark.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 GString *
 mark_make(const char *snapshot, const char *database, gboolean documents)

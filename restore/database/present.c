@@ -2,8 +2,8 @@
 #include "restore/database/present.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/read/listing.h"
+#include "lib/json/json.h"
 
 struct present {
     struct restore *restore;

@@ -2,8 +2,8 @@
 #include "restore/database/setup.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/same.h"
+#include "lib/json/json.h"
 #include "restore/database/limit.h"
 #include "restore/database/mark.h"
 

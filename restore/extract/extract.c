@@ -17,7 +17,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/progress.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "restore/commands.h"
 #include "restore/database/salvage.h"
 #include "restore/extract/tree.h"

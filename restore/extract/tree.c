@@ -4,7 +4,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/hash.h"
 #include "lib/base/jsontext.h"
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 #include "restore/import/applied.h"
 
 #include "lib/base/jsontext.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/local.h"
+#include "lib/json/json.h"
 
 #define ID "_local/lifeboat-applied"
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 #include "lib/store/catalogue.h"
 
 struct applied {

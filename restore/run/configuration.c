@@ -3,7 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "lib/couch/write/settings.h"
+#include "lib/couch/settings.h"
 
 #include <openssl/rand.h>
 

@@ -3,8 +3,8 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
+#include "lib/json/json.h"
 #include "restore/database/setup.h"
 #include "restore/run/configuration.h"
 

@@ -19,10 +19,10 @@
 #pragma once
 
 #include "lib/archive/chain.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/server.h"
 #include "lib/couch/write/repack.h"
 #include "lib/couch/write/traits.h"
+#include "lib/http/patience.h"
 #include "restore/run/plan.h"
 #include "restore/run/report.h"
 #include "restore/selection.h"

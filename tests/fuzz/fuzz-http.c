@@ -4,13 +4,13 @@
  * 2 to 9 small questions, 10 the answer of _bulk_docs. The second says in pieces of which size the
  * answers come. The rest are the answers (fake_curl.h).
  */
-#include "lib/couch/json.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/read/fetch.h"
 #include "lib/couch/read/listing.h"
 #include "lib/couch/server.h"
 #include "lib/couch/write/post.h"
 #include "lib/couch/write/traits.h"
+#include "lib/http/patience.h"
+#include "lib/json/json.h"
 #include "tests/fuzz/fake_curl.h"
 #include "tests/fuzz/fuzz.h"
 

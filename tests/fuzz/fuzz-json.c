@@ -1,7 +1,7 @@
 /* json: what json_check accepts can be walked to its last byte, and any bytes make a valid string.
  */
-#include "lib/couch/json.h"
 #include "lib/couch/leaf.h"
+#include "lib/json/json.h"
 #include "tests/fuzz/fuzz.h"
 
 #define LEVELS 50 /* walked; text may be nested deeper */

@@ -1,5 +1,5 @@
 /* json_split: a stream fed in pieces gives the same as fed whole, and never more than it may. */
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CAP 200 /* bytes of an element */

@@ -9,8 +9,8 @@
 
 #include "lib/archive/chain.h"
 #include "lib/archive/snapshot_writer.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "lib/json/json.h"
 #include "tests/unit/scratch.h"
 
 #include <stdio.h>

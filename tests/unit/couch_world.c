@@ -1,7 +1,7 @@
 #include "tests/unit/couch_world.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define OUTER "--outer0"
 #define INNER "--inner0"

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 struct server_request {
     guint number; /* from 0, in the order of coming */

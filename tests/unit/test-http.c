@@ -1,9 +1,9 @@
 /* http: what goes wrong on the way is told for what it is, memory stays bounded, and no call waits
  * for ever. */
 #include "lib/base/fail.h"
-#include "lib/couch/http.h"
-#include "lib/couch/patience.h"
-#include "lib/couch/rate.h"
+#include "lib/http/http.h"
+#include "lib/http/patience.h"
+#include "lib/http/rate.h"
 #include "tests/unit/http_server.h"
 #include "tests/unit/scratch.h"
 

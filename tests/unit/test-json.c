@@ -1,7 +1,7 @@
 /* json: accepts RFC 8259 and nothing else, hands out the bytes as they came. */
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
-#include "lib/couch/json_scan.h"
+#include "lib/json/json.h"
+#include "lib/json/json_scan.h"
 
 static gboolean
 accepts(const char *data, gsize size)

@@ -1,6 +1,6 @@
 /* json_split: however a stream is cut, the same elements come out; what is no stream of elements is
  * refused. */
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 /* Feeds `text` in pieces that end at the offsets given, and writes down what comes: one line an
  * event. */

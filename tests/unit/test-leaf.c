@@ -1,9 +1,9 @@
 /* leaf: a document's bytes are taken apart and put together again without changing any other byte.
  */
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/leaf.h"
 #include "lib/couch/row.h"
+#include "lib/json/json.h"
 
 static void
 parse(struct leaf *leaf, const char *json)

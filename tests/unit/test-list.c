@@ -1,7 +1,7 @@
 /* list: the drives as a table, aligned, with what a person has to know. */
 #include "replicator/drive/list.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* multipart: answers as CouchDB builds them (chttpd_db:send_docs_multipart_bulk_get) are read,
  * however they are cut; others end. */
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/read/multipart.h"
+#include "lib/json/json.h"
 
 #define OUTER "--5b3a0cafe0"
 #define INNER "--99aa0beef1"

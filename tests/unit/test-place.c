@@ -1,5 +1,5 @@
 /* When a folder or drive is due, and when it is overdue. Times are seconds since 1970 UTC. */
-#include "replicator/daemon/place.h"
+#include "replicator/daemon/place/place.h"
 
 #include "lib/base/fail.h"
 #include "tests/unit/scratch.h"

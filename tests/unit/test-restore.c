@@ -1,7 +1,7 @@
 /* restore: what is restored under which name, what is expected to come out, and what is saved of
  * attachments that the source could not give whole. */
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 #include "restore/check/expectation.h"
 #include "restore/database/mark.h"
 #include "restore/database/salvage.h"

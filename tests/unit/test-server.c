@@ -1,8 +1,8 @@
 /* server: of thousands of _local documents only those worth keeping stay in memory; odd answers are
  * told. */
-#include "lib/couch/json.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/server.h"
+#include "lib/http/patience.h"
+#include "lib/json/json.h"
 #include "tests/unit/http_server.h"
 
 struct script {

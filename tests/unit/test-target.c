@@ -1,7 +1,7 @@
 /* target: documents arrive as the bytes that they are, whatever the server thinks of some of them.
  */
-#include "lib/couch/json.h"
 #include "lib/couch/write/target.h"
+#include "lib/json/json.h"
 #include "tests/unit/http_server.h"
 
 /* A server that keeps what it takes, and does not like some documents. */

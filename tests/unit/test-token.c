@@ -1,7 +1,7 @@
 /* token: a sequence is trusted only while every shard has its token; nothing is asked twice that
  * was refused. */
-#include "lib/couch/json.h"
 #include "lib/couch/token.h"
+#include "lib/json/json.h"
 #include "tests/unit/http_server.h"
 
 /* A database of four shards; the number's last digit modulo 4 is the shard. */

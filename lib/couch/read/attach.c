@@ -1,9 +1,9 @@
 #include "lib/couch/read/attach.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/read/multipart.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #define TRIES                                                                                      \
     3 /* failures at one place before attachments are asked for one by one, and before one is      \

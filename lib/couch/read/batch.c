@@ -1,7 +1,7 @@
 #include "lib/couch/read/batch.h"
 
-#include "lib/couch/json.h"
 #include "lib/couch/read/fetch.h"
+#include "lib/json/json.h"
 
 struct batch *
 batch_new(void)

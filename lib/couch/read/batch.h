@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
-#include "lib/couch/json.h"
 #include "lib/couch/row.h"
+#include "lib/http/http.h"
+#include "lib/json/json.h"
 
 /* The documents, and how far the answer has been read. */
 struct batch {

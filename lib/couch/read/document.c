@@ -1,7 +1,7 @@
 #include "lib/couch/read/document.h"
 
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #define ODD_TRIES 3 /* times that a document is asked for about which something is odd */
 

@@ -1,10 +1,10 @@
 #include "lib/couch/read/fetch.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/read/batch.h"
 #include "lib/couch/read/document.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #define STUCK 6    /* failures in a row before a document that is asked for alone is given up */
 #define NARROWER 8 /* after failures, so many times fewer documents are asked for at once */

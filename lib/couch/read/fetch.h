@@ -14,10 +14,10 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
 #include "lib/couch/leaf.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/row.h"
+#include "lib/http/http.h"
+#include "lib/http/patience.h"
 
 #define FETCH_BATCH 1000              /* ids in a request at most; the first has half of them */
 #define FETCH_AHEAD 2                 /* requests under way */

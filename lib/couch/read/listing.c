@@ -1,7 +1,7 @@
 #include "lib/couch/read/listing.h"
 
-#include "lib/couch/json.h"
 #include "lib/couch/leaf.h"
+#include "lib/json/json.h"
 
 /* Sequences in every row cost a q=12 server three quarters of its time; one in 100,000 rows is
  * enough. */

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
 #include "lib/couch/read/sorter.h"
+#include "lib/http/http.h"
 
 struct listing;
 

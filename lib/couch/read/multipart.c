@@ -1,7 +1,7 @@
 #include "lib/couch/read/multipart.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define BOUNDARY_MAX 200 /* RFC 2046 allows 70 */
 

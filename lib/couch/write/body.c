@@ -1,8 +1,8 @@
 #include "lib/couch/write/body.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/write/splice.h"
+#include "lib/json/json.h"
 
 #include <openssl/rand.h>
 #include <zlib.h>

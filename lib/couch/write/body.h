@@ -12,8 +12,8 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
 #include "lib/couch/leaf.h"
+#include "lib/http/http.h"
 
 /* Where the bytes come from; chain_attachment and chain_data are of this shape. Each attachment is
  * asked for once, in order. */

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "lib/couch/patience.h"
 #include "lib/couch/write/traits.h"
+#include "lib/http/patience.h"
 
 /* What is settled when a database is made. 0: as the server has it by default. */
 struct shape {

@@ -1,9 +1,9 @@
 #include "lib/couch/write/local.h"
 
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
 #include "lib/couch/write/same.h"
 #include "lib/couch/write/splice.h"
+#include "lib/json/json.h"
 
 #define PREFIX "_local/"
 

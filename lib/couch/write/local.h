@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 /* Whether both say the same, whatever their revisions. */
 gboolean local_same(struct slice a, struct slice b);

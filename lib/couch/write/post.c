@@ -1,7 +1,7 @@
 #include "lib/couch/write/post.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define ANSWER_MAX (64 * 1024 * 1024) /* bytes of an answer of _bulk_docs */
 

@@ -1,9 +1,9 @@
 #include "lib/couch/write/repack.h"
 
 #include "lib/base/hash.h"
-#include "lib/couch/json.h"
 #include "lib/couch/scratch.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #include <openssl/rand.h>
 #include <zlib.h>

@@ -1,7 +1,7 @@
 #include "lib/couch/write/revisions.h"
 
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #define BATCH 1000               /* revisions in a request … */
 #define BATCH_BYTES (256 * 1024) /* … or bytes */

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 struct revisions;
 

@@ -1,6 +1,6 @@
 #include "lib/couch/write/same.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 #define DEPTH_MAX 200 /* below that only equal bytes are the same */
 

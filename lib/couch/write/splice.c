@@ -1,6 +1,6 @@
 #include "lib/couch/write/splice.h"
 
-#include "lib/couch/json.h"
+#include "lib/json/json.h"
 
 static gboolean
 is_dropped(struct slice key, const char *const *drop)

@@ -14,10 +14,10 @@
  */
 #pragma once
 
-#include "lib/couch/patience.h"
 #include "lib/couch/write/body.h"
 #include "lib/couch/write/repack.h"
 #include "lib/couch/write/traits.h"
+#include "lib/http/patience.h"
 
 struct target_handler {
     /* The server does not take this leaf. */

@@ -1,8 +1,8 @@
 #include "lib/couch/write/traits.h"
 
 #include "lib/base/fail.h"
-#include "lib/couch/json.h"
 #include "lib/couch/server.h"
+#include "lib/json/json.h"
 
 #define NOTHING ((struct slice){NULL, 0})
 #define LIMIT_SINCE_3 8000000 /* bytes; [couchdb] max_document_size by default since 3.0 */

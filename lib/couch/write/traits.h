@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
+#include "lib/http/http.h"
 
 struct traits {
     gboolean couchdb;   /* else PouchDB Server, or something like it */

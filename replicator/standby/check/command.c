@@ -5,8 +5,8 @@
 #include "lib/base/progress.h"
 #include "lib/base/stop.h"
 #include "lib/couch/choice.h"
-#include "lib/couch/rate.h"
 #include "lib/couch/server.h"
+#include "lib/http/rate.h"
 #include "replicator/standby/check/compare.h"
 
 #include <stdio.h>

@@ -2,10 +2,10 @@
 
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
-#include "lib/couch/json.h"
 #include "lib/couch/read/listing.h"
 #include "lib/couch/server.h"
 #include "lib/couch/write/same.h"
+#include "lib/json/json.h"
 #include "replicator/standby/check/fingerprint.h"
 
 #define LOOKS 3         /* at a database that differs */

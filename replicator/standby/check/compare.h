@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
-#include "lib/couch/patience.h"
+#include "lib/http/http.h"
+#include "lib/http/patience.h"
 
 #define COMPARE_NAMED 20 /* differences of a database that are named */
 

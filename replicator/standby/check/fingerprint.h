@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "lib/couch/http.h"
-#include "lib/couch/patience.h"
 #include "lib/couch/row.h"
+#include "lib/http/http.h"
+#include "lib/http/patience.h"
 
 /* Reads all documents of the rows: rows with the same leaves in the same order come out, each leaf
  * with its fingerprint, as the digest of its only "attachment". What the server does not give is
