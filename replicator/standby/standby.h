@@ -1,9 +1,10 @@
 /*
  * standby: this node's CouchDB follows another one's.
  *
- *     hints     what may have changed: _db_updates, feeds of the databases that change most, a
- * sweep follow    the databases that are due, one pass after the other pass      one database:
- * where it stands → what is missing here → fetch → write → checkpoint
+ *     hints    what may have changed: _db_updates, feeds of the busiest, a sweep over all
+ *     follow   the databases that are due, one pass after the other
+ *     pass     one of them: where it stands → what is missing here (copy/) → checkpoint
+ *     server/  what a server is, beside its documents: users, settings, indexes, what was dropped
  *
  * A hint only says when to look; a pass alone decides what to copy, and every pass is the same: it
  * lists what changed since the sequence that was reached (or everything, where that cannot be
