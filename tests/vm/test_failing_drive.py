@@ -51,7 +51,7 @@ class Failing(Plugging):
 
     def goes_on(self, stick):
         """The trouble was its plug's, say."""
-        self.look(stick, self.held, 1)
+        self.look(stick, self.held, 1, rest=True)
         self.take_out(stick, self.insert(stick))
         self.look(stick, self.capture(), 2)
 
