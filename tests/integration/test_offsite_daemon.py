@@ -6,9 +6,10 @@ import threading
 import time
 
 from support import bucket, faulty
-from support.daemon import Daemon
+from support.daemon import PATIENCE, Daemon
 from support.lifeboat import FAILED, INCOMPLETE, USAGE
 from support.offsite import Offsite
+from support.server import wait_until
 from test_daemon import DAY, NEVER
 
 
@@ -27,17 +28,23 @@ class Daily(Offsite):
     def told(self, daemon, expect=0):
         return json.loads(daemon.status('--json', expect=expect))['offsite']
 
+    def wait_until_copied(self, daemon):
+        """Until nothing is being copied, and the bucket holds what the store does."""
+        def is_copied():
+            if json.loads(daemon.status('--json'))['offsite']['doing'] is None:
+                return self.files(self.site.store) == self.copied()
+        self.assertTrue(wait_until(is_copied, PATIENCE), daemon.log)
+
     def snapshot_by(self, daemon):
         return daemon.request(ask='snapshot')
 
     def test_what_is_there_at_start_is_copied_and_so_is_each_snapshot(self):
         daemon = self.daemon()
-        daemon.wait_for('off-site copy: complete')
-        self.assert_copied()
+        daemon.wait_for('the snapshot is done')
+        self.wait_until_copied(daemon)
         self.clinic.change()
         self.snapshot_by(daemon)
-        daemon.wait_for('off-site copy: complete', 3)  # at start there was a snapshot, too
-        self.assert_copied()
+        self.wait_until_copied(daemon)
         told = self.told(daemon)
         self.assertEqual((0, False, None), (told['exit'], told['overdue'], told['message']))
         self.assertIsNotNone(told['newest'])
@@ -60,8 +67,7 @@ class Daily(Offsite):
         self.bucket.clear()
         self.clinic.change()
         self.snapshot_by(daemon)
-        daemon.wait_for('off-site copy: complete')
-        self.assert_copied()
+        self.wait_until_copied(daemon)
         daemon.end()
 
     def test_an_uplink_that_hangs_holds_no_snapshot_up(self):
@@ -77,8 +83,7 @@ class Daily(Offsite):
         self.assertIn('now          copying', daemon.status())
         released.set()
         self.bucket.clear()
-        daemon.wait_for('off-site copy: complete', 2)
-        self.assert_copied()
+        self.wait_until_copied(daemon)
         daemon.end()
 
     def test_told_to_end_it_ends_though_the_uplink_hangs(self):
@@ -133,11 +138,11 @@ class Daily(Offsite):
 
     def test_the_configuration_is_read_again_without_an_end(self):
         daemon = self.daemon()
-        daemon.wait_for('off-site copy: complete', 2)  # at start, and after the first snapshot
+        daemon.wait_for('the snapshot is done')
+        self.wait_until_copied(daemon)
         self.reload(daemon, 'bucket = ' + self.bucket.url, 'bucket = %s/elsewhere' % self.bucket.url)
-        daemon.wait_for('off-site copy: complete', 3)
         self.folder = '/elsewhere'
-        self.assert_copied()
+        self.wait_until_copied(daemon)
         self.assertIn('/elsewhere', daemon.status())
         self.reload(daemon, '[offsite]', '[offsite]\noverdue = 3')
         self.reload(daemon, 'bucket = ', '#bucket = ')
@@ -145,8 +150,7 @@ class Daily(Offsite):
         self.clinic.change()
         self.snapshot_by(daemon)
         self.reload(daemon, '#bucket = ', 'bucket = ')
-        daemon.wait_for('off-site copy: complete', 4)
-        self.assert_copied()
+        self.wait_until_copied(daemon)
         daemon.end()
 
     def test_mistakes_in_the_configuration_are_told_at_start(self):
