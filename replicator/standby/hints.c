@@ -15,6 +15,9 @@
 #define LINE_MAX_BYTES (1024 * 1024)         /* of _db_updates */
 #define SWEEP (30 * G_TIME_SPAN_SECOND)      /* between sweeps where there is _db_updates, … */
 #define SWEEP_OFTEN (2 * G_TIME_SPAN_SECOND) /* … and where there is none */
+#define DRESS_AGAIN                                                                                \
+    (10 * G_TIME_SPAN_MINUTE) /* a database's set-up is compared at least so often, … */
+#define DRESS_AT_ONCE 8       /* … that of so many after a sweep */
 #define NOTHING ((struct slice){NULL, 0})
 
 struct feed {
@@ -395,6 +398,31 @@ look_at_all(struct hints *hints, GError **error)
            gone_look(standby, ours, error) && share_settings(standby, error);
 }
 
+static gint
+by_dressed(gconstpointer a, gconstpointer b)
+{
+    const struct followed *const *left = a, *const *right = b;
+    return ((*left)->dressed > (*right)->dressed) - ((*left)->dressed < (*right)->dressed);
+}
+
+/* _local documents change without a word, and without a new sequence. */
+static void
+dress_again(struct standby *standby)
+{
+    gint64 now = g_get_monotonic_time();
+    g_autoptr(GPtrArray) idle = g_ptr_array_new();
+    for (guint i = 0; i < standby->databases->len; i++) {
+        struct followed *database = standby->databases->pdata[i];
+        if (database->is_read && !database->gone && database->due == 0 &&
+            (database->dressed == 0 || database->dressed + DRESS_AGAIN < now))
+            g_ptr_array_add(idle, database);
+    }
+    g_ptr_array_sort(idle, by_dressed);
+    guint most = standby->options->once ? idle->len : MIN(idle->len, DRESS_AT_ONCE);
+    for (guint i = 0; i < most; i++)
+        ((struct followed *)idle->pdata[i])->due = now;
+}
+
 gboolean
 hints_sweep(struct hints *hints, GError **error)
 {
@@ -402,5 +430,8 @@ hints_sweep(struct hints *hints, GError **error)
     if (hints->sweep > now)
         return TRUE;
     hints->sweep = now + (hints->no_updates ? SWEEP_OFTEN : SWEEP);
-    return look_at_all(hints, error);
+    if (!look_at_all(hints, error))
+        return FALSE;
+    dress_again(hints->standby);
+    return TRUE;
 }
