@@ -193,6 +193,18 @@ leaf_parse_outlined(struct leaf *leaf, struct slice json, const guint32 *names, 
     return finish(leaf, parse_outlined(leaf, names, n_names, error), error);
 }
 
+guint64
+leaf_oldest_generation(const struct leaf *leaf)
+{
+    guint64 revisions = 0;
+    struct slice id;
+    for (gsize place = 0;
+         leaf->ancestors.size > 0 && json_next_element(leaf->ancestors, &place, &id);)
+        revisions++;
+    return revisions == 0 || revisions > leaf->generation ? leaf->generation
+                                                          : leaf->generation - revisions + 1;
+}
+
 gboolean
 leaf_descends_from(const struct leaf *leaf, struct slice rev)
 {

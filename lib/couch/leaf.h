@@ -56,6 +56,9 @@ gboolean leaf_parse_outlined(struct leaf *leaf, struct slice json, const guint32
 /* Whether revision `rev` ("3-0123…") is this leaf or stands in its path. */
 gboolean leaf_descends_from(const struct leaf *leaf, struct slice rev);
 
+/* The generation of the oldest revision in its path: more than 1 where _revs_limit cut it. */
+guint64 leaf_oldest_generation(const struct leaf *leaf);
+
 /* Whether bytes of some attachment are wanted: one is chosen (`here`). */
 gboolean leaf_needs_bytes(const struct leaf *leaf);
 

@@ -331,8 +331,11 @@ class Histories(Following):
         self.standby.catch_up()
         for v in range(1, 20):
             rev = self.couch.put(self.medic, {'_id': 'busy', '_rev': rev, 'v': v})
-        self.standby.catch_up()
+        run = self.standby.catch_up()
         self.assertEqual(rev, self.standby.couch.get(Couch.path(self.medic, 'busy'))['_rev'])
+        self.assert_says(run, "1 documents, 'busy' for one, changed more often than _revs_limit")
+        self.clinic.change()
+        self.assertNotIn('changed more often', self.standby.catch_up().said)
 
 
 class Odd(Following):

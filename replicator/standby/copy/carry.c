@@ -24,6 +24,8 @@ struct carrier {
     gboolean designs;     /* they have begun to come */
     gboolean whole_again; /* a stub was refused: what is lacking is tried again at once */
     GError *broken;       /* an attachment's connection failed in the midst */
+    guint64 left_behind;  /* leaves there that may be the past of others, whose path is cut, … */
+    char *left_id;        /* … of this document, for one */
 };
 
 /* ---- which leaves ---- */
@@ -84,6 +86,24 @@ newest_ancestor(const struct leaf *leaf, const struct row *held)
     return newest;
 }
 
+/* Where a document changed more often than _revs_limit while nobody followed, nothing tells that
+ * the older leaf there is its past. It may be somebody's work as well, so it stays. */
+static void
+note_left_behind(struct carrier *carrier, const struct leaf *leaf, const struct row *held)
+{
+    guint64 oldest = leaf_oldest_generation(leaf), generation;
+    struct slice rest = held->leaves;
+    if (oldest == 1)
+        return;
+    for (struct row_leaf old; row_next_leaf(&rest, &old);) {
+        if (!revision_generation(old.rev, &generation) || generation >= oldest)
+            continue;
+        carrier->left_behind++;
+        if (carrier->left_id == NULL)
+            carrier->left_id = slice_dup(leaf->id);
+    }
+}
+
 /* A leaf that the target has is not written again. Of others it gets the attachments that no
  * ancestor of theirs has there. */
 static void
@@ -93,6 +113,8 @@ choose(void *context, struct leaf *leaf, const struct row *held)
     struct row_leaf found;
     gboolean has = held->id.data != NULL && row_find_leaf(held, leaf->rev, &found);
     guint64 ancestor = 0;
+    if (held->id.data != NULL && !has)
+        note_left_behind(carrier, leaf, held);
     if (has)
         g_hash_table_add(carrier->held, g_strdup(key_of(carrier, leaf)));
     else if (held->id.data != NULL && leaf->n_attachments > 0)
@@ -260,6 +282,17 @@ run(struct carrier *carrier, GError **error)
     return fine;
 }
 
+static void
+tell_left_behind(const struct carrier *carrier)
+{
+    if (carrier->left_behind > 0)
+        log_warning("database '%s': %" G_GUINT64_FORMAT
+                    " documents, '%s' for one, changed more often than _revs_limit since they were "
+                    "copied: the older version here stays, as a conflict, and is what is shown "
+                    "where the newer one is deleted",
+                    carrier->database->name, carrier->left_behind, carrier->left_id);
+}
+
 static gboolean
 run_one(struct carrier *carrier, GError **error)
 {
@@ -268,6 +301,8 @@ run_one(struct carrier *carrier, GError **error)
     carrier->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     carrier->key = g_string_new(NULL);
     gboolean fine = run(carrier, error);
+    tell_left_behind(carrier);
+    g_free(carrier->left_id);
     g_clear_error(&carrier->broken);
     disable_clear(&carrier->disable);
     parcel_free(carrier->parcel);
