@@ -1,6 +1,8 @@
 /* jsontext: see the header. */
 #include "lib/base/jsontext.h"
 
+#include "lib/base/rfc3339.h"
+
 #include <math.h>
 
 /* A value or name never ends in one of these bytes, so that the end of the text tells where we are.
@@ -222,8 +224,7 @@ json_text_member_boolean(GString *text, const char *name, gboolean value)
 void
 json_text_member_time(GString *text, const char *name, gint64 time)
 {
-    g_autoptr(GDateTime) local = time > 0 ? g_date_time_new_from_unix_local(time) : NULL;
-    g_autofree char *shown = local != NULL ? g_date_time_format_iso8601(local) : NULL;
+    g_autofree char *shown = rfc3339_local(time);
     json_text_member_string(text, name, shown);
 }
 

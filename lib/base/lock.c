@@ -9,6 +9,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
+#include "lib/base/rfc3339.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,8 +51,7 @@ static void
 write_holder(int fd, const char *purpose)
 {
     g_autofree char *boot = boot_id();
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *since = g_date_time_format_iso8601(now);
+    g_autofree char *since = rfc3339_now();
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_key_file_set_string(file, GROUP, "purpose", purpose);
     g_key_file_set_int64(file, GROUP, "process", getpid());

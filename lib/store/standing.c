@@ -2,6 +2,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
+#include "lib/base/rfc3339.h"
 #include "lib/json/json.h"
 
 #include <fcntl.h>
@@ -27,8 +28,7 @@ static GString *
 describe(const struct keys *keys, const struct catalogue *of)
 {
     GString *text = g_string_new(NULL);
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *applied = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+    g_autofree char *applied = rfc3339_now();
     json_text_begin_object(text);
     json_text_member_string(text, "site", keys->site);
     json_text_member_string(text, "node", keys->node);

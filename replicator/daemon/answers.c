@@ -43,8 +43,8 @@ daemon_append_status(const struct daemon *daemon, GString *out)
     const struct logbook_entry *all = logbook_entry(daemon->logbook, LOGBOOK_ALL);
     json_text_begin_object(out);
     json_text_member_string(out, "version", LIFEBOAT_VERSION);
-    append_time(out, "started", daemon->started);
-    append_time(out, "last_good", all->good);
+    json_text_member_time(out, "started", daemon->started);
+    json_text_member_time(out, "last_good", all->good);
     json_text_member_boolean(
         out, "overdue",
         timing_is_overdue(daemon->configured->timing.overdue, all->good, all->since, world_now()));

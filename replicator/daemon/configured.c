@@ -203,7 +203,7 @@ configured_append(const struct configured *configured, GString *out)
     g_autofree char *problem =
         configured->problem != NULL ? fail_message(configured->problem) : NULL;
     json_text_begin_object(out);
-    append_time(out, "read", configured->read);
+    json_text_member_time(out, "read", configured->read);
     json_text_member_string(out, "problem", problem);
     json_text_member_string(out, "hint", problem != NULL ? fail_hint(configured->problem) : NULL);
     json_text_member_array(out, "waiting");

@@ -2,6 +2,7 @@
 #include "lib/base/file.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
+#include "lib/base/rfc3339.h"
 #include "replicator/daemon/notice.h"
 #include "replicator/daemon/world.h"
 
@@ -286,7 +287,7 @@ tell_beginning(const struct daemon *daemon)
 {
     for (guint i = 0; i < daemon->places->len; i++) {
         const struct place *place = daemon->places->pdata[i];
-        g_autofree char *next = show_time(place->due), *name = place_name(place);
+        g_autofree char *next = rfc3339_local(place->due), *name = place_name(place);
         if (place->drive == NULL)
             log_info("watching %s; next snapshot %s", name,
                      next != NULL ? next

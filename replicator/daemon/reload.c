@@ -3,6 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/rfc3339.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -121,7 +122,7 @@ take_over(struct daemon *daemon, const struct configured_changes *changes)
 static void
 tell_problem(const struct configured *configured)
 {
-    g_autofree char *read = show_time(configured->read);
+    g_autofree char *read = rfc3339_local(configured->read);
     g_autofree char *problem = fail_message(configured->problem);
     const char *hint = fail_hint(configured->problem);
     log_error("the configuration has a mistake: %s%s%s%s; what was read at %s stays in force",

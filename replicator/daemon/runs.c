@@ -3,6 +3,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/rfc3339.h"
 #include "replicator/daemon/notice.h"
 #include "replicator/daemon/place/nodes.h"
 #include "replicator/mounter/check.h"
@@ -48,7 +49,7 @@ tell_removal(const struct visit_result *result)
 static void
 tell_end(struct daemon *daemon, const struct place *place, const struct visit_result *result)
 {
-    g_autofree char *name = place_name(place), *next = show_time(place->due);
+    g_autofree char *name = place_name(place), *next = rfc3339_local(place->due);
     static const char *const outcomes[2][3] = {
         {"the snapshot is done", "the snapshot is incomplete", "the snapshot failed"},
         {"this node has all that it brought", "not all of it was brought into this node",

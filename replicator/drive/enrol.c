@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/lock.h"
 #include "lib/base/progress.h"
+#include "lib/base/rfc3339.h"
 #include "lib/store/store.h"
 
 #include <fcntl.h>
@@ -33,8 +34,7 @@ enrol_command(const struct command_line *line, GError **error)
     if (lock == NULL)
         return fail_exit_code(*error);
     gboolean fresh = file_is_unwritten(folder, "store.json");
-    g_autoptr(GDateTime) time = g_date_time_new_now_utc();
-    g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    g_autofree char *created = rfc3339_now();
     AUTO(store) *store = store_open_for_writing(to, keys, created, error);
     if (store == NULL)
         return fail_exit_code(*error);

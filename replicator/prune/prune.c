@@ -4,6 +4,7 @@
 #include "lib/archive/join.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/rfc3339.h"
 #include "lib/base/stop.h"
 #include "lib/store/removal.h"
 
@@ -191,8 +192,7 @@ merge_range(struct prune *prune, struct store *store, const struct plan_range *r
 gboolean
 prune_store(struct prune *prune, const char *path, GError **error)
 {
-    g_autoptr(GDateTime) time = g_date_time_new_now_utc();
-    g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    g_autofree char *created = rfc3339_now();
     AUTO(store) *store = store_open_for_writing(path, prune->keys, created, error);
     if (store == NULL || !store_remove_unsealed(store, error) ||
         !remove_originals(prune, store, error) || !make_plan(prune, store, error) ||

@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
+#include "lib/base/rfc3339.h"
 #include "lib/base/stop.h"
 #include "lib/store/removal.h"
 #include "lib/store/standing.h"
@@ -164,8 +165,7 @@ tell_clock(struct run *run, const char *now)
 static gboolean
 take_into(struct run *run, const char *to, const char *state, const char *id, GError **error)
 {
-    g_autoptr(GDateTime) time = g_date_time_new_now_utc();
-    g_autofree char *created = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    g_autofree char *created = rfc3339_now();
     guint64 freed = 0; /* by finishing what an interrupted prune began */
     run->store = store_open_for_writing(to, run->keys, created, error);
     if (run->store == NULL || !store_check_id(run->store, id, error) ||

@@ -4,6 +4,7 @@
 #include "lib/archive/snapshot_reader.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "lib/base/rfc3339.h"
 #include "lib/base/stop.h"
 #include "replicator/snapshot/files.h"
 #include "replicator/snapshot/idle.h"
@@ -161,13 +162,6 @@ run_problem(struct run *run, const char *format, ...)
 
 /* ---- the snapshot ---- */
 
-static char *
-now(void)
-{
-    g_autoptr(GDateTime) time = g_date_time_new_now_utc();
-    return g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
-}
-
 static struct catalogue *
 new_catalogue(const struct run *run)
 {
@@ -181,7 +175,7 @@ new_catalogue(const struct run *run)
     catalogue->kind = g_strdup(parent != NULL ? "increment" : "full");
     catalogue->number = store_next_number(run->store);
     catalogue->heals = g_strdup(run->heals);
-    catalogue->started = now();
+    catalogue->started = rfc3339_now();
     catalogue->lifeboat = g_strdup(LIFEBOAT_VERSION);
     catalogue->couchdb = g_strdup(run->source.version);
     return catalogue;
@@ -289,7 +283,7 @@ build_upon_link(struct run *run, GError **error)
 gboolean
 run_seal(struct run *run, gboolean complete, GError **error)
 {
-    g_autofree char *finished = now();
+    g_autofree char *finished = rfc3339_now();
     run->catalogue->complete = complete;
     if (!complete)
         pass_rest(run);

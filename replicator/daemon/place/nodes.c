@@ -42,8 +42,8 @@ append_one(const char *key, const struct logbook_entry *entry, void *context)
         return;
     json_text_begin_object(out);
     json_text_member_string(out, "node", key + strlen(KEY));
-    append_time(out, "state", entry->good);
-    append_time(out, "applied", entry->ended);
+    json_text_member_time(out, "state", entry->good);
+    json_text_member_time(out, "applied", entry->ended);
     json_text_member_string(out, "snapshot", entry->snapshot);
     json_text_end_object(out);
 }

@@ -196,20 +196,6 @@ place_book_drill(struct place *place, const struct visit_result *result, gint64 
 
 /* ---- what is shown ---- */
 
-char *
-show_time(gint64 time)
-{
-    g_autoptr(GDateTime) local = time > 0 ? g_date_time_new_from_unix_local(time) : NULL;
-    return local != NULL ? g_date_time_format_iso8601(local) : NULL;
-}
-
-void
-append_time(GString *out, const char *name, gint64 time)
-{
-    g_autofree char *shown = show_time(time);
-    json_text_member_string(out, name, shown);
-}
-
 static const char *
 tell_step(const struct place *place, const struct visit *visit, gint64 now)
 {
@@ -241,7 +227,7 @@ append_drive(const struct place *place, GString *out)
     json_text_member_string(out, "store", drive->store);
     json_text_member_string(out, "label", drive->label);
     json_text_member_string(out, "filesystem", drive->filesystem);
-    append_time(out, "added", drive->added);
+    json_text_member_time(out, "added", drive->added);
     json_text_member_boolean(out, "attached", place->device != NULL);
     json_text_member_string(out, "device", place->device != NULL ? place->device->node : NULL);
     json_text_member_boolean(out, "safe", place->safe);
@@ -262,16 +248,16 @@ place_append(const struct place *place, const struct timing *timing, const struc
     json_text_member_string(out, "doing", tell_step(place, visit, now));
     if (progress.size > 0)
         json_text_member_raw(out, "progress", progress);
-    append_time(out, "last_good", last->good);
+    json_text_member_time(out, "last_good", last->good);
     json_text_member_boolean(out, "overdue", place_is_overdue(place, timing, now));
-    append_time(out, "last_run", last->ended);
+    json_text_member_time(out, "last_run", last->ended);
     if (last->ended > 0)
         json_text_member_integer(out, "exit", last->exit);
     json_text_member_string(out, "message", last->message);
     json_text_member_string(out, "snapshot", last->snapshot);
-    append_time(out, "next", visit == NULL && place_is_here(place) ? place->due : -1);
+    json_text_member_time(out, "next", visit == NULL && place_is_here(place) ? place->due : -1);
     if (last->drilled > 0) {
-        append_time(out, "last_drill", last->drilled);
+        json_text_member_time(out, "last_drill", last->drilled);
         json_text_member_integer(out, "drill_exit", last->drill_exit);
         json_text_member_string(out, "drill_message", last->drill_message);
     }

@@ -80,7 +80,3 @@ void place_book_drill(struct place *place, const struct visit_result *result, gi
 /* A JSON object for `lifeboat status`; `visit` is the one under way here, or NULL. */
 void place_append(const struct place *place, const struct timing *timing, const struct visit *visit,
                   gint64 now, GString *out);
-
-/* A member with a time in RFC 3339, null for 0 and less. */
-void append_time(GString *out, const char *name, gint64 time);
-char *show_time(gint64 time); /* NULL for 0 and less; caller frees */
