@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #define SPOOL (128 * 1024) /* bytes gathered before they go to the temporary file */
-#define REST_CAP                                                                                   \
-    (64 * 1024 * 1024) /* bytes beside the entries: databases and what was not read                \
-                        */
+/* Bytes beside the entries: databases and what was not read. */
+#define REST_CAP (64 * 1024 * 1024)
 
 #define REASON_MAX 300 /* bytes of a reason: the server's words may be many */
 

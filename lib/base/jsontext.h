@@ -46,7 +46,8 @@ void json_text_member_integer(GString *text, const char *name, gint64 value);
 void json_text_member_unsigned(GString *text, const char *name, guint64 value);
 void json_text_member_decimal(GString *text, const char *name, double value);
 void json_text_member_boolean(GString *text, const char *name, gboolean value);
-void json_text_member_time(GString *text, const char *name, gint64 time); /* seconds since 1970 UTC,
-     as RFC 3339 in local time; null for 0 and less */
 void json_text_member_null(GString *text, const char *name);
 void json_text_member_raw(GString *text, const char *name, struct slice json);
+
+/* Seconds since 1970 UTC, as RFC 3339 in local time; null for 0 and less. */
+void json_text_member_time(GString *text, const char *name, gint64 time);

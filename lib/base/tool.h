@@ -3,8 +3,7 @@
 
 #include <glib.h>
 
-/* The path of a program for administrators such as "mkfs.ext4"; NULL: it is not here. Caller frees.
- */
+/* The path of a program for administrators such as "mkfs.ext4"; NULL: not here. Caller frees. */
 char *tool_find(const char *name);
 
 /* The path of another program of ours: beside this one, so that a copied tree uses its own parts;

@@ -10,9 +10,7 @@
 
 #include "lib/base/cleanup.h"
 
-#define RATE_SOCKET_BUFFER                                                                         \
-    (128 * 1024) /* bytes that the kernel takes ahead of us, of a transfer                         \
-                  */
+#define RATE_SOCKET_BUFFER (128 * 1024) /* bytes that the kernel takes ahead of a transfer */
 
 struct rate;
 

@@ -86,8 +86,9 @@ void json_unescape(struct slice string, GString *out);
 gboolean json_member_text(struct slice object, const char *name, char **text); /* caller frees */
 gboolean json_member_unsigned(struct slice object, const char *name, guint64 *number);
 gboolean json_member_true(struct slice object, const char *name);
-gint64 json_member_time(struct slice object, const char *name); /* RFC 3339, in seconds since 1970
-                                                                   UTC; 0: none */
+
+/* RFC 3339, in seconds since 1970 UTC; 0: none. */
+gint64 json_member_time(struct slice object, const char *name);
 
 /* Appends a JSON string with quotes; every byte sequence comes out valid. */
 void json_append_string(GString *out, struct slice text);

@@ -140,9 +140,7 @@ place_ended(struct daemon *daemon, struct place *place, const struct visit_resul
         reload_stores(daemon);
 }
 
-/* The place of a drive that holds the same store and is here, as another device; NULL: there is
- * none.
- */
+/* The place of a drive that holds the same store and is here, as another device; or NULL. */
 static struct place *
 original_of(struct daemon *daemon, const struct adding *adding, const struct visit_result *result)
 {

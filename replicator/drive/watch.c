@@ -6,9 +6,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define BUFFER                                                                                     \
-    (8 * 1024 * 1024) /* bytes of events that may wait; a hub full of sticks has less              \
-                       */
+#define BUFFER (8 * 1024 * 1024) /* bytes of events that may wait; a hub of sticks has less */
 
 struct watch {
     struct udev *udev;

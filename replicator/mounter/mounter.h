@@ -54,8 +54,7 @@ typedef void (*mounter_done)(void *context, const struct message_reply *reply);
  * write-protected. ENODEV: the kernel does not know the type. ENXIO: it is gone. ESTALE: it is no
  * longer the disk with that sequence number (meant.h). MESSAGE_NO_DRIVE: it is none. ECANCELED:
  * mounter_stop came first. With `make` a folder for the store is made. The store's files are then
- * the user's. What a check could not mend since it was inserted (`unmended`) is not checked again.
- */
+ * the user's. What is `unmended`, since a check could not mend it, is not checked again. */
 struct mounter_mount {
     dev_t device;
     guint64 sequence;

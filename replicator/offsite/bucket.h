@@ -18,8 +18,7 @@
 #include "lib/http/http.h"
 #include "lib/http/patience.h"
 
-#define BUCKET_ANSWER_MAX                                                                          \
-    (4 * 1024 * 1024) /* bytes of an answer read whole: a list of 1,000 keys */
+#define BUCKET_ANSWER_MAX (4 * 1024 * 1024) /* bytes of one read whole: a list of 1,000 keys */
 
 struct bucket_options {
     const char *url;

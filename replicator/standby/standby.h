@@ -106,8 +106,7 @@ gboolean follow(struct standby *standby, gboolean *incomplete, GError **error);
 /* While a long pass goes on: looks after the other databases, if it is time to. */
 void follow_others(struct standby *standby);
 
-/* Takes note of the hints that have come: of a server that was lost from sight, too. FALSE: it was.
- */
+/* Takes note of the hints that have come; FALSE: a server was lost from sight, which it notes. */
 gboolean follow_glance(struct standby *standby);
 
 /* ---- pass.c ---- */

@@ -7,9 +7,9 @@
 #include <openssl/rand.h>
 #include <zlib.h>
 
-#define PORTION                                                                                    \
-    (48 * 1024) /* bytes of an attachment that are encoded at a time; a multiple of 3              \
-                 */
+/* Bytes of an attachment that are encoded at a time; a multiple of 3. */
+#define PORTION (48 * 1024)
+
 #define GZIP_WINDOW (16 + MAX_WBITS)
 
 /* A stretch of the body: text of ours, or an attachment's bytes. */

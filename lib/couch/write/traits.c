@@ -7,11 +7,10 @@
 #define NOTHING ((struct slice){NULL, 0})
 #define LIMIT_SINCE_3 8000000 /* bytes; [couchdb] max_document_size by default since 3.0 */
 #define LIMIT_BEFORE_3 G_GUINT64_CONSTANT(4294967296)
-#define ATTACHMENT_LIMIT_SINCE_3_4                                                                 \
-    G_GUINT64_CONSTANT(1073741824) /* [couchdb] max_attachment_size by default */
-#define REQUEST_LIMIT                                                                              \
-    G_GUINT64_CONSTANT(4294967296) /* [chttpd] max_http_request_size by default                    \
-                                    */
+
+/* [couchdb] max_attachment_size and [chttpd] max_http_request_size by default. */
+#define ATTACHMENT_LIMIT_SINCE_3_4 G_GUINT64_CONSTANT(1073741824)
+#define REQUEST_LIMIT G_GUINT64_CONSTANT(4294967296)
 
 void
 traits_clear(struct traits *traits)

@@ -21,8 +21,7 @@ struct logbook_entry {
 };
 
 #define LOGBOOK_ALL "*" /* the entry that stands for all places together: `since` and `good` */
-#define LOGBOOK_OFFSITE                                                                            \
-    "offsite" /* that of the off-site copy; `snapshot` is when its newest began */
+#define LOGBOOK_OFFSITE "offsite" /* the off-site copy's; `snapshot`: when its newest began */
 
 struct logbook;
 

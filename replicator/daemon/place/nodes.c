@@ -4,8 +4,7 @@
 #include "lib/json/json.h"
 #include "replicator/daemon/place/place.h"
 
-/* An entry's `good` is when the state began that the node has, `ended` when it was brought there.
- */
+/* Of an entry, `good` is when the state began that the node has, `ended` when it came there. */
 #define KEY "node:"
 
 static void

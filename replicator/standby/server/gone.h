@@ -12,6 +12,5 @@
 /* `names`: those that the source has. */
 gboolean gone_look(struct standby *standby, const GPtrArray *names, GError **error);
 
-/* At the beginning: whether the source is the one of before. Another one has dropped nothing yet.
- */
+/* At the beginning: whether the source is the one of before. Another has dropped nothing yet. */
 gboolean gone_begin(struct standby *standby, GError **error);
