@@ -1,6 +1,6 @@
 /*
- * fake_curl: stands in for libcurl's transfers, so that lib/http/http.c and all above it read
- * answers from memory, thousands a second. URLs and lists of headers stay libcurl's own.
+ * fake_curl: stands in for libcurl's transfers, so that lib/http and all above it read answers
+ * from memory, thousands a second. URLs and lists of headers stay libcurl's own.
  *
  *     answer 0xFF answer 0xFF …     one for each request, in their order
  *
