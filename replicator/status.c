@@ -191,20 +191,15 @@ tell_refused(struct slice revision)
     printf("  NOT COPIED   '%s/%s': %s\n", name, id, reason);
 }
 
+/* Of one that does not run nobody knows. */
 static void
-tell_standby(struct slice standby)
+tell_followed(struct slice standby)
 {
-    g_autofree char *source = tell_text(standby, "source");
-    g_autofree char *trouble = tell_text(standby, "trouble");
     g_autofree char *settings = tell_text(standby, "settings");
-    gint64 contact = json_member_time(standby, "contact");
-    g_autofree char *when = contact > 0 ? tell_time(contact) : g_strdup("never");
     guint64 databases = 0, lacking = 0;
-    json_member_unsigned(standby, "databases", &databases);
+    if (!json_member_unsigned(standby, "databases", &databases))
+        return;
     json_member_unsigned(standby, "revisions_lacking", &lacking);
-    printf("standby of %s\n", source);
-    printf("  contact      %s%s%s\n", when, trouble != NULL ? "  TROUBLE: " : "",
-           trouble != NULL ? trouble : "");
     printf("  databases    %" G_GUINT64_FORMAT ", ", databases);
     tell_behind(standby);
     if (lacking > 0)
@@ -212,6 +207,23 @@ tell_standby(struct slice standby)
     tell_list(standby, "refused", tell_refused);
     if (settings != NULL)
         printf("  settings     DIFFER: %s\n", settings);
+}
+
+static void
+tell_standby(struct slice standby)
+{
+    g_autofree char *source = tell_text(standby, "source");
+    g_autofree char *trouble = tell_text(standby, "trouble");
+    gint64 contact = json_member_time(standby, "contact"), next = json_member_time(standby, "next");
+    g_autofree char *when = contact > 0 ? tell_time(contact) : g_strdup("never");
+    printf("standby of %s\n", source != NULL ? source : "the other node");
+    printf("  contact      %s%s%s\n", when, trouble != NULL ? "  TROUBLE: " : "",
+           trouble != NULL ? trouble : "");
+    tell_followed(standby);
+    if (next > 0) {
+        g_autofree char *again = tell_time(next);
+        printf("  next         %s\n", again);
+    }
 }
 
 /* One that lives off drives. */

@@ -63,8 +63,10 @@ daemon_append_status(const struct daemon *daemon, GString *out)
     for (guint i = 0; i < daemon->unknown->len; i++)
         append_unknown(daemon->unknown->pdata[i], out);
     json_text_end_array(out);
-    if (daemon->follower != NULL && follower_report(daemon->follower).size > 0)
-        json_text_member_raw(out, "standby", follower_report(daemon->follower));
+    if (daemon->follower != NULL) {
+        json_text_name(out, "standby");
+        follower_append(daemon->follower, out);
+    }
     if (daemon->courier != NULL) {
         json_text_name(out, "offsite");
         courier_append(daemon->courier, daemon->configured->timing.offsite_overdue, world_now(),

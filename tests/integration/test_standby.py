@@ -191,6 +191,39 @@ class UnderTheDaemon(Following):
         self.server.standin.start()
 
 
+class NotFollowing(Following):
+    """What follows the other node under the daemon has ended."""
+
+    def start(self, source):
+        self.daemon = Daemon(self.site, self.standby.couch.url, standby={'follow': source})
+        self.daemon.wait_for_listening()
+
+    def report(self):
+        return self.daemon.request(ask='status').get('standby')
+
+    def test_a_wrong_password_is_told_by_status_with_when_it_is_tried_again(self):
+        if not self.server.standin:
+            self.skipTest('it would lock the account')
+        self.start(self.server.url.replace(':pass@', ':wrong@'))
+        self.assertIn('incorrect', self.daemon.wait_for('following the other node ended with'))
+        said = self.daemon.status(expect=FAILED)
+        self.assertRegex(said, r'(?s)standby of .*contact +never  TROUBLE: .*incorrect.*next +20\d\d-')
+
+    def test_what_was_up_to_date_before_is_not_said_to_be(self):
+        if not self.server.standin:
+            self.skipTest('its password is to be changed')
+        self.start(self.server.url)
+        self.assertTrue(wait_until(lambda: (found := self.report()) and found['contact'] and not found['databases_behind'], 60))
+        self.couch.put(self.medic, {'_id': 'later'})
+        self.server.standin.users['admin'] = 'changed'
+        self.addCleanup(self.server.standin.users.update, {'admin': 'pass'})
+        self.daemon.wait_for('following the other node ended with')
+        said = self.daemon.status(expect=FAILED)
+        self.assertRegex(said, r'contact +20\d\d-.*TROUBLE: .*incorrect')
+        self.assertIn('standby of http://127.0.0.1:%d' % self.couch.port, said)
+        self.assertNotIn('up to date', said)
+
+
 class HowFar(Following):
     """Behind: which databases, in changes and in seconds."""
 

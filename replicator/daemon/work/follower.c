@@ -1,6 +1,7 @@
 #include "replicator/daemon/work/follower.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
 #include "replicator/daemon/work/job.h"
@@ -20,7 +21,10 @@ struct follower {
     struct event *start;
     gint64 started; /* monotonic, in microseconds */
     guint wait;     /* seconds */
+    gint64 next;    /* when it is started again: seconds since 1970 UTC */
     GString *report;
+    char *error;   /* why it ends, as it told it; NULL: it did not */
+    char *trouble; /* it ended, and has reported nothing since: why; or NULL */
     gboolean well; /* as it was told last */
 };
 
@@ -36,25 +40,42 @@ is_well(struct slice report)
 }
 
 static void
+replace(char **text, char *with)
+{
+    g_free(*text);
+    *text = with;
+}
+
+static void
+take_report(struct follower *follower, struct slice report)
+{
+    g_string_truncate(follower->report, 0);
+    g_string_append_len(follower->report, report.data, (gssize)report.size);
+    gboolean well = is_well(report), changed = well != follower->well || follower->trouble != NULL;
+    g_clear_pointer(&follower->trouble, g_free);
+    follower->well = well;
+    if (changed)
+        follower->changed(follower->context);
+}
+
+static void
 take_line(void *context, struct slice line)
 {
     struct follower *follower = context;
-    struct slice event;
-    if (!json_check(line, NULL) || !json_member(line, "event", &event) ||
-        !slice_is(event, "\"following\""))
+    g_autofree char *event = NULL, *error = NULL;
+    if (!json_check(line, NULL) || !json_member_text(line, "event", &event))
         return;
-    g_string_truncate(follower->report, 0);
-    g_string_append_len(follower->report, line.data, (gssize)line.size);
-    gboolean well = is_well(line);
-    if (well != follower->well)
-        follower->changed(follower->context);
-    follower->well = well;
+    if (g_str_equal(event, "following"))
+        take_report(follower, line);
+    else if (g_str_equal(event, "summary") && json_member_text(line, "error", &error))
+        replace(&follower->error, g_steal_pointer(&error));
 }
 
 static void
 start_in(struct follower *follower, guint seconds)
 {
     const struct timeval after = {.tv_sec = seconds};
+    follower->next = g_get_real_time() / G_USEC_PER_SEC + seconds;
     event_add(follower->start, &after);
 }
 
@@ -68,9 +89,14 @@ has_ended(void *context, int exit_code)
     follower->wait = hopeless              ? WAIT_MAX
                      : lived >= LIVED_LONG ? WAIT_FIRST
                                            : CLAMP(follower->wait * 2, WAIT_FIRST, WAIT_MAX);
-    log_warning("following the other node ended with %d; it is begun again in %u s", exit_code,
-                follower->wait);
+    replace(&follower->trouble, follower->error != NULL
+                                    ? g_steal_pointer(&follower->error)
+                                    : g_strdup_printf("it ended with %d", exit_code));
+    follower->well = FALSE;
+    log_warning("following the other node ended with %d: %s; it is begun again in %u s", exit_code,
+                follower->trouble, follower->wait);
     start_in(follower, follower->wait);
+    follower->changed(follower->context);
 }
 
 static void
@@ -86,6 +112,7 @@ start(evutil_socket_t fd, short what, void *context)
     if (follower->job != NULL)
         return;
     log_error("%s", failure->message);
+    replace(&follower->trouble, g_strdup(failure->message));
     start_in(follower, WAIT_MAX);
 }
 
@@ -112,11 +139,40 @@ follower_free(struct follower *follower)
     job_free(follower->job);
     event_free(follower->start);
     g_string_free(follower->report, TRUE);
+    g_free(follower->error);
+    g_free(follower->trouble);
     g_free(follower);
 }
 
-struct slice
-follower_report(const struct follower *follower)
+/* Of what it reported before it ended only this is true still. */
+static void
+append_kept(const struct follower *follower, const char *name, GString *out)
 {
-    return (struct slice){follower->report->str, follower->report->len};
+    struct slice value;
+    if (follower->report->len > 0 &&
+        json_member((struct slice){follower->report->str, follower->report->len}, name, &value))
+        json_text_member_raw(out, name, value);
+    else
+        json_text_member_null(out, name);
+}
+
+static void
+append_silent(const struct follower *follower, GString *out)
+{
+    json_text_begin_object(out);
+    json_text_member_string(out, "event", follower->trouble != NULL ? "ended" : "begun");
+    append_kept(follower, "source", out);
+    append_kept(follower, "contact", out);
+    json_text_member_string(out, "trouble", follower->trouble);
+    json_text_member_time(out, "next", follower->job == NULL ? follower->next : 0);
+    json_text_end_object(out);
+}
+
+void
+follower_append(const struct follower *follower, GString *out)
+{
+    if (follower->trouble == NULL && follower->report->len > 0)
+        json_text_raw(out, (struct slice){follower->report->str, follower->report->len});
+    else
+        append_silent(follower, out);
 }
