@@ -196,12 +196,15 @@ static void
 tell_followed(struct slice standby)
 {
     g_autofree char *settings = tell_text(standby, "settings");
+    g_autofree char *idle = tell_text(standby, "idle");
     guint64 databases = 0, lacking = 0;
     if (!json_member_unsigned(standby, "databases", &databases))
         return;
     json_member_unsigned(standby, "revisions_lacking", &lacking);
     printf("  databases    %" G_GUINT64_FORMAT ", ", databases);
     tell_behind(standby);
+    if (idle != NULL)
+        printf("  INCOMPLETE   no database there matches the include %s\n", idle);
     if (lacking > 0)
         printf("  INCOMPLETE   %" G_GUINT64_FORMAT " revisions cannot be copied\n", lacking);
     tell_list(standby, "refused", tell_refused);
@@ -329,9 +332,9 @@ judge_standby(struct slice answer)
     guint64 lacking = 0;
     if (!json_member(answer, "standby", &standby))
         return 0;
-    g_autofree char *trouble = tell_text(standby, "trouble");
+    g_autofree char *trouble = tell_text(standby, "trouble"), *idle = tell_text(standby, "idle");
     json_member_unsigned(standby, "revisions_lacking", &lacking);
-    return trouble != NULL ? FAIL_FAILED : lacking > 0 ? FAIL_INCOMPLETE : 0;
+    return trouble != NULL ? FAIL_FAILED : lacking > 0 || idle != NULL ? FAIL_INCOMPLETE : 0;
 }
 
 /* One with a mistake would keep the daemon from starting the next time. */

@@ -20,6 +20,16 @@ choice_matches_any(const char *glob, char **names)
     return FALSE;
 }
 
+char *
+choice_idle(const struct choice *choice, char **names)
+{
+    g_autoptr(GString) idle = g_string_new(NULL);
+    for (const char *const *glob = choice->include; glob != NULL && *glob != NULL; glob++)
+        if (!choice_matches_any(*glob, names))
+            g_string_append_printf(idle, "%s'%s'", idle->len > 0 ? " or " : "", *glob);
+    return idle->len > 0 ? g_string_free(g_steal_pointer(&idle), FALSE) : NULL;
+}
+
 gboolean
 choice_takes(const struct choice *choice, const char *name)
 {

@@ -6,15 +6,12 @@
 gboolean
 idle_check(const struct choice *choice, char **names, GError **error)
 {
-    g_autoptr(GString) globs = g_string_new(NULL);
-    for (const char *const *glob = choice->include; glob != NULL && *glob != NULL; glob++) {
+    g_autofree char *idle = choice_idle(choice, names);
+    for (const char *const *glob = choice->include; glob != NULL && *glob != NULL; glob++)
         if (choice_matches_any(*glob, names))
             return TRUE;
-        g_string_append_printf(globs, "%s'%s'", globs->len > 0 ? " or " : "", *glob);
-    }
-    return globs->len == 0 ||
-           fail_set(error, FAIL_USAGE, "no database on the server matches --include %s",
-                    globs->str);
+    return idle == NULL ||
+           fail_set(error, FAIL_USAGE, "no database on the server matches --include %s", idle);
 }
 
 void

@@ -290,6 +290,6 @@ follow(struct standby *standby, gboolean *incomplete, GError **error)
             set_trouble(standby, failure);
         wait_for_servers(standby, &failures);
     }
-    *incomplete = !is_equal(standby);
+    *incomplete = standby->idle != NULL || !is_equal(standby);
     return TRUE;
 }

@@ -380,6 +380,17 @@ ask_all(struct standby *standby, const GPtrArray *names, GError **error)
     return TRUE;
 }
 
+/* Patterns may be mistyped: then nothing is wrong with what they take, and much is missing. */
+static void
+look_for_idle(struct standby *standby, char **names)
+{
+    char *idle = choice_idle(&standby->options->choice, names);
+    if (idle != NULL && g_strcmp0(idle, standby->idle) != 0)
+        log_warning("no database on the other node matches --include %s", idle);
+    g_free(standby->idle);
+    standby->idle = idle;
+}
+
 static gboolean
 look_at_all(struct hints *hints, GError **error)
 {
@@ -387,6 +398,7 @@ look_at_all(struct hints *hints, GError **error)
     g_auto(GStrv) names = server_databases(standby->source, error);
     if (names == NULL)
         return FALSE;
+    look_for_idle(standby, names);
     g_autoptr(GPtrArray) ours = g_ptr_array_new();
     for (guint i = 0; names[i] != NULL; i++) {
         if (!standby_takes(standby, names[i]))

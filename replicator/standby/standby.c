@@ -69,6 +69,7 @@ standby_clear(struct standby *standby)
     g_free(standby->source_uuid);
     g_free(standby->trouble);
     g_free(standby->unshared);
+    g_free(standby->idle);
 }
 
 void

@@ -75,6 +75,7 @@ struct standby {
     gint64 contact;           /* seconds since 1970 UTC when the source answered last; 0: never */
     char *trouble;            /* with a server as a whole, or NULL */
     char *unshared;           /* settings that this node should have and cannot, or NULL */
+    char *idle;               /* patterns that match no database of the source, or NULL */
     gint64 told;              /* when it told last how it stands */
     gboolean in_turn;         /* others are looked after while a long pass goes on */
     guint64 documents, bytes; /* copied since the beginning */

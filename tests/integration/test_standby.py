@@ -192,10 +192,10 @@ class UnderTheDaemon(Following):
 
 
 class NotFollowing(Following):
-    """What follows the other node under the daemon has ended."""
+    """What follows the other node under the daemon has ended, or follows what is not meant."""
 
-    def start(self, source):
-        self.daemon = Daemon(self.site, self.standby.couch.url, standby={'follow': source})
+    def start(self, source, **settings):
+        self.daemon = Daemon(self.site, self.standby.couch.url, standby={'follow': source, **settings})
         self.daemon.wait_for_listening()
 
     def report(self):
@@ -208,6 +208,11 @@ class NotFollowing(Following):
         self.assertIn('incorrect', self.daemon.wait_for('following the other node ended with'))
         said = self.daemon.status(expect=FAILED)
         self.assertRegex(said, r'(?s)standby of .*contact +never  TROUBLE: .*incorrect.*next +20\d\d-')
+
+    def test_a_mistyped_pattern_is_told_by_status(self):
+        self.start(self.server.url, include='medik*')
+        self.assertTrue(wait_until(lambda: (self.report() or {}).get('idle'), 60))
+        self.assertIn("INCOMPLETE   no database there matches the include 'medik*'", self.daemon.status(expect=INCOMPLETE))
 
     def test_what_was_up_to_date_before_is_not_said_to_be(self):
         if not self.server.standin:
@@ -525,6 +530,13 @@ class Mishaps(Following):
         self.standby.standin.max_document_size = 8000000
         self.standby.catch_up()
         self.standby.assert_equal()
+
+    def test_a_mistyped_pattern_is_named_and_nothing_is_called_equal(self):
+        run = self.standby.catch_up('--include', self.medic, '--include', 'medik*', expect=INCOMPLETE)
+        self.assert_says(run, "no database on the other node matches --include 'medik*'", 'INCOMPLETE')
+        run = self.site.run('lifeboat', 'standby', 'check', '--from', self.server.url, '--source', self.standby.couch.url,
+                            '--state', self.standby.state, '--include', 'medik*', expect=INCOMPLETE)
+        self.assert_says(run, "no database on the other node matches --include 'medik*'", 'DIFFERENT')
 
     def test_a_server_does_not_follow_itself(self):
         run = self.site.run('lifeboat', 'standby', 'follow', '--from', self.server.url, '--source',

@@ -32,9 +32,14 @@ wait_and_tell(void *context, guint milliseconds, const GError *cause)
 
 /* ---- what is told ---- */
 
+/* `database`: NULL for what concerns none. */
 static void
 tell(struct check *check, const char *database, const char *sentence)
 {
+    if (!check->json && database == NULL) {
+        printf("%s\n", sentence);
+        return;
+    }
     if (!check->json) {
         printf("database '%s': %s\n", database, sentence);
         return;
@@ -114,12 +119,26 @@ check_one(struct check *check, const char *database, GError **error)
     return FALSE;
 }
 
+/* A pattern that is mistyped would leave out what it should take, and all be equal. */
+static void
+tell_idle(struct check *check, char **names)
+{
+    g_autofree char *idle = choice_idle(&check->choice, names);
+    if (idle == NULL)
+        return;
+    g_autofree char *sentence =
+        g_strdup_printf("no database on the other node matches --include %s", idle);
+    check->differences++;
+    tell(check, NULL, sentence);
+}
+
 static gboolean
 check_all(struct check *check, GError **error)
 {
     g_auto(GStrv) names = server_databases(check->comparison.source, error);
     if (names == NULL)
         return FALSE;
+    tell_idle(check, names);
     for (guint i = 0; names[i] != NULL; i++)
         if (!server_is_passing(names[i]) && choice_takes(&check->choice, names[i]) &&
             !check_one(check, names[i], error))
