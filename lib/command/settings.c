@@ -601,10 +601,10 @@ static const struct option options[] = {
         .fallback = "0",
         .minimum = 0,
         .maximum = 10000000,
-        .unit = "KB",
+        .unit = "KB a second",
         .section = "offsite",
         .key = "rate",
-        .help = "Send and receive so much a second at most; 0 is as much as goes.",
+        .help = "Send and receive so fast at most; 0 is as fast as it goes.",
     },
     {
         .name = "offsite-overdue",

@@ -89,10 +89,10 @@ tell_push(const struct push *push, gboolean json, gboolean quiet, int exit_code)
     g_autofree char *size = g_format_size(push->bytes);
     if (!json) {
         if (!quiet)
-            printf("'%s': %u snapshots stand there, the newest complete one of %s; copied %u (%s), "
-                   "removed %u\n",
-                   push->bucket->url, push->snapshots,
-                   push->newest != NULL ? push->newest : "never", push->put, size, push->removed);
+            printf("'%s': %u snapshot%s there, %s%s; copied %u (%s), removed %u\n",
+                   push->bucket->url, push->snapshots, push->snapshots == 1 ? " stands" : "s stand",
+                   push->newest != NULL ? "the newest complete one of " : "none of them complete",
+                   push->newest != NULL ? push->newest : "", push->put, size, push->removed);
         return;
     }
     GString *event = progress_event_begin(push->progress, "summary");
@@ -150,9 +150,10 @@ tell_fetch(const struct fetch *fetch, const char *path, gboolean json, gboolean 
     if (!json) {
         g_autofree char *quoted = g_shell_quote(path);
         if (!quiet)
-            printf("%u snapshots stand in '%s', %u of them fetched now (%s); to check them: "
-                   "lifeboat-restore verify %s%s\n",
-                   fetch->snapshots, path, fetch->fetched, size, quoted,
+            printf("%u snapshot%s in '%s', %u fetched now (%s); to check: lifeboat-restore verify "
+                   "%s%s\n",
+                   fetch->snapshots, fetch->snapshots == 1 ? " stands" : "s stand", path,
+                   fetch->fetched, size, quoted,
                    fetch->keys == NULL ? " --signer PUBLICKEY (none was checked)" : "");
         return;
     }

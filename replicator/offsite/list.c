@@ -87,8 +87,9 @@ age_of(const char *started)
     if (then == NULL)
         return g_strdup("at an unknown time");
     gint64 hours = g_date_time_difference(now, then) / G_TIME_SPAN_HOUR;
-    return hours < 48 ? g_strdup_printf("%" G_GINT64_FORMAT " hours ago", hours)
-                      : g_strdup_printf("%" G_GINT64_FORMAT " days ago", hours / 24);
+    return hours < 48
+               ? g_strdup_printf("%" G_GINT64_FORMAT " hour%s ago", hours, hours == 1 ? "" : "s")
+               : g_strdup_printf("%" G_GINT64_FORMAT " days ago", hours / 24);
 }
 
 static void
@@ -113,8 +114,8 @@ tell_people(const struct outline *outline, const struct snapshot *newest, gboole
     if (store->id == NULL)
         printf("'%s' holds no store\n", store->path);
     else
-        printf("'%s': store %s of site '%s', %u snapshots, %s; %s%s%s%s%s\n", store->path,
-               store->id, site, store->snapshots->len, total,
+        printf("'%s': store %s of site '%s', %u snapshot%s, %s; %s%s%s%s%s\n", store->path,
+               store->id, site, store->snapshots->len, store->snapshots->len == 1 ? "" : "s", total,
                newest != NULL ? "the newest is of " : "NOTHING THAT CAN BE RESTORED",
                newest != NULL ? newest->catalogue->started : "", age != NULL ? " (" : "",
                age != NULL ? age : "", age != NULL ? ")" : "");

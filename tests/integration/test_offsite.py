@@ -63,7 +63,7 @@ class There_and_back(Offsite):
         with open(os.path.join(self.site.snapshot_folder(self.site.snapshots()[0]), 'snapshot.json')) as file:
             self.assertEqual(json.load(file)['started'], run.summary['newest'])
         plain = self.site.run('lifeboat', *[a for a in self.arguments('list') if a != '--json'])
-        self.assert_says(plain, "site 'clinic', 1 snapshots", '0 hours ago')
+        self.assert_says(plain, "site 'clinic', 1 snapshot,", '0 hours ago')
 
     def test_a_fetch_into_a_folder_with_another_store_changes_nothing(self):
         self.push()
