@@ -11,5 +11,8 @@ char *
 rfc3339_local(gint64 time)
 {
     g_autoptr(GDateTime) local = time > 0 ? g_date_time_new_from_unix_local(time) : NULL;
-    return local != NULL ? g_date_time_format_iso8601(local) : NULL;
+    if (local == NULL)
+        return NULL;
+    gboolean utc = g_date_time_get_utc_offset(local) == 0;
+    return g_date_time_format(local, utc ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%dT%H:%M:%S%:z");
 }

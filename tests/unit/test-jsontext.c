@@ -85,6 +85,27 @@ numbers_keep_their_digits(void)
     g_assert_cmpuint(huge->len, ==, 305);
 }
 
+/* RFC 3339 has minutes in every offset; ISO 8601 would do without. */
+static void
+times_are_local_with_their_offset(void)
+{
+    static const char *const zones[][2] = {
+        {"UTC", "{\"at\":\"2027-01-15T08:00:00Z\",\"never\":null}"},
+        {"EAT-3", "{\"at\":\"2027-01-15T11:00:00+03:00\",\"never\":null}"},
+        {"NPT-5:45", "{\"at\":\"2027-01-15T13:45:00+05:45\",\"never\":null}"},
+        {"VET4:30", "{\"at\":\"2027-01-15T03:30:00-04:30\",\"never\":null}"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(zones); i++) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_setenv("TZ", zones[i][0], TRUE);
+        json_text_begin_object(text);
+        json_text_member_time(text, "at", 1800000000);
+        json_text_member_time(text, "never", 0);
+        json_text_end_object(text);
+        g_assert_cmpstr(text->str, ==, zones[i][1]);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -95,5 +116,7 @@ main(int argc, char **argv)
     g_test_add_func("/jsontext/strings-are-escaped-and-stay-utf8",
                     strings_are_escaped_and_stay_utf8);
     g_test_add_func("/jsontext/numbers-keep-their-digits", numbers_keep_their_digits);
+    g_test_add_func("/jsontext/times-are-local-with-their-offset",
+                    times_are_local_with_their_offset);
     return g_test_run();
 }
