@@ -16,7 +16,7 @@ http_is_transient(const GError *error)
     if (error == NULL || error->domain != HTTP)
         return FALSE;
     return error->code == HTTP_TRANSPORT || error->code == 408 || error->code == 429 ||
-           error->code >= 500;
+           (error->code >= 500 && error->code != 501);
 }
 
 gboolean

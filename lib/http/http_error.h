@@ -15,8 +15,8 @@ GQuark http_quark(void);
 /* FALSE with HTTP_ANSWER. */
 gboolean http_bad_answer(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* Whether waiting and asking again may help: no or a cut answer, 408, 429, 5xx. Never 401 (CouchDB
- * locks accounts). */
+/* Whether waiting and asking again may help: no or a cut answer, 408, 429, 5xx but 501 (it has not
+ * what was asked for, and never will). Never 401 (CouchDB locks accounts). */
 gboolean http_is_transient(const GError *error);
 gboolean http_has_status(const GError *error, int status);
 

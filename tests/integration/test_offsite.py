@@ -99,8 +99,10 @@ class There_and_back(Offsite):
 
     def test_a_server_without_lists_of_uploads_will_do(self):
         self.add_large()
-        self.bucket.bare = True
+        self.bucket.bare, self.patience = True, 3
+        asked = self.bucket.on('GET', 'uploads=', faulty.Exchange.pass_on, times=None)
         self.push()
+        self.assertEqual(2, asked.hits, 'once for what to go on with, once for what to clear away')
         self.assert_copied()
         self.fetched()
 
