@@ -78,7 +78,10 @@ key_accept_command(const struct command_line *line, GError **error)
                      command_argument(line, "SIGNER"), error))
         return fail_exit_code(*error);
     hand_over(line, folder);
-    printf("what node %s signs is accepted, and it can read what is encrypted from now on\n", node);
+    printf("what node %s signs is accepted, and it can read what is encrypted from now on\n"
+           "where there are snapshots already, it can use those from the next full one on: "
+           "`lifeboat snapshot --full --to STORE`\n",
+           node);
     return 0;
 }
 

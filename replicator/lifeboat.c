@@ -69,7 +69,9 @@ static const struct command commands[] = {
         .text = "NODE is the other node's name, RECIPIENT and SIGNER are the first recipient and "
                 "the signer that `lifeboat key show` shows there. From now on snapshots are "
                 "encrypted for that node, too, and what it signs is trusted: so each of the two "
-                "can be brought up to date from a drive that the other one wrote. Do it on both.",
+                "can be brought up to date from a drive that the other one wrote. Do it on both. "
+                "Where there are snapshots already, the next full one begins what that node can "
+                "use: `lifeboat snapshot --full --to STORE`.",
         .takes = FOR_KEY_ACCEPT,
         .arguments = {{"NODE", FALSE}, {"RECIPIENT", FALSE}, {"SIGNER", FALSE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_KEY},

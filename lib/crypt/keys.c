@@ -596,6 +596,24 @@ write_trusted(int folder, const char *node, const char *suffix, const char *text
     return file_replace(folder, name, line, strlen(line), 0644, error);
 }
 
+/* What the wrong node showed would be accepted, and the other one's snapshots would not. */
+static gboolean
+check_other(const struct keys *keys, const char *node, const guint8 recipient[AGE_KEY_SIZE],
+            const struct minisign_public *signer, GError **error)
+{
+    static const char hint[] = "hint: run `lifeboat key show` on the other node, and give what it "
+                               "shows there";
+    struct minisign_public own;
+    minisign_secret_public(keys->signing, &own);
+    if (strcmp(node, keys->node) == 0)
+        return fail_set(error, FAIL_USAGE, "that is the name of this node, '%s'\n%s", node, hint);
+    if (memcmp(keys->recipients[0], recipient, AGE_KEY_SIZE) == 0 ||
+        memcmp(&own, signer, sizeof own) == 0)
+        return fail_set(error, FAIL_USAGE, "that is a key of this node, '%s'\n%s", keys->node,
+                        hint);
+    return TRUE;
+}
+
 gboolean
 keys_accept(const char *folder, const char *node, const char *recipient, const char *signer,
             GError **error)
@@ -609,6 +627,8 @@ keys_accept(const char *folder, const char *node, const char *recipient, const c
         return FALSE;
     }
     AUTO(keys) *keys = keys_open(folder, error);
+    if (keys != NULL && !check_other(keys, node, parsed, &public, error))
+        return FALSE;
     AUTO_FD int above = keys != NULL ? file_open_folder(AT_FDCWD, folder, FALSE, error) : -1;
     AUTO_FD int trusted = above >= 0 ? file_open_folder(above, TRUSTED, TRUE, error) : -1;
     return trusted >= 0 && write_trusted(trusted, node, RECIPIENT_SUFFIX, recipient, error) &&

@@ -19,6 +19,12 @@
 
 #include <stdio.h>
 
+#define ACCEPT_HERE                                                                                \
+    "on this node: `lifeboat key accept`, with what `lifeboat key show` tells on the other one"
+#define ACCEPT_THERE                                                                               \
+    "on the other node: `lifeboat key accept`, with what `lifeboat key show` tells on this one, "  \
+    "then `lifeboat snapshot --full --to STORE`: snapshots on older ones stay closed to this node"
+
 struct import {
     struct restore restore;
     struct selection selection;
@@ -53,12 +59,19 @@ choose(struct import *import, GError **error)
     if (snapshot == NULL)
         return fail_set(error, FAIL_DAMAGED,
                         "store '%s' has no complete snapshot that another node took and that is "
-                        "trusted here\n"
-                        "hint: copy the other node's signing.pub into the folder trusted/ of this "
-                        "node's keys",
+                        "trusted here\nhint: " ACCEPT_HERE,
                         import->selection.store->path);
     import->selection.snapshot = snapshot;
     return applied_read(import->restore.http, &import->applied, error);
+}
+
+static gboolean
+has_foreign(const struct store *store)
+{
+    for (guint i = 0; i < store->snapshots->len; i++)
+        if (((const struct snapshot *)store->snapshots->pdata[i])->trust == SNAPSHOT_FOREIGN)
+            return TRUE;
+    return FALSE;
 }
 
 static gboolean
@@ -69,6 +82,9 @@ open_store(struct import *import, const struct command_line *line, GError **erro
         return TRUE;
     if (selection->store != NULL && selection->store->snapshots->len == 0)
         fail_add_hint(error, "insert the drive in the other node first: it takes one");
+    else if (g_error_matches(*error, FAIL, FAIL_DAMAGED) && selection->store != NULL &&
+             has_foreign(selection->store))
+        fail_add_hint(error, ACCEPT_HERE);
     return FALSE;
 }
 
@@ -89,8 +105,11 @@ prepare(struct import *import, GError **error)
 {
     static const char *const none[] = {NULL};
     struct restore *restore = &import->restore;
-    if (!restore_open_chain(restore, &import->selection, error))
+    if (!restore_open_chain(restore, &import->selection, error)) {
+        if (g_error_matches(*error, FAIL, FAIL_KEY))
+            fail_add_hint(error, ACCEPT_THERE);
         return FALSE;
+    }
     restore_tell_newer(restore, &import->selection);
     restore->plan = plan_make(chain_manifest(restore->chain), none, none, error);
     restore->with_config = restore->config != NULL && restore->traits.config != NULL;

@@ -9,7 +9,7 @@ from support import server
 from support.bay import Bay
 from support.case import Case
 from support.daemon import Daemon
-from support.lifeboat import DAMAGED, INCOMPLETE, USAGE, Site
+from support.lifeboat import DAMAGED, INCOMPLETE, KEY, USAGE, Site
 from support.standby import Standby
 
 
@@ -180,8 +180,19 @@ class Refusing(Pair):
         shutil.rmtree(os.path.join(self.second.keys, 'trusted'))
         self.site.snapshot(self.server)
         run = self.bring(expect=DAMAGED)
-        self.assert_says(run, 'trusted')
+        self.assert_says(run, 'trusted', 'on this node: `lifeboat key accept`')
         self.assertFalse(self.standby.couch.exists(self.medic))
+
+    def test_a_chain_begun_before_this_node_was_accepted_says_how_to_begin_another(self):
+        shutil.rmtree(os.path.join(self.site.keys, 'trusted'))
+        self.site.snapshot(self.server)
+        accept(self.site, 'b', self.second)
+        self.clinic.change()
+        self.site.snapshot(self.server)
+        self.assert_says(self.bring(expect=KEY), 'on the other node: `lifeboat key accept`', 'lifeboat snapshot --full')
+        self.site.snapshot(self.server, '--full')
+        self.bring()
+        self.standby.assert_equal()
 
     def test_a_damaged_snapshot_is_refused(self):
         self.site.snapshot(self.server)
@@ -211,6 +222,9 @@ class Refusing(Pair):
         recipient, signer = card(self.second)
         for one, two in ((recipient[:-1] + ('q' if recipient[-1] != 'q' else 'p'), signer), (recipient, signer[:-4]), (signer, recipient)):
             self.site.run('lifeboat', 'key', 'accept', 'c', one, two, '--keys', self.site.keys, expect=USAGE)
+        for node, one, two in (('a', recipient, signer), ('c', *card(self.site)), ('c', recipient, card(self.site)[1])):
+            run = self.site.run('lifeboat', 'key', 'accept', node, one, two, '--keys', self.site.keys, expect=USAGE)
+            self.assert_says(run, "of this node, '%s'" % 'a', 'hint: run `lifeboat key show` on the other node')
         self.assertEqual(['b.age', 'b.pub'], sorted(os.listdir(os.path.join(self.site.keys, 'trusted'))))
 
 
