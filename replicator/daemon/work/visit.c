@@ -212,7 +212,7 @@ is_mounted(void *context, const struct message_reply *reply)
         note_not_mounted(visit, TRUE);
     } else {
         cannot(visit, tell_mount_error(visit, reply->error));
-        note_not_mounted(visit, reply->error != EBUSY);
+        note_not_mounted(visit, reply->error != EBUSY && reply->error != ESTALE);
     }
     note_repair(visit, reply);
     advance(visit);
