@@ -255,8 +255,8 @@ class HowFar(Following):
         self.couch.bulk(name, [{'_id': 'more-%04d' % i} for i in range(count)])
 
     def slow_down(self):
-        """Each request for bodies takes longer than other databases wait for their turn."""
-        self.proxy.on('POST', '/medic/_bulk_get', lambda x: (self.until.wait(0.3), x.pass_on()), times=None)
+        """Each request for bodies takes longer than other databases wait for their turn, and than until the next report."""
+        self.proxy.on('POST', '/medic/_bulk_get', lambda x: (self.until.wait(1.5), x.pass_on()), times=None)
 
     def test_a_first_copy_counts_down_what_the_source_has(self):
         self.fill(self.medic, 3000)
@@ -267,7 +267,7 @@ class HowFar(Following):
         first = self.wait_for(follower, self.medic, changes=all, counted=True)
         self.assertEqual(sum(database['changes'] for database in first['behind']), first['changes_behind'])
         self.assertEqual(self.medic, first['behind'][0]['database'])  # the worst one
-        follower.wait_for_report(lambda report: (found := self.behind(report, self.medic)) and 1 < found['changes'] < all - 400)
+        follower.wait_for_report(lambda report: (found := self.behind(report, self.medic)) and 1 < found['changes'] < all - 400, after=first)
         self.until.set()
         equal = follower.wait_until_equal()
         self.assertEqual((0, True, []), (equal['changes_behind'], equal['changes_counted'], equal['behind']))

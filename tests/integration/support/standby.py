@@ -102,10 +102,10 @@ class Follower:
             self.test.assertTrue(found(), '%s\nis not in\n%s' % (text, self.said))
             return found()[0]
 
-    def wait_for_report(self, wanted):
-        """The next report that `wanted` says TRUE of."""
+    def wait_for_report(self, wanted, after=None):
+        """The next report that `wanted` says TRUE of, from now on or `after` another one."""
         with self.changed:
-            place = len(self.reports)
+            place = self.reports.index(after) + 1 if after else len(self.reports)
             self.changed.wait_for(lambda: None in self.reports or any(wanted(r) for r in self.reports[place:]), PATIENCE)
             found = [report for report in self.reports[place:] if report and wanted(report)]
             self.test.assertTrue(found, 'no such report\n%s\n%s' % (self.reports[-1:], self.said))
