@@ -80,7 +80,8 @@ static const struct option options[] = {
         .example = "/srv/backup",
         .help = "Folder that holds the store: lifeboat/ is made in it.",
         .text = "A snapshot goes to one; `lifeboat-replicator run` serves several, and needs none "
-                "where there are drives.",
+                "where there are drives. It must be there, and the user's who does the work: "
+                "`install -d -o lifeboat /srv/backup`.",
     },
     {
         .name = "store",

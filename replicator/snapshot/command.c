@@ -119,6 +119,11 @@ take_lock(const char *to, GError **error)
     if (above < 0 && fail_came_of(*error, ENOENT))
         fail_add_hint(error, "is the drive mounted?");
     AUTO_FD int folder = above >= 0 ? file_open_folder(above, "lifeboat", TRUE, error) : -1;
+    if (folder < 0 && fail_came_of(*error, EACCES)) {
+        g_autofree char *hint = g_strdup_printf(
+            "give the folder to the user who writes to it: chown %s '%s'", g_get_user_name(), to);
+        fail_add_hint(error, hint);
+    }
     return folder >= 0 ? lock_take(folder, "lock", "lifeboat snapshot", error) : NULL;
 }
 

@@ -628,6 +628,14 @@ class Rights(Plugging):
         daemon.lifeboat('snapshot')
         daemon.end()
 
+    def test_a_store_s_folder_that_is_root_s_is_told_with_whom_to_give_it_to(self):
+        store = self.site.path('one')
+        os.mkdir(store)
+        daemon = self.daemon(stores=[store])
+        daemon.lifeboat('snapshot', expect=FAILED)
+        daemon.wait_for("hint: give the folder to the user who writes to it: chown lifeboat '%s'" % store)
+        daemon.end()
+
     def test_hooks_that_others_may_write_to_are_not_run(self):
         path = self.hook('touch %s\n' % self.site.path('ran'))
         os.chmod(path, 0o757)
