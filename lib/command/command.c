@@ -433,7 +433,8 @@ text_of(const struct option_value *value)
 const char *
 options_string(const struct command_line *line, const char *name)
 {
-    return text_of(value_of(line, name, 1u << OPTION_STRING | 1u << OPTION_PATH));
+    return text_of(
+        value_of(line, name, 1u << OPTION_STRING | 1u << OPTION_URL | 1u << OPTION_PATH));
 }
 
 const char *

@@ -81,6 +81,11 @@ option_check(const struct option *option, const char *value, gint64 *number, GEr
     case OPTION_FLAG:
         return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ||
                fail_set(error, FAIL_USAGE, "'%s' is neither yes nor no", value);
+    case OPTION_URL: /* may hold a password: it is not shown */
+        return g_ascii_strncasecmp(value, "http://", 7) == 0 ||
+               g_ascii_strncasecmp(value, "https://", 8) == 0 ||
+               fail_set(error, FAIL_USAGE,
+                        "the address is no URL that begins with http:// or https://");
     case OPTION_STRING:
     case OPTION_LIST:
     case OPTION_PATH:

@@ -15,6 +15,7 @@
 enum option_type {
     OPTION_FLAG,    /* no value; `yes` or `no` in the configuration */
     OPTION_STRING,  /* not empty */
+    OPTION_URL,     /* begins with http:// or https:// */
     OPTION_LIST,    /* strings; repeated on the command line, separated by ; in the configuration */
     OPTION_INTEGER, /* decimal, between `minimum` and `maximum` */
     OPTION_PATH,    /* not empty; absolute in the configuration, where there is no current folder */

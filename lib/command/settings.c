@@ -48,7 +48,7 @@ static const struct option options[] = {
     {
         .name = "source",
         .placeholder = "URL",
-        .type = OPTION_STRING,
+        .type = OPTION_URL,
         .commands = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT,
         .required = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT,
         .section = "source",
@@ -392,7 +392,7 @@ static const struct option options[] = {
     {
         .name = "target",
         .placeholder = "URL",
-        .type = OPTION_STRING,
+        .type = OPTION_URL,
         .commands = FOR_RUN,
         .required = FOR_RUN,
         .section = "restore",
@@ -416,7 +416,7 @@ static const struct option options[] = {
     {
         .name = "target",
         .placeholder = "URL",
-        .type = OPTION_STRING,
+        .type = OPTION_URL,
         .commands = FOR_DRILL,
         .required = FOR_DRILL,
         .section = "drill",
@@ -539,7 +539,7 @@ static const struct option options[] = {
     {
         .name = "bucket",
         .placeholder = "URL",
-        .type = OPTION_STRING,
+        .type = OPTION_URL,
         .commands = FOR_OFFSITE | FOR_DAEMON,
         .required = FOR_OFFSITE,
         .section = "offsite",
@@ -625,7 +625,7 @@ static const struct option options[] = {
     {
         .name = "from",
         .placeholder = "URL",
-        .type = OPTION_STRING,
+        .type = OPTION_URL,
         .commands = FOR_STANDBY | FOR_DAEMON,
         .required = FOR_STANDBY,
         .section = "standby",

@@ -39,6 +39,12 @@ static const struct option options[] = {
      .section = "snapshot",
      .key = "memory"},
     {.name = "at", .placeholder = "TIME", .type = OPTION_TIME, .commands = 1},
+    {.name = "from",
+     .placeholder = "URL",
+     .type = OPTION_URL,
+     .commands = 1,
+     .section = "source",
+     .key = "from"},
 };
 
 static const struct option_table table = {options, G_N_ELEMENTS(options), sections,
@@ -197,6 +203,11 @@ mistakes_are_named_with_their_line(void)
                    "5: 'url' stands in [source] already, in line 2");
     assert_refused("[source\n", "1: the section's name does not end with ']'");
     assert_refused("[source]\nurl = \n", "2: url: the value is empty");
+    static const char *const no_urls[] = {"127.0.0.1:5984", "htp://a:secret@b", "localhost"};
+    for (gsize k = 0; k < G_N_ELEMENTS(no_urls); k++) {
+        g_autofree char *text = g_strdup_printf("[source]\nfrom = %s\n", no_urls[k]);
+        assert_refused(text, "2: from: the address is no URL that begins with http:// or https://");
+    }
     assert_refused("[source]\nfolder = a/b\n", "2: folder: 'a/b' is not an absolute path");
     assert_refused("[source]\nurl = \"a\"\n", "2: url: values are written without quotation marks");
     assert_refused("\n[snapshot]\nmemory = 65\n",
