@@ -74,6 +74,8 @@ http_credentials_read(const char *path, struct http_credentials *credentials, GE
     gboolean found = credentials_parse(text, credentials);
     OPENSSL_cleanse(text, size);
     if (!found)
-        return fail_set(error, FAIL_USAGE, "credentials '%s' hold no line 'user:password'", path);
+        return fail_set(error, FAIL_USAGE,
+                        "credentials '%s' hold no line USER:PASSWORD, or of a bucket KEY:SECRET",
+                        path);
     return TRUE;
 }
