@@ -149,7 +149,9 @@ tell_fetch(const struct fetch *fetch, const char *path, gboolean json, gboolean 
     g_autofree char *size = g_format_size(fetch->bytes);
     if (!json) {
         g_autofree char *quoted = g_shell_quote(path);
-        if (!quiet)
+        if (!quiet && fetch->snapshots == 0)
+            printf("NOTHING THAT CAN BE RESTORED was found in the bucket\n");
+        else if (!quiet)
             printf("%u snapshot%s in '%s', %u fetched now (%s); to check: lifeboat-restore verify "
                    "%s%s\n",
                    fetch->snapshots, fetch->snapshots == 1 ? " stands" : "s stand", path,

@@ -35,6 +35,10 @@ class There_and_back(Offsite):
     def test_what_others_signed_does_not_come(self):
         self.push()
         other = Site(self, 'clinic')
+        plain = [a for a in self.arguments('fetch', self.site.path('plain'), '--signer', other.signer) if a != '--json']
+        run = self.site.run('lifeboat', *plain, expect=DAMAGED)
+        self.assert_says(run, 'is not fetched', 'NOTHING THAT CAN BE RESTORED')
+        self.assertNotIn('to check them', run.said)
         run = self.fetch(self.site.path('to'), '--signer', other.signer, expect=DAMAGED)
         self.assert_says(run, 'signed by a key that is not trusted')
         self.assertEqual([], os.listdir(self.site.path('to', 'lifeboat', 'snapshots')))
