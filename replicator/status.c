@@ -197,12 +197,17 @@ tell_followed(struct slice standby)
 {
     g_autofree char *settings = tell_text(standby, "settings");
     g_autofree char *idle = tell_text(standby, "idle");
-    guint64 databases = 0, lacking = 0;
+    guint64 databases = 0, lacking = 0, gone = 0;
     if (!json_member_unsigned(standby, "databases", &databases))
         return;
     json_member_unsigned(standby, "revisions_lacking", &lacking);
+    json_member_unsigned(standby, "databases_gone", &gone);
     printf("  databases    %" G_GUINT64_FORMAT ", ", databases);
     tell_behind(standby);
+    if (gone > 0)
+        printf("  gone         %" G_GUINT64_FORMAT " database%s dropped there, kept here for "
+               "`keep_dropped` days\n",
+               gone, gone == 1 ? "" : "s");
     if (idle != NULL)
         printf("  INCOMPLETE   no database there matches the include %s\n", idle);
     if (lacking > 0)

@@ -175,6 +175,12 @@ class UnderTheDaemon(Following):
         self.couch.put(self.medic, {'_id': 'later'})
         self.arrives(self.medic, 'later')
 
+    def test_a_database_that_was_dropped_is_told(self):
+        self.wait_until_equal()
+        self.couch.delete(self.medic)
+        self.assertTrue(wait_until(lambda: (self.report() or {}).get('databases_gone'), 60), str(self.report()))
+        self.assertRegex(self.daemon.status(), r'gone +1 database dropped there, kept here for `keep_dropped` days')
+
     def test_it_ends_with_the_daemon(self):
         self.wait_until_equal()
         pid = self.daemon.run_under_way()

@@ -82,7 +82,8 @@ tell_summary(const struct check *check)
                verdict, check->databases, check->documents, check->leaves,
                check->comparison.deep ? ", with their contents" : "");
         if (check->only_here > 0)
-            printf("%" G_GUINT64_FORMAT " documents are only here\n", check->only_here);
+            printf("only here: %" G_GUINT64_FORMAT " document%s\n", check->only_here,
+                   check->only_here == 1 ? "" : "s");
         return;
     }
     g_autoptr(GString) text = g_string_new(NULL);
