@@ -605,7 +605,7 @@ check_other(const struct keys *keys, const char *node, const guint8 recipient[AG
                                "shows there";
     struct minisign_public own;
     minisign_secret_public(keys->signing, &own);
-    if (strcmp(node, keys->node) == 0)
+    if (g_strcmp0(node, keys->node) == 0)
         return fail_set(error, FAIL_USAGE, "that is the name of this node, '%s'\n%s", node, hint);
     if (memcmp(keys->recipients[0], recipient, AGE_KEY_SIZE) == 0 ||
         memcmp(&own, signer, sizeof own) == 0)
