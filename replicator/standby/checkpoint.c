@@ -33,6 +33,7 @@ static void
 forget(struct checkpoint *checkpoint)
 {
     g_clear_pointer(&checkpoint->since, g_free);
+    g_clear_pointer(&checkpoint->source, g_free);
     g_clear_pointer(&checkpoint->tokens, g_free);
     g_clear_pointer(&checkpoint->here, g_free);
     g_clear_pointer(&checkpoint->purge_seq, g_free);
@@ -123,6 +124,7 @@ checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *
     checkpoint->here = raw_member(json, "here");
     checkpoint->purge_seq = raw_member(json, "purge_seq");
     checkpoint->seen = raw_member(json, "seen");
+    json_member_text(json, "source", &checkpoint->source);
     json_member_text(json, "created", &checkpoint->created);
     read_lacking(checkpoint, json);
     return TRUE;
@@ -199,6 +201,7 @@ write_one(const struct checkpoint *checkpoint, struct http *http, const char *da
     json_text_member_integer(text, "replication_id_version", 4);
     append_history(text, checkpoint, session, present);
     if (whole) {
+        json_text_member_string(text, "source", checkpoint->source);
         append_raw(text, "tokens", checkpoint->tokens);
         append_raw(text, "here", checkpoint->here);
         append_raw(text, "purge_seq", checkpoint->purge_seq);

@@ -23,6 +23,7 @@ void lacking_free(gpointer lacking);
 
 struct checkpoint {
     char *since;        /* raw JSON; NULL: there is none */
+    char *source;       /* uuid of the CouchDB that it is of */
     char *tokens;       /* those of the source, raw JSON */
     char *here;         /* those of the target, raw JSON; NULL: none */
     char *purge_seq;    /* raw JSON or NULL: of the source, up to which purges were applied */

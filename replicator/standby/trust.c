@@ -173,8 +173,10 @@ trust_write(struct standby *standby, struct followed *database,
         !mark_target(standby, database, error))
         return FALSE;
     g_free(checkpoint->since);
+    g_free(checkpoint->source);
     g_free(checkpoint->seen);
     checkpoint->since = g_strdup(database->since);
+    checkpoint->source = g_strdup(standby->source_uuid);
     checkpoint->seen = g_strdup(database->seen);
     if (!checkpoint_write(checkpoint, standby->target, standby->source, database->name,
                           standby->memory->id, error))

@@ -11,6 +11,7 @@ from support.couch import Couch, quote
 from support.cht import odd, revision
 from support.daemon import Daemon
 from support.lifeboat import FAILED, INCOMPLETE, USAGE
+from support import server
 from support.server import REAL, wait_until
 from support.standby import SECOND, Following
 
@@ -410,6 +411,17 @@ class Leaving(Following):
         run = self.standby.catch_up()
         self.assert_says(run, 'was removed')
         self.assertFalse(self.standby.couch.exists(name))
+
+    def test_what_another_server_does_not_have_was_not_dropped_there(self):
+        """Whoever mistypes the URL, or restores half of the first node, loses nothing here."""
+        self.standby.catch_up()
+        other = server.start_standin().standin
+        self.addCleanup(other.stop)
+        Couch(other.url).create(self.clinic.name('alone'))
+        self.assert_says(self.standby.catch_up(source=other.url), 'another CouchDB than before')
+        self.standby.catch_up(source=other.url)
+        with open(os.path.join(self.standby.state, 'standby.json')) as file:
+            self.assertEqual({}, json.load(file)['gone'])
 
     def test_a_database_that_we_did_not_bring_is_never_removed(self):
         name = self.standby.couch.create(self.clinic.name('own'))

@@ -30,14 +30,16 @@ gone_begin(struct standby *standby, GError **error)
     return memory_write(memory, error);
 }
 
-/* A database that this server was given by us has our checkpoint. */
+/* A database that this server was given by us has our checkpoint; what is not there but came from
+ * another CouchDB than this one was not dropped. */
 static gboolean
 was_followed(struct standby *standby, const char *name, gboolean *followed, GError **error)
 {
     struct checkpoint checkpoint;
     checkpoint_init(&checkpoint);
     gboolean done = checkpoint_read(&checkpoint, standby->target, name, standby->memory->id, error);
-    *followed = checkpoint.since != NULL;
+    *followed = checkpoint.since != NULL &&
+                g_strcmp0(checkpoint.source, standby->source_uuid) == 0;
     checkpoint_clear(&checkpoint);
     return done;
 }
