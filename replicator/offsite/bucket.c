@@ -299,10 +299,10 @@ bucket_answer_clear(struct bucket_answer *answer)
     *answer = (struct bucket_answer){NULL, NULL, NULL};
 }
 
-static char *
-unquoted(const char *etag)
+char *
+bucket_bare_etag(const char *etag)
 {
-    char *copy = g_strdup(etag);
+    char *copy = etag != NULL ? g_strstrip(g_strdup(etag)) : NULL;
     gsize size = copy != NULL ? strlen(copy) : 0;
     if (size < 2 || copy[0] != '"' || copy[size - 1] != '"')
         return copy;
@@ -321,7 +321,7 @@ ask_once(struct bucket *bucket, const struct bucket_request *request, struct buc
         return FALSE;
     if (answer != NULL) {
         answer->text = g_steal_pointer(&text);
-        answer->etag = unquoted(http_header(call, "etag"));
+        answer->etag = bucket_bare_etag(http_header(call, "etag"));
         answer->sha256 = g_strdup(http_header(call, "x-amz-checksum-sha256"));
     }
     return TRUE;

@@ -74,5 +74,8 @@ struct http_call *bucket_start(struct bucket *bucket, const struct bucket_reques
 /* After a failure: waits and returns TRUE to try again; or moves it to *error. */
 gboolean bucket_again(struct bucket *bucket, GError **failure, GError **error);
 
+/* An ETag as it is told, without its quotes; NULL for NULL. Caller frees. */
+char *bucket_bare_etag(const char *etag);
+
 /* Appends "&name=value", escaped; without the & at the beginning. */
 void bucket_add_query(GString *query, const char *name, const char *value);

@@ -67,9 +67,7 @@ take_element(void *context, const char *path, const char *text, GError **error)
             g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT64, &listing->object->size, NULL);
     } else if (g_str_equal(path, "ListBucketResult/Contents/ETag")) {
         g_free(listing->object->etag);
-        listing->object->etag = g_strdup(text);
-        g_strdelimit(listing->object->etag, "\"", ' ');
-        g_strstrip(listing->object->etag);
+        listing->object->etag = bucket_bare_etag(text);
     } else if (g_str_equal(path, "ListBucketResult/Contents")) {
         return end_object(listing, error);
     } else if (g_str_equal(path, "ListBucketResult/IsTruncated")) {

@@ -195,9 +195,8 @@ take_part(void *context, const char *path, const char *text, GError **error)
     } else if (g_str_equal(path, "ListPartsResult/Part/Size")) {
         uploading->part_size = g_ascii_strtoull(text, NULL, 10);
     } else if (g_str_equal(path, "ListPartsResult/Part/ETag")) {
-        take(&uploading->etag, text);
-        g_strdelimit(uploading->etag, "\"", ' ');
-        g_strstrip(uploading->etag);
+        g_free(uploading->etag);
+        uploading->etag = bucket_bare_etag(text);
     } else if (g_str_equal(path, "ListPartsResult/NextPartNumberMarker")) {
         take(&uploading->next, text);
     } else if (g_str_equal(path, "ListPartsResult/IsTruncated")) {
@@ -349,6 +348,16 @@ is_expected(struct uploading *uploading, GError **error)
                     "'%s' is damaged: its SHA-256 is not the one in SHA256SUMS", file->name);
 }
 
+/* The ETag that an object of all parts that were read gets: the MD5 of their MD5s. */
+static char *
+etag_of_parts(struct uploading *uploading)
+{
+    guint8 md5[HASH_MAX];
+    gsize size = hash_take(uploading->md5s, md5);
+    g_autofree char *hex = hash_hex(md5, size);
+    return g_strdup_printf("%s-%u", hex, uploading->n_parts);
+}
+
 static gboolean
 complete(struct uploading *uploading, GError **error)
 {
@@ -358,10 +367,7 @@ complete(struct uploading *uploading, GError **error)
     g_autoptr(GString) query = g_string_new(NULL);
     g_autoptr(GError) failure = NULL;
     struct bucket_answer answer = {NULL, NULL, NULL};
-    guint8 md5[HASH_MAX];
-    gsize size = hash_take(uploading->md5s, md5);
-    g_autofree char *hex = hash_hex(md5, size);
-    g_autofree char *expected = g_strdup_printf("%s-%u", hex, uploading->n_parts);
+    g_autofree char *expected = etag_of_parts(uploading);
     for (guint i = 0; i < uploading->n_parts; i++) {
         g_autofree char *escaped = g_markup_escape_text(uploading->parts[i].etag, -1);
         g_string_append_printf(xml, "<Part><PartNumber>%u</PartNumber><ETag>\"%s\"</ETag></Part>",
@@ -395,7 +401,6 @@ is_there(struct uploading *uploading, gboolean *there, GError **error)
 {
     const struct upload_file *file = uploading->file;
     struct slice bytes = {"", 0};
-    guint8 md5[HASH_MAX];
     *there = file->there != NULL && file->there->size == file->size && file->size > 0;
     for (guint number = 1; *there && number <= uploading->n_parts; number++)
         if (!read_part(uploading, number, &bytes, error))
@@ -404,9 +409,7 @@ is_there(struct uploading *uploading, gboolean *there, GError **error)
         return TRUE;
     if (!is_expected(uploading, error))
         return FALSE;
-    gsize size = hash_take(uploading->md5s, md5);
-    g_autofree char *hex = hash_hex(md5, size);
-    g_autofree char *etag = g_strdup_printf("%s-%u", hex, uploading->n_parts);
+    g_autofree char *etag = etag_of_parts(uploading);
     if (uploading->n_parts > 1 ? g_strcmp0(file->there->etag, etag) == 0
                                : object_etag_fits(file->there->etag, bytes))
         return TRUE;
