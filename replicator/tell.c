@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "replicator/daemon/configured.h"
 #include "replicator/mounter/check.h"
 
 #include <stdio.h>
@@ -58,8 +59,6 @@ tell_waiting(struct slice configuration)
         g_autoptr(GString) key = g_string_new(NULL);
         json_unescape(each, key);
         g_autofree char *shown = log_escape(key->str);
-        printf("'%s' was changed: that takes effect at a restart: `systemctl restart "
-               "lifeboat-replicator`\n",
-               shown);
+        printf(CONFIGURED_WAITS "\n", shown);
     }
 }

@@ -14,6 +14,10 @@
 #define CONFIGURED_COPY "lifeboat.conf"            /* in the folder of the socket, … */
 #define CONFIGURED_PARTIAL "lifeboat.conf.partial" /* … and while it is written */
 
+/* What people are told of a key that waits for that. */
+#define CONFIGURED_WAITS                                                                           \
+    "'%s' was changed: that takes effect at a restart: `systemctl restart lifeboat-replicator`"
+
 struct configured {
     /* in force */
     const char *const *stores; /* folders that hold one; ends with NULL, may be empty */

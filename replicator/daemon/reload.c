@@ -114,9 +114,7 @@ take_over(struct daemon *daemon, const struct configured_changes *changes)
     log_notice("the configuration was read again, and is in force%s",
                daemon->visit != NULL ? "; what is under way goes on as it was begun" : "");
     for (guint i = 0; i < configured->waiting->len; i++)
-        log_notice("'%s' was changed: that takes effect at a restart: `systemctl restart "
-                   "lifeboat-replicator`",
-                   (const char *)configured->waiting->pdata[i]);
+        log_notice(CONFIGURED_WAITS, (const char *)configured->waiting->pdata[i]);
 }
 
 static void
