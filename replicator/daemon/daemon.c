@@ -213,6 +213,20 @@ is_hung_up(evutil_socket_t number, short what, void *context)
 }
 
 static void
+hear_signals(struct daemon *daemon)
+{
+    static const struct {
+        int number;
+        event_callback_fn heard;
+    } all[] = {{SIGTERM, end}, {SIGINT, end}, {SIGHUP, is_hung_up}};
+    G_STATIC_ASSERT(G_N_ELEMENTS(all) == G_N_ELEMENTS(daemon->signals));
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        daemon->signals[i] = evsignal_new(daemon->events, all[i].number, all[i].heard, daemon);
+        event_add(daemon->signals[i], NULL);
+    }
+}
+
+static void
 mounter_died(void *context)
 {
     struct daemon *daemon = context;
@@ -245,7 +259,6 @@ set_up(struct daemon *daemon, GError **error)
 {
     const struct daemon_options *options = daemon->options;
     const struct watch_handler handler = {devices_came, devices_left, daemon};
-    static const int numbers[] = {SIGTERM, SIGINT};
     g_autoptr(GError) failure = NULL;
     if (!open_records(daemon, error))
         return FALSE;
@@ -263,12 +276,7 @@ set_up(struct daemon *daemon, GError **error)
                              options->enrol, options->import,  options->drill};
     mounter_attach(options->mounter, daemon->events, mounter_died, daemon);
     daemon->tick = event_new(daemon->events, -1, 0, look, daemon);
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        daemon->signals[i] = evsignal_new(daemon->events, numbers[i], end, daemon);
-        event_add(daemon->signals[i], NULL);
-    }
-    daemon->hangup = evsignal_new(daemon->events, SIGHUP, is_hung_up, daemon);
-    event_add(daemon->hangup, NULL);
+    hear_signals(daemon);
     reload_follower(daemon);
     reload_courier(daemon);
     daemon->started = world_now();
@@ -312,7 +320,6 @@ clear(struct daemon *daemon)
     control_free(daemon->control);
     for (gsize i = 0; i < G_N_ELEMENTS(daemon->signals); i++)
         g_clear_pointer(&daemon->signals[i], event_free);
-    g_clear_pointer(&daemon->hangup, event_free);
     signal(SIGHUP, SIG_IGN);
     signal(SIGTERM, SIG_IGN); /* whoever is impatient: the mounter is about to unmount */
     signal(SIGINT, SIG_IGN);

@@ -35,7 +35,7 @@ struct daemon {
     struct courier *courier;   /* NULL: there is no off-site copy */
     struct watch *watch;       /* NULL: udev tells nothing here */
     struct event *tick;
-    struct event *signals[2], *hangup;
+    struct event *signals[3];
     char *run_folder; /* of the socket and status.json */
 
     GPtrArray *places;  /* struct place */
