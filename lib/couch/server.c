@@ -229,6 +229,17 @@ server_database_clear(struct server_database *database)
     *database = (struct server_database){0};
 }
 
+gboolean
+server_sequence_number(struct slice sequence, guint64 *number)
+{
+    g_autofree char *text = slice_dup(sequence);
+    char *digits = text + strspn(text, "\"["), *end;
+    if (!g_ascii_isdigit(*digits))
+        return FALSE;
+    *number = g_ascii_strtoull(digits, &end, 10);
+    return *end == '\0' || strchr("-\",", *end) != NULL;
+}
+
 static char *
 raw_member(struct slice object, const char *name)
 {

@@ -58,6 +58,10 @@ gboolean server_database_fetch(struct http *http, const char *name,
                                struct server_database *database, GError **error);
 void server_database_clear(struct server_database *database);
 
+/* The number that a sequence begins with, to which every change adds: "123-g1AAAA…", 123 or
+ * [123,"g1AAAA…"], raw JSON. FALSE: it begins with none. */
+gboolean server_sequence_number(struct slice sequence, guint64 *number);
+
 /* Asks of many databases at once. Each is called with what GET /db says, or with nothing where the
  * database is not there; never, where the server cannot be asked that way: CouchDB before 2.2, and
  * PouchDB Server. *can: it can. */

@@ -1,18 +1,7 @@
 #include "replicator/standby/lag.h"
 
+#include "lib/couch/server.h"
 #include "lib/json/json.h"
-
-/* "123-g1AAAA…", 123 or [123,"g1AAAA…"], raw JSON. FALSE: it begins with no number. */
-static gboolean
-number_of(struct slice seq, guint64 *number)
-{
-    g_autofree char *text = slice_dup(seq);
-    char *digits = text + strspn(text, "\"["), *end;
-    if (!g_ascii_isdigit(*digits))
-        return FALSE;
-    *number = g_ascii_strtoull(digits, &end, 10);
-    return *end == '\0' || strchr("-\",", *end) != NULL;
-}
 
 static guint64
 documents_in(struct slice info)
@@ -31,8 +20,9 @@ lag_swept(struct followed *database, struct slice info)
     struct slice seq;
     if (since == NULL)
         database->pending = documents_in(info);
-    else if (json_member(info, "update_seq", &seq) && number_of(slice_of(since), &reached) &&
-             number_of(seq, &now) && now > reached)
+    else if (json_member(info, "update_seq", &seq) &&
+             server_sequence_number(slice_of(since), &reached) &&
+             server_sequence_number(seq, &now) && now > reached)
         database->pending = now - reached;
 }
 

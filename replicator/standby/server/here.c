@@ -3,15 +3,12 @@
 #include "lib/couch/server.h"
 #include "lib/json/json.h"
 
-/* The number that an update sequence begins with: every change adds to it. */
+/* 0 where it tells none. */
 static guint64
 number_of(struct slice seq)
 {
-    gsize begin = seq.size > 0 && *seq.data == '"', end = begin;
-    while (end < seq.size && g_ascii_isdigit(seq.data[end]))
-        end++;
-    g_autofree char *digits = g_strndup(seq.data + begin, end - begin);
-    return g_ascii_strtoull(digits, NULL, 10);
+    guint64 number;
+    return server_sequence_number(seq, &number) ? number : 0;
 }
 
 static gboolean
