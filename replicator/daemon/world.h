@@ -1,4 +1,4 @@
-/* world: what the daemon's parts share: daemon.c, runs.c, devices.c, answers.c. */
+/* world: what the daemon's parts share: daemon.c, runs.c, reload.c, devices.c, answers.c. */
 #pragma once
 
 #include "replicator/daemon/control.h"

@@ -3,8 +3,11 @@
  *
  *     hints    what may have changed: _db_updates, feeds of the busiest, a sweep over all
  *     follow   the databases that are due, one pass after the other
- *     pass     one of them: where it stands → what is missing here (copy/) → checkpoint
- *     server/  what a server is, beside its documents: users, settings, indexes, what was dropped
+ *     pass     one of them: where it stands (trust.h) → what is missing here (copy/) → checkpoint
+ *     server/  what a server is, beside its documents: settings, indexes, what was dropped; and
+ *              whether this node's still has what it was given
+ *     report   how it stands, with how far behind it is (lag.h)
+ *     check/   `lifeboat standby check`: both servers compared
  *
  * A hint only says when to look; a pass alone decides what to copy, and every pass is the same: it
  * lists what changed since the sequence that was reached (or everything, where that cannot be
