@@ -79,8 +79,7 @@ key_accept_command(const struct command_line *line, GError **error)
         return fail_exit_code(*error);
     hand_over(line, folder);
     printf("what node %s signs is accepted, and it can read what is encrypted from now on\n"
-           "where there are snapshots already, it can use those from the next full one on: "
-           "`lifeboat snapshot --full --to STORE`\n",
+           "where there are snapshots already, the next one is full, so that it can read that\n",
            node);
     return 0;
 }

@@ -66,12 +66,13 @@ static const struct command commands[] = {
     {
         .name = "key accept",
         .summary = "Accept the other node's snapshots, and let it read ours",
-        .text = "NODE is the other node's name, RECIPIENT and SIGNER are the first recipient and "
-                "the signer that `lifeboat key show` shows there. From now on snapshots are "
-                "encrypted for that node, too, and what it signs is trusted: so each of the two "
-                "can be brought up to date from a drive that the other one wrote. Do it on both. "
-                "Where there are snapshots already, the next full one begins what that node can "
-                "use: `lifeboat snapshot --full --to STORE`.",
+        .text =
+            "NODE is the other node's name, RECIPIENT and SIGNER are the first recipient and "
+            "the signer that `lifeboat key show` shows there. From now on snapshots are "
+            "encrypted for that node, too, and what it signs is trusted: so each of the two "
+            "can be brought up to date from a drive that the other one wrote. Do it on both. "
+            "Where there are snapshots already, the next one is full: what was encrypted before "
+            "stays closed to that node.",
         .takes = FOR_KEY_ACCEPT,
         .arguments = {{"NODE", FALSE}, {"RECIPIENT", FALSE}, {"SIGNER", FALSE}},
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_KEY},

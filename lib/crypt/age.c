@@ -472,6 +472,14 @@ read_header(struct header *header, GError **error)
     return TRUE;
 }
 
+guint
+age_recipients(const char *text, gsize size)
+{
+    struct header header = {.rest = {text, size}};
+    read_header(&header, NULL); /* without an identity it fails in the end, and has counted */
+    return header.n_tried;
+}
+
 static gboolean
 load_chunk(struct age_reader *reader, guint64 number, GError **error)
 {

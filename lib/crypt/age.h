@@ -51,6 +51,9 @@ gboolean age_writer_finish(struct age_writer *writer, GError **error); /* writes
 void age_writer_free(struct age_writer *writer);                       /* wipes the keys */
 AUTO_DEFINE(age_writer)
 
+/* For how many a file is encrypted that begins so; 0 when it is no age file. Needs no key. */
+guint age_recipients(const char *header, gsize size);
+
 /* ---- reading: any place of a file of known size ---- */
 
 /* Reads exactly `size` bytes at `offset` of the encrypted file. */

@@ -73,7 +73,7 @@ daemon_note_since(struct daemon *daemon)
         changed |= note_since(((struct place *)daemon->places->pdata[i])->entry, now);
     changed |= note_since(all, now);
     if (daemon->courier != NULL)
-        changed |= note_since(logbook_entry(daemon->logbook, LOGBOOK_OFFSITE), now);
+        changed |= note_since(courier_entry(daemon->courier), now);
     if (changed)
         daemon_write_logbook(daemon);
 }
@@ -104,8 +104,8 @@ daemon_watch_offsite(struct daemon *daemon)
     gboolean overdue =
         daemon->courier != NULL && courier_is_overdue(daemon->courier, days, world_now());
     if (overdue && !daemon->told_offsite_overdue)
-        tell_overdue(daemon, NULL, "the off-site copy",
-                     logbook_entry(daemon->logbook, LOGBOOK_OFFSITE), "complete one");
+        tell_overdue(daemon, NULL, "the off-site copy", courier_entry(daemon->courier),
+                     "complete one");
     daemon->told_offsite_overdue = overdue;
 }
 

@@ -84,8 +84,9 @@ reload_courier(struct daemon *daemon)
                                             .context = daemon};
     g_clear_pointer(&daemon->courier, courier_free);
     if (configured->bucket != NULL)
-        daemon->courier =
-            courier_new(daemon->events, &options, logbook_entry(daemon->logbook, LOGBOOK_OFFSITE));
+        daemon->courier = courier_new(
+            daemon->events, &options,
+            logbook_offsite(daemon->logbook, configured->bucket, configured->offsite_store));
 }
 
 /* ---- all ---- */

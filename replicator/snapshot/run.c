@@ -8,6 +8,7 @@
 #include "lib/base/stop.h"
 #include "replicator/snapshot/files.h"
 #include "replicator/snapshot/idle.h"
+#include "replicator/snapshot/recipients.h"
 #include "replicator/snapshot/scrub.h"
 #include "replicator/snapshot/state.h"
 
@@ -437,11 +438,19 @@ lost_with(const struct snapshot *orphan)
 static void
 choose_parent(struct run *run)
 {
-    run->parent = run->options->full ? NULL : newest_readable(run);
+    gboolean full = run->options->full;
+    run->parent = full ? NULL : newest_readable(run);
+    if (run->parent != NULL && !recipients_read(run->store, run->parent, run->keys)) {
+        log_notice("store '%s': somebody was accepted after its chain was begun, who cannot read "
+                   "it: a full snapshot begins a new one",
+                   run->store->path);
+        run->parent = NULL;
+        full = TRUE;
+    }
     const struct snapshot *orphan = store_orphan(run->store);
     guint64 number = run->parent != NULL ? run->parent->catalogue->number : 0;
     g_clear_pointer(&run->heals, g_free);
-    if (orphan == NULL || orphan->catalogue->number < number || run->options->full)
+    if (orphan == NULL || orphan->catalogue->number < number || full)
         return;
     run->heals = g_strdup(lost_with(orphan));
 }

@@ -23,7 +23,7 @@
     "on this node: `lifeboat key accept`, with what `lifeboat key show` tells on the other one"
 #define ACCEPT_THERE                                                                               \
     "on the other node: `lifeboat key accept`, with what `lifeboat key show` tells on this one, "  \
-    "then `lifeboat snapshot --full --to STORE`: snapshots on older ones stay closed to this node"
+    "then a snapshot there: what was encrypted before stays closed to this node"
 
 struct import {
     struct restore restore;

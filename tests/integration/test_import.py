@@ -186,11 +186,13 @@ class Refusing(Pair):
     def test_a_chain_begun_before_this_node_was_accepted_says_how_to_begin_another(self):
         shutil.rmtree(os.path.join(self.site.keys, 'trusted'))
         self.site.snapshot(self.server)
+        self.assert_says(self.bring(expect=KEY), 'on the other node: `lifeboat key accept`', 'then a snapshot there')
         accept(self.site, 'b', self.second)
+        self.assertEqual('full', self.site.snapshot(self.server).summary['kind'])
+        self.bring()
+        self.standby.assert_equal()
         self.clinic.change()
-        self.site.snapshot(self.server)
-        self.assert_says(self.bring(expect=KEY), 'on the other node: `lifeboat key accept`', 'lifeboat snapshot --full')
-        self.site.snapshot(self.server, '--full')
+        self.assertEqual('increment', self.site.snapshot(self.server).summary['kind'])
         self.bring()
         self.standby.assert_equal()
 

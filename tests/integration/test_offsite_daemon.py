@@ -144,6 +144,12 @@ class Daily(Offsite):
         self.folder = '/elsewhere'
         self.wait_until_copied(daemon)
         self.assertIn('/elsewhere', daemon.status())
+        self.reload(daemon, 'bucket = %s/elsewhere' % self.bucket.url, 'bucket = http://127.0.0.1:1/away')
+        daemon.wait_for('off-site copy: put off')
+        told = json.loads(daemon.status('--json'))['offsite']
+        self.assertEqual((None, None), (told['last_good'], told['newest']))  # those were of another bucket
+        self.reload(daemon, 'bucket = http://127.0.0.1:1/away', 'bucket = %s/elsewhere' % self.bucket.url)
+        self.assertIsNotNone(json.loads(daemon.status('--json'))['offsite']['last_good'])
         self.reload(daemon, '[offsite]', '[offsite]\noverdue = 3')
         self.reload(daemon, 'bucket = ', '#bucket = ')
         self.assertNotIn('off-site', daemon.status())

@@ -137,6 +137,7 @@ what_we_write_we_read_whatever_the_pieces(void)
             g_autoptr(GError) error = NULL;
             g_autofree guint8 *plain = random_plain(sizes[i]);
             g_autoptr(GByteArray) file = encrypt(identities, 2, plain, sizes[i], pieces[k]);
+            g_assert_cmpuint(age_recipients((const char *)file->data, file->len), ==, 2);
             g_autoptr(GByteArray) back =
                 decrypt(file, &identities[k % 2], 1, pieces[3 - k], &error);
             g_assert_no_error(error);

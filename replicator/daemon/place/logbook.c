@@ -37,6 +37,13 @@ logbook_entry(struct logbook *logbook, const char *store)
     return entry;
 }
 
+struct logbook_entry *
+logbook_offsite(struct logbook *logbook, const char *bucket, const char *store)
+{
+    g_autofree char *key = g_strdup_printf("offsite:%s %s", bucket, store);
+    return logbook_entry(logbook, key);
+}
+
 void
 logbook_remove(struct logbook *logbook, const char *store)
 {

@@ -21,7 +21,6 @@ struct logbook_entry {
 };
 
 #define LOGBOOK_ALL "*" /* the entry that stands for all places together: `since` and `good` */
-#define LOGBOOK_OFFSITE "offsite" /* the off-site copy's; `snapshot`: when its newest began */
 
 struct logbook;
 
@@ -33,6 +32,10 @@ AUTO_DEFINE(logbook)
 /* The entry of a store, by its path or a name of its own; an empty one at first. The logbook's; to
  * be changed in place, with strings that it then owns. */
 struct logbook_entry *logbook_entry(struct logbook *logbook, const char *store);
+
+/* The entry of the copy of a store in a bucket; `snapshot`: when its newest began. */
+struct logbook_entry *logbook_offsite(struct logbook *logbook, const char *bucket,
+                                      const char *store);
 void logbook_remove(struct logbook *logbook, const char *store);
 
 /* Shows each entry, in no order. */

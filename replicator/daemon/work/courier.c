@@ -169,6 +169,12 @@ courier_wake(struct courier *courier)
         start_in(courier, 0);
 }
 
+struct logbook_entry *
+courier_entry(const struct courier *courier)
+{
+    return courier->entry;
+}
+
 gboolean
 courier_is_overdue(const struct courier *courier, guint days, gint64 now)
 {

@@ -32,6 +32,9 @@ AUTO_DEFINE(courier)
 /* The store got a snapshot: it begins now, or once more when it has ended. */
 void courier_wake(struct courier *courier);
 
+/* The logbook's, which it was made with. */
+struct logbook_entry *courier_entry(const struct courier *courier);
+
 /* Whether there was no complete copy for so many days. */
 gboolean courier_is_overdue(const struct courier *courier, guint days, gint64 now);
 
