@@ -23,7 +23,7 @@ class Daily(Offsite):
     def logbook(self, **entry):
         with open(os.path.join(self.site.state, 'last-runs.json'), 'w') as file:
             now = int(time.time())
-            json.dump({'offsite': entry, self.site.store: {'good': now, 'ended': now, 'exit': 0}, '*': {'good': now}}, file)
+            json.dump({'offsite:%s %s' % (self.bucket.url, self.site.store): entry, self.site.store: {'good': now, 'ended': now, 'exit': 0}, '*': {'good': now}}, file)
 
     def told(self, daemon, expect=0):
         return json.loads(daemon.status('--json', expect=expect))['offsite']
