@@ -414,6 +414,8 @@ class Leaving(Following):
 
     def test_what_another_server_does_not_have_was_not_dropped_there(self):
         """Whoever mistypes the URL, or restores half of the first node, loses nothing here."""
+        if not self.standby.standin:
+            self.skipTest('the administrators of another server would be set on the second')
         self.standby.catch_up()
         other = server.start_standin().standin
         self.addCleanup(other.stop)
