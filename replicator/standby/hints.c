@@ -9,15 +9,19 @@
 #include "replicator/standby/server/share.h"
 #include "replicator/standby/trust.h"
 
-#define FEEDS 20                             /* databases with a feed of their own */
-#define HEARTBEAT 10000                      /* milliseconds between signs of life of a feed */
-#define SILENCE 30                           /* seconds without one, and it is dead */
-#define LINE_MAX_BYTES (1024 * 1024)         /* of _db_updates */
-#define SWEEP (30 * G_TIME_SPAN_SECOND)      /* between sweeps where there is _db_updates, … */
-#define SWEEP_OFTEN (2 * G_TIME_SPAN_SECOND) /* … and where there is none */
-#define DRESS_AGAIN                                                                                \
-    (10 * G_TIME_SPAN_MINUTE) /* a database's set-up is compared at least so often, … */
-#define DRESS_AT_ONCE 8       /* … that of so many after a sweep */
+#define FEEDS 20                     /* databases with a feed of their own */
+#define HEARTBEAT 10000              /* milliseconds between signs of life of a feed */
+#define SILENCE 30                   /* seconds without one, and it is dead */
+#define LINE_MAX_BYTES (1024 * 1024) /* of _db_updates */
+/* Between sweeps where there is _db_updates: so long, or so long for each database. */
+#define SWEEP (30 * G_TIME_SPAN_SECOND)
+#define SWEEP_EACH (300 * G_TIME_SPAN_MILLISECOND)
+#define SWEEP_OFTEN (2 * G_TIME_SPAN_SECOND) /* where there is none */
+/* A database's set-up is compared again after so long: that of so many of them after a sweep, or of
+ * one in so many. */
+#define DRESS_AGAIN (10 * G_TIME_SPAN_MINUTE)
+#define DRESS_AT_ONCE 8
+#define DRESS_PART 20
 #define NOTHING ((struct slice){NULL, 0})
 
 struct feed {
@@ -430,8 +434,9 @@ dress_again(struct standby *standby)
             g_ptr_array_add(idle, database);
     }
     g_ptr_array_sort(idle, by_dressed);
-    guint most = standby->options->once ? idle->len : MIN(idle->len, DRESS_AT_ONCE);
-    for (guint i = 0; i < most; i++)
+    guint part = MAX(DRESS_AT_ONCE, standby->databases->len / DRESS_PART);
+    guint most = standby->options->once ? idle->len : part;
+    for (guint i = 0; i < MIN(most, idle->len); i++)
         ((struct followed *)idle->pdata[i])->due = now;
 }
 
@@ -441,7 +446,8 @@ hints_sweep(struct hints *hints, GError **error)
     gint64 now = g_get_monotonic_time();
     if (hints->sweep > now)
         return TRUE;
-    hints->sweep = now + (hints->no_updates ? SWEEP_OFTEN : SWEEP);
+    gint64 wait = MAX(SWEEP, (gint64)hints->standby->databases->len * SWEEP_EACH);
+    hints->sweep = now + (hints->no_updates ? SWEEP_OFTEN : wait);
     if (!look_at_all(hints, error))
         return FALSE;
     dress_again(hints->standby);
