@@ -51,6 +51,17 @@ logbook_remove(struct logbook *logbook, const char *store)
 }
 
 void
+logbook_append(const struct logbook_entry *entry, gboolean overdue, GString *out)
+{
+    json_text_member_time(out, "last_good", entry->good);
+    json_text_member_boolean(out, "overdue", overdue);
+    json_text_member_time(out, "last_run", entry->ended);
+    if (entry->ended > 0)
+        json_text_member_integer(out, "exit", entry->exit);
+    json_text_member_string(out, "message", entry->message);
+}
+
+void
 logbook_each(struct logbook *logbook,
              void (*show)(const char *store, const struct logbook_entry *entry, void *context),
              void *context)

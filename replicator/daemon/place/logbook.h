@@ -38,6 +38,9 @@ struct logbook_entry *logbook_offsite(struct logbook *logbook, const char *bucke
                                       const char *store);
 void logbook_remove(struct logbook *logbook, const char *store);
 
+/* Members of an object for `lifeboat status`: how the last run ended, and the last good one. */
+void logbook_append(const struct logbook_entry *entry, gboolean overdue, GString *out);
+
 /* Shows each entry, in no order. */
 void logbook_each(struct logbook *logbook,
                   void (*show)(const char *store, const struct logbook_entry *entry, void *context),

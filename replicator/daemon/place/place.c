@@ -248,12 +248,7 @@ place_append(const struct place *place, const struct timing *timing, const struc
     json_text_member_string(out, "doing", tell_step(place, visit, now));
     if (progress.size > 0)
         json_text_member_raw(out, "progress", progress);
-    json_text_member_time(out, "last_good", last->good);
-    json_text_member_boolean(out, "overdue", place_is_overdue(place, timing, now));
-    json_text_member_time(out, "last_run", last->ended);
-    if (last->ended > 0)
-        json_text_member_integer(out, "exit", last->exit);
-    json_text_member_string(out, "message", last->message);
+    logbook_append(last, place_is_overdue(place, timing, now), out);
     json_text_member_string(out, "snapshot", last->snapshot);
     json_text_member_time(out, "next", visit == NULL && place_is_here(place) ? place->due : -1);
     if (last->drilled > 0) {

@@ -193,12 +193,7 @@ courier_append(const struct courier *courier, guint days, gint64 now, GString *o
     if (courier->job != NULL && courier->progress->len > 0)
         json_text_member_raw(out, "progress",
                              (struct slice){courier->progress->str, courier->progress->len});
-    json_text_member_time(out, "last_good", entry->good);
-    json_text_member_boolean(out, "overdue", courier_is_overdue(courier, days, now));
-    json_text_member_time(out, "last_run", entry->ended);
-    if (entry->ended > 0)
-        json_text_member_integer(out, "exit", entry->exit);
-    json_text_member_string(out, "message", entry->message);
+    logbook_append(entry, courier_is_overdue(courier, days, now), out);
     json_text_member_string(out, "newest", entry->snapshot);
     json_text_member_time(out, "next", courier->next);
     json_text_end_object(out);
