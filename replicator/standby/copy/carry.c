@@ -111,13 +111,14 @@ choose(void *context, struct leaf *leaf, const struct row *held)
 {
     struct carrier *carrier = context;
     struct row_leaf found;
-    gboolean has = held->id.data != NULL && row_find_leaf(held, leaf->rev, &found);
+    gboolean known = held->id.data != NULL; /* leaves of the document are there */
+    gboolean has = known && row_find_leaf(held, leaf->rev, &found);
     guint64 ancestor = 0;
-    if (held->id.data != NULL && !has)
-        note_left_behind(carrier, leaf, held);
     if (has)
         g_hash_table_add(carrier->held, g_strdup(key_of(carrier, leaf)));
-    else if (held->id.data != NULL && leaf->n_attachments > 0)
+    else if (known)
+        note_left_behind(carrier, leaf, held);
+    if (!has && known && leaf->n_attachments > 0)
         ancestor = newest_ancestor(leaf, held);
     for (guint i = 0; i < leaf->n_attachments; i++) {
         struct attachment *attachment = &leaf->attachments[i];
