@@ -1,0 +1,57 @@
+/*
+ * child: the frame of a process that serves: `dns`, `dhcp`.
+ *
+ *     started as root by the parent, with the configuration in force as a file and a socket to it
+ *       → role.open        reads what the configuration names (zone files, keys)
+ *       → sockets come     (message.h)
+ *       → the sandbox      chroot into the only folder that it may write to, no root, no new
+ * rights, and of the kernel's calls only those that it needs (sandbox.h) → role.begin       opens
+ * its state, serves on the loop → READY            and runs until the parent hangs up
+ *
+ * Where the parent has no root's rights there is no chroot and no other user; the rest is the same.
+ */
+#pragma once
+
+#include "netsvc/config/config.h"
+#include "netsvc/message.h"
+
+#include <event2/event.h>
+
+struct child;
+
+/* One that was handed over. */
+struct child_socket {
+    int fd; /* non-blocking */
+    struct message_socket what;
+};
+
+struct child_role {
+    const char *name;
+    const int *calls; /* system calls that it needs beside everybody's; ends with -1; NULL: none */
+    gboolean makes_sockets; /* it also asks others: UDP and TCP sockets may be made */
+
+    /* With root's rights still. Gives its own struct; NULL: the configuration cannot be served. */
+    gpointer (*open)(struct child *child, GError **error);
+    /* In the sandbox. */
+    gboolean (*begin)(gpointer self, GError **error);
+    /* A packet: MESSAGE_QUESTION, MESSAGE_NAMES, MESSAGE_TELL_NAMES; its size has been checked.
+     * A question has an answer, by child_answer, now or later. */
+    void (*take)(gpointer self, enum message_kind kind, const void *data, gsize size);
+    /* The parent hung up: what must be written, is. */
+    void (*end)(gpointer self);
+};
+
+/* Runs until the end; the exit code of the command. */
+int child_serve(const struct child_role *role, const struct command_line *line, GError **error);
+
+const struct config *child_config(const struct child *child);
+struct event_base *child_events(const struct child *child);
+const GArray *child_sockets(const struct child *child); /* struct child_socket; from `begin` on */
+
+/* To the parent. They never wait: what its socket does not take yet is kept, up to 64 MB, and sent
+ * in order. */
+void child_send(struct child *child, enum message_kind kind, const void *data, gsize size);
+void child_answer(struct child *child, const GString *json);
+/* An empty text ends the alert. One that was told already with the same text is not told again. */
+void child_alert(struct child *child, const char *name, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);

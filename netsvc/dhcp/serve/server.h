@@ -1,0 +1,75 @@
+/*
+ * server: what DHCP clients are answered (RFC 2131 4.3). No sockets here and no waiting: a request
+ * goes in, and what is to be done comes out.
+ *
+ *     server_take ─→ SERVER_NOTHING                 not for us
+ *                    SERVER_SEND   reply            at once (OFFER, NAK, ACK to INFORM)
+ *                    SERVER_COMMIT reply            after store_commit (ACK; nothing to send after
+ *                                                   RELEASE and DECLINE: reply.size is 0)
+ *                    SERVER_PROBE  reply, address   OFFER now, and ask by ARP at the same time; the
+ *                                                   answer comes by server_probed
+ *                    SERVER_HOLD   address          the ACK waits for the probe's end (at most
+ *                                                   SERVER_PROBE_MS after its begin); the request
+ * is to be taken again then
+ */
+#pragma once
+
+#include "netsvc/dhcp/lease/store.h"
+#include "netsvc/dhcp/packet/packet.h"
+
+#define SERVER_OFFER_SECONDS 60 /* that an offered address is held */
+#define SERVER_PROBE_MS 300     /* of silence that make an address free */
+#define SERVER_QUIET_SECONDS 60 /* for so long after that it needs no probe */
+
+enum server_act { SERVER_NOTHING, SERVER_SEND, SERVER_COMMIT, SERVER_PROBE, SERVER_HOLD };
+
+/* Where a request came in. */
+struct server_link {
+    guint32 index; /* of the interface; 0: none in particular */
+    guint32 own;   /* our address there, host byte order */
+};
+
+/* Where a reply goes, RFC 2131 4.1. */
+enum server_to {
+    SERVER_TO_RELAY,    /* giaddr, port 67 */
+    SERVER_TO_CLIENT,   /* `address`, port 68, by the kernel: it has that address */
+    SERVER_TO_HARDWARE, /* `address` and `mac`, by a frame: it has it not yet */
+    SERVER_TO_ALL,      /* broadcast */
+};
+
+struct server_reply {
+    gsize size; /* 0: none */
+    guint8 data[PACKET_SEND_MAX];
+    enum packet_type type;
+    enum server_to to;
+    guint32 address;
+    guint32 from; /* source address: the server identifier where we have it */
+    guint8 mac[16];
+    guint8 mac_size;
+};
+
+/* What others must learn of: names for DNS, alerts. */
+struct server_ears {
+    void (*name)(void *context, const struct lease *lease, const struct config_subnet *subnet,
+                 gboolean gone);
+    void (*exhausted)(void *context, const struct config_subnet *subnet, gboolean is);
+    void (*conflict)(void *context, guint32 address, const guint8 *mac); /* declined or answered */
+    void *context;
+};
+
+struct server;
+
+struct server *server_new(const struct config *config, struct leases *leases, struct store *store,
+                          const struct clock *clock, const struct server_ears *ears);
+void server_free(struct server *server);
+AUTO_DEFINE(server)
+
+enum server_act server_take(struct server *server, const struct server_link *link,
+                            const struct packet *packet, struct server_reply *reply,
+                            guint32 *probe);
+
+/* What a probe, or the passive look at ARP, found: `used` by `mac`, or quiet. */
+void server_probed(struct server *server, guint32 address, gboolean used, const guint8 *mac);
+
+/* Leases that are over. When to be called next: boot clock, G_MAXINT64: never. */
+gint64 server_expire(struct server *server);

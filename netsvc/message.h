@@ -1,0 +1,95 @@
+/*
+ * message: what goes over the socket between the parent and a child. Both are one program, so these
+ * are plain structs; each is one packet (SOCK_SEQPACKET), and who receives it checks its size and
+ * every number before it uses them.
+ *
+ *     parent → child   MESSAGE_SOCKET   with a descriptor (SCM_RIGHTS), one each, before …
+ *                      MESSAGE_SERVE    … this: all are there
+ *                      MESSAGE_QUESTION of `lifeboat net …`; one at a time
+ *                      MESSAGE_NAMES    what dhcp told, to dns
+ *                      MESSAGE_TELL_NAMES  to dhcp: a dns is new, tell all again
+ *     child → parent   MESSAGE_READY    it serves; what served before may end
+ *                      MESSAGE_REFUSED  the configuration cannot be served: text
+ *                      MESSAGE_ANSWER   to a question
+ *                      MESSAGE_NAMES    of dhcp's clients
+ *                      MESSAGE_ALERT    what people must be told of: text; empty text ends it
+ *
+ * A child ends when its socket does.
+ */
+#pragma once
+
+#include <glib.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#define MESSAGE_MAX 65536    /* bytes of a packet */
+#define MESSAGE_NAME_MAX 254 /* of a name with its zero byte */
+
+enum message_kind {
+    MESSAGE_SOCKET,
+    MESSAGE_SERVE,
+    MESSAGE_QUESTION,
+    MESSAGE_NAMES,
+    MESSAGE_TELL_NAMES,
+    MESSAGE_READY,
+    MESSAGE_REFUSED,
+    MESSAGE_ANSWER,
+    MESSAGE_ALERT,
+    MESSAGE_KINDS,
+};
+
+struct message {
+    guint32 kind;
+    guint32 size; /* of what follows */
+};
+
+/* ---- sockets ---- */
+
+enum message_socket_kind {
+    MESSAGE_DNS_UDP, /* bound to `address` */
+    MESSAGE_DNS_TCP, /* listens there */
+    MESSAGE_DHCP,    /* UDP, bound to the interface and port 67, IP_PKTINFO on, may broadcast */
+    MESSAGE_FRAME,   /* AF_PACKET, SOCK_RAW: sends to clients that have no address yet; receives
+                        nothing */
+    MESSAGE_ARP,     /* AF_PACKET, SOCK_RAW, ETH_P_ARP */
+    MESSAGE_SOCKETS,
+};
+
+struct message_socket {
+    guint32 kind;
+    /* DNS */
+    struct sockaddr_storage address;
+    /* DHCP: the interface */
+    char interface[IF_NAMESIZE];
+    guint32 index;
+    guint8 mac[8]; /* 6 of them */
+    guint32 own;   /* its first address in a subnet of ours, host byte order */
+};
+
+/* ---- names ---- */
+
+enum message_name_act {
+    MESSAGE_NAME_SET,   /* `name` has `address` now, and the address that name */
+    MESSAGE_NAME_GONE,  /* no longer */
+    MESSAGE_NAME_FIRST, /* all are told now: those that do not come again before … */
+    MESSAGE_NAME_LAST,  /* … this are gone */
+};
+
+struct message_name {
+    guint32 act;
+    guint32 address;             /* host byte order */
+    guint32 lifetime;            /* seconds that the lease lasts */
+    char name[MESSAGE_NAME_MAX]; /* with its domain, small letters */
+};
+
+#define MESSAGE_NAMES_MAX 200 /* in one packet */
+
+/* ---- questions ---- */
+
+/* A question is one line of JSON, {"ask": "leases", "after": "10.0.0.7"}; an answer is an object:
+ * one page of at most MESSAGE_PAGE entries, and "more": true where there are others. */
+#define MESSAGE_PAGE 200
+
+/* ---- alerts ---- */
+
+/* {name}\0{text}\0: a name for each kind of alert and what it is about ("pool clinic"). */
