@@ -176,7 +176,7 @@ static gboolean
 choose(struct selection *selection, const struct command_line *line, gboolean needed,
        GError **error)
 {
-    guint takes = command_of(line)->takes;
+    guint64 takes = command_of(line)->takes;
     struct newer_limit limit = {0};
     gboolean partial = (takes & FOR_RUN) != 0 && options_flag(line, "partial");
     gboolean selects = (takes & (FOR_RUN | FOR_EXTRACT)) != 0;

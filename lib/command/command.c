@@ -17,11 +17,15 @@
 struct command_line {
     const struct program *program;
     const struct command *command;
-    struct option_value *values; /* one for each option of the table, set or not */
-    GPtrArray *arguments;        /* positional ones, borrowed from argv */
-    char **rest;                 /* borrowed: what goes to another program */
-    char *text;                  /* to print instead of running */
-    GBytes *configuration;       /* as it was read; NULL: none was */
+    struct option_value *values;   /* one for each option of the table, set or not */
+    GPtrArray *arguments;          /* positional ones, borrowed from argv */
+    char **rest;                   /* borrowed: what goes to another program */
+    char *text;                    /* to print instead of running */
+    GBytes *configuration;         /* as it was read; NULL: none was */
+    GPtrArray *instances;          /* struct command_line: of sections that may stand there several
+                                      times; the rest is what they are `of` */
+    const struct command_line *of; /* NULL: it is no instance */
+    struct configuration_instance *instance;
 };
 
 /* ---- which command ---- */
@@ -143,7 +147,7 @@ unknown_option(const struct command_line *line, const char *given, const char *n
     const struct option_table *table = line->program->options;
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     for (gsize i = 0; i < table->n_options; i++) {
-        if ((table->options[i].commands & line->command->takes) != 0)
+        if (option_is_typed(table, &table->options[i], line->command->takes))
             g_ptr_array_add(names, (gpointer)table->options[i].name);
     }
     const char *closest = option_closest(name, (const char *const *)names->pdata, names->len);
@@ -165,7 +169,8 @@ parse_option(struct command_line *line, int argc, char **argv, int *at, GError *
     g_autofree char *name = g_strndup(given, text != NULL ? (gsize)(text - given) : strlen(given));
     const char *bare = name + strspn(name, "-");
     const struct option *option = option_find(table, bare, line->command->takes);
-    if (option == NULL || !g_str_has_prefix(name, "--") || bare != name + 2)
+    if (option == NULL || !option_is_typed(table, option, line->command->takes) ||
+        !g_str_has_prefix(name, "--") || bare != name + 2)
         return unknown_option(line, name, bare, error);
 
     struct option_value *value = &line->values[option - table->options];
@@ -231,6 +236,7 @@ parse_arguments(struct command_line *line, int argc, char **argv, int first, GEr
 
 /* ---- what the command line leaves open ---- */
 
+/* Of an instance, its section's only: the rest is not looked for there. */
 static void
 set_defaults(struct command_line *line)
 {
@@ -238,18 +244,51 @@ set_defaults(struct command_line *line)
     for (gsize i = 0; i < table->n_options; i++) {
         const struct option *option = &table->options[i];
         g_autoptr(GError) error = NULL;
-        if (option->fallback == NULL)
+        if (option->fallback == NULL || line->values[i].origin != OPTION_UNSET ||
+            (line->of != NULL && g_strcmp0(option->section, line->instance->section->name) != 0))
             continue;
         if (!option_value_set(&line->values[i], option, option->fallback, OPTION_DEFAULT, &error))
             g_error("the default of --%s: %s", option->name, error->message);
     }
 }
 
+static struct command_line *
+instance_new(const struct command_line *line, struct configuration_instance *instance)
+{
+    struct command_line *view = g_new0(struct command_line, 1);
+    view->program = line->program;
+    view->command = line->command;
+    view->of = line;
+    view->instance = instance;
+    view->values = instance->values;
+    set_defaults(view);
+    return view;
+}
+
+static void
+instance_free(gpointer view)
+{
+    configuration_instance_free(((struct command_line *)view)->instance);
+    g_free(view);
+}
+
+static gboolean
+parse_configuration(struct command_line *line, const char *path, GError **error)
+{
+    g_autoptr(GPtrArray) instances = g_ptr_array_new();
+    if (!configuration_parse(line->program->options, path, line->configuration, line->values,
+                             instances, error))
+        return FALSE;
+    for (guint i = 0; i < instances->len; i++)
+        g_ptr_array_add(line->instances, instance_new(line, instances->pdata[i]));
+    return TRUE;
+}
+
 static gboolean
 load_configuration(struct command_line *line, GError **error)
 {
     const struct option_table *table = line->program->options;
-    guint takes = line->command->takes;
+    guint64 takes = line->command->takes;
     if (option_find(table, "config", takes) == NULL)
         return TRUE;
     g_autoptr(GError) failure = NULL;
@@ -258,8 +297,7 @@ load_configuration(struct command_line *line, GError **error)
         option_find(table, "in-force", takes) != NULL ? options_string(line, "in-force") : NULL;
     line->configuration = configuration_read(
         copy != NULL ? copy : path, copy != NULL || options_given(line, "config"), &failure);
-    if (line->configuration != NULL &&
-        configuration_parse(table, path, line->configuration, line->values, &failure))
+    if (line->configuration != NULL && parse_configuration(line, path, &failure))
         return TRUE;
     if (!line->command->forgives) {
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -285,15 +323,34 @@ tell_missing(const struct command_line *line, const struct option *option, GErro
 }
 
 static gboolean
+check_instance(const struct command_line *view, GError **error)
+{
+    const struct option_table *table = view->program->options;
+    for (gsize i = 0; i < table->n_options; i++) {
+        const struct option *option = &table->options[i];
+        if ((option->required & view->command->takes) != 0 &&
+            g_strcmp0(option->section, view->instance->section->name) == 0 &&
+            view->values[i].origin == OPTION_UNSET)
+            return fail_set(error, FAIL_USAGE, "%s:%u: [%s %s] has no '%s'\nhint: %s = %s",
+                            options_string(view, "config"), view->instance->line, option->section,
+                            view->instance->name, option->key, option->key, option->example);
+    }
+    return TRUE;
+}
+
+static gboolean
 check_required(const struct command_line *line, GError **error)
 {
     const struct option_table *table = line->program->options;
     for (gsize i = 0; i < table->n_options; i++) {
         const struct option *option = &table->options[i];
         if ((option->required & line->command->takes) != 0 &&
-            line->values[i].origin == OPTION_UNSET)
+            line->values[i].origin == OPTION_UNSET && !option_is_instanced(table, option))
             return tell_missing(line, option, error);
     }
+    for (guint i = 0; i < line->instances->len; i++)
+        if (!check_instance(line->instances->pdata[i], error))
+            return FALSE;
     return TRUE;
 }
 
@@ -328,6 +385,7 @@ command_line_new(const struct program *program)
     line->program = program;
     line->values = g_new0(struct option_value, program->options->n_options);
     line->arguments = g_ptr_array_new();
+    line->instances = g_ptr_array_new_with_free_func(instance_free);
     return line;
 }
 
@@ -355,6 +413,7 @@ command_line_free(struct command_line *line)
         option_value_clear(&line->values[i]);
     g_free(line->values);
     g_ptr_array_unref(line->arguments);
+    g_ptr_array_unref(line->instances);
     g_clear_pointer(&line->configuration, g_bytes_unref);
     g_free(line->text);
     g_free(line);
@@ -400,7 +459,7 @@ is_equal(const struct option_value *a, const struct option_value *b)
 }
 
 GPtrArray *
-command_line_compare(const struct command_line *a, const struct command_line *b, guint commands)
+command_line_compare(const struct command_line *a, const struct command_line *b, guint64 commands)
 {
     const struct option_table *table = a->program->options;
     GPtrArray *different = g_ptr_array_new();
@@ -421,6 +480,8 @@ value_of(const struct command_line *line, const char *name, guint types)
         g_error("'%s' asks for --%s, which it does not take", line->command->name, name);
     if ((types & 1u << option->type) == 0)
         g_error("'%s' asks for --%s, which is of another type", line->command->name, name);
+    if (line->of != NULL && g_strcmp0(option->section, line->instance->section->name) != 0)
+        line = line->of;
     return &line->values[option - table->options];
 }
 
@@ -519,6 +580,30 @@ const struct command *
 command_of(const struct command_line *line)
 {
     return line->command;
+}
+
+GPtrArray *
+options_instances(const struct command_line *line, const char *section)
+{
+    GPtrArray *found = g_ptr_array_new();
+    for (guint i = 0; i < line->instances->len; i++) {
+        struct command_line *view = line->instances->pdata[i];
+        if (strcmp(view->instance->section->name, section) == 0)
+            g_ptr_array_add(found, view);
+    }
+    return found;
+}
+
+const char *
+options_instance_name(const struct command_line *view)
+{
+    return view->instance->name;
+}
+
+guint
+options_instance_line(const struct command_line *view)
+{
+    return view->instance->line;
 }
 
 /* ---- main ---- */

@@ -39,7 +39,7 @@ struct command {
     const char *name;    /* one or two words: "snapshot", "key init" */
     const char *summary; /* one line without a full stop, for the list of commands */
     const char *text;    /* for --help and the man page; paragraphs separated by an empty line */
-    guint takes;         /* its bit in option.commands */
+    guint64 takes;       /* its bit in option.commands */
     struct command_argument
         arguments[COMMAND_ARGUMENTS_MAX]; /* ends with a NULL name; optional ones last */
     int exits[COMMAND_EXITS_MAX];         /* exit codes other than 0; ends with 0 */
@@ -93,6 +93,13 @@ void options_blame(const struct command_line *line, const char *name, GError **e
 /* Whether it stood on the command line. */
 gboolean options_typed(const struct command_line *line, const char *name);
 
+/* Of a section that may stand in the configuration several times: each one, in the order of the
+ * file, as a command line that the functions above take, valid as long as `line`. The caller frees
+ * the array. */
+GPtrArray *options_instances(const struct command_line *line, const char *section);
+const char *options_instance_name(const struct command_line *instance);
+guint options_instance_line(const struct command_line *instance); /* of the file */
+
 /* A positional argument by its name, NULL when an optional one is absent. */
 const char *command_argument(const struct command_line *line, const char *name);
 
@@ -111,7 +118,7 @@ struct command_line *command_line_again(const struct command_line *line, GError 
 /* Those that one of `commands` takes and the two set otherwise: struct option, in the order of the
  * table. */
 GPtrArray *command_line_compare(const struct command_line *a, const struct command_line *b,
-                                guint commands);
+                                guint64 commands);
 
 /* ---- for program_main and tests ---- */
 

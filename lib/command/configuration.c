@@ -12,12 +12,19 @@
 #include <fcntl.h>
 #include <string.h>
 
+/* What the file says in one place: the sections that stand there once, or an instance. */
+struct part {
+    struct configuration_instance *instance; /* NULL: the former */
+    guint *places;                           /* line of each option's key, 0 when it is not there */
+};
+
 struct reading {
     const struct option_table *table;
     const char *path;
     const struct option_section *section; /* the one that the walk is in */
     guint line;                           /* from 1 */
-    guint *places;                        /* line of each option's key, 0 when it is not there */
+    GArray *parts;                        /* struct part; the first one is of no instance */
+    guint part;                           /* the one that the walk is in */
 };
 
 static gboolean wrong(const struct reading *reading, GError **error, const char *format, ...)
@@ -41,6 +48,40 @@ guess(const char *word, const char *const *candidates, gsize n_candidates)
     return closest == NULL ? g_strdup("") : g_strdup_printf("\nhint: did you mean '%s'?", closest);
 }
 
+static void
+add_part(struct reading *reading, const char *name)
+{
+    struct part part = {.places = g_new0(guint, reading->table->n_options)};
+    if (name != NULL) {
+        part.instance = g_new0(struct configuration_instance, 1);
+        part.instance->section = reading->section;
+        part.instance->name = g_strdup(name);
+        part.instance->line = reading->line;
+        part.instance->values = g_new0(struct option_value, reading->table->n_options);
+        part.instance->n_values = reading->table->n_options;
+    }
+    g_array_append_val(reading->parts, part);
+    reading->part = reading->parts->len - 1;
+}
+
+static gboolean
+walk_instance(struct reading *reading, const char *name, GError **error)
+{
+    const char *section = reading->section->name;
+    if (name == NULL || *name == '\0')
+        return wrong(reading, error, "[%s] has no name\nhint: write [%s %s]", section, section,
+                     reading->section->instance);
+    for (guint i = 1; i < reading->parts->len; i++) {
+        const struct configuration_instance *other =
+            g_array_index(reading->parts, struct part, i).instance;
+        if (other->section == reading->section && strcmp(other->name, name) == 0)
+            return wrong(reading, error, "[%s %s] stands there already, in line %u", section, name,
+                         other->line);
+    }
+    add_part(reading, name);
+    return TRUE;
+}
+
 static gboolean
 walk_section(struct reading *reading, char *line, GError **error)
 {
@@ -49,13 +90,22 @@ walk_section(struct reading *reading, char *line, GError **error)
     if (*end != ']')
         return wrong(reading, error, "the section's name does not end with ']'");
     *end = '\0';
-    reading->section = option_find_section(table, line + 1);
-    if (reading->section != NULL)
+    char *blank = strchr(line + 1, ' ');
+    g_autofree char *first =
+        blank != NULL ? g_strndup(line + 1, (gsize)(blank - line - 1)) : g_strdup(line + 1);
+    reading->part = 0;
+    reading->section = option_find_section(table, first);
+    if (reading->section != NULL && reading->section->instance != NULL)
+        return walk_instance(reading, blank != NULL ? blank + 1 : NULL, error);
+    if (reading->section != NULL && blank == NULL)
         return TRUE;
+    if (reading->section != NULL)
+        return wrong(reading, error, "unknown section [%s]\nhint: [%s] has no name behind it",
+                     line + 1, first);
     g_autofree const char **names = g_new0(const char *, table->n_sections);
     for (gsize i = 0; i < table->n_sections; i++)
         names[i] = table->sections[i].name;
-    g_autofree char *hint = guess(line + 1, names, table->n_sections);
+    g_autofree char *hint = guess(first, names, table->n_sections);
     return wrong(reading, error, "unknown section [%s]%s", line + 1, hint);
 }
 
@@ -74,7 +124,8 @@ walk_key(struct reading *reading, char *line, GError **error)
     const char *section = reading->section->name;
     const struct option *option = option_find_key(table, section, key);
     if (option != NULL) {
-        guint *place = &reading->places[option - table->options];
+        guint *places = g_array_index(reading->parts, struct part, reading->part).places;
+        guint *place = &places[option - table->options];
         if (*place != 0)
             return wrong(reading, error, "'%s' stands in [%s] already, in line %u", key, section,
                          *place);
@@ -129,16 +180,16 @@ set_text(struct reading *reading, const struct option *option, struct option_val
 }
 
 static gboolean
-set_value(struct reading *reading, GKeyFile *file, const struct option *option,
+set_value(struct reading *reading, GKeyFile *file, const char *group, const struct option *option,
           struct option_value *value, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_auto(GStrv) texts = NULL;
     if (option_is_list(option)) {
-        texts = g_key_file_get_string_list(file, option->section, option->key, NULL, &cause);
+        texts = g_key_file_get_string_list(file, group, option->key, NULL, &cause);
     } else {
         texts = g_new0(char *, 2);
-        texts[0] = g_key_file_get_string(file, option->section, option->key, &cause);
+        texts[0] = g_key_file_get_string(file, group, option->key, &cause);
     }
     if (cause != NULL)
         return wrong(reading, error, "%s: %s\nhint: a backslash is written \\\\", option->key,
@@ -150,30 +201,28 @@ set_value(struct reading *reading, GKeyFile *file, const struct option *option,
     return TRUE;
 }
 
-gboolean
-configuration_parse(const struct option_table *table, const char *path, GBytes *text,
-                    struct option_value *values, GError **error)
+/* Of one part. */
+static gboolean
+set_values(struct reading *reading, GKeyFile *file, const struct part *part,
+           struct option_value *values, GError **error)
 {
-    g_autofree guint *places = g_new0(guint, table->n_options);
-    struct reading reading = {.table = table, .path = path, .places = places};
-    gsize size;
-    const char *data = g_bytes_get_data(text, &size);
-    if (!walk(&reading, data, size, error))
-        return FALSE;
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    g_autoptr(GError) cause = NULL;
-    if (size > 0 && !g_key_file_load_from_data(file, data, size, G_KEY_FILE_NONE, &cause))
-        return fail_set(error, FAIL_USAGE, "%s: %s", path, cause->message);
+    const struct option_table *table = reading->table;
+    g_autofree char *group =
+        part->instance != NULL
+            ? g_strdup_printf("%s %s", part->instance->section->name, part->instance->name)
+            : NULL;
     for (gsize i = 0; i < table->n_options; i++) {
+        const struct option *option = &table->options[i];
         struct option_value checked = {0};
-        if (places[i] == 0)
+        if (part->places[i] == 0)
             continue;
-        reading.line = places[i];
-        if (!set_value(&reading, file, &table->options[i], &checked, error)) {
+        reading->line = part->places[i];
+        if (!set_value(reading, file, group != NULL ? group : option->section, option, &checked,
+                       error)) {
             option_value_clear(&checked);
             return FALSE;
         }
-        checked.line = places[i];
+        checked.line = part->places[i];
         if (values[i].origin < OPTION_CONFIGURATION) {
             option_value_clear(&values[i]);
             values[i] = checked;
@@ -183,6 +232,58 @@ configuration_parse(const struct option_table *table, const char *path, GBytes *
         }
     }
     return TRUE;
+}
+
+static gboolean
+read_parts(struct reading *reading, GBytes *text, struct option_value *values, GError **error)
+{
+    gsize size;
+    const char *data = g_bytes_get_data(text, &size);
+    add_part(reading, NULL);
+    if (!walk(reading, data, size, error))
+        return FALSE;
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) cause = NULL;
+    if (size > 0 && !g_key_file_load_from_data(file, data, size, G_KEY_FILE_NONE, &cause))
+        return fail_set(error, FAIL_USAGE, "%s: %s", reading->path, cause->message);
+    for (guint i = 0; i < reading->parts->len; i++) {
+        const struct part *part = &g_array_index(reading->parts, struct part, i);
+        if (!set_values(reading, file, part,
+                        part->instance != NULL ? part->instance->values : values, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+configuration_parse(const struct option_table *table, const char *path, GBytes *text,
+                    struct option_value *values, GPtrArray *instances, GError **error)
+{
+    g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(struct part));
+    struct reading reading = {.table = table, .path = path, .parts = parts};
+    gboolean done = read_parts(&reading, text, values, error);
+    for (guint i = 0; i < parts->len; i++) {
+        struct part *part = &g_array_index(parts, struct part, i);
+        g_free(part->places);
+        if (part->instance != NULL && done && instances != NULL)
+            g_ptr_array_add(instances, part->instance);
+        else
+            configuration_instance_free(part->instance);
+    }
+    return done;
+}
+
+void
+configuration_instance_free(gpointer data)
+{
+    struct configuration_instance *instance = data;
+    if (instance == NULL)
+        return;
+    for (gsize i = 0; i < instance->n_values; i++)
+        option_value_clear(&instance->values[i]);
+    g_free(instance->values);
+    g_free(instance->name);
+    g_free(instance);
 }
 
 GBytes *
@@ -199,7 +300,7 @@ configuration_read(const char *path, gboolean needed, GError **error)
 
 /* A line by itself. */
 static void
-glean_key(const struct option_table *table, const char *section, const char *line, guint commands,
+glean_key(const struct option_table *table, const char *section, const char *line, guint64 commands,
           struct option_value *values)
 {
     g_autofree char *key = g_strndup(line, strcspn(line, "="));
@@ -208,11 +309,11 @@ glean_key(const struct option_table *table, const char *section, const char *lin
         return;
     char *alone = g_strdup_printf("[%s]\n%s\n", section, line);
     g_autoptr(GBytes) text = g_bytes_new_take(alone, strlen(alone));
-    configuration_parse(table, "", text, values, NULL);
+    configuration_parse(table, "", text, values, NULL, NULL);
 }
 
 void
-configuration_glean(const struct option_table *table, GBytes *text, guint commands,
+configuration_glean(const struct option_table *table, GBytes *text, guint64 commands,
                     struct option_value *values)
 {
     gsize size;

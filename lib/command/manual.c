@@ -23,10 +23,10 @@ const gsize manual_n_exits = G_N_ELEMENTS(manual_exits);
 gboolean
 manual_takes(const struct program *program, const struct option *option)
 {
-    guint taken = 0;
+    guint64 taken = 0;
     for (gsize i = 0; i < program->n_commands; i++)
         taken |= program->commands[i].takes;
-    return (option->commands & taken) != 0;
+    return option_is_typed(program->options, option, taken);
 }
 
 /* Appends `text` word by word, each new line after `before`; the text already in the line is
@@ -114,7 +114,7 @@ manual_synopsis(const struct program *program, const struct command *command)
         g_string_append_printf(out, command->arguments[i].optional ? " [%s]" : " %s",
                                command->arguments[i].name);
     for (gsize i = 0; i < table->n_options; i++) {
-        if ((table->options[i].commands & command->takes) != 0)
+        if (option_is_typed(table, &table->options[i], command->takes))
             synopsis_option(out, &table->options[i], command);
     }
     return g_string_free(out, FALSE);
@@ -142,7 +142,7 @@ manual_command_help(const struct program *program, const struct command *command
     wrap_paragraphs(out, command->text);
     g_string_append(out, "\nOptions:\n");
     for (gsize i = 0; i < table->n_options; i++) {
-        if ((table->options[i].commands & command->takes) != 0)
+        if (option_is_typed(table, &table->options[i], command->takes))
             help_option(out, &table->options[i]);
     }
     entry(out, "--help", "Show this and exit.");
@@ -207,7 +207,11 @@ manual_configuration(const struct option_table *table)
     for (gsize i = 0; i < table->n_sections; i++) {
         g_string_append_c(out, '\n');
         comment(out, table->sections[i].text);
-        g_string_append_printf(out, "[%s]\n", table->sections[i].name);
+        if (table->sections[i].instance != NULL)
+            g_string_append_printf(out, "#[%s %s]\n", table->sections[i].name,
+                                   table->sections[i].instance);
+        else
+            g_string_append_printf(out, "[%s]\n", table->sections[i].name);
         for (gsize j = 0; j < table->n_options; j++) {
             if (g_strcmp0(table->options[j].section, table->sections[i].name) == 0)
                 configuration_key(out, &table->options[j]);
@@ -249,7 +253,7 @@ completion_command(GString *out, const struct program *program, const struct com
         return;
     g_string_append_printf(out, "    \" %s \"*) words=\"", command->name);
     for (gsize i = 0; i < table->n_options; i++) {
-        if ((table->options[i].commands & command->takes) != 0)
+        if (option_is_typed(table, &table->options[i], command->takes))
             g_string_append_printf(out, "--%s ", table->options[i].name);
     }
     g_string_append(out, "--help\" ;;\n");

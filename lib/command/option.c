@@ -6,7 +6,7 @@
 #include <string.h>
 
 const struct option *
-option_find(const struct option_table *table, const char *name, guint commands)
+option_find(const struct option_table *table, const char *name, guint64 commands)
 {
     for (gsize i = 0; i < table->n_options; i++) {
         const struct option *option = &table->options[i];
@@ -35,6 +35,20 @@ option_find_section(const struct option_table *table, const char *name)
             return &table->sections[i];
     }
     return NULL;
+}
+
+gboolean
+option_is_instanced(const struct option_table *table, const struct option *option)
+{
+    const struct option_section *section =
+        option->section != NULL ? option_find_section(table, option->section) : NULL;
+    return section != NULL && section->instance != NULL;
+}
+
+gboolean
+option_is_typed(const struct option_table *table, const struct option *option, guint64 commands)
+{
+    return (option->commands & commands) != 0 && !option_is_instanced(table, option);
 }
 
 static gboolean

@@ -27,8 +27,8 @@ struct option {
     const char *name;        /* without the dashes */
     const char *placeholder; /* "URL"; NULL for a flag */
     enum option_type type;
-    guint commands;       /* bits of the commands that take it */
-    guint required;       /* bits of those that cannot do without, from whichever place it comes */
+    guint64 commands;     /* bits of the commands that take it */
+    guint64 required;     /* bits of those that cannot do without, from whichever place it comes */
     const char *fallback; /* default value, NULL if none */
     gint64 minimum, maximum; /* OPTION_INTEGER */
     const char *unit;        /* OPTION_INTEGER: "MB"; NULL for a plain number */
@@ -41,7 +41,9 @@ struct option {
 
 struct option_section {
     const char *name;
-    const char *text; /* what the section is about */
+    const char *text;     /* what the section is about */
+    const char *instance; /* it may stand there several times, each with a name of its own: the name
+                             of the example, [subnet clinic]; NULL: once, [source] */
 };
 
 struct option_table {
@@ -54,10 +56,18 @@ struct option_table {
 /* Whether it may have several values. */
 gboolean option_is_list(const struct option *option);
 
+/* Whether it belongs to a section that may stand in the configuration several times: such a one is
+ * never given on the command line. */
+gboolean option_is_instanced(const struct option_table *table, const struct option *option);
+
+/* Whether one of `commands` takes it on the command line. */
+gboolean option_is_typed(const struct option_table *table, const struct option *option,
+                         guint64 commands);
+
 /* Looks up by name among those that one of `commands` takes, or by place in the configuration. NULL
  * if unknown. */
 const struct option *option_find(const struct option_table *table, const char *name,
-                                 guint commands);
+                                 guint64 commands);
 const struct option *option_find_key(const struct option_table *table, const char *section,
                                      const char *key);
 const struct option_section *option_find_section(const struct option_table *table,

@@ -238,7 +238,8 @@ manual_configuration_page(const struct option_table *table)
                     "list are separated by semicolons. What is given on the command line wins.\n");
     for (gsize i = 0; i < table->n_sections; i++) {
         const struct option_section *section = &table->sections[i];
-        g_string_append_printf(out, ".SH [%s]\n", section->name);
+        g_string_append_printf(out, ".SH [%s%s]\n", section->name,
+                               section->instance != NULL ? " \\fINAME\\fR" : "");
         text_of(out, section->text);
         g_string_append_c(out, '\n');
         for (gsize j = 0; j < table->n_options; j++) {

@@ -18,6 +18,12 @@ static const struct option_section sections[] = {
     {"retention", "Which restore points stay; none go without a rule here."},
     {"restore", "Where restores go, unless the command line says otherwise."},
     {"drill", "The proof that backups restore, on a scratch server."},
+    {"net", "What the LAN gets from `lifeboat-netsvc run`: names, addresses, time."},
+    {"dns", "Names. All questions get an answer at once, with an uplink or without."},
+    {"zone", "One zone of names, beside those that `[dns] names` make.", "clinic.example"},
+    {"dhcp", "Addresses for clients: they are given in each [subnet]."},
+    {"subnet", "A network whose clients get addresses.", "clinic"},
+    {"host", "A client that always gets the same address, and a name.", "printer"},
 };
 
 static const struct option options[] = {
@@ -38,7 +44,7 @@ static const struct option options[] = {
         .name = "node",
         .placeholder = "NAME",
         .type = OPTION_STRING,
-        .commands = FOR_KEY_INIT,
+        .commands = FOR_KEY_INIT | FOR_NET,
         .fallback = "a",
         .section = "node",
         .key = "name",
@@ -729,12 +735,13 @@ static const struct option options[] = {
         .commands = FOR_FOLLOW,
         .help = "Bring everything up to date, and end.",
     },
+#include "lib/command/settings_net.inc"
     /* ---- keys ---- */
     {
         .name = "keys",
         .placeholder = "DIR",
         .type = OPTION_PATH,
-        .commands = FOR_ALL,
+        .commands = FOR_ALL & ~(FOR_NET | FOR_NET_ASK),
         .fallback = LIFEBOAT_STATEDIR "/keys",
         .section = "keys",
         .key = "folder",
@@ -826,7 +833,7 @@ static const struct option options[] = {
         .name = "json",
         .type = OPTION_FLAG,
         .commands = FOR_SNAPSHOT | FOR_PRUNE | FOR_STORE | FOR_STATUS | FOR_ENROL | FOR_DRIVE_LIST |
-                    FOR_STANDBY | FOR_OFFSITE,
+                    FOR_STANDBY | FOR_OFFSITE | FOR_NET_ASK,
         .help = "Report in JSON on standard output, one object a line, the last one a summary.",
     },
     {
@@ -850,7 +857,8 @@ static const struct option options[] = {
         .placeholder = "FILE",
         .type = OPTION_PATH,
         .commands =
-            FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW | FOR_OFFSITE_PUSH,
+            FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW | FOR_OFFSITE_PUSH |
+            FOR_NET_CHILD,
         .help = "Copy of the configuration file that is read in its place.",
         .text = "What the daemon gives those that it runs: the file may have a mistake by now.",
     },

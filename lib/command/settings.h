@@ -10,37 +10,43 @@
 #include "lib/command/option.h"
 
 /* One bit a command, for option.commands and command.takes. */
-enum settings_command {
-    FOR_KEY_INIT = 1 << 0,
-    FOR_KEY_SHOW = 1 << 1,
-    FOR_SNAPSHOT = 1 << 2,
-    FOR_LIST = 1 << 3,
-    FOR_VERIFY = 1 << 4,
-    FOR_RUN = 1 << 5,
-    FOR_EXTRACT = 1 << 6,
-    FOR_DRILL = 1 << 7,
-    FOR_PRUNE = 1 << 8,
-    FOR_DAEMON = 1 << 9,
-    FOR_STATUS = 1 << 10,
-    FOR_ENROL = 1 << 11,
-    FOR_DRIVE_LIST = 1 << 12,
-    FOR_DRIVE_ADD = 1 << 13,
-    FOR_DRIVE_REMOVE = 1 << 14,
-    FOR_DRIVE_EJECT = 1 << 15,
-    FOR_FOLLOW = 1 << 16,
-    FOR_STANDBY_CHECK = 1 << 17,
-    FOR_IMPORT = 1 << 18,
-    FOR_KEY_ACCEPT = 1 << 19,
-    FOR_OFFSITE_PUSH = 1 << 20,
-    FOR_OFFSITE_FETCH = 1 << 21,
-    FOR_OFFSITE_LIST = 1 << 22,
-    FOR_RELOAD = 1 << 23,
-    FOR_ALL = (1 << 24) - 1,
-    FOR_STORE =
-        FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL | FOR_IMPORT, /* reading one */
-    FOR_STANDBY = FOR_FOLLOW | FOR_STANDBY_CHECK,
-    FOR_OFFSITE = FOR_OFFSITE_PUSH | FOR_OFFSITE_FETCH | FOR_OFFSITE_LIST,
-    FOR_DRIVE = FOR_DRIVE_LIST | FOR_DRIVE_ADD | FOR_DRIVE_REMOVE | FOR_DRIVE_EJECT,
-};
+#define FOR(number) (G_GUINT64_CONSTANT(1) << (number))
+#define FOR_KEY_INIT FOR(0)
+#define FOR_KEY_SHOW FOR(1)
+#define FOR_SNAPSHOT FOR(2)
+#define FOR_LIST FOR(3)
+#define FOR_VERIFY FOR(4)
+#define FOR_RUN FOR(5)
+#define FOR_EXTRACT FOR(6)
+#define FOR_DRILL FOR(7)
+#define FOR_PRUNE FOR(8)
+#define FOR_DAEMON FOR(9)
+#define FOR_STATUS FOR(10)
+#define FOR_ENROL FOR(11)
+#define FOR_DRIVE_LIST FOR(12)
+#define FOR_DRIVE_ADD FOR(13)
+#define FOR_DRIVE_REMOVE FOR(14)
+#define FOR_DRIVE_EJECT FOR(15)
+#define FOR_FOLLOW FOR(16)
+#define FOR_STANDBY_CHECK FOR(17)
+#define FOR_IMPORT FOR(18)
+#define FOR_KEY_ACCEPT FOR(19)
+#define FOR_OFFSITE_PUSH FOR(20)
+#define FOR_OFFSITE_FETCH FOR(21)
+#define FOR_OFFSITE_LIST FOR(22)
+#define FOR_RELOAD FOR(23)
+#define FOR_NET_RUN FOR(24)
+#define FOR_NET_CHECK FOR(25)
+#define FOR_NET_CHILD FOR(26)
+#define FOR_NET_LEASES FOR(27)
+#define FOR_NET_ZONES FOR(28)
+#define FOR_ALL (FOR(29) - 1)
+#define FOR_STORE                                                                                  \
+    (FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL | FOR_IMPORT) /* reading one */
+#define FOR_STANDBY (FOR_FOLLOW | FOR_STANDBY_CHECK)
+#define FOR_OFFSITE (FOR_OFFSITE_PUSH | FOR_OFFSITE_FETCH | FOR_OFFSITE_LIST)
+#define FOR_DRIVE (FOR_DRIVE_LIST | FOR_DRIVE_ADD | FOR_DRIVE_REMOVE | FOR_DRIVE_EJECT)
+#define FOR_NET_ASK (FOR_NET_LEASES | FOR_NET_ZONES)
+#define FOR_NET (FOR_NET_RUN | FOR_NET_CHECK | FOR_NET_CHILD) /* what serves the LAN */
 
 extern const struct option_table settings;

@@ -160,7 +160,7 @@ note_waiting(struct configured *configured)
 }
 
 static gboolean
-differ(const struct command_line *line, const struct command_line *again, guint commands)
+differ(const struct command_line *line, const struct command_line *again, guint64 commands)
 {
     g_autoptr(GPtrArray) changed = command_line_compare(line, again, commands);
     return changed->len > 0;

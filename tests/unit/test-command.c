@@ -10,7 +10,8 @@
 #define TAKE 1u
 #define SHOW 2u
 
-static const struct option_section sections[] = {{"source", "Where from."}};
+static const struct option_section sections[] = {{"source", "Where from."},
+                                                 {"net", "A network.", "clinic"}};
 
 static const struct option options[] = {
     {.name = "source",
@@ -41,6 +42,25 @@ static const struct option options[] = {
      .key = "memory",
      .help = "Memory."},
     {.name = "at", .placeholder = "TIME", .type = OPTION_TIME, .commands = TAKE, .help = "When."},
+    {.name = "net-address",
+     .placeholder = "ADDRESS",
+     .type = OPTION_STRING,
+     .commands = TAKE,
+     .required = TAKE,
+     .section = "net",
+     .key = "address",
+     .example = "10.0.0.1",
+     .help = "Its address."},
+    {.name = "net-size",
+     .placeholder = "BITS",
+     .type = OPTION_INTEGER,
+     .commands = TAKE,
+     .fallback = "24",
+     .minimum = 1,
+     .maximum = 32,
+     .section = "net",
+     .key = "size",
+     .help = "Its size."},
     {.name = "config",
      .placeholder = "FILE",
      .type = OPTION_PATH,
@@ -241,6 +261,64 @@ the_configuration_gives_what_the_command_line_does_not(void)
     g_assert_nonnull(error);
 }
 
+/* What is wrong with a configuration, behind the file's name. */
+static char *
+refusal(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = make_configuration(text);
+    g_autofree char *words = g_strdup_printf("boat take S --config %s", path);
+    AUTO(command_line) *line = parse(words, &error);
+    g_assert_error(error, FAIL, FAIL_USAGE);
+    g_assert_null(line);
+    g_remove(path);
+    g_assert_true(g_str_has_prefix(error->message, path));
+    return g_strdup(error->message + strlen(path));
+}
+
+static void
+a_section_may_stand_there_several_times_with_a_name_of_each(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = make_configuration("[source]\nurl = http://one\n"
+                                               "[net clinic]\naddress = 10.0.0.1\nsize = 16\n"
+                                               "[net far away]\naddress = 10.1.0.1\n");
+    g_autofree char *words = g_strdup_printf("boat take S --config %s", path);
+    AUTO(command_line) *line = parse(words, &error);
+    g_assert_no_error(error);
+    g_autoptr(GPtrArray) nets = options_instances(line, "net");
+    g_assert_cmpuint(nets->len, ==, 2);
+    g_assert_cmpstr(options_instance_name(nets->pdata[0]), ==, "clinic");
+    g_assert_cmpuint(options_instance_line(nets->pdata[0]), ==, 3);
+    g_assert_cmpint(options_integer(nets->pdata[0], "net-size"), ==, 16);
+    g_assert_cmpstr(options_instance_name(nets->pdata[1]), ==, "far away");
+    g_assert_cmpstr(options_string(nets->pdata[1], "net-address"), ==, "10.1.0.1");
+    g_assert_cmpint(options_integer(nets->pdata[1], "net-size"), ==, 24);
+    g_assert_cmpstr(options_string(nets->pdata[1], "source"), ==, "http://one");
+    g_remove(path);
+}
+
+static void
+mistakes_in_such_a_section_are_named(void)
+{
+    static const char *const wrong[][2] = {
+        {"[net]\n", ":1: [net] has no name\nhint: write [net clinic]"},
+        {"[source]\nurl = http://h\n[net a]\n",
+         ":3: [net a] has no 'address'\nhint: address = 10.0.0.1"},
+        {"[net a]\naddress = 1\n[net a]\naddress = 2\n",
+         ":3: [net a] stands there already, in line 1"},
+        {"[net a]\nsize = 33\n", ":2: size: '33' is not a whole number from 1 to 32"},
+        {"[source b]\n", ":1: unknown section [source b]\nhint: [source] has no name behind it"},
+        {"[nat a]\n", ":1: unknown section [nat a]\nhint: did you mean 'net'?"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char *message = refusal(wrong[i][0]);
+        g_assert_cmpstr(message, ==, wrong[i][1]);
+    }
+    assert_refused("boat take S --source http://h --net-address 1",
+                   "unknown option '--net-address'\nhint: 'boat take --help' lists the options");
+}
+
 static void
 read_again_the_configuration_is_new_and_what_was_typed_stays(void)
 {
@@ -350,6 +428,10 @@ main(int argc, char **argv)
     g_test_add_func("/command/mistakes-are-told", mistakes_are_told);
     g_test_add_func("/command/the-configuration-gives-what-the-command-line-does-not",
                     the_configuration_gives_what_the_command_line_does_not);
+    g_test_add_func("/command/a-section-may-stand-there-several-times-with-a-name-of-each",
+                    a_section_may_stand_there_several_times_with_a_name_of_each);
+    g_test_add_func("/command/mistakes-in-such-a-section-are-named",
+                    mistakes_in_such_a_section_are_named);
     g_test_add_func("/command/read-again-the-configuration-is-new-and-what-was-typed-stays",
                     read_again_the_configuration_is_new_and_what_was_typed_stays);
     g_test_add_func("/command/one-that-forgives-goes-on-with-what-can-be-read",
