@@ -1,8 +1,8 @@
 #include "replicator/reload.h"
 
 #include "lib/base/fail.h"
+#include "lib/control/ask.h"
 #include "lib/json/json.h"
-#include "replicator/ask.h"
 #include "replicator/tell.h"
 
 #include <stdio.h>
@@ -20,8 +20,8 @@ refuse(struct slice answer, const char *problem, GError **error)
 int
 reload_command(const struct command_line *line, GError **error)
 {
-    g_autoptr(GString) text =
-        ask_daemon(options_string(line, "control"), "{\"ask\":\"reload\"}", ASK_SECONDS, error);
+    g_autoptr(GString) text = ask_daemon(ASK_REPLICATOR, options_string(line, "control"),
+                                         "{\"ask\":\"reload\"}", ASK_SECONDS, error);
     if (text == NULL)
         return FAIL_FAILED;
     struct slice answer = {text->str, text->len};

@@ -3,8 +3,8 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/progress.h"
+#include "lib/control/ask.h"
 #include "lib/json/json.h"
-#include "replicator/ask.h"
 #include "replicator/snapshot/command.h"
 
 #include <poll.h>
@@ -132,7 +132,7 @@ snapshot_or_ask(const struct command_line *line, GError **error)
     const char *control = options_string(line, "control");
     if (is_said_otherwise(line))
         return snapshot_command(line, error);
-    AUTO_FD int fd = ask_begin(control, "{\"ask\":\"snapshot\"}", 0, &failure);
+    AUTO_FD int fd = ask_begin(ASK_REPLICATOR, control, "{\"ask\":\"snapshot\"}", 0, &failure);
     if (fd < 0 && ask_is_absent(failure))
         return snapshot_command(line, error);
     if (fd < 0) {
@@ -140,6 +140,6 @@ snapshot_or_ask(const struct command_line *line, GError **error)
         return FAIL_FAILED;
     }
     wait_for(fd, line);
-    g_autoptr(GString) answer = ask_end(fd, control, error);
+    g_autoptr(GString) answer = ask_end(fd, ASK_REPLICATOR, control, error);
     return answer != NULL ? tell_all(line, answer) : FAIL_FAILED;
 }

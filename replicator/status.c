@@ -3,7 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
-#include "replicator/ask.h"
+#include "lib/control/ask.h"
 #include "replicator/tell.h"
 
 #include <stdio.h>

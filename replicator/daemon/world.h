@@ -1,7 +1,7 @@
 /* world: what the daemon's parts share: daemon.c, runs.c, reload.c, devices.c, answers.c. */
 #pragma once
 
-#include "replicator/daemon/control.h"
+#include "lib/control/control.h"
 #include "replicator/daemon/daemon.h"
 #include "replicator/daemon/place/place.h"
 #include "replicator/daemon/work/courier.h"

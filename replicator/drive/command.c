@@ -4,8 +4,8 @@
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
+#include "lib/control/ask.h"
 #include "lib/json/json.h"
-#include "replicator/ask.h"
 #include "replicator/drive/list.h"
 #include "replicator/drive/prepare/format.h"
 #include "replicator/drive/prepare/prepare.h"
@@ -30,7 +30,8 @@ ask(const struct command_line *line, guint seconds, const char *what,
         if ((*members)[1] != NULL)
             json_text_member_string(request, (*members)[0], (*members)[1]);
     json_text_end_object(request);
-    return ask_daemon(options_string(line, "control"), request->str, seconds, error);
+    return ask_daemon(ASK_REPLICATOR, options_string(line, "control"), request->str, seconds,
+                      error);
 }
 
 static struct slice

@@ -401,7 +401,7 @@ help_and_man_page_name_every_option(void)
     g_autofree char *page = manual_page(&program);
     for (gsize i = 0; i < table.n_options; i++) {
         g_autofree char *name = g_strdup_printf("\\-\\-%s", options[i].name);
-        g_assert_nonnull(strstr(page, name));
+        g_assert_true((strstr(page, name) != NULL) == !option_is_instanced(&table, &options[i]));
     }
     g_assert_nonnull(strstr(page, "It\\(aqs \\-\\- floating."));
 }

@@ -1,5 +1,5 @@
 /* The daemon's socket: what is answered arrives. */
-#include "replicator/daemon/control.h"
+#include "lib/control/control.h"
 
 #include "tests/unit/scratch.h"
 

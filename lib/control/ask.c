@@ -1,4 +1,4 @@
-#include "replicator/ask.h"
+#include "lib/control/ask.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
@@ -9,8 +9,15 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+static void
+add_start_hint(const char *program, GError **error)
+{
+    g_autofree char *hint = g_strdup_printf("is it running? `systemctl start %s`", program);
+    fail_add_hint(error, hint);
+}
+
 static int
-connect_to(const char *path, guint seconds, GError **error)
+connect_to(const char *program, const char *path, guint seconds, GError **error)
 {
     struct sockaddr_un address;
     const struct timeval limit = {.tv_sec = seconds};
@@ -22,16 +29,16 @@ connect_to(const char *path, guint seconds, GError **error)
         connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
         return fd_steal(&fd);
     int cause = errno;
-    fail_errno(error, cause, "lifeboat-replicator does not answer at '%s'", path);
+    fail_errno(error, cause, "%s does not answer at '%s'", program, path);
     if (cause == ENOENT || cause == ECONNREFUSED)
-        fail_add_hint(error, "is it running? `systemctl start lifeboat-replicator`");
+        add_start_hint(program, error);
     else if (cause == EACCES)
         fail_add_hint(error, "ask as root, or as a member of the group that the socket belongs to");
     return -1;
 }
 
 static GString *
-read_line(int fd, const char *path, GError **error)
+read_line(int fd, const char *program, const char *path, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     char block[4096];
@@ -40,7 +47,7 @@ read_line(int fd, const char *path, GError **error)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
-            fail_errno(error, errno, "cannot read the answer of lifeboat-replicator at '%s'", path);
+            fail_errno(error, errno, "cannot read the answer of %s at '%s'", program, path);
             return NULL;
         }
         if (got == 0)
@@ -55,42 +62,44 @@ read_line(int fd, const char *path, GError **error)
 }
 
 int
-ask_begin(const char *socket_path, const char *request, guint seconds, GError **error)
+ask_begin(const char *program, const char *socket_path, const char *request, guint seconds,
+          GError **error)
 {
     g_autofree char *line = g_strconcat(request, "\n", NULL);
-    AUTO_FD int fd = connect_to(socket_path, seconds, error);
+    AUTO_FD int fd = connect_to(program, socket_path, seconds, error);
     if (fd < 0 || !file_write(fd, line, strlen(line), socket_path, error))
         return -1;
     return fd_steal(&fd);
 }
 
 GString *
-ask_end(int fd, const char *socket_path, GError **error)
+ask_end(int fd, const char *program, const char *socket_path, GError **error)
 {
     g_autofree char *refusal = NULL;
-    g_autoptr(GString) answer = read_line(fd, socket_path, error);
+    g_autoptr(GString) answer = read_line(fd, program, socket_path, error);
     if (answer == NULL || !json_check((struct slice){answer->str, answer->len}, error)) {
-        g_prefix_error(error, "lifeboat-replicator at '%s': ", socket_path);
+        g_prefix_error(error, "%s at '%s': ", program, socket_path);
         return NULL;
     }
     if (json_member_text((struct slice){answer->str, answer->len}, "error", &refusal)) {
-        fail_set(error, FAIL_FAILED, "lifeboat-replicator: %s", refusal);
+        fail_set(error, FAIL_FAILED, "%s: %s", program, refusal);
         return NULL;
     }
     return g_steal_pointer(&answer);
 }
 
 GString *
-ask_daemon(const char *socket_path, const char *request, guint seconds, GError **error)
+ask_daemon(const char *program, const char *socket_path, const char *request, guint seconds,
+           GError **error)
 {
-    AUTO_FD int fd = ask_begin(socket_path, request, seconds, error);
-    return fd >= 0 ? ask_end(fd, socket_path, error) : NULL;
+    AUTO_FD int fd = ask_begin(program, socket_path, request, seconds, error);
+    return fd >= 0 ? ask_end(fd, program, socket_path, error) : NULL;
 }
 
 GString *
 ask_status(const char *socket_path, GError **error)
 {
-    return ask_daemon(socket_path, "{\"ask\":\"status\"}", ASK_SECONDS, error);
+    return ask_daemon(ASK_REPLICATOR, socket_path, "{\"ask\":\"status\"}", ASK_SECONDS, error);
 }
 
 gboolean

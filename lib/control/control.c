@@ -1,4 +1,4 @@
-#include "replicator/daemon/control.h"
+#include "lib/control/control.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"

@@ -1,0 +1,165 @@
+#include "netsvc/config/part.h"
+#include "netsvc/config/text.h"
+
+#include "lib/base/fail.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define DNS_PORT 53
+
+/* ---- lists ---- */
+
+gboolean
+config_each(const struct command_line *line, const char *option, config_add add, gpointer list,
+            GError **error)
+{
+    for (const char *const *each = options_list(line, option); *each != NULL; each++)
+        if (!add(list, *each, error)) {
+            options_blame(line, option, error);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+gboolean
+config_add_address(gpointer list, const char *text, GError **error)
+{
+    guint32 address;
+    if (!text_address(text, &address, error))
+        return FALSE;
+    g_array_append_val((GArray *)list, address);
+    return TRUE;
+}
+
+gboolean
+config_add_network(gpointer list, const char *text, GError **error)
+{
+    struct config_network network;
+    if (!text_network(text, &network, error))
+        return FALSE;
+    g_array_append_val((GArray *)list, network);
+    return TRUE;
+}
+
+gboolean
+config_add_dns_peer(gpointer list, const char *text, GError **error)
+{
+    struct config_peer peer;
+    if (!text_peer(text, DNS_PORT, &peer, error))
+        return FALSE;
+    g_array_append_val((GArray *)list, peer);
+    return TRUE;
+}
+
+gboolean
+config_add_domain(gpointer list, const char *text, GError **error)
+{
+    char *name = text_name(text, FALSE, error);
+    if (name != NULL)
+        g_ptr_array_add(list, name);
+    return name != NULL;
+}
+
+/* ---- the whole ---- */
+
+static gboolean
+read_net(struct config *config, const struct command_line *line, GError **error)
+{
+    const char *service = options_string(line, "service-address");
+    config->node = g_strdup(options_string(line, "node"));
+    config->user = g_strdup(options_string(line, "user"));
+    config->state = g_strdup(options_string(line, "state"));
+    config->control = g_strdup(options_string(line, "control"));
+    if (service == NULL || text_address(service, &config->service_address, error))
+        return TRUE;
+    options_blame(line, "service-address", error);
+    return FALSE;
+}
+
+static void
+add_subnets(const struct config_dhcp *dhcp, GArray *networks)
+{
+    for (guint i = 0; i < dhcp->subnets->len; i++) {
+        const struct config_subnet *subnet = dhcp->subnets->pdata[i];
+        struct config_network network = {.family = AF_INET, .prefix = subnet->prefix};
+        guint32 address = htonl(subnet->network);
+        memcpy(network.address, &address, sizeof address);
+        g_array_append_val(networks, network);
+    }
+}
+
+/* What one part has from the other by default. */
+static void
+complete(struct config *config)
+{
+    if (config->dns.networks->len == 0)
+        add_subnets(&config->dhcp, config->dns.networks);
+    if (config->dns.address_networks->len == 0)
+        add_subnets(&config->dhcp, config->dns.address_networks);
+}
+
+struct config *
+config_read(const struct command_line *line, GError **error)
+{
+    AUTO(config) *config = g_new0(struct config, 1);
+    if (!read_net(config, line, error) || !config_dhcp_read(config, line, error) ||
+        !config_dns_read(config, line, error))
+        return NULL;
+    complete(config);
+    return g_steal_pointer(&config);
+}
+
+void
+config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    config_dns_clear(&config->dns);
+    config_dhcp_clear(&config->dhcp);
+    g_free(config->node);
+    g_free(config->user);
+    g_free(config->state);
+    g_free(config->control);
+    g_free(config);
+}
+
+/* ---- looking things up ---- */
+
+const struct config_subnet *
+config_subnet_of(const struct config_dhcp *dhcp, guint32 address)
+{
+    for (guint i = 0; i < dhcp->subnets->len; i++) {
+        const struct config_subnet *subnet = dhcp->subnets->pdata[i];
+        if ((address & subnet->mask) == subnet->network)
+            return subnet;
+    }
+    return NULL;
+}
+
+static gboolean
+is_in(const struct config_network *network, const guint8 *address)
+{
+    const guint whole = network->prefix / 8, rest = network->prefix % 8;
+    if (memcmp(network->address, address, whole) != 0)
+        return FALSE;
+    return rest == 0 || ((network->address[whole] ^ address[whole]) >> (8 - rest)) == 0;
+}
+
+gboolean
+config_networks_have(const GArray *networks, int family, const void *address)
+{
+    for (guint i = 0; i < networks->len; i++) {
+        const struct config_network *network = &g_array_index(networks, struct config_network, i);
+        if (network->family == family && is_in(network, address))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+const char *
+config_address_text(guint32 address, char *text)
+{
+    struct in_addr in = {htonl(address)};
+    return inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
+}
