@@ -4,15 +4,18 @@
  * every number before it uses them.
  *
  *     parent → child   MESSAGE_SOCKET   with a descriptor (SCM_RIGHTS), one each, before …
- *                      MESSAGE_SERVE    … this: all are there
+ *                      MESSAGE_SERVE    … this: all are there; begin
+ *                      MESSAGE_PING     is given back
  *                      MESSAGE_QUESTION of `lifeboat net …`; one at a time
  *                      MESSAGE_NAMES    what dhcp told, to dns
  *                      MESSAGE_TELL_NAMES  to dhcp: a dns is new, tell all again
- *     child → parent   MESSAGE_READY    it serves; what served before may end
+ *     child → parent   MESSAGE_PREPARED the configuration can be served
+ *                      MESSAGE_READY    it serves; what served before may end
  *                      MESSAGE_REFUSED  the configuration cannot be served: text
  *                      MESSAGE_ANSWER   to a question
  *                      MESSAGE_NAMES    of dhcp's clients
- *                      MESSAGE_ALERT    what people must be told of: text; empty text ends it
+ *                      MESSAGE_ALERT    what people must be told of
+ *                      MESSAGE_PING
  *
  * A child ends when its socket does.
  */
@@ -31,10 +34,12 @@ enum message_kind {
     MESSAGE_QUESTION,
     MESSAGE_NAMES,
     MESSAGE_TELL_NAMES,
+    MESSAGE_PREPARED,
     MESSAGE_READY,
     MESSAGE_REFUSED,
     MESSAGE_ANSWER,
     MESSAGE_ALERT,
+    MESSAGE_PING,
     MESSAGE_KINDS,
 };
 
@@ -92,4 +97,6 @@ struct message_name {
 
 /* ---- alerts ---- */
 
-/* {name}\0{text}\0: a name for each kind of alert and what it is about ("pool clinic"). */
+/* NAME\0TEXT\0: a name for each kind of alert and what it is about ("pool clinic"); an empty text
+ * ends it. */
+#define MESSAGE_ALERT_MAX 1024 /* bytes of both */

@@ -427,6 +427,23 @@ command_configuration(const struct command_line *line)
     return line->configuration;
 }
 
+GPtrArray *
+command_line_typed(const struct command_line *line)
+{
+    const struct option_table *table = line->program->options;
+    GPtrArray *typed = g_ptr_array_new_with_free_func(g_free);
+    for (gsize i = 0; i < table->n_options; i++) {
+        const struct option *option = &table->options[i];
+        const struct option_value *value = &line->values[i];
+        for (guint k = 0; value->origin == OPTION_COMMAND_LINE && k < value->texts->len; k++)
+            g_ptr_array_add(typed, option->type == OPTION_FLAG
+                                       ? g_strdup_printf("--%s", option->name)
+                                       : g_strdup_printf("--%s=%s", option->name,
+                                                         (const char *)value->texts->pdata[k]));
+    }
+    return typed;
+}
+
 /* What was typed, from the values: argv shows no passwords any more. */
 struct command_line *
 command_line_again(const struct command_line *line, GError **error)

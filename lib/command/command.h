@@ -112,6 +112,10 @@ const struct command *command_of(const struct command_line *line);
 /* What was read of it, as bytes. */
 GBytes *command_configuration(const struct command_line *line);
 
+/* What was typed, each as --name=value: for another process that is to read the same. The caller
+ * frees the array, with what is in it. */
+GPtrArray *command_line_typed(const struct command_line *line);
+
 /* The same command line, and the configuration as it is now. */
 struct command_line *command_line_again(const struct command_line *line, GError **error);
 

@@ -3,7 +3,8 @@
  *
  *     started as root by the parent, with the configuration in force as a file and a socket to it
  *       → role.open        reads what the configuration names (zone files, keys)
- *       → sockets come     (message.h)
+ *       → PREPARED
+ *       → sockets come     (message.h), then SERVE
  *       → the sandbox      chroot into the only folder that it may write to, no root, no new
  * rights, and of the kernel's calls only those that it needs (sandbox.h) → role.begin       opens
  * its state, serves on the loop → READY            and runs until the parent hangs up
@@ -37,9 +38,15 @@ struct child_role {
     /* A packet: MESSAGE_QUESTION, MESSAGE_NAMES, MESSAGE_TELL_NAMES; its size has been checked.
      * A question has an answer, by child_answer, now or later. */
     void (*take)(gpointer self, enum message_kind kind, const void *data, gsize size);
-    /* The parent hung up: what must be written, is. */
+    /* The parent hung up: nothing is taken in any more, and what must be written, is. Where it
+     * `drains`, the child goes on until child_ended, CHILD_END_SECONDS at most. */
     void (*end)(gpointer self);
+    gboolean drains;
+    gboolean alone; /* two cannot run at once: the one before must have ended */
 };
+
+#define CHILD_END_SECONDS 5
+#define CHILD_CHANNEL 3 /* its descriptor: the socket to the parent */
 
 /* Runs until the end; the exit code of the command. */
 int child_serve(const struct child_role *role, const struct command_line *line, GError **error);
@@ -51,6 +58,7 @@ const GArray *child_sockets(const struct child *child); /* struct child_socket; 
 /* To the parent. They never wait: what its socket does not take yet is kept, up to 64 MB, and sent
  * in order. */
 void child_send(struct child *child, enum message_kind kind, const void *data, gsize size);
+void child_ended(struct child *child);
 void child_answer(struct child *child, const GString *json);
 /* An empty text ends the alert. One that was told already with the same text is not told again. */
 void child_alert(struct child *child, const char *name, const char *format, ...)

@@ -1,0 +1,238 @@
+#include "netsvc/child/child.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "netsvc/channel.h"
+#include "netsvc/child/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#define FLUSH_MS 1000 /* for what is to be said at the end */
+
+struct child {
+    const struct child_role *role;
+    struct config *config;
+    struct event_base *events;
+    struct event *overdue; /* the end takes too long */
+    struct channel *channel;
+    GArray *sockets; /* struct child_socket */
+    gpointer self;
+    gboolean serves, ending;
+    GHashTable *alerts; /* name → text, as told last */
+    GError *failure;
+};
+
+/* ---- who it becomes ---- */
+
+/* Root's rights go to the user of the configuration, or to nobody (whom every system has). */
+static gboolean
+choose_account(const struct config *config, struct account *account)
+{
+    if (geteuid() != 0)
+        return FALSE;
+    if (!account_find(config->user, account) && !account_find("nobody", account))
+        *account = (struct account){65534, 65534};
+    return TRUE;
+}
+
+static gboolean
+enter_sandbox(struct child *child, GError **error)
+{
+    struct account account;
+    gboolean becomes = choose_account(child->config, &account);
+    g_autofree char *folder = g_build_filename(child->config->state, child->role->name, NULL);
+    const struct sandbox sandbox = {
+        .account = becomes ? &account : NULL,
+        .folder = folder,
+        .calls = child->role->calls,
+        .makes_sockets = child->role->makes_sockets,
+    };
+    return sandbox_enter(&sandbox, error);
+}
+
+/* ---- what the parent says ---- */
+
+static void
+add_socket(struct child *child, const void *data, gsize size, int fd)
+{
+    struct child_socket added = {.fd = fd};
+    if (fd < 0 || size != sizeof added.what)
+        g_error("the parent handed over no socket");
+    memcpy(&added.what, data, size);
+    g_assert(added.what.kind < MESSAGE_SOCKETS);
+    added.what.interface[IF_NAMESIZE - 1] = '\0';
+    int flags = fcntl(fd, F_GETFL);
+    g_assert(flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+    g_array_append_val(child->sockets, added);
+}
+
+/* The message is the hint, too: the parent tells it. */
+static void
+refuse(struct child *child, const GError *error)
+{
+    gsize size = MIN(strlen(error->message), MESSAGE_ALERT_MAX);
+    channel_send(child->channel, MESSAGE_REFUSED, error->message, size, -1);
+    channel_flush(child->channel, FLUSH_MS);
+}
+
+static void
+serve(struct child *child)
+{
+    g_autoptr(GError) error = NULL;
+    child->serves = enter_sandbox(child, &error) && child->role->begin(child->self, &error);
+    if (child->serves) {
+        channel_send(child->channel, MESSAGE_READY, NULL, 0, -1);
+    } else {
+        refuse(child, error);
+        child->failure = g_steal_pointer(&error);
+        event_base_loopbreak(child->events);
+    }
+}
+
+static void
+take(void *context, enum message_kind kind, const void *data, gsize size, int fd)
+{
+    struct child *child = context;
+    if (kind == MESSAGE_SOCKET) {
+        add_socket(child, data, size, fd);
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (kind == MESSAGE_PING)
+        channel_send(child->channel, MESSAGE_PING, NULL, 0, -1);
+    else if (kind == MESSAGE_SERVE && !child->serves)
+        serve(child);
+    else if (child->serves && !child->ending &&
+             (kind != MESSAGE_NAMES || size % sizeof(struct message_name) == 0))
+        child->role->take(child->self, kind, data, size);
+}
+
+/* ---- the end ---- */
+
+static void
+is_overdue(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    child_ended(context);
+}
+
+static void
+hung_up(void *context)
+{
+    struct child *child = context;
+    const struct timeval limit = {.tv_sec = CHILD_END_SECONDS};
+    child->ending = TRUE;
+    event_add(child->overdue, &limit);
+    if (child->serves)
+        child->role->end(child->self);
+    if (!child->serves || !child->role->drains)
+        child_ended(child);
+}
+
+void
+child_ended(struct child *child)
+{
+    event_base_loopbreak(child->events);
+}
+
+/* ---- the whole ---- */
+
+static int
+run(struct child *child, GError **error)
+{
+    child->self = child->role->open(child, error);
+    if (child->self == NULL) {
+        refuse(child, *error);
+        return FAIL_USAGE;
+    }
+    channel_send(child->channel, MESSAGE_PREPARED, NULL, 0, -1);
+    event_base_dispatch(child->events);
+    if (child->failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&child->failure));
+        return FAIL_FAILED;
+    }
+    return 0;
+}
+
+/* All is left to the kernel: the sandbox lets nothing more be done. */
+int
+child_serve(const struct child_role *role, const struct command_line *line, GError **error)
+{
+    struct child *child = g_new0(struct child, 1);
+    signal(SIGINT, SIG_IGN); /* ends the parent, which hangs up then */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    child->role = role;
+    child->events = event_base_new();
+    child->overdue = evtimer_new(child->events, is_overdue, child);
+    child->sockets = g_array_new(FALSE, TRUE, sizeof(struct child_socket));
+    child->alerts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    child->channel = channel_new(child->events, CHILD_CHANNEL, take, hung_up, child);
+    child->config = config_read(line, error);
+    if (child->config == NULL) {
+        refuse(child, *error);
+        return FAIL_USAGE;
+    }
+    int code = run(child, error);
+    g_autofree char *message = *error != NULL ? fail_message((*error)->message) : NULL;
+    if (message != NULL)
+        log_debug("%s ends: %s", role->name, message); /* the parent tells it */
+    g_clear_error(error);
+    _exit(code);
+}
+
+/* ---- for the role ---- */
+
+const struct config *
+child_config(const struct child *child)
+{
+    return child->config;
+}
+
+struct event_base *
+child_events(const struct child *child)
+{
+    return child->events;
+}
+
+const GArray *
+child_sockets(const struct child *child)
+{
+    return child->sockets;
+}
+
+void
+child_send(struct child *child, enum message_kind kind, const void *data, gsize size)
+{
+    channel_send(child->channel, kind, data, size, -1);
+}
+
+void
+child_answer(struct child *child, const GString *json)
+{
+    child_send(child, MESSAGE_ANSWER, json->str, json->len);
+}
+
+void
+child_alert(struct child *child, const char *name, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    const char *told = g_hash_table_lookup(child->alerts, name);
+    if (g_strcmp0(told != NULL ? told : "", text) == 0)
+        return;
+    g_autoptr(GString) packet = g_string_new(name);
+    g_string_append_c(packet, '\0');
+    g_string_append_len(packet, text,
+                        (gssize)MIN(strlen(text), MESSAGE_ALERT_MAX - packet->len - 1));
+    g_string_append_c(packet, '\0');
+    g_hash_table_replace(child->alerts, g_strdup(name), g_steal_pointer(&text));
+    child_send(child, MESSAGE_ALERT, packet->str, packet->len);
+}

@@ -1,0 +1,85 @@
+/*
+ * lifeboat-netsvc: the daemon that gives the LAN its names and addresses, with an uplink or
+ * without.
+ */
+#include "lib/base/fail.h"
+#include "lib/command/settings.h"
+#include "netsvc/parent/parent.h"
+#include "netsvc/roles.h"
+
+#include <string.h>
+
+static int
+run_command(const struct command_line *line, GError **error)
+{
+    return parent_run(line, error) ? 0 : FAIL_FAILED;
+}
+
+static int
+child_command(const struct command_line *line, GError **error)
+{
+    const char *role = command_argument(line, "ROLE");
+    for (gsize i = 0; i < G_N_ELEMENTS(roles); i++)
+        if (strcmp(roles[i]->name, role) == 0)
+            return child_serve(roles[i], line, error);
+    return fail_set(error, FAIL_USAGE, "'%s' is not served", role), FAIL_USAGE;
+}
+
+static int
+check_command(const struct command_line *line, GError **error)
+{
+    AUTO(config) *config = config_read(line, error);
+    return config != NULL ? 0 : FAIL_USAGE;
+}
+
+static const struct command commands[] = {
+    {
+        .name = "run",
+        .summary = "Serve names and addresses to the LAN",
+        .text =
+            "Runs in the foreground, for systemd or any other supervisor.\n\n"
+            "Names are answered where the configuration has any of them, addresses given where it "
+            "has a [subnet]. Started by root, it opens the sockets and hands them to a process for "
+            "each service, which has no rights beyond answering; one that dies is started again. "
+            "SIGHUP has it read the configuration again: no query is lost, and where there is a "
+            "mistake what served before serves on. SIGTERM ends it.",
+        .takes = FOR_NET_RUN,
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_LATER},
+        .run = run_command,
+    },
+    {
+        .name = "check-config",
+        .summary = "Check the configuration, and what stands in its way on this machine",
+        .text =
+            "Tells each mistake with its file and line, and how to mend it. Nothing is changed.",
+        .takes = FOR_NET_CHECK,
+        .exits = {FAIL_FAILED, FAIL_USAGE},
+        .run = check_command,
+    },
+    {
+        .name = "child",
+        .summary = "Serve one of them: what `run` starts",
+        .text = "Needs what `run` hands over, and is of no use by itself.",
+        .takes = FOR_NET_CHILD,
+        .arguments = {{"ROLE", FALSE}},
+        .exits = {FAIL_FAILED, FAIL_USAGE},
+        .run = child_command,
+    },
+};
+
+static const struct program program = {
+    .name = "lifeboat-netsvc",
+    .manual = "8",
+    .summary = "give a LAN its names and addresses",
+    .text = "The part of Lifeboat that serves the network of a clinic: DNS and DHCP, from one "
+            "configuration file, with an uplink or without.",
+    .commands = commands,
+    .n_commands = G_N_ELEMENTS(commands),
+    .options = &settings,
+};
+
+int
+main(int argc, char **argv)
+{
+    return program_main(&program, argc, argv);
+}

@@ -1,0 +1,283 @@
+#include "netsvc/parent/process.h"
+
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+#include "netsvc/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define PING_SECONDS 10                     /* it hangs when two in a row have no answer */
+#define END_SECONDS (CHILD_END_SECONDS + 3) /* before it is killed */
+#define CONFIG_FD (CHILD_CHANNEL + 1)
+
+struct process {
+    const struct child_role *role;
+    struct generation *generation;
+    struct process_ears ears;
+    enum process_state state;
+    pid_t pid;
+    gint64 since;
+    int pidfd;
+    struct event *died, *ping, *overdue;
+    struct channel *channel;
+    guint unanswered; /* pings */
+    char *refusal;
+};
+
+/* ---- the child's side ---- */
+
+static char **
+arguments_of(const struct child_role *role, const struct generation *generation)
+{
+    GPtrArray *arguments = g_ptr_array_new();
+    g_autoptr(GPtrArray) typed = command_line_typed(generation->line);
+    g_ptr_array_add(arguments, g_strdup("lifeboat-netsvc"));
+    g_ptr_array_add(arguments, g_strdup("child"));
+    g_ptr_array_add(arguments, g_strdup(role->name));
+    g_ptr_array_add(arguments, g_strdup_printf("--in-force=/proc/self/fd/%d", CONFIG_FD));
+    for (guint i = 0; i < typed->len; i++)
+        g_ptr_array_add(arguments, g_strdup(typed->pdata[i]));
+    g_ptr_array_add(arguments, NULL);
+    return (char **)g_ptr_array_free(arguments, FALSE);
+}
+
+static void
+become(int channel, int config, char *const *arguments)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(nothing, STDIN_FILENO);
+    dup2(nothing, STDOUT_FILENO);
+    /* both may stand where one of them is to go */
+    channel = fcntl(channel, F_DUPFD, CONFIG_FD + 1);
+    config = fcntl(config, F_DUPFD, CONFIG_FD + 1);
+    if (dup2(channel, CHILD_CHANNEL) >= 0 && dup2(config, CONFIG_FD) >= 0) {
+        close_range(CONFIG_FD + 1, ~0U, 0);
+        execv("/proc/self/exe", arguments);
+    }
+    log_error("'%s' cannot be run: %s", arguments[2], g_strerror(errno));
+    _exit(FAIL_FAILED);
+}
+
+/* ---- what it says ---- */
+
+static void
+take(void *context, enum message_kind kind, const void *data, gsize size, int fd)
+{
+    struct process *process = context;
+    if (fd >= 0)
+        close(fd);
+    process->unanswered = 0;
+    switch (kind) {
+    case MESSAGE_PING:
+        break;
+    case MESSAGE_PREPARED:
+        if (process->state != PROCESS_STARTING)
+            break;
+        process->state = PROCESS_PREPARED;
+        process->ears.prepared(process->ears.context, process);
+        break;
+    case MESSAGE_READY:
+        if (process->state != PROCESS_BEGINNING)
+            break;
+        process->state = PROCESS_SERVING;
+        process->ears.ready(process->ears.context, process);
+        break;
+    case MESSAGE_REFUSED:
+        g_free(process->refusal);
+        process->refusal = g_strndup(data, size);
+        break;
+    default:
+        process->ears.take(process->ears.context, process, kind, data, size);
+    }
+}
+
+/* Its end follows, or is made. */
+static void
+hung_up(void *context)
+{
+    process_end(context);
+}
+
+/* ---- its end ---- */
+
+static void
+is_overdue(evutil_socket_t fd, short what, void *context)
+{
+    struct process *process = context;
+    (void)fd;
+    (void)what;
+    log_warning("'%s' is killed: it did not end within %d s", process->role->name, END_SECONDS);
+    kill(process->pid, SIGKILL);
+}
+
+static void
+has_died(evutil_socket_t fd, short what, void *context)
+{
+    struct process *process = context;
+    int status = 0;
+    (void)fd;
+    (void)what;
+    waitpid(process->pid, &status, 0);
+    process->pid = 0;
+    event_del(process->died);
+    event_del(process->ping);
+    event_del(process->overdue);
+    if (WIFSIGNALED(status))
+        log_error("'%s' was ended by signal %d", process->role->name, WTERMSIG(status));
+    /* what it said last may still be unread */
+    process->ears.ended(process->ears.context, process, process->refusal);
+}
+
+static void
+must_answer(evutil_socket_t fd, short what, void *context)
+{
+    struct process *process = context;
+    (void)fd;
+    (void)what;
+    if (process->state != PROCESS_SERVING)
+        return;
+    if (++process->unanswered > 2) {
+        log_error("'%s' hangs: it is killed", process->role->name);
+        kill(process->pid, SIGKILL);
+        return;
+    }
+    channel_send(process->channel, MESSAGE_PING, NULL, 0, -1);
+}
+
+void
+process_end(struct process *process)
+{
+    const struct timeval limit = {.tv_sec = END_SECONDS};
+    if (process->state == PROCESS_ENDING)
+        return;
+    process->state = PROCESS_ENDING;
+    event_add(process->overdue, &limit);
+    g_clear_pointer(&process->channel, channel_free);
+}
+
+/* ---- the whole ---- */
+
+static void
+listen_to(struct process *process, struct event_base *events, int fd)
+{
+    const struct timeval interval = {.tv_sec = PING_SECONDS};
+    process->channel = channel_new(events, fd, take, hung_up, process);
+    process->died = event_new(events, process->pidfd, EV_READ, has_died, process);
+    process->overdue = evtimer_new(events, is_overdue, process);
+    process->ping = event_new(events, -1, EV_PERSIST, must_answer, process);
+    /* what it said comes before its end */
+    event_priority_set(process->died, event_base_get_npriorities(events) - 1);
+    event_add(process->died, NULL);
+    event_add(process->ping, &interval);
+}
+
+struct process *
+process_start(struct event_base *events, const struct child_role *role,
+              struct generation *generation, const struct process_ears *ears, GError **error)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        fail_errno(error, errno, "cannot start '%s'", role->name);
+        return NULL;
+    }
+    AUTO_FD int ours = pair[0], theirs = pair[1];
+    g_auto(GStrv) arguments = arguments_of(role, generation);
+    pid_t pid = fork();
+    if (pid == 0)
+        become(theirs, generation->copy, arguments);
+    int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    if (pidfd < 0) {
+        fail_errno(error, errno, "cannot start '%s'", role->name);
+        if (pid > 0)
+            kill(pid, SIGKILL);
+        return NULL;
+    }
+    struct process *process = g_new0(struct process, 1);
+    process->role = role;
+    process->generation = generation_use(generation);
+    process->ears = *ears;
+    process->pid = pid;
+    process->pidfd = pidfd;
+    process->since = g_get_real_time() / G_USEC_PER_SEC;
+    listen_to(process, events, fd_steal(&ours));
+    return process;
+}
+
+void
+process_serve(struct process *process, const struct sockets *sockets)
+{
+    g_assert(process->state == PROCESS_PREPARED);
+    process->state = PROCESS_BEGINNING;
+    for (guint i = 0; i < sockets->held->len; i++) {
+        const struct sockets_held *held = &g_array_index(sockets->held, struct sockets_held, i);
+        if (sockets_are_for(&held->what, process->role->name))
+            channel_send(process->channel, MESSAGE_SOCKET, &held->what, sizeof held->what,
+                         held->fd);
+    }
+    channel_send(process->channel, MESSAGE_SERVE, NULL, 0, -1);
+}
+
+void
+process_send(struct process *process, enum message_kind kind, const void *data, gsize size)
+{
+    if (process->channel != NULL)
+        channel_send(process->channel, kind, data, size, -1);
+}
+
+void
+process_free(struct process *process)
+{
+    if (process == NULL)
+        return;
+    if (process->pid > 0) {
+        kill(process->pid, SIGKILL);
+        waitpid(process->pid, NULL, 0);
+    }
+    event_free(process->died);
+    event_free(process->ping);
+    event_free(process->overdue);
+    channel_free(process->channel);
+    close(process->pidfd);
+    generation_free(process->generation);
+    g_free(process->refusal);
+    g_free(process);
+}
+
+const struct child_role *
+process_role(const struct process *process)
+{
+    return process->role;
+}
+
+struct generation *
+process_generation(const struct process *process)
+{
+    return process->generation;
+}
+
+enum process_state
+process_state(const struct process *process)
+{
+    return process->state;
+}
+
+pid_t
+process_pid(const struct process *process)
+{
+    return process->pid;
+}
+
+gint64
+process_since(const struct process *process)
+{
+    return process->since;
+}

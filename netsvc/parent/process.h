@@ -1,0 +1,51 @@
+/*
+ * process: one child, from its start to its end, as the parent sees it.
+ *
+ *     STARTING ─(PREPARED)→ PREPARED ─process_serve→ BEGINNING ─(READY)→ SERVING ─process_end→
+ * ENDING
+ *
+ * Whatever it does, `ended` comes once. It is told to end by hanging up, and killed when that takes
+ * too long; so is one that hangs.
+ */
+#pragma once
+
+#include "netsvc/child/child.h"
+#include "netsvc/parent/generation.h"
+#include "netsvc/parent/sockets.h"
+
+enum process_state {
+    PROCESS_STARTING,
+    PROCESS_PREPARED,
+    PROCESS_BEGINNING,
+    PROCESS_SERVING,
+    PROCESS_ENDING,
+};
+
+struct process;
+
+struct process_ears {
+    void (*prepared)(void *context, struct process *process);
+    void (*ready)(void *context, struct process *process);
+    /* `refusal`: why the configuration cannot be served; NULL: it did not say. Frees nothing. */
+    void (*ended)(void *context, struct process *process, const char *refusal);
+    void (*take)(void *context, struct process *process, enum message_kind kind, const void *data,
+                 gsize size);
+    void *context;
+};
+
+struct process *process_start(struct event_base *events, const struct child_role *role,
+                              struct generation *generation, const struct process_ears *ears,
+                              GError **error);
+void process_serve(struct process *process, const struct sockets *sockets);
+void process_end(struct process *process);
+void process_send(struct process *process, enum message_kind kind, const void *data, gsize size);
+
+/* Kills it, if it still runs. */
+void process_free(struct process *process);
+AUTO_DEFINE(process)
+
+const struct child_role *process_role(const struct process *process);
+struct generation *process_generation(const struct process *process);
+enum process_state process_state(const struct process *process);
+pid_t process_pid(const struct process *process);
+gint64 process_since(const struct process *process); /* wall clock, seconds */

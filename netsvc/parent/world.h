@@ -1,0 +1,42 @@
+/* world: what the parts of the parent share. */
+#pragma once
+
+#include "lib/control/control.h"
+#include "netsvc/parent/generation.h"
+#include "netsvc/parent/links.h"
+#include "netsvc/parent/service.h"
+
+#define WORLD_SERVICES 2 /* dns, dhcp */
+
+struct world {
+    struct event_base *events;
+    struct generation *current; /* what is served */
+    struct generation *next;    /* NULL: no change is under way */
+    struct sockets *sockets;    /* of the one that is (or is about to be) served */
+    struct sockets *before;     /* of `current`, while a change is under way */
+    struct service *services[WORLD_SERVICES];
+    struct links *links;
+    struct control *control;
+    char *problem;        /* of the configuration that was read last; NULL: it is served */
+    GHashTable *alerts;   /* "dhcp: pool clinic" → text */
+    GPtrArray *reloading; /* struct control_question: wait for the end of a change */
+    GQueue questions[WORLD_SERVICES]; /* struct control_question: wait for that child's answer */
+    gboolean started, ending;
+    gint64 since; /* wall clock, seconds */
+    struct event *terminate, *interrupt, *hang_up, *watchdog;
+    GError *failure; /* of the start */
+};
+
+/* Reads the configuration anew; its end is told by questions_reloaded. */
+void parent_reload(struct world *world);
+
+/* ---- questions.c ---- */
+
+void questions_ask(void *context, struct slice request, struct control_question *question);
+void questions_reloaded(struct world *world);
+void questions_answered(struct world *world, guint service, const void *json, gsize size);
+/* A child that is gone will not answer. */
+void questions_lost(struct world *world, guint service);
+void questions_alert(struct world *world, guint service, const void *data, gsize size);
+/* All that a child told of ends with it. */
+void questions_forget_alerts(struct world *world, guint service);
