@@ -9,6 +9,7 @@
 #define NAME_SIZE_MAX 255  /* bytes, all length bytes included */
 #define NAME_TEXT_MAX 1005 /* of its text: every byte as \DDD, dots, zero byte */
 #define LABEL_MAX 63
+#define NAME_LABELS_MAX 127
 
 struct name {
     guint8 size;   /* 1 for the root */
@@ -36,7 +37,25 @@ void name_parent(struct name *parent, const struct name *name, guint labels);
 /* `label` in front of `parent`; FALSE: too long. */
 gboolean name_prepend(struct name *name, const char *label, gsize size, const struct name *parent);
 
+/* In small letters; `to` may be `from`. */
+void name_lower(guint8 *to, const guint8 *from, gsize size);
+
+/* Where each label of a wire name begins, the root's last; gives their number without the root. */
+guint name_offsets(const guint8 *wire, guint8 offsets[NAME_LABELS_MAX + 1]);
+
+/* Canonical order (RFC 4034 6.1) of two wire names in small letters: as strcmp. */
+int name_compare(const guint8 *a, const guint8 *b);
+
+/* Seeded anew in each process. */
 guint name_hash(const struct name *name);
+
+/* The hash of the name and of each of its parents in one go: [i] is of the name without its first i
+ * labels, which begins at offsets[i]. */
+struct name_hashes {
+    guint32 of[NAME_LABELS_MAX + 1];
+    guint8 offsets[NAME_LABELS_MAX + 1];
+};
+void name_hashes(const struct name *name, struct name_hashes *hashes);
 
 /* 7.0.0.10.in-addr.arpa of an IPv4 address in the host's byte order; and of an IPv6 one. */
 void name_reverse4(struct name *name, guint32 address);
