@@ -18,6 +18,7 @@ enum rcode {
     RCODE_NXDOMAIN = 3,
     RCODE_NOTIMP = 4,
     RCODE_REFUSED = 5,
+    RCODE_YXDOMAIN = 6, /* RFC 6672 2.2 */
     RCODE_NOTAUTH = 9,
     RCODE_BADVERS = 16,
     RCODE_BADCOOKIE = 23,

@@ -34,8 +34,9 @@ enum rr_type {
     TYPE_ANY = 255,
 };
 
-#define TYPE_META_FIRST 128 /* to TYPE_META_LAST: not for zones (RFC 6895 3.1); 0 and OPT neither  \
-                             */
+#define TYPE_META_FIRST                                                                            \
+    128 /* to TYPE_META_LAST: not for zones (RFC 6895 3.1); 0 and OPT neither                      \
+         */
 #define TYPE_META_LAST 255
 
 enum rr_class {

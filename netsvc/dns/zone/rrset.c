@@ -102,8 +102,7 @@ rrset_add(struct rrset **link, guint32 ttl, const guint8 *rdata, gsize size)
 {
     struct rrset *set = *link;
     gsize taken = RRSET_RECORD_HEAD + size;
-    if (set->count == RRSET_RECORDS_MAX || size > RRSET_SIZE_MAX ||
-        set->size + taken > RRSET_SIZE_MAX)
+    if (size > RRSET_SIZE_MAX || set->size + taken > RRSET_SIZE_MAX)
         return FALSE;
     set->compact_size = 0;
     /* Doubling room would cost more than it saves: most are of one record. */

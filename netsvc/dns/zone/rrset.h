@@ -10,9 +10,8 @@
 
 #include "netsvc/dns/wire/reply.h"
 
-#define RRSET_RECORDS_MAX 4000 /* of one RRset, which has to fit into a message */
-#define RRSET_SIZE_MAX 60000   /* bytes of them */
-#define RRSET_RECORD_HEAD 12   /* bytes before the RDATA */
+#define RRSET_SIZE_MAX 60000 /* bytes of records: they have to fit into a message */
+#define RRSET_RECORD_HEAD 12 /* bytes before the RDATA */
 
 struct rrset {
     struct rrset *next; /* of the same name */

@@ -13,7 +13,7 @@ struct zone {
     struct nodes nodes;
     GPtrArray *nsec; /* nodes that have NSEC, in canonical order; NULL: not signed */
     gsize rrsets, records;
-    gboolean finished;
+    gboolean is_signed;
     void (*changed)(void *context, const struct name *owner, guint16 type, const struct rrset *old,
                     const struct rrset *now);
     void *context;
@@ -130,8 +130,10 @@ static struct rrset *
 replace(struct zone *zone, struct node *node, guint16 type, struct rrset *set)
 {
     struct rrset *old = node_put(node, type, set);
-    zone->rrsets += (set != NULL ? 1U : 0U) - (old != NULL ? 1U : 0U);
-    zone->records += (set != NULL ? set->count : 0U) - (old != NULL ? old->count : 0U);
+    zone->rrsets += set != NULL;
+    zone->rrsets -= old != NULL;
+    zone->records += set != NULL ? set->count : 0;
+    zone->records -= old != NULL ? old->count : 0;
     return old;
 }
 
@@ -204,8 +206,9 @@ in_canonical_order(gconstpointer a, gconstpointer b)
 }
 
 static void
-collect_nsec(struct zone *zone)
+note_dnssec(struct zone *zone)
 {
+    zone->is_signed = node_rrset(zone_apex(zone), TYPE_RRSIG) != NULL;
     if (zone->nsec != NULL)
         g_ptr_array_unref(zone->nsec);
     zone->nsec = NULL;
@@ -241,8 +244,7 @@ zone_finish(struct zone *zone, GError **error)
     mark(zone);
     for (guint i = 0; i < zone->nodes.list->len; i++)
         compile(zone->nodes.list->pdata[i]);
-    collect_nsec(zone);
-    zone->finished = TRUE;
+    note_dnssec(zone);
     return TRUE;
 }
 
@@ -321,8 +323,8 @@ look_again(struct zone *zone, guint16 type)
 {
     if (type == TYPE_NS || type == TYPE_DNAME)
         mark(zone);
-    if (type == TYPE_NSEC)
-        collect_nsec(zone);
+    if (is_of_dnssec(type))
+        note_dnssec(zone);
 }
 
 void
@@ -393,14 +395,14 @@ find_above(const struct node *node, gboolean exact, struct zone_match *match)
 
 enum zone_found
 zone_find(const struct zone *zone, const struct name *name, const struct name_hashes *hashes,
-          guint skip, struct zone_match *match)
+          struct zone_match *match)
 {
     const struct node *node = NULL;
-    guint i = skip;
+    guint i = 0;
     for (; node == NULL; i++)
         node = nodes_find(&zone->nodes, hashes->of[i], name->wire + hashes->offsets[i],
                           (gsize)(name->size - hashes->offsets[i]));
-    gboolean exact = i == skip + 1;
+    gboolean exact = i == 1;
     match->encloser = node;
     if (node->flags != 0) {
         enum zone_found found = find_above(node, exact, match);
@@ -409,6 +411,12 @@ zone_find(const struct zone *zone, const struct name *name, const struct name_ha
     }
     match->node = exact ? node : node->wildcard;
     return exact ? ZONE_EXACT : match->node != NULL ? ZONE_WILDCARD : ZONE_NOTHING;
+}
+
+gboolean
+zone_is_signed(const struct zone *zone)
+{
+    return zone->is_signed;
 }
 
 const struct node *

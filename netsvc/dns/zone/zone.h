@@ -72,13 +72,14 @@ struct zone_match {
     const struct node *encloser; /* the longest name above it, or it itself, that exists */
 };
 
-/* `name` without its first `skip` labels, which is in the zone; its hashes come from the caller,
- * who has them. */
+/* `name` is in the zone; its hashes come from the caller, who has them. */
 enum zone_found zone_find(const struct zone *zone, const struct name *name,
-                          const struct name_hashes *hashes, guint skip, struct zone_match *match);
+                          const struct name_hashes *hashes, struct zone_match *match);
 
 const struct node *zone_apex(const struct zone *zone);
 guint32 zone_negative_ttl(const struct zone *zone); /* RFC 2308 5 */
+
+gboolean zone_is_signed(const struct zone *zone); /* has signatures at its head */
 
 /* Signed with NSEC: the node whose NSEC record is at the name or before it (RFC 4035 3.1.3).
  * NULL: the zone is not signed so. */

@@ -4,12 +4,16 @@
 
 #define SLOTS_MIN 64
 
+struct slot {
+    const guint8 *wire; /* in the zone's name or that of one below; NULL: the slot is free */
+    struct zone *zone;  /* NULL: it is a name above zones only */
+    guint32 hash;
+    guint size;
+};
+
 struct zones {
     GPtrArray *list;
-    struct slot {
-        guint32 hash;
-        struct zone *zone;
-    } * slots; /* open addressing */
+    struct slot *slots; /* open addressing: the zones' names and all names above them */
     gsize mask;
     guint least, most; /* labels of their names: others need not be looked for */
 };
@@ -36,27 +40,53 @@ zones_free(struct zones *zones)
     g_free(zones);
 }
 
-/* Zones come and go seldom: the table is made anew. A quarter of it is in use at most. */
+/* The slot of the name, or the free one where it would be. */
+static struct slot *
+find(const struct zones *zones, guint32 hash, const guint8 *wire, gsize size)
+{
+    gsize i = hash & zones->mask;
+    for (; zones->slots[i].wire != NULL; i = (i + 1) & zones->mask) {
+        const struct slot *slot = &zones->slots[i];
+        if (slot->hash == hash && slot->size == size && memcmp(slot->wire, wire, size) == 0)
+            break;
+    }
+    return &zones->slots[i];
+}
+
+static void
+place(struct zones *zones, struct zone *zone)
+{
+    const struct name *origin = zone_origin(zone);
+    struct name_hashes hashes;
+    name_hashes(origin, &hashes);
+    for (guint i = 0; i <= origin->labels; i++) {
+        const guint8 *wire = origin->wire + hashes.offsets[i];
+        guint size = (guint)(origin->size - hashes.offsets[i]);
+        struct slot *slot = find(zones, hashes.of[i], wire, size);
+        if (slot->wire == NULL)
+            *slot = (struct slot){wire, NULL, hashes.of[i], size};
+        if (i == 0)
+            slot->zone = zone;
+    }
+    zones->least = MIN(zones->least, origin->labels);
+    zones->most = MAX(zones->most, origin->labels);
+}
+
+/* Zones come and go seldom: the table is made anew, half of it in use at most. */
 static void
 arrange(struct zones *zones)
 {
-    while (zones->mask + 1 < zones->list->len * 4)
+    gsize names = 0;
+    for (guint i = 0; i < zones->list->len; i++)
+        names += zone_origin(zones->list->pdata[i])->labels + 1U;
+    while (zones->mask + 1 < names * 2)
         zones->mask = zones->mask * 2 + 1;
     g_free(zones->slots);
     zones->slots = g_new0(struct slot, zones->mask + 1);
     zones->least = NAME_LABELS_MAX;
     zones->most = 0;
-    for (guint i = 0; i < zones->list->len; i++) {
-        struct zone *zone = zones->list->pdata[i];
-        const struct name *origin = zone_origin(zone);
-        guint32 hash = name_hash(origin);
-        gsize slot = hash & zones->mask;
-        while (zones->slots[slot].zone != NULL)
-            slot = (slot + 1) & zones->mask;
-        zones->slots[slot] = (struct slot){hash, zone};
-        zones->least = MIN(zones->least, origin->labels);
-        zones->most = MAX(zones->most, origin->labels);
-    }
+    for (guint i = 0; i < zones->list->len; i++)
+        place(zones, zones->list->pdata[i]);
 }
 
 struct zone *
@@ -78,18 +108,6 @@ zones_put(struct zones *zones, struct zone *zone)
     return old;
 }
 
-static struct zone *
-find(const struct zones *zones, guint32 hash, const guint8 *wire, gsize size)
-{
-    for (gsize i = hash & zones->mask; zones->slots[i].zone != NULL; i = (i + 1) & zones->mask) {
-        const struct name *origin = zone_origin(zones->slots[i].zone);
-        if (zones->slots[i].hash == hash && origin->size == size &&
-            memcmp(origin->wire, wire, size) == 0)
-            return zones->slots[i].zone;
-    }
-    return NULL;
-}
-
 struct zone *
 zones_of(const struct zones *zones, const struct name *name, const struct name_hashes *hashes,
          guint from)
@@ -97,10 +115,10 @@ zones_of(const struct zones *zones, const struct name *name, const struct name_h
     if (name->labels > zones->most)
         from = MAX(from, (guint)(name->labels - zones->most));
     for (guint i = from; i + zones->least <= name->labels; i++) {
-        struct zone *zone = find(zones, hashes->of[i], name->wire + hashes->offsets[i],
-                                 (gsize)(name->size - hashes->offsets[i]));
-        if (zone != NULL)
-            return zone;
+        const struct slot *slot = find(zones, hashes->of[i], name->wire + hashes->offsets[i],
+                                       (gsize)(name->size - hashes->offsets[i]));
+        if (slot->zone != NULL)
+            return slot->zone;
     }
     return NULL;
 }
@@ -108,16 +126,14 @@ zones_of(const struct zones *zones, const struct name *name, const struct name_h
 struct zone *
 zones_named(const struct zones *zones, const struct name *origin)
 {
-    return find(zones, name_hash(origin), origin->wire, origin->size);
+    return find(zones, name_hash(origin), origin->wire, origin->size)->zone;
 }
 
 gboolean
-zones_are_below(const struct zones *zones, const struct name *name)
+zones_are_below(const struct zones *zones, const struct name *name,
+                const struct name_hashes *hashes)
 {
-    for (guint i = 0; i < zones->list->len; i++)
-        if (name_is_below(zone_origin(zones->list->pdata[i]), name))
-            return TRUE;
-    return FALSE;
+    return find(zones, hashes->of[0], name->wire, name->size)->wire != NULL;
 }
 
 guint

@@ -22,8 +22,9 @@ struct zone *zones_of(const struct zones *zones, const struct name *name,
                       const struct name_hashes *hashes, guint from);
 struct zone *zones_named(const struct zones *zones, const struct name *origin);
 
-/* Whether a zone of ours is below the name, which then exists although it is in none. */
-gboolean zones_are_below(const struct zones *zones, const struct name *name);
+/* Whether a zone of ours is at or below the name, which then exists although it may be in none. */
+gboolean zones_are_below(const struct zones *zones, const struct name *name,
+                         const struct name_hashes *hashes);
 
 /* In the order in which they were put. */
 guint zones_count(const struct zones *zones);
