@@ -40,14 +40,21 @@ take(struct reply *reply, gsize size)
 /* ---- begin ---- */
 
 static gsize
+nsid_size(const struct reply *reply)
+{
+    const char *nsid = reply->options->nsid;
+    return reply->query->wants_nsid && nsid != NULL ? strnlen(nsid, REPLY_NSID_MAX) : 0;
+}
+
+static gsize
 options_size(const struct reply *reply)
 {
     const struct query *query = reply->query;
     if (query == NULL || !query->has_opt)
         return 0;
     gsize size = OPT_SIZE;
-    if (query->wants_nsid && reply->options->nsid != NULL)
-        size += OPTION_HEAD + strlen(reply->options->nsid);
+    if (nsid_size(reply) > 0)
+        size += OPTION_HEAD + nsid_size(reply);
     if (reply->options->cookie_size > 0)
         size += OPTION_HEAD + reply->options->cookie_size;
     return size;
@@ -276,8 +283,8 @@ write_opt(struct reply *reply)
     opt[7] = query->dnssec_ok ? DNSSEC_OK : 0;
     opt[8] = 0;
     guint8 *at = opt + OPT_SIZE;
-    if (query->wants_nsid && reply->options->nsid != NULL) {
-        gsize size = strlen(reply->options->nsid);
+    gsize size = nsid_size(reply);
+    if (size > 0) {
         at = option_head(at, OPTION_NSID, size);
         memcpy(at, reply->options->nsid, size);
         at += size;

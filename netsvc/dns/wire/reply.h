@@ -17,7 +17,7 @@
 #define QUESTION_AT 0xC00C  /* compression pointer to the question's name */
 #define REPLY_NAMES_MAX 64  /* that are remembered for compression */
 #define REPLY_COOKIE_MAX 40 /* client's and server's, RFC 7873 4 */
-#define REPLY_NSID_MAX 64
+#define REPLY_NSID_MAX 64   /* bytes; what is longer is cut */
 
 /* Bits of a header's second word, RFC 1035 4.1.1 and RFC 2535 6.1. */
 enum header_flag {
