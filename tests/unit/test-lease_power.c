@@ -329,6 +329,28 @@ test_while_the_wal_begins_anew(struct fixture *fixture, gconstpointer data)
     stop(fixture);
 }
 
+#define PAGE 4096
+
+/* A page of leases that is not in the WAL: that one would mend it. */
+static void
+damage_page(const char *path)
+{
+    g_autofree char *wal = g_strconcat(path, "-wal", NULL), *frames = NULL;
+    gsize size;
+    guint32 page = 3, number;
+    g_assert_true(g_file_get_contents(wal, &frames, &size, NULL));
+    for (gsize at = 32; at + 24 + PAGE <= size; at += 24 + PAGE) {
+        memcpy(&number, frames + at, sizeof number);
+        if (GUINT32_FROM_BE(number) == page) {
+            page++;
+            at = (gsize)32 - 24 - PAGE;
+        }
+    }
+    static const char noise[PAGE] = {1};
+    AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC);
+    g_assert_cmpint(pwrite(fd, noise, PAGE, (off_t)(page - 1) * PAGE), ==, PAGE);
+}
+
 static void
 test_while_it_is_made_anew_after_damage(struct fixture *fixture, gconstpointer data)
 {
@@ -339,9 +361,14 @@ test_while_it_is_made_anew_after_damage(struct fixture *fixture, gconstpointer d
     for (guint n = 0; n < 10; n++)
         commit_some(world, 50);
     world_close(world);
-    AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC);
-    static const char noise[4096] = {1};
-    g_assert_cmpint(pwrite(fd, noise, sizeof noise, 4L * 4096), ==, sizeof noise);
+    world_open(world);
+    commit_some(world, 1);
+    commit_some(world, 1);
+    /* As a cut leaves it: with a WAL. */
+    copy_folder(world->disk_folder, world->cut_folder);
+    world_close(world);
+    copy_folder(world->cut_folder, world->disk_folder);
+    damage_page(path);
     copy_folder(world->disk_folder, world->cut_folder);
     AUTO(leases) *leases = leases_new();
     AUTO(store) *store = open_in(world->cut_folder, leases);
@@ -350,6 +377,7 @@ test_while_it_is_made_anew_after_damage(struct fixture *fixture, gconstpointer d
     g_clear_pointer(&store, store_free);
     record(fixture);
     world_open(world);
+    g_assert_cmpint(scratch_shell(world->scratch, NULL, "ls */*.damaged-*"), ==, 0);
     work(world);
     world_close(world);
     stop(fixture);
