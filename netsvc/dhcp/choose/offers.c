@@ -1,0 +1,193 @@
+/* offers: two hash tables over one array, and a list by age for each subnet. */
+#include "netsvc/dhcp/choose/offers.h"
+
+#include <string.h>
+
+#define BUCKETS 4096 /* a power of two */
+#define LOOK_PAST 64 /* offers that are held, before one of these goes */
+
+struct quiet {
+    guint32 address;
+    gint64 until;
+};
+
+struct offers {
+    struct offer all[OFFERS_MAX];
+    struct offer *unused; /* by `newer` */
+    struct offer *by_address[BUCKETS], *by_client[BUCKETS];
+    struct {
+        struct offer *oldest, *newest;
+    } age[CONFIG_SUBNETS_MAX];
+    struct quiet quiet[OFFERS_QUIET_MAX];
+    guint64 secret[2];
+};
+
+static guint64
+mixed(guint64 a, guint64 b)
+{
+    __uint128_t product = (__uint128_t)a * b;
+    return (guint64)product ^ (guint64)(product >> 64);
+}
+
+struct offers *
+offers_new(void)
+{
+    struct offers *offers = g_new0(struct offers, 1);
+    for (guint i = 0; i < OFFERS_MAX; i++) {
+        offers->all[i].newer = offers->unused;
+        offers->unused = &offers->all[i];
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(offers->secret); i++)
+        offers->secret[i] = (guint64)g_random_int() << 32 | g_random_int() | 1;
+    return offers;
+}
+
+void
+offers_free(struct offers *offers)
+{
+    g_free(offers);
+}
+
+guint64
+offers_client(const struct offers *offers, const guint8 *key, gsize size)
+{
+    guint64 hash = offers->secret[0] ^ size;
+    for (gsize i = 0; i < size; i += sizeof(guint64)) {
+        guint64 word = 0;
+        memcpy(&word, key + i, MIN(sizeof word, size - i));
+        hash = mixed(hash ^ word, offers->secret[1]);
+    }
+    return mixed(hash, offers->secret[1]);
+}
+
+static gsize
+address_bucket(const struct offers *offers, guint32 address)
+{
+    return mixed(address ^ offers->secret[0], offers->secret[1]) & (BUCKETS - 1);
+}
+
+static gsize
+client_bucket(guint32 subnet, guint64 client)
+{
+    return (client + subnet) & (BUCKETS - 1);
+}
+
+struct offer *
+offers_of_address(const struct offers *offers, guint32 address)
+{
+    struct offer *offer = offers->by_address[address_bucket(offers, address)];
+    while (offer != NULL && offer->address != address)
+        offer = offer->next_address;
+    return offer;
+}
+
+struct offer *
+offers_of_client(const struct offers *offers, guint32 subnet, guint64 client)
+{
+    struct offer *offer = offers->by_client[client_bucket(subnet, client)];
+    while (offer != NULL && (offer->client != client || offer->subnet != subnet))
+        offer = offer->next_client;
+    return offer;
+}
+
+static struct offer *
+oldest_of_all(const struct offers *offers)
+{
+    struct offer *first = NULL;
+    for (guint32 subnet = 0; subnet < CONFIG_SUBNETS_MAX; subnet++) {
+        struct offer *here = offers->age[subnet].oldest;
+        if (here != NULL && (first == NULL || here->until < first->until))
+            first = here;
+    }
+    return first;
+}
+
+guint32
+offers_add(struct offers *offers, const struct offer *offer)
+{
+    guint32 gone = 0;
+    g_assert(offer->subnet < CONFIG_SUBNETS_MAX);
+    if (offers->unused == NULL) {
+        struct offer *first = offers_oldest(offers, oldest_of_all(offers)->subnet);
+        gone = first->address;
+        offers_remove(offers, first);
+    }
+    struct offer *own = offers->unused;
+    offers->unused = own->newer;
+    *own = *offer;
+    struct offer **bucket = &offers->by_address[address_bucket(offers, own->address)];
+    own->next_address = *bucket;
+    *bucket = own;
+    bucket = &offers->by_client[client_bucket(own->subnet, own->client)];
+    own->next_client = *bucket;
+    *bucket = own;
+    own->newer = NULL;
+    own->older = offers->age[own->subnet].newest;
+    *(own->older != NULL ? &own->older->newer : &offers->age[own->subnet].oldest) = own;
+    offers->age[own->subnet].newest = own;
+    return gone;
+}
+
+void
+offers_remove(struct offers *offers, struct offer *offer)
+{
+    struct offer **place = &offers->by_address[address_bucket(offers, offer->address)];
+    while (*place != offer)
+        place = &(*place)->next_address;
+    *place = offer->next_address;
+    place = &offers->by_client[client_bucket(offer->subnet, offer->client)];
+    while (*place != offer)
+        place = &(*place)->next_client;
+    *place = offer->next_client;
+    *(offer->older != NULL ? &offer->older->newer : &offers->age[offer->subnet].oldest) =
+        offer->newer;
+    *(offer->newer != NULL ? &offer->newer->older : &offers->age[offer->subnet].newest) =
+        offer->older;
+    offer->newer = offers->unused;
+    offers->unused = offer;
+}
+
+struct offer *
+offers_oldest(const struct offers *offers, guint32 subnet)
+{
+    struct offer *oldest = offers->age[subnet].oldest, *offer = oldest;
+    for (guint i = 0; offer != NULL && offer->held && i < LOOK_PAST; i++)
+        offer = offer->newer;
+    return offer != NULL && !offer->held ? offer : oldest;
+}
+
+gint64
+offers_next_over(const struct offers *offers)
+{
+    const struct offer *first = oldest_of_all(offers);
+    return first != NULL ? first->until : G_MAXINT64;
+}
+
+struct offer *
+offers_over(const struct offers *offers, gint64 now)
+{
+    struct offer *first = oldest_of_all(offers);
+    return first != NULL && first->until <= now ? first : NULL;
+}
+
+/* One place for each address: another one there is forgotten, and probed again. */
+static gsize
+quiet_place(const struct offers *offers, guint32 address)
+{
+    return mixed(address ^ offers->secret[1], offers->secret[0]) & (OFFERS_QUIET_MAX - 1);
+}
+
+void
+offers_set_quiet(struct offers *offers, guint32 address, gint64 until)
+{
+    struct quiet *quiet = &offers->quiet[quiet_place(offers, address)];
+    if (until != 0 || quiet->address == address)
+        *quiet = (struct quiet){until != 0 ? address : 0, until};
+}
+
+gboolean
+offers_is_quiet(const struct offers *offers, guint32 address, gint64 now)
+{
+    const struct quiet *quiet = &offers->quiet[quiet_place(offers, address)];
+    return quiet->address == address && quiet->until > now;
+}
