@@ -9,8 +9,25 @@
  *                    SERVER_PROBE  reply, address   OFFER now, and ask by ARP at the same time; the
  *                                                   answer comes by server_probed
  *                    SERVER_HOLD   address          the ACK waits for the probe's end (at most
- *                                                   SERVER_PROBE_MS after its begin); the request
- * is to be taken again then
+ *                                                   SERVER_PROBE_MS after its begin; one begins
+ *                                                   now, unless it runs); the request is to be
+ *                                                   taken again then
+ *
+ * Which address: choose/. What changes a lease, with all that follows: book.h. The bytes: reply.h.
+ *
+ * REQUEST, RFC 2131 4.3.2, by server identifier (54), requested address (50) and ciaddr:
+ *
+ *     SELECTING    54           the offer is confirmed; with another's 54 it is forgotten
+ *     INIT-REBOOT      50       the client knows its address from before
+ *     RENEWING            ciaddr, sent to us alone
+ *     REBINDING           ciaddr, sent to all
+ *
+ * NAK says what we know: the address is of another network, another's, rests, or must never be
+ * given out. Of an address of our network that is in no pool and reserved for nobody we know
+ * nothing, and are silent. One that is ours and free is given to a client that says it has it,
+ * though we have no record of that (RFC 2131 would be silent): so a clinic whose lease file was
+ * lost goes on with the addresses that its phones have, each probed first. `authoritative = no`
+ * leaves NAKs only to those who chose us by 54.
  */
 #pragma once
 
@@ -25,8 +42,10 @@ enum server_act { SERVER_NOTHING, SERVER_SEND, SERVER_COMMIT, SERVER_PROBE, SERV
 
 /* Where a request came in. */
 struct server_link {
-    guint32 index; /* of the interface; 0: none in particular */
-    guint32 own;   /* our address there, host byte order */
+    guint32 index;         /* of the interface; 0: none in particular */
+    guint32 own;           /* our address there, host byte order */
+    const char *interface; /* its name; NULL: not known, then `own` tells the subnet */
+    gboolean to_all;       /* it was sent to all, not to us alone */
 };
 
 /* Where a reply goes, RFC 2131 4.1. */
@@ -59,11 +78,14 @@ struct server_ears {
 
 struct server;
 
+/* `config`, `leases`, `store` and `clock` must outlive it; `ears` is copied, its functions may be
+ * NULL. Without a store (NULL) leases are in memory only, for tests. */
 struct server *server_new(const struct config *config, struct leases *leases, struct store *store,
                           const struct clock *clock, const struct server_ears *ears);
 void server_free(struct server *server);
 AUTO_DEFINE(server)
 
+/* `reply` and `probe` are set only where the act says so. */
 enum server_act server_take(struct server *server, const struct server_link *link,
                             const struct packet *packet, struct server_reply *reply,
                             guint32 *probe);
@@ -71,5 +93,6 @@ enum server_act server_take(struct server *server, const struct server_link *lin
 /* What a probe, or the passive look at ARP, found: `used` by `mac`, or quiet. */
 void server_probed(struct server *server, guint32 address, gboolean used, const guint8 *mac);
 
-/* Leases that are over. When to be called next: boot clock, G_MAXINT64: never. */
+/* Leases that are over; to be committed like all else. When to be called next: boot clock,
+ * G_MAXINT64: never. */
 gint64 server_expire(struct server *server);
