@@ -96,6 +96,12 @@ forget_others(struct book *book, const struct choose_who *who, guint32 address)
     }
 }
 
+static gboolean
+is_key_of(const struct lease *lease, const struct choose_who *who)
+{
+    return lease->key_size == who->key_size && memcmp(lease->key, who->key, who->key_size) == 0;
+}
+
 static void
 fill_who(struct lease *lease, const struct choose_who *who)
 {
@@ -113,20 +119,21 @@ book_bind(struct book *book, const struct choose_who *who, guint32 address, guin
     const struct config_subnet *subnet = book->config->dhcp.subnets->pdata[who->subnet];
     struct lease lease = {.address = address, .state = LEASE_LEASED, .since = now};
     const struct lease *before = leases_of_address(book->leases, address);
-    gboolean same = before != NULL && before->state == LEASE_LEASED &&
-                    before->key_size == who->key_size &&
-                    memcmp(before->key, who->key, who->key_size) == 0;
+    gboolean its = before != NULL && is_key_of(before, who);
+    gboolean same = its && before->state == LEASE_LEASED;
     forget_others(book, who, address);
-    if (same) {
+    if (same)
         lease.since = before->since;
-        g_strlcpy(lease.name, before->name, sizeof lease.name);
-    } else if (before != NULL) {
+    else if (before != NULL)
         drop_name(book, before);
-    }
+    if (its)
+        g_strlcpy(lease.name, before->name, sizeof lease.name);
     lease.until = now + seconds;
     lease.seconds = seconds;
     fill_who(&lease, who);
-    names_take(book->names, subnet->domain, wish, lease.name, address, lease.name);
+    char had[LEASE_NAME_MAX];
+    g_strlcpy(had, lease.name, sizeof had);
+    names_take(book->names, subnet->domain, wish != NULL ? wish : had, had, address, lease.name);
     if (same && !g_str_equal(before->name, lease.name))
         drop_name(book, before);
     choose_withdraw(book->choose, who);

@@ -23,7 +23,7 @@ void book_open(struct book *book, const struct config *config, struct leases *le
 void book_close(struct book *book);
 
 /* The client has the address from now on, for so long, and no other one in the subnet. `wish` is
- * the hostname that it asks for. */
+ * the hostname that it asks for; NULL: it says none, and keeps what it had. */
 const struct lease *book_bind(struct book *book, const struct choose_who *who, guint32 address,
                               guint32 seconds, const char *wish, gint64 now);
 

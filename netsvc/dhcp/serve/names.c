@@ -110,7 +110,7 @@ static gboolean
 will_do(const char *had, const char *wish)
 {
     gsize size = strlen(wish);
-    if (strncmp(had, wish, size) != 0)
+    if (size == 0 || strncmp(had, wish, size) != 0)
         return FALSE;
     return had[size] == '\0' || (had[size] == '-' && had[size + 1] != '\0' &&
                                  strspn(had + size, "-0123456789") == strlen(had + size));
@@ -120,15 +120,9 @@ void
 names_take(struct names *names, const char *domain, const char *wish, const char *had,
            guint32 address, char label[LEASE_NAME_MAX])
 {
-    char kept[LEASE_NAME_MAX];
-    g_strlcpy(kept, had, sizeof kept); /* which may be `label` */
-    g_strlcpy(label, wish, LEASE_NAME_MAX);
-    if (wish[0] == '\0' ||
-        (kept[0] != '\0' && will_do(kept, wish) && take_one(names, domain, kept, address))) {
-        g_strlcpy(label, wish[0] != '\0' ? kept : "", LEASE_NAME_MAX);
-        return;
-    }
-    if (take_one(names, domain, label, address))
+    gboolean keeps = had[0] != '\0' && will_do(had, wish) && take_one(names, domain, had, address);
+    g_strlcpy(label, keeps ? had : wish, LEASE_NAME_MAX);
+    if (keeps || label[0] == '\0' || take_one(names, domain, label, address))
         return;
     static const gsize room = sizeof "-255-255-255-255" - 1;
     int most = (int)(LEASE_NAME_MAX - 1 - room);

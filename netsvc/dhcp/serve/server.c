@@ -28,7 +28,7 @@ struct asked {
     struct choose_who who;
     guint8 key[LEASE_KEY_MAX];
     char label[LEASE_NAME_MAX]; /* what the client calls itself */
-    const char *wish;           /* what it is to be called */
+    const char *wish;           /* what it is to be called; NULL: as it was */
 };
 
 /* ---- who and where ---- */
@@ -109,8 +109,8 @@ know_in(struct asked *asked, guint subnet)
     const struct config_host *host = asked->who.host;
     gboolean refuses = host == NULL && reply_fqdn_refuses(asked->packet);
     asked->wish = asked->label;
-    if (asked->label[0] == '\0' && host != NULL)
-        asked->wish = host->name;
+    if (asked->label[0] == '\0')
+        asked->wish = host != NULL ? host->name : NULL;
     if (refuses)
         asked->wish = "";
 }
