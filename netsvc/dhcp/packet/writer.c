@@ -28,7 +28,7 @@ writer_begin(struct writer *writer, const struct packet *request, enum packet_ty
     packet_put32(head + AT_GIADDR, request->giaddr);
     memcpy(head + PACKET_CHADDR, request->chaddr, PACKET_CHADDR_SIZE);
     packet_put32(head + PACKET_COOKIE, COOKIE);
-    writer->n = 0;
+    writer->n = writer->required = 0;
     writer->used = 0;
     writer->failed = FALSE;
     memset(writer->written, 0, sizeof writer->written);
@@ -111,6 +111,12 @@ writer_u32(struct writer *writer, guint8 code, guint32 value)
     writer_bytes(writer, code, wire, sizeof wire);
 }
 
+void
+writer_require(struct writer *writer)
+{
+    writer->required = writer->n;
+}
+
 gsize
 writer_limit(guint16 max_size)
 {
@@ -157,16 +163,19 @@ end_room(struct room *room)
         *room->place++ = PACKET_END;
 }
 
-/* Option 82 stays out of this: it comes last. */
-static void
+/* Option 82 stays out of this: it comes last. FALSE: one that is required has no place. */
+static gboolean
 lay_all(const struct writer *writer, struct room *rooms, guint n)
 {
     for (guint i = 0; i < writer->n; i++) {
         const struct writer_option *option = &writer->options[i];
-        for (guint r = 0; option->code != PACKET_AGENT && r < n; r++)
-            if (lay(writer, option, &rooms[r]))
-                break;
+        gboolean laid = option->code == PACKET_AGENT;
+        for (guint r = 0; !laid && r < n; r++)
+            laid = lay(writer, option, &rooms[r]);
+        if (!laid && i < writer->required)
+            return FALSE;
     }
+    return TRUE;
 }
 
 static const struct writer_option *
@@ -200,7 +209,8 @@ writer_finish(struct writer *writer, gsize limit, guint8 *data)
         {.place = data + PACKET_FILE, .end = data + PACKET_FILE + PACKET_FILE_SIZE - 1},
         {.place = data + PACKET_SNAME, .end = data + PACKET_SNAME + PACKET_SNAME_SIZE - 1},
     };
-    lay_all(writer, rooms, spills ? G_N_ELEMENTS(rooms) : 1);
+    if (!lay_all(writer, rooms, spills ? G_N_ELEMENTS(rooms) : 1))
+        return 0;
     rooms[0].end += kept;
     if (agent != NULL)
         lay(writer, agent, &rooms[0]);

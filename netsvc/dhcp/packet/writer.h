@@ -21,7 +21,7 @@ struct writer {
         guint8 code;
         guint16 begin, size; /* in `bytes` */
     } options[WRITER_OPTIONS_MAX];
-    guint n;
+    guint n, required;
     gsize used;
     guint8 written[256 / 8]; /* which codes are there: each once */
     gboolean failed;
@@ -44,6 +44,9 @@ void writer_u8(struct writer *writer, guint8 code, guint8 value);
 void writer_u16(struct writer *writer, guint8 code, guint16 value);
 void writer_u32(struct writer *writer, guint8 code, guint32 value); /* an address too */
 gboolean writer_has(const struct writer *writer, guint8 code);
+
+/* What was written until now, and option 82, must be in: without it there is no reply. */
+void writer_require(struct writer *writer);
 
 /* How many bytes a client takes that said this in option 57; 0: it said nothing. */
 gsize writer_limit(guint16 max_size);

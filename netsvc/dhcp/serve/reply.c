@@ -269,12 +269,13 @@ reply_write(const struct reply_terms *terms, struct server_reply *reply)
         write_times(&writer, terms->seconds);
     if (terms->rapid)
         writer_bytes(&writer, PACKET_RAPID_COMMIT, NULL, 0);
+    write_back(&writer, request, PACKET_CLIENT_ID);
+    writer_require(&writer);
     if (terms->options != NULL) {
         write_asked(&writer, terms);
         if (packet_has(request, PACKET_FQDN))
             write_fqdn(&writer, terms);
     }
-    write_back(&writer, request, PACKET_CLIENT_ID);
     write_back(&writer, request, PACKET_AGENT);
     packet_u16(request, PACKET_MAX_SIZE, &max_size);
     reply->size = writer_finish(&writer, writer_limit(max_size), reply->data);

@@ -2,9 +2,9 @@
  * reply: what a request is answered with, as bytes, and where it goes.
  *
  * Options, in the order in which they count when a client takes little (RFC 2131 4.3.1): what the
- * protocol needs, the mask before the routers (RFC 2132 3.3), what the client asks for in its order
- * (option 55; all there is, if it names nothing), its name, its identifier (RFC 6842), and last
- * what a relay wants back (RFC 3046).
+ * protocol needs and the client's identifier (RFC 6842), the mask before the routers (RFC 2132
+ * 3.3), what the client asks for in its order (option 55; all there is, if it names nothing), its
+ * name, and last what a relay wants back (RFC 3046).
  */
 #pragma once
 
