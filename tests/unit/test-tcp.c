@@ -565,25 +565,38 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define TEST(name) g_test_add_func("/tcp/" #name, test_##name)
-    TEST(many_queries_in_one_segment_are_all_answered);
-    TEST(a_query_may_come_byte_by_byte);
-    TEST(a_later_answer_is_overtaken_by_others);
-    TEST(an_answer_for_one_who_left_reaches_nobody_else);
-    TEST(with_too_many_unanswered_the_next_wait);
-    TEST(who_reads_nothing_is_held_back_and_then_cut);
-    TEST(who_reads_too_slowly_is_cut);
-    TEST(answers_of_full_size_all_come_to_one_who_reads);
-    TEST(the_idle_and_those_that_drip_are_cut);
-    TEST(the_more_are_connected_the_shorter_they_may_idle);
-    TEST(when_all_are_taken_the_idle_make_room_and_the_busy_do_not);
-    TEST(one_client_does_not_take_all);
-    TEST(what_is_no_query_is_cut);
-    TEST(who_sends_no_more_still_gets_all_answers);
-    TEST(a_stream_drains_with_answers_between_its_messages);
-    TEST(a_stream_ends_with_its_connection);
-    TEST(at_the_end_what_has_come_in_is_answered);
-    TEST(it_accepts_where_it_listens);
-    TEST(by_udp_an_answer_goes_to_where_the_query_came_from);
+    g_test_add_func("/tcp/many queries in one segment are all answered",
+                    test_many_queries_in_one_segment_are_all_answered);
+    g_test_add_func("/tcp/a query may come byte by byte", test_a_query_may_come_byte_by_byte);
+    g_test_add_func("/tcp/a later answer is overtaken by others",
+                    test_a_later_answer_is_overtaken_by_others);
+    g_test_add_func("/tcp/an answer for one who left reaches nobody else",
+                    test_an_answer_for_one_who_left_reaches_nobody_else);
+    g_test_add_func("/tcp/with too many unanswered the next wait",
+                    test_with_too_many_unanswered_the_next_wait);
+    g_test_add_func("/tcp/who reads nothing is held back and then cut",
+                    test_who_reads_nothing_is_held_back_and_then_cut);
+    g_test_add_func("/tcp/who reads too slowly is cut", test_who_reads_too_slowly_is_cut);
+    g_test_add_func("/tcp/answers of full size all come to one who reads",
+                    test_answers_of_full_size_all_come_to_one_who_reads);
+    g_test_add_func("/tcp/the idle and those that drip are cut",
+                    test_the_idle_and_those_that_drip_are_cut);
+    g_test_add_func("/tcp/the more are connected the shorter they may idle",
+                    test_the_more_are_connected_the_shorter_they_may_idle);
+    g_test_add_func("/tcp/when all are taken the idle make room and the busy do not",
+                    test_when_all_are_taken_the_idle_make_room_and_the_busy_do_not);
+    g_test_add_func("/tcp/one client does not take all", test_one_client_does_not_take_all);
+    g_test_add_func("/tcp/what is no query is cut", test_what_is_no_query_is_cut);
+    g_test_add_func("/tcp/who sends no more still gets all answers",
+                    test_who_sends_no_more_still_gets_all_answers);
+    g_test_add_func("/tcp/a stream drains with answers between its messages",
+                    test_a_stream_drains_with_answers_between_its_messages);
+    g_test_add_func("/tcp/a stream ends with its connection",
+                    test_a_stream_ends_with_its_connection);
+    g_test_add_func("/tcp/at the end what has come in is answered",
+                    test_at_the_end_what_has_come_in_is_answered);
+    g_test_add_func("/tcp/it accepts where it listens", test_it_accepts_where_it_listens);
+    g_test_add_func("/tcp/by udp an answer goes to where the query came from",
+                    test_by_udp_an_answer_goes_to_where_the_query_came_from);
     return g_test_run();
 }

@@ -1,0 +1,41 @@
+/*
+ * rate: how many answers a second a network of clients gets by UDP, so that nobody makes us flood a
+ * third one whose address he writes into his queries.
+ *
+ * Each network has a bucket that refills evenly: an IPv4 /24, an IPv6 /56; and each single address
+ * of our own networks, which gets RATE_OWN times as much, for a clinic's whole Wi-Fi is one /24.
+ * The machine itself is not limited. A bucket holds one second's answers.
+ *
+ * Of answers beyond that every second one is dropped, and the others are sent truncated: they are
+ * no larger than the query, and a client that is what it says comes back by TCP. A good cookie
+ * frees from all of it (the caller asks before it takes).
+ *
+ * The table is of fixed size and never allocates. Where too many networks ask at once, those that
+ * were limited least are forgotten, and begin anew with a full bucket.
+ */
+#pragma once
+
+#include "lib/base/cleanup.h"
+
+#include <sys/socket.h>
+
+#define RATE_OWN 20
+
+struct rate;
+
+/* `own`: of struct config_network, copied. `per_second` answers to one network; 0: no limit. */
+struct rate *rate_new(guint per_second, const GArray *own);
+void rate_free(struct rate *rate);
+AUTO_DEFINE(rate)
+
+enum rate_verdict {
+    RATE_SEND,
+    RATE_TRUNCATE, /* with TC; BADCOOKIE where the query has a cookie that is not good */
+    RATE_DROP,
+};
+
+/* For one answer. `now`: nanoseconds of a clock that never goes back; one reading does for many. */
+enum rate_verdict rate_take(struct rate *rate, const struct sockaddr_storage *client, gint64 now);
+
+/* Answers that were limited so far. */
+guint64 rate_limited(const struct rate *rate);
