@@ -1,7 +1,7 @@
 /* rate: nobody gets more answers than his share, and nobody goes without one altogether. */
 #include "netsvc/dns/serve/rate.h"
 
-#include "tests/unit/networks.h"
+#include "netsvc/config/config.h"
 
 #include <arpa/inet.h>
 

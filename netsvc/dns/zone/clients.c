@@ -1,0 +1,397 @@
+#include "netsvc/dns/zone/clients.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define TTL_SHARE 3 /* of a lease */
+
+/* One who has a name, or who disputes it: then it is in no zone. */
+struct client {
+    guint32 address; /* the key of both tables */
+    guint32 lifetime;
+    guint32 round; /* in which it was told last */
+    gboolean has_pointer;
+    struct name name;
+};
+
+struct clients {
+    struct zones *zones;
+    struct clients_role role;
+    GHashTable *by_address; /* address → struct client */
+    GHashTable *by_name;    /* struct name → the same */
+    GHashTable *disputes;   /* address → struct client */
+    GHashTable *journals;   /* struct zone → struct journal */
+    GArray *later;          /* struct message_name, looked at again at LAST; NULL: no bracket */
+    GPtrArray *touched;     /* struct zone, by the batch at hand */
+    guint32 round;
+};
+
+static guint
+hash_of(gconstpointer name)
+{
+    return name_hash(name);
+}
+
+static gboolean
+is_same(gconstpointer a, gconstpointer b)
+{
+    return name_equal(a, b);
+}
+
+static void
+free_journal(gpointer journal)
+{
+    journal_free(journal);
+}
+
+struct clients *
+clients_new(struct zones *zones, const struct clients_role *role)
+{
+    struct clients *clients = g_new0(struct clients, 1);
+    clients->zones = zones;
+    clients->role = *role;
+    clients->by_address = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    clients->by_name = g_hash_table_new(hash_of, is_same);
+    clients->disputes = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    clients->touched = g_ptr_array_new();
+    clients->journals = g_hash_table_new_full(NULL, NULL, NULL, free_journal);
+    return clients;
+}
+
+void
+clients_free(struct clients *clients)
+{
+    if (clients == NULL)
+        return;
+    g_hash_table_unref(clients->by_name);
+    g_hash_table_unref(clients->by_address);
+    g_hash_table_unref(clients->disputes);
+    g_hash_table_unref(clients->journals);
+    g_ptr_array_unref(clients->touched);
+    g_clear_pointer(&clients->later, g_array_unref);
+    g_free(clients);
+}
+
+/* ---- zones ---- */
+
+/* The zone that the name may be set in; NULL: none that is ours to change. */
+static struct zone *
+zone_of(const struct clients *clients, const struct name *name)
+{
+    struct name_hashes hashes;
+    name_hashes(name, &hashes);
+    struct zone *zone = zones_of(clients->zones, name, &hashes, 0);
+    return zone != NULL && zone_rrset(zone, zone_origin(zone), TYPE_DNSKEY) == NULL ? zone : NULL;
+}
+
+static void
+set(struct clients *clients, struct zone *zone, const struct name *owner, guint16 type, guint32 ttl,
+    const void *rdata, gsize size)
+{
+    if (!g_hash_table_contains(clients->journals, zone))
+        g_hash_table_insert(clients->journals, zone, journal_new(zone));
+    guint32 before = zone_serial(zone);
+    zone_set(zone, owner, type, ttl, rdata, size);
+    if (zone_serial(zone) != before && !g_ptr_array_find(clients->touched, zone, NULL))
+        g_ptr_array_add(clients->touched, zone);
+}
+
+/* Whether the zone holds something at the name, or delegates it: then it is not ours to set. */
+static gboolean
+is_occupied(const struct zone *zone, const struct name *name)
+{
+    struct name_hashes hashes;
+    struct zone_match match;
+    name_hashes(name, &hashes);
+    guint skip = 0;
+    switch (zone_find(zone, name, &hashes, skip, &match)) {
+    case ZONE_EXACT:
+        return match.node->rrsets != NULL;
+    case ZONE_CUT:
+    case ZONE_DNAME:
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}
+
+/* A reservation's name is there by configuration, with its client's address. */
+static gboolean
+has_address(const struct zone *zone, const struct name *name, guint32 address)
+{
+    struct rrset_record record = {0};
+    const struct rrset *addresses = zone_rrset(zone, name, TYPE_A);
+    guint32 wire = htonl(address);
+    while (addresses != NULL && rrset_next(addresses, &record))
+        if (memcmp(record.rdata, &wire, sizeof wire) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- one client ---- */
+
+static guint32
+ttl_of(const struct client *client)
+{
+    return CLAMP(client->lifetime / TTL_SHARE, 1, CLIENTS_TTL_MAX);
+}
+
+static void
+set_records(struct clients *clients, struct client *client)
+{
+    struct name reverse;
+    guint32 address = htonl(client->address);
+    struct zone *zone = zone_of(clients, &client->name);
+    set(clients, zone, &client->name, TYPE_A, ttl_of(client), &address, sizeof address);
+    name_reverse4(&reverse, client->address);
+    zone = zone_of(clients, &reverse);
+    client->has_pointer = zone != NULL && (client->has_pointer || !is_occupied(zone, &reverse));
+    if (client->has_pointer)
+        set(clients, zone, &reverse, TYPE_PTR, ttl_of(client), client->name.wire,
+            client->name.size);
+}
+
+static void
+clear_records(struct clients *clients, const struct client *client)
+{
+    struct name reverse;
+    name_reverse4(&reverse, client->address);
+    struct zone *zone = zone_of(clients, &client->name);
+    set(clients, zone, &client->name, TYPE_A, 0, NULL, 0);
+    if (client->has_pointer)
+        set(clients, zone_of(clients, &reverse), &reverse, TYPE_PTR, 0, NULL, 0);
+}
+
+static gboolean take_one(struct clients *clients, const struct message_name *told);
+
+/* Whoever wanted the name that is free now. */
+static void
+give_over(struct clients *clients, const struct name *name)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, clients->disputes);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct client *client = value;
+        if (!name_equal(&client->name, name))
+            continue;
+        char text[NAME_TEXT_MAX];
+        struct message_name told = {MESSAGE_NAME_SET, client->address, client->lifetime, ""};
+        g_strlcpy(told.name, name_text(name, text), sizeof told.name);
+        g_hash_table_iter_remove(&iter);
+        take_one(clients, &told);
+        return;
+    }
+}
+
+static void
+leave(struct clients *clients, struct client *client)
+{
+    struct name name = client->name;
+    clear_records(clients, client);
+    g_hash_table_remove(clients->by_name, &client->name);
+    g_hash_table_remove(clients->by_address, GUINT_TO_POINTER(client->address));
+    give_over(clients, &name);
+}
+
+/* ---- disputes ---- */
+
+static void
+dispute(struct clients *clients, const struct client *client, const char *owner)
+{
+    char name[NAME_TEXT_MAX];
+    gpointer key = GUINT_TO_POINTER(client->address);
+    struct in_addr address = {htonl(client->address)};
+    const struct client *before = g_hash_table_lookup(clients->disputes, key);
+    gboolean is_new = before == NULL || !name_equal(&before->name, &client->name);
+    if (before == NULL && g_hash_table_size(clients->disputes) >= CLIENTS_DISPUTES_MAX)
+        return;
+    g_hash_table_replace(clients->disputes, key, g_memdup2(client, sizeof *client));
+    if (!is_new || clients->role.tell == NULL)
+        return;
+    g_autofree char *text =
+        g_strdup_printf("the client %s calls itself '%s', which is %s; it gets no name",
+                        inet_ntoa(address), name_text(&client->name, name), owner);
+    clients->role.tell(clients->role.context, text);
+}
+
+/* ---- messages ---- */
+
+/* Whoever was told before the bracket may be gone: what is said of the name waits for its end. */
+static gboolean
+is_stale(const struct clients *clients, const struct client *client)
+{
+    return clients->later != NULL && client->round != clients->round;
+}
+
+/* Letters, digits and hyphens (RFC 1123, 2.1): no client makes itself a wildcard. */
+static gboolean
+is_of_a_host(const struct name *name)
+{
+    const guint8 *label = name->wire + 1;
+    guint size = name->wire[0];
+    for (guint i = 0; i < size; i++)
+        if (!g_ascii_isalnum(label[i]) && (label[i] != '-' || i == 0 || i == size - 1))
+            return FALSE;
+    return size > 0;
+}
+
+/* Names by which machines find what they then obey: a client that has one has all others. */
+static gboolean
+is_of_power(const struct name *name)
+{
+    static const char *const names[] = {"wpad", "isatap", "localhost"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        if (name->wire[0] == strlen(names[i]) &&
+            memcmp(name->wire + 1, names[i], name->wire[0]) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* The name has come to its client. FALSE: it waits for the end of the bracket. */
+static gboolean
+claim(struct clients *clients, const struct client *asked)
+{
+    struct client *holder = g_hash_table_lookup(clients->by_name, &asked->name);
+    struct zone *zone = zone_of(clients, &asked->name);
+    char text[INET_ADDRSTRLEN + sizeof "that of "];
+    if (zone == NULL || !is_of_a_host(&asked->name))
+        return TRUE;
+    if (holder != NULL && is_stale(clients, holder))
+        return FALSE;
+    if (is_of_power(&asked->name))
+        dispute(clients, asked, "a name that no client may take");
+    else if (holder != NULL) {
+        struct in_addr address = {htonl(holder->address)};
+        g_snprintf(text, sizeof text, "that of %s", inet_ntoa(address));
+        dispute(clients, asked, text);
+    } else if (is_occupied(zone, &asked->name)) {
+        if (!has_address(zone, &asked->name, asked->address))
+            dispute(clients, asked, "set by the configuration");
+    } else if (g_hash_table_size(clients->by_address) < CLIENTS_MAX) {
+        struct client *client = g_memdup2(asked, sizeof *asked);
+        g_hash_table_insert(clients->by_address, GUINT_TO_POINTER(client->address), client);
+        g_hash_table_insert(clients->by_name, &client->name, client);
+        g_hash_table_remove(clients->disputes, GUINT_TO_POINTER(client->address));
+        set_records(clients, client);
+    }
+    return TRUE;
+}
+
+/* FALSE: it waits for the end of the bracket. */
+static gboolean
+take_one(struct clients *clients, const struct message_name *told)
+{
+    gpointer key = GUINT_TO_POINTER(told->address);
+    struct client *client = g_hash_table_lookup(clients->by_address, key);
+    struct client asked = {
+        .address = told->address, .lifetime = told->lifetime, .round = clients->round};
+    if (!name_from_text(&asked.name, told->name))
+        return TRUE;
+    if (told->act == MESSAGE_NAME_GONE) {
+        g_hash_table_remove(clients->disputes, key);
+        if (client != NULL && name_equal(&client->name, &asked.name))
+            leave(clients, client);
+        return TRUE;
+    }
+    if (client != NULL && name_equal(&client->name, &asked.name)) {
+        client->lifetime = told->lifetime;
+        client->round = clients->round;
+        set_records(clients, client);
+        return TRUE;
+    }
+    if (client != NULL)
+        leave(clients, client);
+    return claim(clients, &asked);
+}
+
+static void
+begin_round(struct clients *clients)
+{
+    clients->round++;
+    g_clear_pointer(&clients->later, g_array_unref);
+    clients->later = g_array_new(FALSE, FALSE, sizeof(struct message_name));
+}
+
+static gboolean
+is_of_before(gpointer key, gpointer value, gpointer clients)
+{
+    (void)key;
+    return ((const struct client *)value)->round != ((const struct clients *)clients)->round;
+}
+
+static void
+end_round(struct clients *clients)
+{
+    g_autoptr(GArray) later = g_steal_pointer(&clients->later);
+    g_autoptr(GPtrArray) gone = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer value;
+    if (later == NULL)
+        return;
+    g_hash_table_foreach_remove(clients->disputes, is_of_before, clients);
+    g_hash_table_iter_init(&iter, clients->by_address);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        if (is_of_before(NULL, value, clients))
+            g_ptr_array_add(gone, value);
+    for (guint i = 0; i < gone->len; i++)
+        leave(clients, gone->pdata[i]);
+    for (guint i = 0; i < later->len; i++)
+        take_one(clients, &g_array_index(later, struct message_name, i));
+}
+
+static void
+act(struct clients *clients, const struct message_name *told)
+{
+    switch ((enum message_name_act)told->act) {
+    case MESSAGE_NAME_SET:
+    case MESSAGE_NAME_GONE:
+        if (!take_one(clients, told) && clients->later->len < CLIENTS_MAX)
+            g_array_append_vals(clients->later, told, 1);
+        break;
+    case MESSAGE_NAME_FIRST:
+        begin_round(clients);
+        break;
+    case MESSAGE_NAME_LAST:
+        end_round(clients);
+        break;
+    }
+}
+
+static void
+tell_touched(struct clients *clients)
+{
+    for (guint i = 0; i < clients->touched->len && clients->role.changed != NULL; i++)
+        clients->role.changed(clients->role.context, clients->touched->pdata[i]);
+    g_ptr_array_set_size(clients->touched, 0);
+}
+
+gboolean
+clients_take(struct clients *clients, const void *data, gsize size)
+{
+    struct message_name told;
+    gsize count = size / sizeof told;
+    if (size % sizeof told != 0 || count > MESSAGE_NAMES_MAX)
+        return FALSE;
+    for (gsize i = 0; i < size / sizeof told; i++) {
+        memcpy(&told, (const guint8 *)data + i * sizeof told, sizeof told);
+        if (told.act > MESSAGE_NAME_LAST || memchr(told.name, 0, sizeof told.name) == NULL)
+            break;
+        act(clients, &told);
+        count--;
+    }
+    tell_touched(clients);
+    return count == 0;
+}
+
+guint
+clients_count(const struct clients *clients)
+{
+    return g_hash_table_size(clients->by_address);
+}
+
+const struct journal *
+clients_journal(const struct clients *clients, const struct zone *zone)
+{
+    return g_hash_table_lookup(clients->journals, zone);
+}
