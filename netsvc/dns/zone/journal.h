@@ -9,8 +9,8 @@
 
 #include "netsvc/dns/zone/zone.h"
 
-#define JOURNAL_CHANGES 4096        /* that are kept */
-#define JOURNAL_BYTES (1024 * 1024) /* and so many bytes of them */
+#define JOURNAL_CHANGES 4096    /* that are kept */
+#define JOURNAL_BYTES (2 << 20) /* and so many bytes of them */
 
 struct journal;
 
