@@ -103,7 +103,7 @@ zone_has(const struct zone *zone, const struct name *name)
     struct name_hashes hashes;
     struct zone_match match;
     name_hashes(name, &hashes);
-    return zone_find(zone, name, &hashes, 0, &match) != ZONE_NOTHING;
+    return zone_find(zone, name, &hashes, &match) != ZONE_NOTHING;
 }
 
 gsize
@@ -112,6 +112,8 @@ address_names_answer(const struct address_names *names, const struct query *quer
 {
     struct reply reply;
     guint8 address[SIZE6];
+    if (!name_is_below(&query->name, zone_origin(names->zone)))
+        return 0;
     enum address_name found = address_names_find(names, &query->name, address);
     if (found == ADDRESS_NAME_NONE && zone_has(names->zone, &query->name))
         return 0;

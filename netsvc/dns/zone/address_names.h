@@ -28,12 +28,12 @@ enum address_name {
     ADDRESS_NAME_6,
 };
 
-/* What a name in the zone is, in network byte order in `address`. */
+/* What a name below the zone's is, in network byte order in `address`. */
 enum address_name address_names_find(const struct address_names *names, const struct name *name,
                                      guint8 address[16]);
 
-/* The answer to a query for a name in the zone, in `out` with so much room; 0: the zone holds the
- * name and answers itself. */
+/* The answer to a query, in `out` with so much room; 0: the name is not in the zone, or the zone
+ * holds it and answers itself. */
 gsize address_names_answer(const struct address_names *names, const struct query *query,
                            const struct reply_options *options, gboolean udp, guint8 *out,
                            gsize room);

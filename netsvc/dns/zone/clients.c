@@ -81,7 +81,7 @@ zone_of(const struct clients *clients, const struct name *name)
     struct name_hashes hashes;
     name_hashes(name, &hashes);
     struct zone *zone = zones_of(clients->zones, name, &hashes, 0);
-    return zone != NULL && zone_rrset(zone, zone_origin(zone), TYPE_DNSKEY) == NULL ? zone : NULL;
+    return zone != NULL && !zone_is_signed(zone) ? zone : NULL;
 }
 
 static void
@@ -103,8 +103,7 @@ is_occupied(const struct zone *zone, const struct name *name)
     struct name_hashes hashes;
     struct zone_match match;
     name_hashes(name, &hashes);
-    guint skip = 0;
-    switch (zone_find(zone, name, &hashes, skip, &match)) {
+    switch (zone_find(zone, name, &hashes, &match)) {
     case ZONE_EXACT:
         return match.node->rrsets != NULL;
     case ZONE_CUT:
