@@ -1,0 +1,27 @@
+/*
+ * foreign: the answers that we give for the Internet's names when there is none to ask.
+ *
+ * A phone that hears REFUSED, SERVFAIL or nothing shuns us for half an hour, and then the clinic's
+ * own names are gone for it, too. So it hears that there is no such name, with a SOA record whose
+ * owner is the root (RFC 2308 5) and a short TTL, so that it asks again soon after the uplink is
+ * back. A name above one of ours is said to be empty instead: that it does not exist would say the
+ * same of all below it (RFC 8020).
+ */
+#pragma once
+
+#include "netsvc/dns/wire/reply.h"
+
+#define FOREIGN_TTL 30     /* seconds, while there is no uplink */
+#define FOREIGN_SLOW_TTL 5 /* while there is one that does not answer in time */
+
+/* The record that a negative answer is kept by. Its data stand in memory of ours. */
+void foreign_soa(struct reply *reply, guint32 seconds);
+
+/* NXDOMAIN, or no data where `exists`, with why. */
+gsize foreign_absent(const struct query *query, const struct reply_options *options, gboolean udp,
+                     gboolean exists, guint32 seconds, enum reply_error error, guint8 *out,
+                     gsize room);
+
+/* A code with why, and no SOA record. */
+gsize foreign_code(const struct query *query, const struct reply_options *options, gboolean udp,
+                   enum rcode rcode, enum reply_error error, guint8 *out, gsize room);

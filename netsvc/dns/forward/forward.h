@@ -1,0 +1,50 @@
+/*
+ * forward: names that are not ours.
+ *
+ *     a probe of our own came in      → loop (upstream.h), no such name
+ *     asked from outside our networks → REFUSED
+ *     a special name                  → its fixed answer (zone/special.h)
+ *     the cache has it                → that
+ *     no uplink lives                 → the cache's stale one, else no such name (foreign.h), at
+ * once else                            → asked upstream (exchange.h), answered later
+ *
+ * Which uplinks live is known before a client asks: no query ever waits for a dead one. One that
+ * finds it alive but slow waits for EXCHANGE_PATIENCE at most.
+ */
+#pragma once
+
+#include "netsvc/config/config.h"
+#include "netsvc/dns/serve/asker.h"
+#include "netsvc/dns/wire/reply.h"
+
+#include <event2/event.h>
+
+/* What it needs of the process that it is in. */
+struct forward_world {
+    struct event_base *events;
+    /* Microseconds of a clock that never jumps; NULL: the boot clock. */
+    gint64 (*now)(void *context);
+    /* Whether names of ours are below this one, so that it exists; NULL: of none. */
+    gboolean (*is_parent)(void *context, const struct name *name);
+    /* child_alert; an empty text ends it. NULL: nobody is told. */
+    void (*alert)(void *context, const char *name, const char *text);
+    void *context;
+};
+
+struct forward;
+
+/* Begins to probe the forwarders. `config` must outlive it. */
+struct forward *forward_new(const struct forward_world *world, const struct config_dns *config);
+void forward_free(struct forward *forward);
+AUTO_DEFINE(forward)
+
+/* A query for a name that no zone of ours holds. Gives the size of the answer in `out`, which holds
+ * what dns_serve's does; 0: it goes through the asker later. */
+gsize forward_answer(struct forward *forward, const struct asker *asker, const struct query *query,
+                     const struct reply_options *options, guint8 *out, gsize room);
+
+/* For tests with a clock of their own: does what is due by now. */
+void forward_tick(struct forward *forward);
+
+/* {"forwarders":[…],"waiting":…,"cache":{…},…} */
+void forward_json(const struct forward *forward, GString *json);
