@@ -32,7 +32,7 @@ struct content *content_of_zone(const struct zone *zone, gsize cap);
 struct zone *content_to_zone(const struct content *content, const struct name *origin,
                              GError **error);
 
-gsize content_size(const struct content *content);   /* bytes */
+gsize content_size(const struct content *content);    /* bytes */
 guint64 content_count(const struct content *content); /* records */
 
 /* Each in turn. `position` is zeroed at first; what is given is valid as long as nothing is added.

@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-#define COUNTS 4       /* offset of the numbers of records in the header */
-#define FIXED_SIZE 10  /* type, class, TTL, size of RDATA */
-#define SOA_NUMBERS 20 /* bytes: serial and four times */
+#define COUNTS 4      /* offset of the numbers of records in the header */
+#define FIXED_SIZE 10 /* type, class, TTL, size of RDATA */
 
 guint16
 wire_get16(const guint8 *at)

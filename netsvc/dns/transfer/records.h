@@ -9,6 +9,7 @@
 #include "netsvc/dns/wire/reply.h"
 
 #define RDATA_MAX 65535 /* bytes */
+#define SOA_NUMBERS 20  /* bytes of an SOA behind its names: serial and four times */
 
 struct record {
     struct name owner;
