@@ -1,0 +1,314 @@
+"""DHCP to the bit: packets made and read by hand, and clients that send exactly what a test wants (RFC 2131, 2132).
+
+    wire = Wire(self, host)                # eth0 of a host that has no address: sees and sends frames
+    client = wire.client()                 # one of any number, with a MAC address of its own
+    offer = client.discover()              # a Packet
+    ack = client.request(offer)            # SELECTING
+    client.reboot(); client.renew(); client.rebind(); client.release(); client.decline()
+    client.exchange(client.packet(INFORM, ciaddr='10.66.0.5'))
+    client.ignores(packet)                 # proves that it gets no answer: one that was sent later had it
+
+A Wire answers ARP for the addresses in `wire.owners` ({address: MAC}), as whoever had them would.
+"""
+
+import ipaddress
+import itertools
+import select
+import socket
+import struct
+import threading
+
+from .process import PATIENCE
+
+DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
+MASK, ROUTER, DNS, HOSTNAME, DOMAIN, MTU, BROADCAST, NTP, VENDOR = 1, 3, 6, 12, 15, 26, 28, 42, 43
+REQUESTED, LEASE, OVERLOAD, TYPE, SERVER, PARAMETERS, MESSAGE, SIZE, T1, T2, CLASS, ID = range(50, 62)
+RAPID, FQDN, AGENT, PORTAL, SEARCH, ROUTES = 80, 81, 82, 114, 119, 121
+MAGIC = b'\x63\x82\x53\x63'
+ALL = 'ff:ff:ff:ff:ff:ff'
+EVERYTHING = bytes((MASK, ROUTER, DNS, HOSTNAME, DOMAIN, MTU, BROADCAST, NTP, LEASE, SERVER, T1, T2, PORTAL, SEARCH, ROUTES))
+ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 3, 0x800, 0x806
+PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_AUXDATA, CHECKSUM_NOT_READY = 263, 8, 8  # the kernel's own packets, whose checksum the card would make
+HEAD = struct.Struct('!BBBBIHH4s4s4s4s16s64s128s')
+
+
+def mac_bytes(text):
+    return bytes.fromhex(text.replace(':', ''))
+
+
+def mac_text(data):
+    return data.hex(':')
+
+
+def address_bytes(text):
+    return ipaddress.ip_address(text).packed
+
+
+def address_text(data):
+    return str(ipaddress.ip_address(data))
+
+
+class Packet:
+    """`options` is {code: bytes}; the addresses are text. `raw` is what came."""
+
+    def __init__(self, op=1, xid=0, secs=0, flags=0, ciaddr='0.0.0.0', yiaddr='0.0.0.0', siaddr='0.0.0.0', giaddr='0.0.0.0', chaddr=b'',
+                 hops=0, htype=1, hlen=None, options=()):
+        self.op, self.htype, self.hlen, self.hops = op, htype, len(chaddr) if hlen is None else hlen, hops
+        self.xid, self.secs, self.flags = xid, secs, flags
+        self.ciaddr, self.yiaddr, self.siaddr, self.giaddr, self.chaddr = ciaddr, yiaddr, siaddr, giaddr, chaddr
+        self.options = dict(options)
+        self.order, self.raw, self.frame = [], b'', None
+
+    @classmethod
+    def read(cls, raw):
+        fields = HEAD.unpack_from(raw)
+        packet = cls(fields[0], fields[4], fields[5], fields[6], *map(address_text, fields[7:11]), fields[11][:min(fields[2], 16)], fields[3],
+                     fields[1], fields[2])
+        packet.raw, packet.file_fields = raw, fields[12:]
+        assert raw[HEAD.size:HEAD.size + 4] == MAGIC, 'no magic cookie'
+        packet._read_options(raw[HEAD.size + 4:])
+        overload = packet.options.get(OVERLOAD, b'\0')[0]
+        if overload & 1:
+            packet._read_options(fields[13])
+        if overload & 2:
+            packet._read_options(fields[12])
+        return packet
+
+    def _read_options(self, data):
+        at = 0
+        while data[at] != 255:
+            if data[at] == 0:
+                at += 1
+                continue
+            code, size = data[at], data[at + 1]
+            assert at + 2 + size < len(data), 'option %d is longer than the packet' % code
+            self.order.append(code)
+            self.options[code] = self.options.get(code, b'') + data[at + 2:at + 2 + size]  # RFC 3396
+            at += 2 + size
+
+    def write(self):
+        head = HEAD.pack(self.op, self.htype, self.hlen, self.hops, self.xid, self.secs, self.flags,
+                         *map(address_bytes, (self.ciaddr, self.yiaddr, self.siaddr, self.giaddr)), self.chaddr, b'', b'')
+        return head + MAGIC + b''.join(map(self._option, self.options.items())) + b'\xff'
+
+    @staticmethod
+    def _option(option):
+        code, data = option
+        pieces = [data[at:at + 255] for at in range(0, len(data), 255)] or [b'']
+        return b''.join(bytes((code, len(piece))) + piece for piece in pieces)
+
+    @property
+    def type(self):
+        return self.options[TYPE][0]
+
+    @property
+    def server(self):
+        return address_text(self.options[SERVER])
+
+    def number(self, code):
+        return int.from_bytes(self.options[code], 'big')
+
+    def addresses(self, code):
+        data = self.options[code]
+        return [address_text(data[at:at + 4]) for at in range(0, len(data), 4)]
+
+    def __repr__(self):
+        return '<%s yiaddr %s ciaddr %s giaddr %s options %s>' % (
+            dict(enumerate('- DISCOVER OFFER REQUEST DECLINE ACK NAK RELEASE INFORM'.split())).get(self.options.get(TYPE, b'\0')[0]),
+            self.yiaddr, self.ciaddr, self.giaddr, {code: data.hex() for code, data in self.options.items()})
+
+
+class Wire:
+    def __init__(self, test, host, interface='eth0', owners=None):
+        self.test, self.host, self.owners = test, host, dict(owners or {})
+        self.arrived, self.replies, self.asked = threading.Condition(), {}, []
+        self.macs = ('02:fe:%02x:%02x:%02x:%02x' % (host.descriptor & 255, a, b, c)
+                     for a, b, c in itertools.product(range(256), repeat=3))
+        with host.entered():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
+        self.socket.bind((interface, ETH_P_ALL))
+        self.closing, self.ended = socket.socketpair()
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
+        test.addCleanup(self.close)
+
+    def close(self):
+        self.closing.close()
+        self.thread.join(PATIENCE)
+        self.ended.close()
+        self.socket.close()
+
+    def client(self, mac=None):
+        return Client(self, mac or next(self.macs))
+
+    # ---- frames ----
+
+    def send(self, payload, source_mac, mac=ALL, source='0.0.0.0', to='255.255.255.255', port=67, source_port=68):
+        udp = struct.pack('!HHHH', source_port, port, 8 + len(payload), 0) + payload
+        pseudo = address_bytes(source) + address_bytes(to) + struct.pack('!BBH', 0, 17, len(udp))
+        udp = udp[:6] + struct.pack('!H', checksum(pseudo + udp) or 0xffff) + udp[8:]
+        ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + address_bytes(source) + address_bytes(to)
+        ip = ip[:10] + struct.pack('!H', checksum(ip)) + ip[12:]
+        self.socket.send(mac_bytes(mac) + mac_bytes(source_mac) + struct.pack('!H', ETH_P_IP) + ip + udp)
+
+    def send_arp(self, operation, mac, address, to_mac, to_address):
+        frame = mac_bytes(to_mac) + mac_bytes(mac) + struct.pack('!HHHBBH', ETH_P_ARP, 1, ETH_P_IP, 6, 4, operation)
+        self.socket.send(frame + mac_bytes(mac) + address_bytes(address) + mac_bytes(to_mac) + address_bytes(to_address))
+
+    def _listen(self):
+        while True:
+            ready = select.select([self.socket, self.ended], [], [])[0]
+            if self.ended in ready:
+                return
+            data, more, _, where = self.socket.recvmsg(65536, 256)
+            if where[2] == PACKET_OUTGOING:
+                continue
+            if where[1] == ETH_P_ARP:
+                self._take_arp(data)
+            elif where[1] == ETH_P_IP and data[23] == 17:
+                not_ready = any(level == SOL_PACKET and struct.unpack_from('I', body)[0] & CHECKSUM_NOT_READY for level, _, body in more)
+                self._take_ip(data, not_ready)
+
+    def _take_arp(self, frame):
+        operation = struct.unpack_from('!H', frame, 20)[0]
+        sender, source, target = mac_text(frame[22:28]), address_text(frame[28:32]), address_text(frame[38:42])
+        if operation != 1:
+            return
+        with self.arrived:
+            self.asked.append((sender, source, target))
+            self.arrived.notify_all()
+        owner = self.owners.get(target)
+        if callable(owner):  # by who asks
+            owner = owner(sender)
+        if owner:
+            self.send_arp(2, owner, target, sender, source)
+
+    def _take_ip(self, frame, not_ready):
+        ip = frame[14:14 + struct.unpack_from('!H', frame, 16)[0]]
+        head = (ip[0] & 15) * 4
+        udp = ip[head:]
+        if struct.unpack_from('!HH', udp) not in ((67, 68), (67, 67)):
+            return
+        packet = Packet.read(udp[8:])
+        packet.frame = {'mac': mac_text(frame[:6]), 'from': mac_text(frame[6:12]), 'source': address_text(ip[12:16]),
+                        'to': address_text(ip[16:20]), 'ttl': ip[8], 'port': struct.unpack_from('!H', udp, 2)[0],
+                        'checksum': checksum(ip[:head]) == 0 and (
+                            not_ready or udp[6:8] == b'\0\0' or
+                            checksum(ip[12:20] + struct.pack('!BBH', 0, 17, len(udp)) + udp) == 0)}
+        with self.arrived:
+            self.replies.setdefault(packet.xid, []).append(packet)
+            self.arrived.notify_all()
+
+    # ---- waiting ----
+
+    def wait(self, condition, what, patience=PATIENCE):
+        with self.arrived:
+            self.test.assertTrue(self.arrived.wait_for(condition, patience), what)
+
+    def wait_asked(self, address, times=1):
+        """Until that address was asked for by ARP."""
+        self.wait(lambda: [asked[2] for asked in self.asked].count(address) >= times, 'nobody asked for %s' % address)
+
+
+class Client:
+    """`lease` is the last ACK, `server_mac` and `server` whose it was."""
+
+    numbers = itertools.count(0x1f0000)
+
+    def __init__(self, wire, mac):
+        self.wire, self.mac, self.test = wire, mac, wire.test
+        self.lease = self.server = self.server_mac = None
+        self.options = {}  # that go with each packet: a client identifier, a name
+
+    @property
+    def address(self):
+        return self.lease.yiaddr
+
+    def packet(self, type, options=(), **fields):
+        """One with a number of its own."""
+        return Packet(xid=next(self.numbers), chaddr=mac_bytes(self.mac),
+                      options={TYPE: bytes((type,)), PARAMETERS: EVERYTHING, **self.options, **dict(options)}, **fields)
+
+    def send(self, packet, **where):
+        self.wire.send(packet.write() if isinstance(packet, Packet) else packet, self.mac, **where)
+
+    def exchange(self, packet, **where):
+        """Sends it; gives the first answer."""
+        self.send(packet, **where)
+        return self.answer(packet)
+
+    def answer(self, packet, times=1):
+        self.wire.wait(lambda: len(self.wire.replies.get(packet.xid, ())) >= times, 'no answer to %s' % packet)
+        answer = self.wire.replies[packet.xid][times - 1]
+        self.test.assertTrue(answer.frame['checksum'], 'its checksum is wrong: %s' % answer)
+        self.test.assertEqual((2, packet.htype, packet.chaddr), (answer.op, answer.htype, answer.chaddr))
+        return answer
+
+    def ignores(self, packet, **where):
+        """It gets no answer, while another that is sent after it does."""
+        self.send(packet, **where)
+        other = self.wire.client()
+        other.exchange(other.packet(DISCOVER))
+        self.test.assertNotIn(packet.xid, self.wire.replies)
+
+    # ---- the states of RFC 2131 4.3.2 ----
+
+    def discover(self, **options):
+        offer = self.exchange(self.packet(DISCOVER, **options))
+        self.test.assertEqual(OFFER, offer.type, offer)
+        return offer
+
+    def request(self, offer, options=(), expect=ACK):
+        packet = self.packet(REQUEST, {REQUESTED: address_bytes(offer.yiaddr), SERVER: offer.options[SERVER], **dict(options)})
+        packet.xid = offer.xid
+        self.send(packet)
+        return self._take(self.answer(packet, 2), expect)
+
+    def get(self, **options):
+        """A lease, in four ways."""
+        return self.request(self.discover(**options), **options)
+
+    def reboot(self, address=None, options=(), expect=ACK):
+        packet = self.packet(REQUEST, {REQUESTED: address_bytes(address or self.address), **dict(options)})
+        return self._take(self.exchange(packet), expect)
+
+    def renew(self, options=(), expect=ACK):
+        """By unicast; who asks by ARP for the address is answered."""
+        self.wire.owners[self.address] = self.mac
+        packet = self.packet(REQUEST, options, ciaddr=self.address)
+        return self._take(self.exchange(packet, mac=self.server_mac, source=self.address, to=self.server), expect)
+
+    def rebind(self, options=(), expect=ACK):
+        self.wire.owners[self.address] = self.mac
+        packet = self.packet(REQUEST, options, ciaddr=self.address)
+        return self._take(self.exchange(packet, source=self.address), expect)
+
+    def release(self):
+        """No answer comes: what follows on this wire is taken after it."""
+        packet = self.packet(RELEASE, {SERVER: address_bytes(self.server)}, ciaddr=self.address)
+        del packet.options[PARAMETERS]
+        self.send(packet, mac=self.server_mac, source=self.address, to=self.server)
+
+    def decline(self, address=None):
+        packet = self.packet(DECLINE, {SERVER: address_bytes(self.server), REQUESTED: address_bytes(address or self.address)})
+        del packet.options[PARAMETERS]
+        self.send(packet)
+
+    def _take(self, answer, expect):
+        self.test.assertEqual(expect, answer.type, answer)
+        if answer.type == ACK:
+            self.lease, self.server, self.server_mac = answer, answer.server, answer.frame['from']
+        return answer
+
+
+def checksum(data):
+    """RFC 1071."""
+    if len(data) % 2:
+        data += b'\0'
+    total = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total ^ 0xffff

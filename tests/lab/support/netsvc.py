@@ -1,0 +1,138 @@
+"""`lifeboat-netsvc run` in a host of the LAN, listened to, with a configuration of its own.
+
+    netsvc = Netsvc(self, host, '''
+        [dns]
+        listen = 10.66.0.1
+        ''')
+    netsvc.configure('…'); netsvc.reload()
+    netsvc.leases()['10.66.1.7']               # as `lifeboat net leases --json` tells
+    netsvc.kill('dns')                         # a child, by SIGKILL
+
+[net] is written here: state, control socket, and the user that its children become.
+"""
+
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import textwrap
+
+from .process import Process
+
+READY = 'serving'
+USER = 'nobody'
+SANITIZERS = ('AddressSanitizer', 'LeakSanitizer', 'runtime error:')
+
+
+def build_folder():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    return os.environ.get('LIFEBOAT_BUILD', os.path.join(root, 'build'))
+
+
+def program(name):
+    return os.path.join(build_folder(), 'netsvc' if name == 'lifeboat-netsvc' else 'replicator', name)
+
+
+class Netsvc:
+    def __init__(self, test, host, configuration, before=(), start=True, folder=None):
+        self.test, self.host, self.before = test, host, before
+        self.folder = folder or tempfile.mkdtemp(prefix='lifeboat-netsvc-')
+        if not folder:
+            test.addCleanup(shutil.rmtree, self.folder, True)
+        os.chmod(self.folder, 0o755)
+        self.config, self.control, self.state = self.path('lifeboat.conf'), self.path('control'), self.path('state')
+        self.process = None
+        self.configure(configuration)
+        if start:
+            self.start()
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def write(self, name, text):
+        """A file beside the configuration, such as a zone's."""
+        with open(self.path(name), 'w') as file:
+            file.write(text)
+        return self.path(name)
+
+    def configure(self, configuration, net=''):
+        text = textwrap.dedent(configuration).replace('FOLDER', self.folder)
+        self.write('lifeboat.conf', '[net]\nstate = %s\ncontrol = %s\nuser = %s\n%s\n%s' % (self.state, self.control, USER, net, text))
+
+    def start(self):
+        self.process = Process(self.test, self.host, [*self.before, program('lifeboat-netsvc'), 'run', '--config', self.config])
+        self.process.wait_for(READY)
+        return self
+
+    def move(self, host):
+        """Ends here and begins there, with all that it knew."""
+        self.end()
+        self.host = host
+        return self.start()
+
+    def check(self, expect=0):
+        """What `check-config` says."""
+        return self.host.run(program('lifeboat-netsvc'), 'check-config', '--config', self.config, expect=expect)
+
+    def reload(self, says='reload'):
+        """Until it says how that ended."""
+        since = len(self.process.lines)
+        self.process.send(signal.SIGHUP)
+        return self.process.wait_for(says, since=since)
+
+    def end(self, number=signal.SIGTERM):
+        self.process.end(number)
+        self.check_log()
+
+    def crash(self):
+        """The parent and all children at once, as a power cut would."""
+        for pid in (self.process.pid, *self.children().values()):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(expect=-signal.SIGKILL)
+
+    def check_log(self):
+        for bad in SANITIZERS:
+            self.test.assertNotIn(bad, self.process.log)
+
+    # ---- children ----
+
+    def children(self):
+        """{'dns': its process id}."""
+        return {name: pid for pid, name in self._descendants()}
+
+    def _descendants(self):
+        for path in glob.glob('/proc/[0-9]*/stat'):
+            try:
+                with open(path) as file:
+                    pid, _, rest = file.read().partition(' (')
+                if int(rest.rpartition(') ')[2].split()[1]) != self.process.pid:
+                    continue
+                with open('/proc/%s/cmdline' % pid) as file:
+                    words = file.read().split('\0')
+            except OSError:  # it has ended
+                continue
+            yield int(pid), next((word for word in words[1:] if word in ('dns', 'dhcp', 'cert')), rest.rpartition(') ')[0])
+
+    def kill(self, name):
+        pid = self.children()[name]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    # ---- what it tells ----
+
+    def ask(self, what):
+        done = subprocess.run([program('lifeboat'), 'net', what, '--json', '--config', self.config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.test.assertEqual(0, done.returncode, done.stdout + self.process.log)
+        return json.loads(done.stdout)
+
+    def leases(self):
+        told = self.ask('leases')
+        return {lease['address']: lease for lease in (told['leases'] if isinstance(told, dict) else told)}
+
+    def zones(self):
+        told = self.ask('zones')
+        return {zone['name']: zone for zone in (told['zones'] if isinstance(told, dict) else told)}
