@@ -84,7 +84,7 @@ class Nsd(Server):
  xfrdir: "%s"
  rrl-ratelimit: 0
  hide-version: yes
- minimal-responses: no
+ minimal-responses: yes
  verbosity: 2
 remote-control:
  control-enable: no
