@@ -1,0 +1,203 @@
+"""Names that are not ours, asked of the uplink's servers; and what happens when it is cut: no question waits."""
+
+import struct
+import time
+
+import dns.flags
+import dns.rcode
+
+from support.case import Case
+from support.dns import Asker, query
+from support.netsvc import Netsvc
+from support.servers import Dnsmasq, Knot
+
+UPLINK = '192.0.2.1'
+CONFIGURATION = '''
+[dns]
+listen = 10.66.0.1
+names = clinic.example=10.66.0.10
+networks = 10.66.0.0/16
+forwarders = %s
+rate = 0
+''' % UPLINK
+ZONE = '''$ORIGIN .
+$TTL %d
+@ SOA ns. root. 1 3600 600 86400 60
+@ NS ns.
+ns A 192.0.2.1
+www.elsewhere.net A 198.51.100.7
+www.elsewhere.net AAAA 2001:db8::7
+alias.elsewhere.net CNAME www.elsewhere.net.
+*.wild.elsewhere.net A 198.51.100.8
+private.elsewhere.net A 10.66.0.30
+private2.elsewhere.net A 192.168.1.1
+loop.elsewhere.net A 127.0.0.1
+mixed.elsewhere.net A 198.51.100.9
+mixed.elsewhere.net A 10.1.2.3
+clinic.example A 203.0.113.66
+'''
+AT_ONCE = 0.3   # seconds: no question waits longer, whatever the uplink does
+BIG = ''.join('big.elsewhere.net TXT "%s"\n' % ('%03d' % number + 'x' * 100) for number in range(40))
+SETTLED = 20    # seconds until it must have noticed that an uplink is dead, or there again
+
+
+class Uplink(Case):
+    ttl = 300
+
+    def setUp(self):
+        super().setUp()
+        self.outside = self.lan.switch()
+        self.server = self.lan.host('10.66.0.1/16').plug(self.outside, '192.0.2.2/24')
+        self.client = self.lan.host('10.66.0.2/16')
+        self.internet = self.lan.host(UPLINK + '/24', on=self.outside)
+        self.upstream()
+        self.netsvc = Netsvc(self, self.server, CONFIGURATION)
+        self.asker = Asker(self, self.client, '10.66.0.1')
+        self.until(lambda: self.ask('first.wild.elsewhere.net')[1])
+
+    def tearDown(self):
+        self.netsvc.end()
+
+    def upstream(self):
+        """Knot as the root of everything: authoritative, and so without RA."""
+        knot = Knot(self, self.internet, {}, UPLINK)
+        knot.process.end(expect=None)
+        path = knot.write('root.zone', ZONE % self.ttl + BIG)
+        self.knot = Knot(self, self.internet, {'.': {'file': path}}, UPLINK)
+
+    def ask(self, name, type='A', tcp=False):
+        answer = self.asker.ask(query(name, type, edns=1232, flags=dns.flags.RD), tcp=tcp)
+        return dns.rcode.to_text(answer.rcode()), sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset), answer
+
+    def timed(self, name, type='A'):
+        begun = time.monotonic()
+        found = self.ask(name, type)
+        return time.monotonic() - begun, found
+
+    def until(self, condition):
+        """Asks again and again, as people do."""
+        begun = time.monotonic()
+        while not condition():
+            self.assertLess(time.monotonic() - begun, SETTLED, self.netsvc.process.log)
+            time.sleep(0.02)
+
+
+class Alive(Uplink):
+    def test_what_is_asked_comes_from_there(self):
+        self.assertEqual(('NOERROR', ['198.51.100.7']), self.ask('www.elsewhere.net')[:2])
+        self.assertEqual(('NOERROR', ['2001:db8::7']), self.ask('www.elsewhere.net', 'AAAA')[:2])
+        rcode, found, answer = self.ask('alias.elsewhere.net')
+        self.assertEqual(['198.51.100.7', 'www.elsewhere.net.'], found)
+        self.assertTrue(answer.flags & dns.flags.RA)
+        self.assertFalse(answer.flags & dns.flags.AA)
+
+    def test_what_is_not_there_is_not_there(self):
+        rcode, found, answer = self.ask('nothing.elsewhere.net')
+        self.assertEqual(('NXDOMAIN', []), (rcode, found))
+        self.assertEqual('SOA', answer.authority[0].to_text().split()[3])
+        self.assertEqual(('NOERROR', []), self.ask('www.elsewhere.net', 'MX')[:2])
+
+    def test_our_own_names_are_never_asked_there(self):
+        self.assertEqual(['10.66.0.10'], self.ask('clinic.example')[1])
+
+    def test_special_names_are_never_asked_there(self):
+        for name in ('printer.local', 'x.onion', 'x.test', 'x.invalid', 'x.home.arpa', '1.2.3.10.in-addr.arpa', 'use-application-dns.net'):
+            self.ask(name, 'PTR' if name.endswith('in-addr.arpa') else 'A')
+        self.ask('one.wild.elsewhere.net')  # is asked there after them
+
+    def test_private_addresses_from_there_are_dropped(self):
+        for name in ('private', 'private2', 'loop'):
+            self.assertEqual([], self.ask(name + '.elsewhere.net')[1], name)
+        self.assertNotIn('10.1.2.3', self.ask('mixed.elsewhere.net')[1])
+
+    def test_what_was_asked_once_is_known(self):
+        first = self.ask('www.elsewhere.net')[2]
+        self.internet.silence()
+        rcode, found, second = self.ask('www.elsewhere.net')
+        self.assertEqual(['198.51.100.7'], found)
+        self.assertLessEqual(second.answer[0].ttl, first.answer[0].ttl)
+
+    def test_a_large_answer_comes_by_tcp(self):
+        answer = self.ask('big.elsewhere.net', 'TXT')[2]
+        self.assertTrue(answer.flags & dns.flags.TC)
+        self.assertEqual(40, len(self.ask('big.elsewhere.net', 'TXT', tcp=True)[1]))
+
+    def test_a_thousand_at_once(self):
+        wires = [query('a%d.wild.elsewhere.net' % number, edns=1232, flags=dns.flags.RD).to_wire() for number in range(1000)]
+        for answer in self.asker.udp(wires):
+            self.assertEqual((0, 1), (answer[3] & 15, struct.unpack_from('!H', answer, 6)[0]))
+
+
+class Cut(Uplink):
+    def test_no_question_waits_when_the_cable_is_silent(self):
+        self.ask('www.elsewhere.net')
+        self.internet.silence()
+        slowest, number = 0.0, 0
+        begun = time.monotonic()
+        while time.monotonic() - begun < 3:
+            number += 1
+            took, _ = self.timed('q%d.wild.elsewhere.net' % number)
+            slowest = max(slowest, took)
+        self.assertLess(slowest, AT_ONCE)
+        took, (rcode, found, _) = self.timed('last.wild.elsewhere.net')
+        self.assertEqual([], found)
+        self.assertLess(took, 0.05)
+        self.assertEqual(['10.66.0.10'], self.ask('clinic.example')[1])
+
+    def test_no_question_waits_when_the_cable_is_out(self):
+        self.server.pull(1)
+        slowest = 0.0
+        for number in range(200):
+            took, _ = self.timed('q%d.wild.elsewhere.net' % number)
+            slowest = max(slowest, took)
+        self.assertLess(slowest, AT_ONCE)
+
+    def test_it_is_asked_again_when_it_is_there_again(self):
+        self.internet.silence()
+        numbers = iter(range(100000))
+        self.until(lambda: not self.ask('a%d.wild.elsewhere.net' % next(numbers))[1])
+        self.internet.speak()
+        self.until(lambda: self.ask('b%d.wild.elsewhere.net' % next(numbers))[1])
+
+    def test_what_was_not_there_while_it_was_cut_is_there_soon_after(self):
+        self.internet.silence()
+        self.until(lambda: not self.ask('www.elsewhere.net')[1])
+        self.internet.speak()
+        self.until(lambda: self.ask('www.elsewhere.net')[1] == ['198.51.100.7'])
+
+    def test_it_starts_without_an_uplink(self):
+        self.netsvc.end()
+        self.internet.silence()
+        self.netsvc.start()
+        for number in range(20):
+            took, (_, found, _) = self.timed('s%d.wild.elsewhere.net' % number)
+            self.assertLess(took, AT_ONCE)
+        self.internet.speak()
+        self.until(lambda: self.ask('t.wild.elsewhere.net')[1])
+
+
+class OfDnsmasq(Uplink):
+    """A home router's DNS, which most uplinks have."""
+
+    def upstream(self):
+        Dnsmasq(self, self.internet, '--no-daemon', '--listen-address=' + UPLINK, '--bind-interfaces', '--host-record=www.elsewhere.net,198.51.100.7',
+                '--address=/wild.elsewhere.net/198.51.100.8')
+
+    def test_what_is_asked_comes_from_there(self):
+        self.assertEqual(['198.51.100.7'], self.ask('www.elsewhere.net')[1])
+
+    def test_a_refusal_from_there_is_no_answer(self):
+        self.assertIn(self.ask('not.known.net')[0], ('SERVFAIL', 'NXDOMAIN', 'REFUSED'))
+
+
+class Loop(Case):
+    def test_a_forwarder_that_asks_us_again_is_noticed(self):
+        server, other, client = self.lan.host('10.66.0.1/16'), self.lan.host('10.66.0.3/16'), self.lan.host('10.66.0.2/16')
+        Dnsmasq(self, other, '--server=10.66.0.1')
+        netsvc = Netsvc(self, server, CONFIGURATION.replace(UPLINK, '10.66.0.3'))
+        asker = Asker(self, client, '10.66.0.1')
+        begun = time.monotonic()
+        asker.ask(query('www.elsewhere.net', flags=dns.flags.RD))
+        self.assertLess(time.monotonic() - begun, 2)
+        netsvc.process.wait_for('10.66.0.3')
+        netsvc.end()
