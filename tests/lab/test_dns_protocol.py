@@ -103,9 +103,7 @@ class Edns(Protocol):
 
     def test_a_size_below_512_is_512(self):
         for size in (0, 1, 511):
-            message = query('addresses.' + ORIGIN, edns=1232)
-            message.payload = message.request_payload = size
-            wire = message.to_wire()
+            wire = query('addresses.' + ORIGIN, edns=1232).to_wire()
             at = wire.rindex(b'\0\0\x29')
             answer = self.asker.raw(wire[:at + 3] + struct.pack('!H', size) + wire[at + 5:])
             self.assertLessEqual(len(answer), 512)
@@ -199,14 +197,15 @@ class Headers(Protocol):
     def test_a_cut_question_is_a_mistake(self):
         wire = query(NAME).to_wire()
         for size in range(12, len(wire)):
-            self.assertEqual(1, self.asker.raw(wire[:size])[3] & 15)
+            answer = self.asker.raw(wire[:size], patience=0.2)
+            self.assertTrue(answer is None or answer[3] & 15 == dns.rcode.FORMERR, answer)
 
     def test_operations_that_are_not_known_are_told_so(self):
         for opcode in (1, 2, 3, 5, 6, 15):
             message = query(NAME)
             message.flags |= opcode << 11
             answer = self.asker.raw(message.to_wire())
-            self.assertIn(answer[3] & 15, (4, 5, 9) if opcode == 5 else (4,), opcode)
+            self.assertIn(answer[3] & 15, (1, 4, 5, 9) if opcode == 5 else (4,), opcode)
             self.assertEqual(opcode, answer[2] >> 3 & 15)
 
     def test_rd_comes_back_and_z_does_not(self):

@@ -240,9 +240,12 @@ class Client:
         self.send(packet, **where)
         return self.answer(packet)
 
-    def answer(self, packet, times=1):
-        self.wire.wait(lambda: len(self.wire.replies.get(packet.xid, ())) >= times, 'no answer to %s' % packet)
-        answer = self.wire.replies[packet.xid][times - 1]
+    def answer(self, packet, but=None):
+        """The first, but those of a type."""
+        def found():
+            return [reply for reply in self.wire.replies.get(packet.xid, ()) if reply.type != but]
+        self.wire.wait(found, 'no answer to %s' % packet)
+        answer = found()[0]
         self.test.assertTrue(answer.frame['checksum'], 'its checksum is wrong: %s' % answer)
         self.test.assertEqual((2, packet.htype, packet.chaddr), (answer.op, answer.htype, answer.chaddr))
         return answer
@@ -265,7 +268,7 @@ class Client:
         packet = self.packet(REQUEST, {REQUESTED: address_bytes(offer.yiaddr), SERVER: offer.options[SERVER], **dict(options)})
         packet.xid = offer.xid
         self.send(packet)
-        return self._take(self.answer(packet, 2), expect)
+        return self._take(self.answer(packet, but=OFFER), expect)
 
     def get(self, **options):
         """A lease, in four ways."""
