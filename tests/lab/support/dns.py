@@ -190,7 +190,7 @@ class Comparison:
         lines = ['%6d  the same' % self.same]
         for reason, questions in sorted(self.explained.items(), key=lambda item: -len(item[1])):
             lines.append('%6d  %s; such as %s' % (len(questions), reason, questions[0]))
-        for message, left, one, other in self.unexplained[::max(1, len(self.unexplained) // 25)]:
+        for message, left, one, other in self.unexplained[::1 + len(self.unexplained) // 25]:
             lines.append('unexplained %s: %s\nours   %stheirs %s' % (', '.join(sorted(left)), query_text(message), one.text(), other.text()))
         if self.unexplained:
             lines.append('%6d  unexplained' % len(self.unexplained))
