@@ -91,9 +91,47 @@ struct message_name {
 
 /* ---- questions ---- */
 
-/* A question is one line of JSON, {"ask": "leases", "after": "10.0.0.7"}; an answer is an object:
- * one page of at most MESSAGE_PAGE entries, and "more": true where there are others. */
+/*
+ * A question is one line of JSON, {"ask": "leases", "after": "10.0.0.7"}, and may hold members that
+ * are not known. An answer is an object: one page of at most MESSAGE_PAGE entries, and
+ * "more": true where there are others; the next question has the last entry's key as "after".
+ * Entries that would make the text longer than MESSAGE_ANSWER_MAX are left to the next page.
+ * Times are RFC 3339 (json_text_member_time); what is not known, or does not apply, is null or not
+ * there.
+ *
+ * {"ask": "leases", "after": ADDRESS}, by dhcp, in the order of addresses:
+ *     "leases": [{
+ *         "address": "10.66.1.7", "subnet": "clinic",
+ *         "name": "phone.lan.clinic.example",  with its domain; else the client's own word
+ *         "mac": "52:54:00:12:34:56", "client": "0152…" (the client key in hex),
+ *         "state": "offered" | "leased" | "released" | "expired" | "declined",
+ *         "reserved": true                     it has a [host],
+ *         "seconds": 1200                      that are left of the state,
+ *         "ends": "2026-…" }]                  null where the wall clock is not believed
+ *     "pools": [{                              on the first page (no "after")
+ *         "subnet": "clinic", "first": "10.66.1.0", "last": "10.66.1.255",
+ *         "size": 256, "leased": 12, "offered": 0, "resting": 1 }]
+ *
+ * {"ask": "zones", "after": NAME}, by dns, in the order of names:
+ *     "zones": [{
+ *         "name": "clinic.example",
+ *         "kind": "file" | "names" | "clients" | "address" | "reverse" | "special" | "secondary",
+ *         "records": 120, "serial": 2026112801, "since": when it became what it is,
+ *         "signed": true, "ds": ["clinic.example. 3600 IN DS …"],
+ *         "from": "10.66.0.2"                  whom it was transferred from last,
+ *         "checked": …, "refresh": …, "expires": …  of a secondary,
+ *         "problem": "no answer since …" }]    what people are to know of it
+ *     "forwarders": [{                         on the first page
+ *         "address": "9.9.9.9", "state": "alive" | "dead" | "unknown", "since": …,
+ *         "milliseconds": 12                   that it takes to answer
+ *         "problem": … }]
+ *
+ * {"ask": "dhcp"}, {"ask": "dns"}: what `lifeboat status` shows of each, short:
+ *     dhcp: "pools" as above (no "more"), "leases": 12 (leased, of all)
+ *     dns: "zones": 3, "forwarders" as above, "queries", "refused", "limited": counted since start
+ */
 #define MESSAGE_PAGE 200
+#define MESSAGE_ANSWER_MAX 60000 /* bytes: with its head it is one packet */
 
 /* ---- alerts ---- */
 
