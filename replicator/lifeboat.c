@@ -4,6 +4,7 @@
 #include "lib/base/tool.h"
 #include "replicator/drive_entries.h"
 #include "replicator/key.h"
+#include "replicator/net_entries.h"
 #include "replicator/offsite_entries.h"
 #include "replicator/prune_entry.h"
 #include "replicator/reload.h"
@@ -94,15 +95,20 @@ static const struct command commands[] = {
         .pass_as = "import",
         .run = become,
     },
+    NET_ENTRIES,
     {
         .name = "status",
         .summary = "Show how the backups stand: overall, per store and per drive",
-        .text = "Asks `lifeboat-replicator run` when a snapshot last ended well, what became of "
-                "the last run, what is being done now, when the next one is due, and which drives "
-                "may be pulled out. The exit code is 1 when a last run or drill failed or a last "
-                "good one is too long ago (`overdue`), or the configuration that was read last "
-                "has a mistake, and 3 when it was incomplete. What --json "
-                "shows stands in /run/lifeboat/status.json, too.",
+        .text =
+            "Asks `lifeboat-replicator run` when a snapshot last ended well, what became of "
+            "the last run, what is being done now, when the next one is due, and which drives "
+            "may be pulled out. The exit code is 1 when a last run or drill failed or a last "
+            "good one is too long ago (`overdue`), or the configuration that was read last "
+            "has a mistake, and 3 when it was incomplete. What --json "
+            "shows stands in /run/lifeboat/status.json, too.\n\n"
+            "Where `lifeboat-netsvc run` serves the LAN, that is shown as well: since when, what "
+            "is not there, how full the pools are. The exit code is 1 with an alert, with a "
+            "mistake in its configuration, and where one of its services does not serve.",
         .takes = FOR_STATUS,
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_INCOMPLETE},
         .forgives = TRUE,
@@ -116,7 +122,8 @@ static const struct command commands[] = {
                 "next uses what was read. Where there is a mistake in the configuration nothing "
                 "changes: what was read before stays in force, for the daemon and all that it "
                 "runs, and `lifeboat status` tells of it until it is mended and read again. Some "
-                "settings take effect at a restart only, which is told.",
+                "settings take effect at a restart only, which is told. `lifeboat-netsvc run` "
+                "reads it again, too, where it runs, and no query is lost.",
         .takes = FOR_RELOAD,
         .exits = {FAIL_FAILED, FAIL_USAGE},
         .forgives = TRUE,

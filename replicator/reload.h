@@ -4,4 +4,5 @@
 
 #include "lib/command/command.h"
 
+int net_reload_command(const struct command_line *line, GError **error);
 int reload_command(const struct command_line *line, GError **error);

@@ -1,9 +1,10 @@
 #include "replicator/status.h"
 
 #include "lib/base/fail.h"
-#include "lib/base/log.h"
-#include "lib/json/json.h"
+#include "lib/base/jsontext.h"
 #include "lib/control/ask.h"
+#include "lib/json/json.h"
+#include "replicator/net/status.h"
 #include "replicator/tell.h"
 
 #include <stdio.h>
@@ -383,21 +384,62 @@ judge(struct slice answer)
     return worse(code, worse(judge_standby(answer), judge_offsite(answer)));
 }
 
+/* ---- the LAN ---- */
+
+/* What lifeboat-netsvc says of itself; NULL: it does not run here, or the error says why not. */
+static GString *
+ask_net(const char *socket, GError **error)
+{
+    gboolean absent;
+    return net_status_ask(socket, &absent, error);
+}
+
+static struct slice
+whole(const GString *text)
+{
+    return (struct slice){text->str, text->len};
+}
+
+/* One object: what the replicator says, with what the other says as a member. */
+static void
+print_json(const GString *text, const GString *net)
+{
+    g_autoptr(GString) out = g_string_new(text != NULL ? text->str : "{}");
+    g_strchomp(out->str);
+    g_string_truncate(out, strlen(out->str) - 1); /* the object's end */
+    if (net != NULL)
+        json_text_member_raw(out, "netsvc", whole(net));
+    json_text_end_object(out);
+    puts(out->str);
+}
+
+static void
+print_text(const GString *text, const GString *net)
+{
+    if (text != NULL)
+        tell_all(whole(text));
+    if (net == NULL)
+        return;
+    g_autofree char *shown = net_status_text(whole(net));
+    fputs(shown, stdout);
+}
+
+/* What can be told is, also where one of the two does not answer. */
 int
 status_command(const struct command_line *line, GError **error)
 {
+    g_autoptr(GError) trouble = NULL;
+    struct slice stores;
     g_autoptr(GString) text = ask_status(options_string(line, "control"), error);
-    struct slice answer, stores;
-    if (text == NULL)
-        return FAIL_FAILED;
-    answer = (struct slice){text->str, text->len};
-    if (!json_member(answer, "stores", &stores)) {
+    if (text != NULL && !json_member(whole(text), "stores", &stores)) {
         fail_set(error, FAIL_FAILED, "lifeboat-replicator gives no list of stores");
         return FAIL_FAILED;
     }
-    if (options_flag(line, "json"))
-        fwrite(text->str, 1, text->len, stdout);
-    else
-        tell_all(answer);
-    return judge(answer);
+    g_autoptr(GString) net = ask_net(options_string(line, "net-control"), &trouble);
+    if (text != NULL || net != NULL)
+        (options_flag(line, "json") ? print_json : print_text)(text, net);
+    if (trouble != NULL && text != NULL)
+        g_propagate_error(error, g_steal_pointer(&trouble));
+    return worse(text != NULL ? judge(whole(text)) : FAIL_FAILED,
+                 net != NULL ? net_status_judge(whole(net)) : 0);
 }

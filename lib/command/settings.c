@@ -833,7 +833,7 @@ static const struct option options[] = {
         .name = "json",
         .type = OPTION_FLAG,
         .commands = FOR_SNAPSHOT | FOR_PRUNE | FOR_STORE | FOR_STATUS | FOR_ENROL | FOR_DRIVE_LIST |
-                    FOR_STANDBY | FOR_OFFSITE | FOR_NET_ASK,
+                    FOR_STANDBY | FOR_OFFSITE | FOR_NET_LISTS | FOR_NET_CHECK,
         .help = "Report in JSON on standard output, one object a line, the last one a summary.",
     },
     {
@@ -856,9 +856,8 @@ static const struct option options[] = {
         .name = "in-force",
         .placeholder = "FILE",
         .type = OPTION_PATH,
-        .commands =
-            FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW | FOR_OFFSITE_PUSH |
-            FOR_NET_CHILD,
+        .commands = FOR_SNAPSHOT | FOR_ENROL | FOR_DRILL | FOR_IMPORT | FOR_FOLLOW |
+                    FOR_OFFSITE_PUSH | FOR_NET_CHILD,
         .help = "Copy of the configuration file that is read in its place.",
         .text = "What the daemon gives those that it runs: the file may have a mistake by now.",
     },

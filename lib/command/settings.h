@@ -40,13 +40,15 @@
 #define FOR_NET_CHILD FOR(26)
 #define FOR_NET_LEASES FOR(27)
 #define FOR_NET_ZONES FOR(28)
-#define FOR_ALL (FOR(29) - 1)
+#define FOR_NET_RELOAD FOR(29)
+#define FOR_ALL (FOR(30) - 1)
 #define FOR_STORE                                                                                  \
     (FOR_LIST | FOR_VERIFY | FOR_RUN | FOR_EXTRACT | FOR_DRILL | FOR_IMPORT) /* reading one */
 #define FOR_STANDBY (FOR_FOLLOW | FOR_STANDBY_CHECK)
 #define FOR_OFFSITE (FOR_OFFSITE_PUSH | FOR_OFFSITE_FETCH | FOR_OFFSITE_LIST)
 #define FOR_DRIVE (FOR_DRIVE_LIST | FOR_DRIVE_ADD | FOR_DRIVE_REMOVE | FOR_DRIVE_EJECT)
-#define FOR_NET_ASK (FOR_NET_LEASES | FOR_NET_ZONES)
+#define FOR_NET_LISTS (FOR_NET_LEASES | FOR_NET_ZONES)
+#define FOR_NET_ASK (FOR_NET_LISTS | FOR_NET_RELOAD)
 #define FOR_NET (FOR_NET_RUN | FOR_NET_CHECK | FOR_NET_CHILD) /* what serves the LAN */
 
 extern const struct option_table settings;

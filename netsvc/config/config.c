@@ -70,7 +70,7 @@ read_net(struct config *config, const struct command_line *line, GError **error)
     config->node = g_strdup(options_string(line, "node"));
     config->user = g_strdup(options_string(line, "user"));
     config->state = g_strdup(options_string(line, "state"));
-    config->control = g_strdup(options_string(line, "control"));
+    config->control = g_strdup(options_string(line, "net-control"));
     if (service == NULL || text_address(service, &config->service_address, error))
         return TRUE;
     options_blame(line, "service-address", error);

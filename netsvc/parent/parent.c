@@ -58,8 +58,8 @@ make_folders(const struct config *config, gboolean tell, GError **error)
 
 /* ---- changes ---- */
 
-static gboolean
-is_wanted(const struct config *config, const struct service *service)
+gboolean
+parent_wants(const struct config *config, const struct service *service)
 {
     return strcmp(service_name(service), "dns") == 0 ? config->dns.enabled : config->dhcp.enabled;
 }
@@ -124,7 +124,7 @@ static gboolean
 serves_next(const struct world *world, guint i)
 {
     const struct process *process = service_process(world->services[i]);
-    return !is_wanted(world->next->config, world->services[i]) ||
+    return !parent_wants(world->next->config, world->services[i]) ||
            (process != NULL && process_generation(process) == world->next);
 }
 
@@ -142,11 +142,11 @@ static void
 look_whether_prepared(struct world *world)
 {
     for (guint i = 0; i < WORLD_SERVICES; i++)
-        if (is_wanted(world->next->config, world->services[i]) &&
+        if (parent_wants(world->next->config, world->services[i]) &&
             !service_is_prepared(world->services[i]))
             return;
     for (guint i = 0; i < WORLD_SERVICES; i++) {
-        if (is_wanted(world->next->config, world->services[i]))
+        if (parent_wants(world->next->config, world->services[i]))
             service_switch(world->services[i]);
         else
             service_retire(world->services[i]);
@@ -167,7 +167,7 @@ begin_change(struct world *world, struct sockets *sockets)
     world->sockets = sockets;
     make_folders(config, !world->started, &error);
     for (guint i = 0; i < WORLD_SERVICES && error == NULL; i++)
-        if (is_wanted(config, world->services[i]))
+        if (parent_wants(config, world->services[i]))
             service_prepare(world->services[i], world->next, &error);
     if (error != NULL)
         change_failed(world, error->message);

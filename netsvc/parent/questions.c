@@ -71,6 +71,8 @@ append_services(const struct world *world, GString *out)
         const struct process *process = service_process(world->services[i]);
         json_text_begin_object(out);
         json_text_member_string(out, "name", service_name(world->services[i]));
+        json_text_member_boolean(out, "wanted",
+                                 parent_wants(world->current->config, world->services[i]));
         json_text_member_boolean(out, "serves", process != NULL);
         if (process != NULL) {
             json_text_member_integer(out, "process", process_pid(process));

@@ -30,6 +30,9 @@ struct world {
 /* Reads the configuration anew; its end is told by questions_reloaded. */
 void parent_reload(struct world *world);
 
+/* Whether the configuration has that service serve anything. */
+gboolean parent_wants(const struct config *config, const struct service *service);
+
 /* ---- questions.c ---- */
 
 void questions_ask(void *context, struct slice request, struct control_question *question);

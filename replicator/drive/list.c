@@ -2,24 +2,12 @@
 
 #include "lib/base/fail.h"
 #include "lib/json/json.h"
+#include "replicator/table.h"
 #include "replicator/tell.h"
 
 enum { COLUMN_ID, COLUMN_LABEL, COLUMN_STATE, COLUMN_GOOD, COLUMNS };
 
-struct row {
-    char *cells[COLUMNS];
-    char *problem; /* a line below it, or NULL */
-};
-
-static void
-row_free(gpointer pointer)
-{
-    struct row *row = pointer;
-    for (guint i = 0; i < COLUMNS; i++)
-        g_free(row->cells[i]);
-    g_free(row->problem);
-    g_free(row);
-}
+static const char *const titles[COLUMNS] = {"ID", "LABEL", "STATE", "LAST GOOD BACKUP"};
 
 /* `taking a snapshot, 31 %` */
 static char *
@@ -60,57 +48,20 @@ tell_problem(struct slice drive)
                            message != NULL ? message : "the last run");
 }
 
-static struct row *
-row_of(struct slice drive)
+static void
+add_drive(struct table *table, struct slice drive)
 {
-    struct row *row = g_new0(struct row, 1);
     gint64 good = json_member_time(drive, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
-    row->cells[COLUMN_ID] = tell_text(drive, "id");
-    row->cells[COLUMN_LABEL] = tell_text(drive, "label");
-    row->cells[COLUMN_STATE] = tell_state(drive);
-    row->cells[COLUMN_GOOD] =
-        g_strconcat(when, json_member_true(drive, "overdue") ? "  OVERDUE" : "", NULL);
-    row->problem = tell_problem(drive);
-    return row;
-}
-
-static struct row *
-heading(void)
-{
-    static const char *const titles[COLUMNS] = {"ID", "LABEL", "STATE", "LAST GOOD BACKUP"};
-    struct row *row = g_new0(struct row, 1);
-    for (guint i = 0; i < COLUMNS; i++)
-        row->cells[i] = g_strdup(titles[i]);
-    return row;
-}
-
-static glong
-width(const char *cell)
-{
-    return cell != NULL ? g_utf8_strlen(cell, -1) : 0;
-}
-
-static void
-append_table(GString *out, const GPtrArray *rows)
-{
-    glong widths[COLUMNS] = {0};
-    for (guint i = 0; i < rows->len; i++)
-        for (guint column = 0; column < COLUMNS; column++)
-            widths[column] =
-                MAX(widths[column], width(((const struct row *)rows->pdata[i])->cells[column]));
-    for (guint i = 0; i < rows->len; i++) {
-        const struct row *row = rows->pdata[i];
-        for (guint column = 0; column < COLUMNS; column++) {
-            const char *cell = row->cells[column] != NULL ? row->cells[column] : "";
-            g_string_append(out, cell);
-            if (column + 1 < COLUMNS)
-                g_string_append_printf(out, "%*s", (int)(widths[column] - width(cell) + 2), "");
-        }
-        g_string_append_c(out, '\n');
-        if (row->problem != NULL)
-            g_string_append_printf(out, "%*s%s\n", (int)widths[COLUMN_ID] + 2, "", row->problem);
-    }
+    char *cells[COLUMNS] = {
+        [COLUMN_ID] = tell_text(drive, "id"),
+        [COLUMN_LABEL] = tell_text(drive, "label"),
+        [COLUMN_STATE] = tell_state(drive),
+        [COLUMN_GOOD] =
+            g_strconcat(when, json_member_true(drive, "overdue") ? "  OVERDUE" : "", NULL),
+    };
+    table_add(table, cells);
+    table_note(table, tell_problem(drive));
 }
 
 static void
@@ -130,7 +81,8 @@ append_unknown(GString *out, struct slice one)
         g_string_append_printf(out, ", %s", size);
     if (model != NULL && *model != '\0')
         g_string_append_printf(out, ", %s", model);
-    g_string_append_printf(out, "\n  %*s  lifeboat drive add %s\n", (int)width(device), "", device);
+    g_string_append_printf(out, "\n  %*s  lifeboat drive add %s\n", (int)g_utf8_strlen(device, -1),
+                           "", device);
 }
 
 char *
@@ -139,13 +91,12 @@ list_drives(struct slice answer)
     GString *out = g_string_new(NULL);
     struct slice drives, unknown, one;
     gsize place = 0;
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(row_free);
-    g_ptr_array_add(rows, heading());
+    AUTO(table) *table = table_new(titles, COLUMNS);
     if (json_member(answer, "drives", &drives))
         for (; json_next_element(drives, &place, &one);)
-            g_ptr_array_add(rows, row_of(one));
-    if (rows->len > 1)
-        append_table(out, rows);
+            add_drive(table, one);
+    if (table_rows(table) > 0)
+        table_append(table, out);
     else
         g_string_append(out, "no drives yet: plug one in and add it with `lifeboat drive add`\n");
     place = 0;
