@@ -115,6 +115,7 @@ change_done(struct world *world)
     g_clear_pointer(&world->before, sockets_free);
     g_clear_pointer(&world->problem, g_free);
     world->started = TRUE;
+    timekeeper_look(world->timekeeper, world->current->config->state);
     tell_served(world);
     sd_notify(0, "READY=1");
     questions_reloaded(world);
@@ -303,6 +304,12 @@ sockets_now(void *context)
     return ((struct world *)context)->sockets;
 }
 
+static void
+clock_judged(void *context, const char *alert)
+{
+    questions_own_alert(context, "clock", alert != NULL ? alert : "");
+}
+
 /* ---- signals ---- */
 
 static void
@@ -382,8 +389,10 @@ run(struct world *world, GError **error)
     const struct config *config = world->next->config;
     world->links = links_new(world->events, links_changed, world, error);
     g_autofree char *folder = g_path_get_dirname(config->control);
-    if (world->links == NULL || !make_folder(folder, 0755, NULL, error))
+    if (world->links == NULL || !make_folder(folder, 0755, NULL, error) ||
+        !make_folder(config->state, 0755, NULL, error))
         return FALSE;
+    world->timekeeper = timekeeper_new(world->events, config->state, NULL, clock_judged, world);
     world->control = control_new(world->events, config->control, questions_ask, world, error);
     if (world->control == NULL)
         return FALSE;
@@ -417,6 +426,7 @@ clear(struct world *world)
 {
     control_free(world->control);
     links_free(world->links);
+    timekeeper_free(world->timekeeper);
     for (guint i = 0; i < WORLD_SERVICES; i++)
         service_free(world->services[i]);
     free_event(world->terminate);

@@ -28,6 +28,18 @@ alert_key(struct world *world, guint service, const char *name)
 }
 
 void
+questions_own_alert(struct world *world, const char *name, const char *text)
+{
+    if (*text == '\0') {
+        if (g_hash_table_remove(world->alerts, name))
+            log_notice("%s: over", name);
+        return;
+    }
+    log_warning("%s", text);
+    g_hash_table_replace(world->alerts, g_strdup(name), g_strdup(text));
+}
+
+void
 questions_alert(struct world *world, guint service, const void *data, gsize size)
 {
     const char *name = data;
@@ -38,13 +50,7 @@ questions_alert(struct world *world, guint service, const void *data, gsize size
     if (text >= name + size)
         return;
     g_autofree char *key = alert_key(world, service, name);
-    if (*text == '\0') {
-        if (g_hash_table_remove(world->alerts, key))
-            log_notice("%s: over", key);
-        return;
-    }
-    log_warning("%s", text);
-    g_hash_table_replace(world->alerts, g_steal_pointer(&key), g_strdup(text));
+    questions_own_alert(world, key, text);
 }
 
 static gboolean
@@ -98,14 +104,13 @@ append_configuration(const struct world *world, GString *out)
 static void
 append_alerts(const struct world *world, GString *out)
 {
-    GHashTableIter at;
-    gpointer key, text;
+    g_autoptr(GList) names =
+        g_list_sort(g_hash_table_get_keys(world->alerts), (GCompareFunc)strcmp);
     json_text_member_array(out, "alerts");
-    g_hash_table_iter_init(&at, world->alerts);
-    while (g_hash_table_iter_next(&at, &key, &text)) {
+    for (const GList *each = names; each != NULL; each = each->next) {
         json_text_begin_object(out);
-        json_text_member_string(out, "about", key);
-        json_text_member_string(out, "text", text);
+        json_text_member_string(out, "about", each->data);
+        json_text_member_string(out, "text", g_hash_table_lookup(world->alerts, each->data));
         json_text_end_object(out);
     }
     json_text_end_array(out);

@@ -5,6 +5,7 @@
 #include "netsvc/parent/generation.h"
 #include "netsvc/parent/links.h"
 #include "netsvc/parent/service.h"
+#include "netsvc/parent/timekeeper.h"
 
 #define WORLD_SERVICES 2 /* dns, dhcp */
 
@@ -16,9 +17,10 @@ struct world {
     struct sockets *before;     /* of `current`, while a change is under way */
     struct service *services[WORLD_SERVICES];
     struct links *links;
+    struct timekeeper *timekeeper;
     struct control *control;
     char *problem;        /* of the configuration that was read last; NULL: it is served */
-    GHashTable *alerts;   /* "dhcp: pool clinic" → text */
+    GHashTable *alerts;   /* "dhcp: pool clinic", "clock" → text */
     GPtrArray *reloading; /* struct control_question: wait for the end of a change */
     GQueue questions[WORLD_SERVICES]; /* struct control_question: wait for that child's answer */
     gboolean started, ending;
@@ -41,5 +43,7 @@ void questions_answered(struct world *world, guint service, const void *json, gs
 /* A child that is gone will not answer. */
 void questions_lost(struct world *world, guint service);
 void questions_alert(struct world *world, guint service, const void *data, gsize size);
+/* The parent's own; an empty text ends it. */
+void questions_own_alert(struct world *world, const char *name, const char *text);
 /* All that a child told of ends with it. */
 void questions_forget_alerts(struct world *world, guint service);
