@@ -1,23 +1,14 @@
-#include "netsvc/dns/dns.h"
+#include "netsvc/dns/world.h"
 
 #include "lib/base/fail.h"
-#include "lib/base/jsontext.h"
-#include "lib/json/json.h"
-#include "netsvc/dns/serve/serve.h"
+#include "lib/base/log.h"
+#include "netsvc/clock_floor.h"
 #include "netsvc/dns/serve/udp.h"
-#include "netsvc/dns/zone/load.h"
 
-#include <string.h>
+#include <errno.h>
+#include <fcntl.h>
 
-#define ANSWER_SIZE_MAX 60000 /* bytes of an answer to `lifeboat net …`, so that it fits a packet \
-                               */
-
-struct dns {
-    struct child *child;
-    struct zones *zones;
-    struct serve serve;
-    GPtrArray *udp; /* struct udp, one a socket */
-};
+#define DRAIN_MS 20 /* between two looks whether all has been answered */
 
 gsize
 dns_serve(struct dns *dns, const struct asker *asker, const guint8 *wire, gsize size, guint8 *out)
@@ -26,100 +17,84 @@ dns_serve(struct dns *dns, const struct asker *asker, const guint8 *wire, gsize 
     return serve_packet(&dns->serve, asker, wire, size, out, room);
 }
 
-/* ---- zones ---- */
+static gsize
+take_packet(gpointer context, const struct asker *asker, const guint8 *wire, gsize size,
+            guint8 *out)
+{
+    return dns_serve(context, asker, wire, size, out);
+}
+
+/* ---- what others tell ---- */
+
+static void
+zone_changed(gpointer context, struct zone *zone)
+{
+    struct dns *dns = context;
+    if (dns->transfer != NULL)
+        transfer_changed(dns->transfer, zone);
+}
+
+static void
+tell(gpointer context, const char *text)
+{
+    (void)context;
+    log_warning("%s", text);
+}
+
+static void
+alert(gpointer context, const char *name, const char *text)
+{
+    struct dns *dns = context;
+    child_alert(dns->child, name, "%s", text);
+}
 
 static gboolean
-load_zone(struct dns *dns, const struct config_zone *zone, GError **error)
+is_parent(gpointer context, const struct name *name)
 {
-    struct name origin;
-    if (!name_from_text(&origin, zone->name))
-        return fail_set(error, FAIL_USAGE, "zone '%s': this is no domain name", zone->name);
-    struct zone *loaded = load_file(zone->file, &origin, error);
-    if (loaded == NULL) {
-        g_prefix_error(error, "zone '%s': ", zone->name);
-        return FALSE;
-    }
-    zone_free(zones_put(dns->zones, loaded));
-    return TRUE;
+    struct dns *dns = context;
+    struct name_hashes hashes;
+    name_hashes(name, &hashes);
+    return zones_are_below(holding_zones(dns->holding), name, &hashes);
 }
 
-static gboolean
-load_zones(struct dns *dns, const struct config_dns *config, GError **error)
+static const struct zone *
+zone_named(gpointer context, const struct name *origin)
 {
-    for (guint i = 0; i < config->zones->len; i++) {
-        const struct config_zone *zone = config->zones->pdata[i];
-        if (zone->file != NULL && zone->primaries->len == 0 && !load_zone(dns, zone, error))
-            return FALSE;
-    }
-    return TRUE;
+    struct dns *dns = context;
+    return zones_named(holding_zones(dns->holding), origin);
 }
 
-/* ---- questions of `lifeboat net` ---- */
-
-static void
-zone_json(const struct zone *zone, GString *json)
+static const struct journal *
+journal_of(gpointer context, const struct name *origin)
 {
-    char text[NAME_TEXT_MAX];
-    json_text_begin_object(json);
-    json_text_member_string(json, "name", name_text(zone_origin(zone), text));
-    json_text_member_unsigned(json, "records", zone_count(zone));
-    json_text_member_unsigned(json, "serial", zone_serial(zone));
-    json_text_member_boolean(json, "signed", zone_is_signed(zone));
-    json_text_end_object(json);
-}
-
-/* One page: from behind the zone `after`. */
-static void
-zones_json(const struct dns *dns, const char *after, GString *json)
-{
-    guint i = 0, n = zones_count(dns->zones);
-    struct name last;
-    if (after != NULL && name_from_text(&last, after)) {
-        while (i < n && !name_equal(zone_origin(zones_at(dns->zones, i)), &last))
-            i++;
-        i++;
-    }
-    json_text_member_array(json, "zones");
-    guint end = MIN(n, i + MESSAGE_PAGE);
-    for (; i < end && json->len < ANSWER_SIZE_MAX; i++)
-        zone_json(zones_at(dns->zones, i), json);
-    json_text_end_array(json);
-    json_text_member_boolean(json, "more", i < n);
+    struct dns *dns = context;
+    return holding_journal(dns->holding, origin);
 }
 
 static void
-numbers_json(const struct dns *dns, GString *json)
+arrived(gpointer context, const struct config_zone *config, struct zone *zone)
 {
-    const struct serve_counts *counts = &dns->serve.counts;
-    json_text_member_unsigned(json, "zones", zones_count(dns->zones));
-    json_text_member_unsigned(json, "queries", counts->queries);
-    json_text_member_unsigned(json, "foreign", counts->foreign);
-    json_text_member_unsigned(json, "refused", counts->refused);
-    json_text_member_unsigned(json, "limited", counts->limited);
-    json_text_member_unsigned(json, "malformed", counts->malformed);
+    struct dns *dns = context;
+    (void)config;
+    holding_arrived(dns->holding, zone);
 }
 
 static void
-answer_question(const struct dns *dns, struct slice question)
+expired(gpointer context, const struct config_zone *config)
 {
-    g_autoptr(GString) json = g_string_new(NULL);
-    g_autofree char *ask = NULL, *after = NULL;
-    json_text_begin_object(json);
-    if (json_check(question, NULL)) {
-        json_member_text(question, "ask", &ask);
-        json_member_text(question, "after", &after);
-    }
-    if (g_strcmp0(ask, "zones") == 0)
-        zones_json(dns, after, json);
-    else if (g_strcmp0(ask, "dns") == 0)
-        numbers_json(dns, json);
-    else
-        json_text_member_string(json, "error", "dns does not know this question");
-    json_text_end_object(json);
-    child_answer(dns->child, json);
+    struct dns *dns = context;
+    holding_expired(dns->holding, config);
 }
 
-/* ---- the role ---- */
+static void
+trouble(gpointer context, const struct config_zone *config, const char *text)
+{
+    struct dns *dns = context;
+    g_autofree char *name = g_strdup_printf("zone %s", config->name);
+    child_alert(dns->child, name, "%s", text != NULL ? text : "");
+}
+
+/* ---- with root's rights ---- */
 
 static void
 dns_free(struct dns *dns)
@@ -127,7 +102,10 @@ dns_free(struct dns *dns)
     if (dns == NULL)
         return;
     g_ptr_array_unref(dns->udp);
-    zones_free(dns->zones);
+    transfer_free(dns->transfer);
+    holding_free(dns->holding);
+    if (dns->folder >= 0)
+        close(dns->folder);
     g_free(dns);
 }
 AUTO_DEFINE(dns)
@@ -138,61 +116,139 @@ free_udp(gpointer udp)
     udp_free(udp);
 }
 
+static gboolean
+open_folder(struct dns *dns, const char *state, GError **error)
+{
+    g_autofree char *path = g_build_filename(state, dns_role.name, NULL);
+    dns->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return dns->folder >= 0 || fail_errno(error, errno, "cannot open '%s'", path);
+}
+
 static gpointer
 dns_open(struct child *child, GError **error)
 {
-    const struct config_dns *config = &child_config(child)->dns;
+    const struct config *config = child_config(child);
     AUTO(dns) *dns = g_new0(struct dns, 1);
     dns->child = child;
-    dns->zones = zones_new();
     dns->udp = g_ptr_array_new_with_free_func(free_udp);
-    dns->serve.zones = dns->zones;
-    dns->serve.context = dns;
-    dns->serve.options.nsid = config->nsid;
-    return load_zones(dns, config, error) ? g_steal_pointer(&dns) : NULL;
+    if (!open_folder(dns, config->state, error))
+        return NULL;
+    dns->clock_is_sure = g_get_real_time() / G_USEC_PER_SEC >= clock_floor_read(config->state);
+    const struct holding_role role = {.config = config,
+                                      .folder = dns->folder,
+                                      .clock_is_sure = dns->clock_is_sure,
+                                      .changed = zone_changed,
+                                      .tell = tell,
+                                      .context = dns};
+    dns->holding = holding_new(&role, error);
+    if (dns->holding == NULL)
+        return NULL;
+    dns->transfer = transfer_open(&config->dns, error);
+    return dns->transfer != NULL ? g_steal_pointer(&dns) : NULL;
 }
 
-static gsize
-serve_udp(gpointer context, const struct asker *asker, const guint8 *wire, gsize size, guint8 *out)
+/* ---- in the sandbox ---- */
+
+static gboolean
+begin_transfers(struct dns *dns, GError **error)
 {
-    struct dns *dns = context;
-    return serve_packet(&dns->serve, asker, wire, size, out, SERVE_UDP_OUT);
+    const struct transfer_role role = {.config = &child_config(dns->child)->dns,
+                                       .events = child_events(dns->child),
+                                       .folder = dns->folder,
+                                       .clock_is_sure = dns->clock_is_sure,
+                                       .context = dns,
+                                       .zone = zone_named,
+                                       .journal = journal_of,
+                                       .arrived = arrived,
+                                       .expired = expired,
+                                       .trouble = trouble};
+    return transfer_begin(dns->transfer, &role, error);
+}
+
+static void
+begin_sockets(struct dns *dns)
+{
+    const GArray *sockets = child_sockets(dns->child);
+    const struct udp_role udp = {take_packet, dns};
+    const struct tcp_role tcp = {.serve = take_packet, .context = dns};
+    dns->tcp = tcp_new(child_events(dns->child), &tcp);
+    for (guint i = 0; i < sockets->len; i++) {
+        const struct child_socket *socket = &g_array_index(sockets, struct child_socket, i);
+        if (socket->what.kind == MESSAGE_DNS_UDP)
+            g_ptr_array_add(dns->udp, udp_new(child_events(dns->child), socket->fd, &udp));
+        else if (socket->what.kind == MESSAGE_DNS_TCP)
+            tcp_listen(dns->tcp, socket->fd);
+    }
 }
 
 static gboolean
 dns_begin(gpointer self, GError **error)
 {
     struct dns *dns = self;
-    const GArray *sockets = child_sockets(dns->child);
-    const struct udp_role role = {serve_udp, dns};
-    (void)error;
-    for (guint i = 0; i < sockets->len; i++) {
-        const struct child_socket *socket = &g_array_index(sockets, struct child_socket, i);
-        if (socket->what.kind == MESSAGE_DNS_UDP)
-            g_ptr_array_add(dns->udp, udp_new(child_events(dns->child), socket->fd, &role));
-    }
+    const struct config_dns *config = &child_config(dns->child)->dns;
+    const struct forward_world world = {
+        .events = child_events(dns->child), .is_parent = is_parent, .alert = alert, .context = dns};
+    admission_init(&dns->admission, config);
+    dns->forward = forward_new(&world, config);
+    dns->serve = (struct serve){.zones = holding_zones(dns->holding),
+                                .options = {.nsid = config->nsid},
+                                .parts = parts,
+                                .context = dns};
+    if (!begin_transfers(dns, error))
+        return FALSE;
+    begin_sockets(dns);
+    holding_begin(dns->holding, child_events(dns->child));
     return TRUE;
 }
 
 static void
 dns_take(gpointer self, enum message_kind kind, const void *data, gsize size)
 {
+    struct dns *dns = self;
     if (kind == MESSAGE_QUESTION)
-        answer_question(self, (struct slice){data, size});
+        questions_answer(dns, (struct slice){data, size});
+    else if (kind == MESSAGE_NAMES)
+        holding_take_names(dns->holding, data, size);
 }
 
-/* What waits in the sockets is whose turn it is now: the process that took over. */
+/* ---- the end ---- */
+
+static void
+look_whether_drained(evutil_socket_t fd, short what, void *context)
+{
+    struct dns *dns = context;
+    const struct timeval interval = {.tv_usec = DRAIN_MS * 1000};
+    struct tcp_counts tcp;
+    (void)fd;
+    (void)what;
+    tcp_count(dns->tcp, &tcp);
+    if (forward_waiting(dns->forward) > 0 || tcp.connections > 0) {
+        evtimer_add(dns->drained, &interval);
+        return;
+    }
+    g_clear_pointer(&dns->tcp, tcp_free);
+    g_clear_pointer(&dns->transfer, transfer_free); /* which saves what it has */
+    child_ended(dns->child);
+}
+
+/* What waits in the sockets is whose turn it is now: the process that took over. What this one has
+ * taken, it answers. */
 static void
 dns_end(gpointer self)
 {
     struct dns *dns = self;
     g_ptr_array_set_size(dns->udp, 0);
+    tcp_close(dns->tcp);
+    dns->drained = evtimer_new(child_events(dns->child), look_whether_drained, dns);
+    look_whether_drained(-1, 0, dns);
 }
 
 const struct child_role dns_role = {
     .name = "dns",
+    .makes_sockets = TRUE,
     .open = dns_open,
     .begin = dns_begin,
     .take = dns_take,
     .end = dns_end,
+    .drains = TRUE,
 };

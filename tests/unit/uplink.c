@@ -1,5 +1,7 @@
 #include "tests/unit/uplink.h"
 
+#include "lib/base/jsontext.h"
+
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -303,6 +305,9 @@ char *
 uplink_json(struct uplink *uplink)
 {
     GString *json = g_string_new(NULL);
-    forward_json(uplink->forward, json);
+    json_text_begin_object(json);
+    forward_append_forwarders(uplink->forward, json);
+    forward_append_numbers(uplink->forward, json);
+    json_text_end_object(json);
     return g_string_free(json, FALSE);
 }

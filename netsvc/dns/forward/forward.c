@@ -404,14 +404,27 @@ forward_free(struct forward *forward)
 }
 
 void
-forward_json(const struct forward *forward, GString *json)
+forward_append_forwarders(const struct forward *forward, GString *json)
 {
-    json_text_begin_object(json);
     json_text_member_array(json, "forwarders");
     for (guint i = 0; i < forward->upstreams->len; i++)
         upstream_json(g_ptr_array_index(forward->upstreams, i), json);
     json_text_end_array(json);
-    json_text_member_unsigned(json, "asking", exchanges_count(forward->exchanges));
+}
+
+void
+forward_append_numbers(const struct forward *forward, GString *json)
+{
+    json_text_member_object(json, "others"); /* names that are not ours */
+    json_text_member_unsigned(json, "queries", forward->counted.queries);
+    json_text_member_unsigned(json, "refused", forward->counted.refused);
+    json_text_member_unsigned(json, "special", forward->counted.special);
+    json_text_member_unsigned(json, "absent", forward->counted.absent);
+    json_text_member_unsigned(json, "slow", forward->counted.slow);
+    json_text_member_unsigned(json, "failed", forward->counted.failed);
+    json_text_member_unsigned(json, "full", forward->counted.full);
+    json_text_member_unsigned(json, "asking", forward_waiting(forward));
+    json_text_end_object(json);
     json_text_member_object(json, "cache");
     json_text_member_unsigned(json, "answers", cache_count(forward->cache));
     json_text_member_unsigned(json, "bytes", cache_bytes(forward->cache));
@@ -419,14 +432,10 @@ forward_json(const struct forward *forward, GString *json)
     json_text_member_unsigned(json, "misses", forward->counted.misses);
     json_text_member_unsigned(json, "stale", forward->counted.stale);
     json_text_end_object(json);
-    json_text_member_object(json, "queries");
-    json_text_member_unsigned(json, "all", forward->counted.queries);
-    json_text_member_unsigned(json, "refused", forward->counted.refused);
-    json_text_member_unsigned(json, "special", forward->counted.special);
-    json_text_member_unsigned(json, "absent", forward->counted.absent);
-    json_text_member_unsigned(json, "slow", forward->counted.slow);
-    json_text_member_unsigned(json, "failed", forward->counted.failed);
-    json_text_member_unsigned(json, "full", forward->counted.full);
-    json_text_end_object(json);
-    json_text_end_object(json);
+}
+
+guint
+forward_waiting(const struct forward *forward)
+{
+    return exchanges_count(forward->exchanges);
 }

@@ -46,5 +46,9 @@ gsize forward_answer(struct forward *forward, const struct asker *asker, const s
 /* For tests with a clock of their own: does what is due by now. */
 void forward_tick(struct forward *forward);
 
-/* {"forwarders":[…],"waiting":…,"cache":{…},…} */
-void forward_json(const struct forward *forward, GString *json);
+/* Queries that wait for an answer from elsewhere. */
+guint forward_waiting(const struct forward *forward);
+
+/* Members of the object that is being written: "forwarders": […]; and what was counted. */
+void forward_append_forwarders(const struct forward *forward, GString *json);
+void forward_append_numbers(const struct forward *forward, GString *json);

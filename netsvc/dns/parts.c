@@ -1,0 +1,74 @@
+/* parts: see world.h. */
+#include "netsvc/dns/world.h"
+
+/* ---- who is answered at all ---- */
+
+static enum serve_verdict
+admit(gpointer context, const struct asker *asker, const struct query *query,
+      struct reply_options *options)
+{
+    struct dns *dns = context;
+    return admission_of(&dns->admission, asker, query, options);
+}
+
+/* ---- signed requests, transfers, NOTIFY ---- */
+
+static gsize
+authenticate(gpointer context, const struct asker *asker, const struct query *query,
+             const struct reply_options *options, guint8 *out, gsize room)
+{
+    struct dns *dns = context;
+    struct tsig tsig;
+    const gboolean udp = serve_is_udp(asker);
+    gsize size;
+    enum rcode rcode = transfer_check(dns->transfer, query, &tsig);
+    if (rcode == RCODE_NOERROR && transfer_is_ours(query))
+        return transfer_serve(dns->transfer, asker, query, &tsig, out, room);
+    const gsize left = room - MIN(room, tsig_size(&tsig));
+    if (rcode == RCODE_NOERROR)
+        size = serve_query(&dns->serve, asker, query, options, out, left);
+    else
+        size = reply_code(query, options, rcode, udp, out, left);
+    return transfer_sign(dns->transfer, &tsig, out, size, room);
+}
+
+static gsize
+transfer(gpointer context, const struct asker *asker, const struct query *query,
+         const struct reply_options *options, guint8 *out, gsize room)
+{
+    struct dns *dns = context;
+    struct tsig tsig;
+    (void)options;
+    transfer_check(dns->transfer, query, &tsig);
+    return transfer_serve(dns->transfer, asker, query, &tsig, out, room);
+}
+
+/* ---- names ---- */
+
+static gsize
+made(gpointer context, const struct query *query, const struct reply_options *options, gboolean udp,
+     guint8 *out, gsize room)
+{
+    struct dns *dns = context;
+    const struct address_names *names = holding_address_names(dns->holding);
+    if (holding_lacks(dns->holding, &query->name))
+        return reply_code(query, options, RCODE_SERVFAIL, udp, out, room);
+    return names != NULL ? address_names_answer(names, query, options, udp, out, room) : 0;
+}
+
+static gsize
+foreign(gpointer context, const struct asker *asker, const struct query *query,
+        const struct reply_options *options, guint8 *out, gsize room)
+{
+    struct dns *dns = context;
+    return forward_answer(dns->forward, asker, query, options, out, room);
+}
+
+const struct serve_parts parts = {
+    .admit = admit,
+    .authenticate = authenticate,
+    .transfer = transfer,
+    .notify = transfer,
+    .made = made,
+    .foreign = foreign,
+};

@@ -1,0 +1,33 @@
+/* world: what the parts of the dns child share. */
+#pragma once
+
+#include "lib/base/slice.h"
+#include "netsvc/dns/dns.h"
+#include "netsvc/dns/forward/forward.h"
+#include "netsvc/dns/holding.h"
+#include "netsvc/dns/serve/admission.h"
+#include "netsvc/dns/serve/serve.h"
+#include "netsvc/dns/serve/tcp.h"
+#include "netsvc/dns/transfer/transfer.h"
+#include "netsvc/dns/zone/address_names.h"
+#include "netsvc/dns/zone/clients.h"
+
+struct dns {
+    struct child *child;
+    int folder; /* the only one that may be written to */
+    gboolean clock_is_sure;
+    struct holding *holding;
+    struct serve serve;
+    struct admission admission;
+    struct forward *forward;
+    struct transfer *transfer;
+    GPtrArray *udp; /* struct udp, one a socket */
+    struct tcp *tcp;
+    struct event *drained; /* looked at while it ends */
+};
+
+/* ---- parts.c: who answers what is not a look-up in our zones (serve.h) ---- */
+extern const struct serve_parts parts;
+
+/* ---- questions.c: of `lifeboat net` ---- */
+void questions_answer(const struct dns *dns, struct slice question);
