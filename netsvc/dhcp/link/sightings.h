@@ -1,0 +1,36 @@
+/*
+ * sightings: what was seen on the LAN that people should look at, by address: another DHCP server,
+ * an address that two use. Bounded: of more than SIGHTINGS_MAX at once the others are left out.
+ */
+#pragma once
+
+#include "netsvc/dhcp/link/frame.h"
+
+#define SIGHTINGS_MAX 16
+
+struct sighting {
+    guint32 address;
+    gboolean has_mac;
+    guint8 mac[FRAME_MAC];
+    gint64 last; /* boot clock */
+};
+
+/* `is` FALSE: it was not seen for long. */
+typedef void (*sightings_tell)(void *context, const struct sighting *sighting, gboolean is);
+
+struct sightings {
+    struct sighting all[SIGHTINGS_MAX];
+    guint count;
+    sightings_tell tell;
+    void *context;
+};
+
+/* `mac` NULL: not known. Told when it is new, or its MAC another one. */
+void sightings_note(struct sightings *sightings, guint32 address, const guint8 *mac, gint64 now);
+
+/* Those that were seen last so many seconds ago are over. */
+void sightings_age(struct sightings *sightings, gint64 now, gint64 seconds);
+
+/* "aa:bb:cc:dd:ee:ff" */
+#define SIGHTINGS_MAC_TEXT (FRAME_MAC * 3)
+const char *sightings_mac_text(const guint8 *mac, char text[SIGHTINGS_MAC_TEXT]);
