@@ -7,6 +7,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/clock_floor.h"
 #include "netsvc/dhcp/link/arp.h"
 #include "netsvc/dhcp/link/held.h"
 #include "netsvc/dhcp/link/link.h"
@@ -484,7 +485,7 @@ dhcp_open(struct child *child, GError **error)
     (void)error;
     dhcp->child = child;
     dhcp->config = child_config(child);
-    clock_system(&dhcp->clock, 0);
+    clock_system(&dhcp->clock, clock_floor_read(dhcp->config->state));
     return dhcp;
 }
 
@@ -514,7 +515,8 @@ dhcp_take(gpointer self, enum message_kind kind, const void *data, gsize size)
     struct dhcp *dhcp = self;
     if (kind == MESSAGE_QUESTION) {
         g_autoptr(GString) json = g_string_new(NULL);
-        answers_give(dhcp->config, dhcp->leases, boot_now(dhcp), data, size, json);
+        const struct answers answers = {dhcp->config, dhcp->leases, &dhcp->clock};
+        answers_give(&answers, data, size, json);
         child_answer(dhcp->child, json);
     } else if (kind == MESSAGE_TELL_NAMES && dhcp->leases != NULL) {
         naming_send_all(dhcp->naming, dhcp->config, dhcp->leases, boot_now(dhcp));

@@ -1,10 +1,10 @@
 #include "netsvc/dhcp/lease/clock.h"
 
+#include "netsvc/clock_floor.h"
+
 #include <string.h>
 #include <time.h>
 
-#define YEAR_SECONDS (366 * 24 * 3600)
-#define OLDEST 1767225600 /* 2026: this was written later */
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 /* There is one system and one time. */
@@ -37,9 +37,7 @@ system_wall(gpointer context)
 gboolean
 clock_believes(gint64 wall, gint64 floor)
 {
-    if (floor == 0)
-        return wall >= OLDEST;
-    return wall >= MAX(floor, OLDEST) && wall - floor <= YEAR_SECONDS;
+    return floor == 0 || (wall >= floor - CLOCK_FLOOR_SLACK && wall - floor <= CLOCK_FLOOR_LEAP);
 }
 
 static gboolean

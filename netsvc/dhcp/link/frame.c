@@ -12,11 +12,11 @@
 #define ARP_SIZE 28
 #define HARDWARE_ETHERNET 1
 
-#define IP_SIZE 20
-#define IP_VERSION_AND_SIZE 0x45
-#define IP_TTL 64 /* as for all else that the kernel sends */
-#define IP_UDP 17
-#define IP_NO_FRAGMENTS 0x4000
+#define IPV4_SIZE 20
+#define IPV4_VERSION_AND_SIZE 0x45
+#define IPV4_TTL 64 /* as for all else that the kernel sends */
+#define IPV4_UDP 17
+#define IPV4_NO_FRAGMENTS 0x4000
 #define UDP_SIZE 8
 
 static void
@@ -96,15 +96,15 @@ checksum(guint32 sum)
 static void
 write_ip(guint8 *ip, const struct frame_udp *udp, gsize size)
 {
-    memset(ip, 0, IP_SIZE);
-    ip[0] = IP_VERSION_AND_SIZE;
+    memset(ip, 0, IPV4_SIZE);
+    ip[0] = IPV4_VERSION_AND_SIZE;
     packet_put16(ip + 2, (guint16)size);
-    packet_put16(ip + 6, IP_NO_FRAGMENTS);
-    ip[8] = IP_TTL;
-    ip[9] = IP_UDP;
+    packet_put16(ip + 6, IPV4_NO_FRAGMENTS);
+    ip[8] = IPV4_TTL;
+    ip[9] = IPV4_UDP;
     packet_put32(ip + 12, udp->from);
     packet_put32(ip + 16, udp->to);
-    packet_put16(ip + 10, checksum(sum_of(ip, IP_SIZE)));
+    packet_put16(ip + 10, checksum(sum_of(ip, IPV4_SIZE)));
 }
 
 gsize
@@ -112,17 +112,17 @@ frame_write_udp(guint8 out[FRAME_MAX], const struct frame_udp *udp, const guint8
 {
     if (size > FRAME_MAX - FRAME_UDP_HEADERS)
         return 0;
-    guint8 *ip = out + BODY_AT, *head = ip + IP_SIZE;
+    guint8 *ip = out + BODY_AT, *head = ip + IPV4_SIZE;
     gsize udp_size = UDP_SIZE + size;
     write_head(out, udp->to_mac, udp->from_mac, TYPE_IPV4);
-    write_ip(ip, udp, IP_SIZE + udp_size);
+    write_ip(ip, udp, IPV4_SIZE + udp_size);
     packet_put16(head, udp->from_port);
     packet_put16(head + 2, udp->to_port);
     packet_put16(head + 4, (guint16)udp_size);
     packet_put16(head + 6, 0);
     memcpy(head + UDP_SIZE, data, size);
     /* RFC 768: over the addresses, protocol and size, too; 0 means that there is none */
-    guint32 sum = sum_of(ip + 12, 8) + IP_UDP + (guint32)udp_size + sum_of(head, udp_size);
+    guint32 sum = sum_of(ip + 12, 8) + IPV4_UDP + (guint32)udp_size + sum_of(head, udp_size);
     guint16 check = checksum(sum);
     packet_put16(head + 6, check != 0 ? check : G_MAXUINT16);
     gsize written = FRAME_UDP_HEADERS + size;

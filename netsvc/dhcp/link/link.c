@@ -46,9 +46,8 @@ static union {
     struct sockaddr_in in;
     struct sockaddr_ll ll;
 } senders[LINK_BATCH];
-static union {
-    struct cmsghdr head;
-    guint8 room[CMSG_SPACE(sizeof(struct in_pktinfo))];
+static struct {
+    _Alignas(struct cmsghdr) guint8 room[CMSG_SPACE(sizeof(struct in_pktinfo))];
 } controls[LINK_BATCH];
 
 static guint
@@ -123,20 +122,19 @@ send_udp(const struct link *link, guint32 from, guint32 to, guint16 port, const 
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(to)};
     struct in_pktinfo info = {.ipi_ifindex = (int)link->what.index,
                               .ipi_spec_dst.s_addr = htonl(from)};
-    union {
-        struct cmsghdr head;
-        guint8 room[CMSG_SPACE(sizeof info)];
-    } control = {0};
+    _Alignas(struct cmsghdr) guint8 control[CMSG_SPACE(sizeof info)] = {0};
     struct iovec part = {(gpointer)data, size};
     struct msghdr message = {.msg_name = &address,
                              .msg_namelen = sizeof address,
                              .msg_iov = &part,
                              .msg_iovlen = 1,
-                             .msg_control = &control,
+                             .msg_control = control,
                              .msg_controllen = sizeof control};
-    control.head = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(sizeof info), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO};
-    memcpy(CMSG_DATA(&control.head), &info, sizeof info);
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_len = CMSG_LEN(sizeof info);
+    head->cmsg_level = IPPROTO_IP;
+    head->cmsg_type = IP_PKTINFO;
+    memcpy(CMSG_DATA(head), &info, sizeof info);
     return sendmsg(link->udp, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 

@@ -28,104 +28,140 @@ append_hex(GString *json, const char *name, const guint8 *data, gsize size)
 }
 
 static void
-append_rest(GString *json, const struct lease *lease, gint64 now)
+append_end(const struct answers *answers, GString *json, const struct lease *lease)
 {
+    const struct clock *clock = answers->clock;
     gboolean ends = lease->state != LEASE_EXPIRED && lease->state != LEASE_RELEASED;
-    if (ends && lease->until != G_MAXINT64)
-        json_text_member_integer(json, "seconds", MAX(lease->until - now, 0));
-    else
-        json_text_member_null(json, "seconds");
+    if (!ends || lease->until == G_MAXINT64)
+        return;
+    gint64 seconds = MAX(lease->until - clock->boot(clock->context), 0);
+    json_text_member_integer(json, "seconds", seconds);
+    json_text_member_time(
+        json, "ends", clock->believed(clock->context) ? clock->wall(clock->context) + seconds : 0);
+}
+
+static gboolean
+is_reserved(const struct config *config, guint32 address)
+{
+    for (guint i = 0; i < config->dhcp.hosts->len; i++)
+        if (((const struct config_host *)config->dhcp.hosts->pdata[i])->address == address)
+            return TRUE;
+    return FALSE;
 }
 
 static void
-append_lease(GString *json, const struct config *config, const struct lease *lease, gint64 now)
+append_name(GString *json, const struct lease *lease, const struct config_subnet *subnet)
 {
-    const struct config_subnet *subnet = config_subnet_of(&config->dhcp, lease->address);
+    if (lease->name[0] == '\0')
+        return;
+    gboolean has_domain = subnet != NULL && subnet->domain != NULL;
+    g_autofree char *full = has_domain ? g_strconcat(lease->name, ".", subnet->domain, NULL) : NULL;
+    json_text_member_string(json, "name", has_domain ? full : lease->name);
+}
+
+static void
+append_lease(const struct answers *answers, GString *json, const struct lease *lease)
+{
+    const struct config_subnet *subnet = config_subnet_of(&answers->config->dhcp, lease->address);
     char address[INET_ADDRSTRLEN], mac[SIGHTINGS_MAC_TEXT];
     json_text_begin_object(json);
     json_text_member_string(json, "address", config_address_text(lease->address, address));
-    json_text_member_string(json, "state", state_names[lease->state]);
-    json_text_member_string(json, "subnet", subnet != NULL ? subnet->name : NULL);
-    json_text_member_string(
-        json, "mac", lease->mac_size == FRAME_MAC ? sightings_mac_text(lease->mac, mac) : NULL);
+    if (subnet != NULL)
+        json_text_member_string(json, "subnet", subnet->name);
+    append_name(json, lease, subnet);
+    if (lease->mac_size == FRAME_MAC)
+        json_text_member_string(json, "mac", sightings_mac_text(lease->mac, mac));
     append_hex(json, "client", lease->key, lease->key_size);
-    json_text_member_string(json, "name", lease->name[0] != '\0' ? lease->name : NULL);
-    append_rest(json, lease, now);
+    json_text_member_string(json, "state", state_names[lease->state]);
+    json_text_member_boolean(json, "reserved", is_reserved(answers->config, lease->address));
+    append_end(answers, json, lease);
+    json_text_end_object(json);
+}
+
+/* ---- pools ---- */
+
+static void
+append_pool(const struct answers *answers, GString *json, const struct config_subnet *subnet,
+            const struct config_range *pool)
+{
+    static const struct {
+        const char *name;
+        enum lease_state state;
+    } counted[] = {
+        {"leased", LEASE_LEASED}, {"offered", LEASE_OFFERED}, {"resting", LEASE_DECLINED}};
+    char address[INET_ADDRSTRLEN];
+    json_text_begin_object(json);
+    json_text_member_string(json, "subnet", subnet->name);
+    json_text_member_string(json, "first", config_address_text(pool->first, address));
+    json_text_member_string(json, "last", config_address_text(pool->last, address));
+    json_text_member_unsigned(json, "size", (guint64)pool->last - pool->first + 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(counted); i++)
+        json_text_member_unsigned(
+            json, counted[i].name,
+            leases_count(answers->leases, counted[i].state, pool->first, pool->last));
     json_text_end_object(json);
 }
 
 static void
-give_leases(const struct config *config, const struct leases *leases, gint64 now, guint32 after,
-            GString *json)
+append_pools(const struct answers *answers, GString *json)
 {
-    const struct lease *lease = leases_after(leases, after);
-    json_text_begin_object(json);
+    const GPtrArray *subnets = answers->config->dhcp.subnets;
+    json_text_member_array(json, "pools");
+    for (guint i = 0; i < subnets->len; i++) {
+        const struct config_subnet *subnet = subnets->pdata[i];
+        for (guint n = 0; n < subnet->pools->len && json->len < MESSAGE_ANSWER_MAX - ENTRY_MAX; n++)
+            append_pool(answers, json, subnet,
+                        &g_array_index(subnet->pools, struct config_range, n));
+    }
+    json_text_end_array(json);
+}
+
+/* ---- the answers ---- */
+
+static void
+give_leases(const struct answers *answers, guint32 after, gboolean is_first, GString *json)
+{
+    const struct lease *lease = leases_after(answers->leases, after);
+    if (is_first)
+        append_pools(answers, json);
     json_text_member_array(json, "leases");
-    for (guint n = 0; lease != NULL && n < MESSAGE_PAGE && json->len < MESSAGE_MAX - ENTRY_MAX;
-         n++) {
-        append_lease(json, config, lease, now);
-        lease = leases_after(leases, lease->address);
+    for (guint n = 0;
+         lease != NULL && n < MESSAGE_PAGE && json->len < MESSAGE_ANSWER_MAX - ENTRY_MAX; n++) {
+        append_lease(answers, json, lease);
+        lease = leases_after(answers->leases, lease->address);
     }
     json_text_end_array(json);
     json_text_member_boolean(json, "more", lease != NULL);
-    json_text_end_object(json);
-}
-
-/* ---- subnets ---- */
-
-static void
-append_subnet(GString *json, const struct config_subnet *subnet, const struct leases *leases)
-{
-    guint64 addresses = 0, leased = 0, declined = 0;
-    for (guint i = 0; i < subnet->pools->len; i++) {
-        const struct config_range *pool = &g_array_index(subnet->pools, struct config_range, i);
-        addresses += (guint64)pool->last - pool->first + 1;
-        leased += leases_count(leases, LEASE_LEASED, pool->first, pool->last);
-        declined += leases_count(leases, LEASE_DECLINED, pool->first, pool->last);
-    }
-    json_text_begin_object(json);
-    json_text_member_string(json, "name", subnet->name);
-    json_text_member_unsigned(json, "addresses", addresses);
-    json_text_member_unsigned(json, "leased", leased);
-    json_text_member_unsigned(json, "free", addresses - MIN(addresses, leased + declined));
-    json_text_member_unsigned(json, "declined", declined);
-    json_text_end_object(json);
 }
 
 static void
-give_subnets(const struct config *config, const struct leases *leases, GString *json)
+give_overview(const struct answers *answers, GString *json)
 {
-    json_text_begin_object(json);
-    json_text_member_array(json, "subnets");
-    for (guint i = 0; i < config->dhcp.subnets->len; i++)
-        append_subnet(json, config->dhcp.subnets->pdata[i], leases);
-    json_text_end_array(json);
-    json_text_end_object(json);
+    append_pools(answers, json);
+    json_text_member_unsigned(json, "leases",
+                              leases_count(answers->leases, LEASE_LEASED, 0, G_MAXUINT32));
 }
-
-/* ---- */
 
 void
-answers_give(const struct config *config, const struct leases *leases, gint64 now,
-             const void *question, gsize size, GString *json)
+answers_give(const struct answers *answers, const void *question, gsize size, GString *json)
 {
     struct slice request = {question, size};
     g_autofree char *ask = NULL, *after = NULL;
     struct in_addr address = {0};
     gboolean is_json = json_check(request, NULL) && json_type(request) == JSON_OBJECT;
-    if (is_json && json_member_text(request, "after", &after))
+    gboolean is_first = !is_json || !json_member_text(request, "after", &after);
+    if (after != NULL)
         inet_pton(AF_INET, after, &address);
     if (is_json)
         json_member_text(request, "ask", &ask);
-    if (leases != NULL && g_strcmp0(ask, "leases") == 0) {
-        give_leases(config, leases, now, ntohl(address.s_addr), json);
-    } else if (leases != NULL && g_strcmp0(ask, "dhcp") == 0) {
-        give_subnets(config, leases, json);
-    } else {
-        json_text_begin_object(json);
-        json_text_member_string(json, "error",
-                                leases == NULL ? "the leases cannot be read yet"
-                                               : "it is not known what that asks for");
-        json_text_end_object(json);
-    }
+    json_text_begin_object(json);
+    if (answers->leases == NULL)
+        json_text_member_string(json, "error", "the leases cannot be read yet");
+    else if (g_strcmp0(ask, "leases") == 0)
+        give_leases(answers, ntohl(address.s_addr), is_first, json);
+    else if (g_strcmp0(ask, "dhcp") == 0)
+        give_overview(answers, json);
+    else
+        json_text_member_string(json, "error", "it is not known what that asks for");
+    json_text_end_object(json);
 }
