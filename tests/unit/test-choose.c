@@ -5,6 +5,7 @@
 #include "tests/unit/dhcp_clinic.h"
 
 #include <glib/gstdio.h>
+#include <time.h>
 
 #define POOL 20 /* addresses of the ward, one of them the camera's */
 
@@ -141,8 +142,11 @@ a_flood_of_discovers_does_not_lock_clients_out(void)
     AUTO(clinic) *clinic = clinic_new();
     guint32 known = JOIN(.client = 7), gone = JOIN(.client = 8);
     TAKE(.type = PACKET_RELEASE, .client = 8, .ciaddr = gone, .server = SERVICE);
-    for (guint16 client = 1000; client < 1000 + 500; client++)
+    DISCOVER(.client = 7);
+    for (guint16 client = 1000; client < 1000 + 500; client++) {
         g_assert_cmpint(DISCOVER(.client = client), ==, SERVER_SEND);
+        g_assert_cmpuint(clinic->answer.yiaddr, !=, known);
+    }
     g_assert_cmpuint(JOIN(.client = 7), ==, known);
     g_assert_cmpuint(JOIN(.client = 8), ==, gone); /* it was remembered */
     g_assert_cmpuint(JOIN(.client = 9), !=, 0);
@@ -322,6 +326,90 @@ what_was_acknowledged_is_there_after_a_restart(void)
     g_rmdir(folder);
 }
 
+/* ---- many ---- */
+
+#define MANY 100000 /* clients with -m perf, else a tenth of a tenth */
+
+/* Microseconds of ours alone. */
+static gint64
+cpu_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (gint64)time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
+/* Nanoseconds for each client, of what `act` does for one. */
+static void
+measure(struct clinic *clinic, guint n, const char *what,
+        void (*act)(struct clinic *clinic, const char *id))
+{
+    gint64 begin = cpu_time();
+    for (guint i = 0; i < n; i++) {
+        char id[16];
+        g_snprintf(id, sizeof id, "c%06u", i);
+        act(clinic, id);
+    }
+    g_test_minimized_result((double)(cpu_time() - begin) * 1000 / n,
+                            "%s: %.0f ns, with the test's own work", what,
+                            (double)(cpu_time() - begin) * 1000 / n);
+}
+
+static void
+join_one(struct clinic *clinic, const char *id)
+{
+    g_assert_cmpuint(JOIN(.client = 7, .id = id, .hostname = id), !=, 0);
+}
+
+static void
+come_back(struct clinic *clinic, const char *id)
+{
+    DISCOVER(.client = 7, .id = id);
+    g_assert_cmpint(REQUEST(.client = 7, .id = id, .requested = clinic->answer.yiaddr), ==,
+                    SERVER_COMMIT);
+}
+
+static void
+renew_one(struct clinic *clinic, const char *id)
+{
+    const struct lease *lease =
+        leases_of_key(clinic->leases, WARD(0), 0xfffe0000, (const guint8 *)id, strlen(id));
+    g_assert_cmpint(REQUEST(.client = 7, .id = id, .ciaddr = lease->address), ==, SERVER_COMMIT);
+}
+
+static void
+flood(struct clinic *clinic, const char *id)
+{
+    g_autofree char *other = g_strconcat("x", id, NULL);
+    g_assert_cmpint(DISCOVER(.client = 7, .id = other), ==, SERVER_SEND);
+}
+
+static void
+many_clients_have_an_address_each(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    guint n = g_test_perf() ? MANY : MANY / 100;
+    struct config_subnet *ward = clinic_ward(clinic);
+    ward->prefix = 15;
+    ward->mask = 0xfffe0000;
+    struct config_range *range = &g_array_index(ward->pools, struct config_range, 0);
+    *range = (struct config_range){WARD(256), WARD(256 + n)}; /* all but full in the end */
+    clinic_serve(clinic);
+    measure(clinic, n, "DISCOVER and REQUEST, new", join_one);
+    g_assert_cmpuint(leases_count(clinic->leases, LEASE_LEASED, 0, G_MAXUINT32), ==, n);
+    measure(clinic, n, "REQUEST, renewed", renew_one);
+    measure(clinic, n, "DISCOVER and REQUEST, known", come_back);
+    measure(clinic, n, "DISCOVER, the pool full", flood);
+    clinic->now += 2 * LEASE;
+    gint64 begin = cpu_time();
+    while (server_expire(clinic->server) == clinic->now)
+        ;
+    g_test_minimized_result((double)(cpu_time() - begin) * 1000 / n, "end of a lease: %.0f ns",
+                            (double)(cpu_time() - begin) * 1000 / n);
+    measure(clinic, n, "DISCOVER, of those given up longest ago", flood);
+    g_assert_cmpuint(leases_count(clinic->leases, LEASE_EXPIRED, 0, G_MAXUINT32), ==, n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -349,6 +437,7 @@ main(int argc, char **argv)
          "who is seen to use a free address may have it");
     TEST(what_was_acknowledged_is_there_after_a_restart,
          "what was acknowledged is there after a restart");
+    TEST(many_clients_have_an_address_each, "many clients have an address each");
 #undef TEST
     return g_test_run();
 }

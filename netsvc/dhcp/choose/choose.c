@@ -322,7 +322,10 @@ static guint32
 offered_longest_ago(const struct choose *choose, const struct choose_who *who)
 {
     const struct offer *oldest = offers_oldest(choose->offers, who->subnet);
-    return oldest != NULL && is_open_to(choose, who, oldest->address) ? oldest->address : 0;
+    if (oldest == NULL || !is_open_to(choose, who, oldest->address))
+        return 0;
+    const struct lease *lease = leases_of_address(choose->leases, oldest->address);
+    return lease == NULL || is_given_up(lease) ? oldest->address : 0;
 }
 
 guint32
@@ -394,8 +397,11 @@ choose_promise(struct choose *choose, const struct choose_who *who, guint32 addr
                           .held = held};
     if (who->mac != NULL)
         memcpy(offer.mac, who->mac, sizeof offer.mac);
+    const struct lease *lease = leases_of_address(choose->leases, address);
     choose_withdraw(choose, who);
     choose_withdraw_address(choose, address);
+    if (lease != NULL && lease->state == LEASE_LEASED)
+        return; /* more than an offer: nobody else gets it */
     guint32 gone = offers_add(choose->offers, &offer);
     if (gone != 0)
         choose_changed(choose, gone);
