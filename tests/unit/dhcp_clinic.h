@@ -41,6 +41,7 @@ struct wish {
     const char *agent; /* option 82 */
     gsize agent_size;
     guint8 htype; /* 0: Ethernet */
+    guint32 own;  /* our address where it comes in; 0: OWN */
 };
 
 struct clinic {
@@ -249,7 +250,10 @@ clinic_compose(struct request *request, const struct wish *wish)
 static inline enum server_act
 clinic_take(struct clinic *clinic, const struct wish *wish)
 {
-    struct server_link link = {.index = 1, .own = OWN, .to_all = wish->to_all};
+    struct server_link link = {.index = 1,
+                               .own = wish->own != 0 ? wish->own : OWN,
+                               .interface = "lan",
+                               .to_all = wish->to_all};
     const char *why = NULL;
     clinic_compose(&clinic->request, wish);
     if (!packet_parse(&clinic->asked, clinic->request.data, clinic->request.size, &why))

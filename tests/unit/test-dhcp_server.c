@@ -390,6 +390,24 @@ a_relay_says_where_the_client_is(void)
 }
 
 static void
+networks_of_one_interface_are_together(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    clinic_ward(clinic)->interface = g_strdup("lan");
+    struct config_subnet *second = clinic_add_subnet(clinic, "second", 0xc0a80100, 10, 19);
+    second->interface = g_strdup("lan");
+    clinic_serve(clinic);
+    guint32 address = JOIN(.client = 7, .own = 0xc0a80101);
+    g_assert_cmpuint(address & 0xffffff00, ==, 0xc0a80100);
+    ACK(.type = PACKET_REQUEST, .client = 7, .requested = address, .to_all = TRUE);
+    NAK(.type = PACKET_REQUEST, .client = 7, .requested = ANNEX(11), .to_all = TRUE);
+    /* the interface tells the subnet where our address does not */
+    g_assert_cmpuint(JOIN(.client = 8, .own = 0x08080808) & 0xffffff00, ==, WARD(0));
+    clinic->config.dhcp.probe = TRUE;
+    IS(SERVER_PROBE, PACKET_OFFER, .type = PACKET_DISCOVER, .client = 9, .own = 0x08080808);
+}
+
+static void
 the_identifier_is_the_address_that_moves_with_the_service(void)
 {
     AUTO(clinic) *clinic = clinic_new();
@@ -503,6 +521,7 @@ main(int argc, char **argv)
     TEST(inform_gets_options_and_no_lease, "INFORM gets options and no lease");
     TEST(replies_go_where_the_client_can_hear_them, "replies go where the client can hear them");
     TEST(a_relay_says_where_the_client_is, "a relay says where the client is");
+    TEST(networks_of_one_interface_are_together, "networks of one interface are together");
     TEST(the_identifier_is_the_address_that_moves_with_the_service,
          "the identifier is the address that moves with the service");
     TEST(options_are_those_asked_for_in_that_order, "options are those asked for, in that order");

@@ -20,7 +20,7 @@ struct subnet {
 
 struct choose {
     const struct config *config;
-    const struct leases *leases;
+    struct leases *leases;
     struct hosts *hosts;
     struct offers *offers;
     struct subnet subnets[CONFIG_SUBNETS_MAX];
@@ -42,6 +42,10 @@ fill_pool(struct choose *choose, struct subnet *subnet)
     }
     choose_changed(choose, subnet->config->network);
     choose_changed(choose, subnet->config->network | ~subnet->config->mask);
+    const GArray *named[] = {subnet->config->routers, subnet->config->dns, subnet->config->ntp};
+    for (guint n = 0; n < G_N_ELEMENTS(named); n++)
+        for (guint i = 0; named[n] != NULL && i < named[n]->len; i++)
+            choose_changed(choose, g_array_index(named[n], guint32, i));
 }
 
 static void
@@ -56,7 +60,7 @@ add_subnet(struct choose *choose, const struct config_subnet *config)
 }
 
 struct choose *
-choose_new(const struct config *config, const struct leases *leases)
+choose_new(const struct config *config, struct leases *leases)
 {
     struct choose *choose = g_new0(struct choose, 1);
     choose->config = config;
@@ -126,13 +130,23 @@ choose_ours(struct choose *choose, guint32 address)
     choose_changed(choose, address);
 }
 
+static gboolean
+has_address(const GArray *addresses, guint32 address)
+{
+    for (guint i = 0; addresses != NULL && i < addresses->len; i++)
+        if (g_array_index(addresses, guint32, i) == address)
+            return TRUE;
+    return FALSE;
+}
+
 /* Nobody's, ever. */
 static gboolean
 is_special(const struct choose *choose, const struct subnet *subnet, guint32 address)
 {
     guint32 host = address & ~subnet->config->mask;
     gboolean has_ends = subnet->config->prefix < 31; /* RFC 3021 */
-    return choose_is_ours(choose, address) ||
+    return choose_is_ours(choose, address) || has_address(subnet->config->routers, address) ||
+           has_address(subnet->config->dns, address) || has_address(subnet->config->ntp, address) ||
            (has_ends && (host == 0 || host == ~subnet->config->mask));
 }
 
@@ -311,7 +325,7 @@ given_up_now(const struct choose *choose, const struct choose_who *who, gint64 n
                           offers_of_address(choose->offers, later.address) == NULL;
         gboolean was_all = later.since >= now;
         later.since = MAX(later.since, now);
-        leases_put((struct leases *)choose->leases, &later);
+        leases_put(choose->leases, &later);
         if (usable || was_all)
             return usable ? later.address : 0;
     }

@@ -12,8 +12,8 @@
  *     given up longest ago   another client's, which is remembered until now
  *     offered longest ago    and not taken: so that a flood of DISCOVERs never uses up all
  *
- * Never: the service address, our own ones, the network's and the broadcast address, what is
- * reserved for others, what rests.
+ * Never: the service address, our own ones, the network's and the broadcast address, those of the
+ * routers and servers that the subnet's clients are told, what is reserved for others, what rests.
  */
 #pragma once
 
@@ -46,8 +46,9 @@ enum choose_verdict {
 
 struct choose;
 
-/* `config` and `leases` must outlive it. */
-struct choose *choose_new(const struct config *config, const struct leases *leases);
+/* `config` and `leases` must outlive it. Of a lease that was given up and is offered to somebody
+ * else it changes `since`, in memory. */
+struct choose *choose_new(const struct config *config, struct leases *leases);
 void choose_free(struct choose *choose);
 AUTO_DEFINE(choose)
 
