@@ -352,6 +352,9 @@ replies_go_where_the_client_can_hear_them(void)
         g_assert_cmpuint(clinic->reply.address, ==, to);
         g_assert_cmpuint(clinic->reply.mac_size, ==, rows[i].to == SERVER_TO_HARDWARE ? 6 : 0);
     }
+    /* not to whom a client names without having that address */
+    TAKE(.type = PACKET_DISCOVER, .client = 7, .ciaddr = 0x08080808);
+    g_assert_cmpint(clinic->reply.to, ==, SERVER_TO_HARDWARE);
     NAK(.type = PACKET_REQUEST, .client = 7, .requested = 0xc0a80107);
     g_assert_cmpint(clinic->reply.to, ==, SERVER_TO_ALL);
     NAK(.type = PACKET_REQUEST, .client = 7, .requested = 0xc0a80107, .giaddr = RELAY);

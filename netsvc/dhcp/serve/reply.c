@@ -224,7 +224,7 @@ write_back(struct writer *writer, const struct packet *request, guint8 code)
         writer_bytes(writer, code, option.data, option.size);
 }
 
-/* RFC 2131 4.1 */
+/* RFC 2131 4.1; but a ciaddr that is not what the client gets is only what somebody wrote there. */
 static void
 choose_way(const struct reply_terms *terms, struct server_reply *reply)
 {
@@ -237,7 +237,7 @@ choose_way(const struct reply_terms *terms, struct server_reply *reply)
         reply->address = request->giaddr;
     } else if (terms->type == PACKET_NAK) {
         reply->to = SERVER_TO_ALL;
-    } else if (request->ciaddr != 0) {
+    } else if (request->ciaddr != 0 && (terms->yiaddr == 0 || terms->yiaddr == request->ciaddr)) {
         reply->to = SERVER_TO_CLIENT;
         reply->address = request->ciaddr;
     } else if ((request->flags & PACKET_FLAG_BROADCAST) != 0 || !frame) {

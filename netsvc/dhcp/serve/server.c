@@ -417,8 +417,8 @@ found_used(struct server *server, guint32 address, const guint8 *mac, gint64 now
         offers_set_quiet(offers, address, now + SERVER_QUIET_SECONDS);
         return;
     }
-    gboolean its_own = lease != NULL && lease->mac_size == CONFIG_MAC_SIZE &&
-                       is_mac(mac, lease->mac); /* or it was known to rest for that one */
+    gboolean its_own = lease != NULL && (lease->mac_size != CONFIG_MAC_SIZE || /* not known */
+                                         is_mac(mac, lease->mac));
     if (its_own && offer == NULL)
         return;
     offers_set_quiet(offers, address, 0);
