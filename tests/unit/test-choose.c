@@ -274,8 +274,9 @@ who_is_seen_to_use_a_free_address_may_have_it(void)
     server_probed(clinic->server, WARD(110), TRUE, seven);
     g_assert_cmpint(REQUEST(.client = 7, .ciaddr = WARD(110), .to_all = TRUE), ==, SERVER_COMMIT);
     /* what is leased stays so, whoever else uses it, but that is told */
-    server_probed(clinic->server, WARD(110), TRUE, seven);
     g_string_truncate(clinic->heard, 0);
+    server_probed(clinic->server, WARD(110), TRUE, seven);
+    g_assert_cmpstr(clinic->heard->str, ==, "");
     server_probed(clinic->server, WARD(110), TRUE, (const guint8[]){2, 9, 9, 9, 9, 9});
     g_assert_cmpint(state_of(clinic, WARD(110)), ==, LEASE_LEASED);
     g_assert_cmpstr(clinic->heard->str, ==, "conflict 110 seen ");

@@ -416,6 +416,14 @@ the_identifier_is_the_address_that_moves_with_the_service(void)
     AUTO(clinic) *clinic = clinic_new();
     TAKE(.type = PACKET_DISCOVER, .client = 7);
     g_assert_cmpuint(option(clinic, PACKET_SERVER), ==, SERVICE);
+    /* RFC 5107 is for relays */
+    TAKE(.type = PACKET_DISCOVER, .client = 7, .agent = "\x0b\4\x0a\1\0\1", .agent_size = 6);
+    g_assert_cmpuint(option(clinic, PACKET_SERVER), ==, SERVICE);
+    clinic->config.service_address = ANNEX(5); /* it cannot be heard here */
+    TAKE(.type = PACKET_DISCOVER, .client = 7);
+    g_assert_cmpuint(option(clinic, PACKET_SERVER), ==, OWN);
+    TAKE(.type = PACKET_DISCOVER, .client = 7, .giaddr = RELAY);
+    g_assert_cmpuint(option(clinic, PACKET_SERVER), ==, ANNEX(5));
     clinic->config.service_address = 0xc0a80102; /* in no subnet of DHCP */
     TAKE(.type = PACKET_DISCOVER, .client = 7);
     g_assert_cmpuint(option(clinic, PACKET_SERVER), ==, OWN);
