@@ -278,7 +278,8 @@ work(struct connection *connection, gsize size)
     connection->serving = FALSE;
     if (used > 0)
         connection->active = tcp->now;
-    if (!connection->broken && (filled > 0 || backlog_size(&connection->out) > 0))
+    /* Who is cut for what he sent still gets the answers to what went before. */
+    if (filled > 0 || backlog_size(&connection->out) > 0)
         write_out(connection, &(struct iovec){tcp->out, filled}, 1);
     if (!connection->broken)
         backlog_add(&connection->in, tcp->in + used, size - used);
