@@ -266,9 +266,10 @@ test_names_of_power_and_such_as_no_host_has_are_not_given(void)
                                         "a-.lan.test",  "lan.test",     "a\\000.lan.test",
                                         "wpad.lan.test"};
     set_up();
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         SET(names[i], 7);
-    g_assert_cmpuint(clients_count(world.clients), ==, 0);
+        g_assert_cmpuint(clients_count(world.clients), ==, 0);
+    }
     ASSERT_NAME("wpad.lan.test", "");
     SET("ann.elsewhere", 7);
     g_assert_cmpuint(clients_count(world.clients), ==, 0);
