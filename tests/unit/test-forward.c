@@ -1,4 +1,5 @@
 /* forward: names that are not ours, with uplinks that live, die, lie and loop. */
+#include "netsvc/dns/forward/exchange.h"
 #include "tests/unit/uplink.h"
 
 static char *
@@ -471,21 +472,52 @@ test_who_is_outside_our_networks_is_refused(void)
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A)); /* 127.0.0.1 in an IPv6 socket */
 }
 
-static void
-test_too_many_questions_are_answered_without_asking(void)
+static guint
+waiting_of(struct uplink *uplink, guint host, guint asked)
 {
-    struct uplink_server *server;
-    AUTO(uplink) *uplink = alive(&server);
+    struct sockaddr_in *client = (struct sockaddr_in *)&uplink->asker.address;
     guint waiting = 0;
-    for (guint i = 0; i < 600; i++) {
-        g_autofree char *name = g_strdup_printf("n%u.example", i);
+    client->sin_addr.s_addr = htonl(INADDR_LOOPBACK + host);
+    for (guint i = 0; i < asked; i++) {
+        g_autofree char *name = g_strdup_printf("n%u.host%u.example", i, host);
         g_autoptr(GByteArray) answer = uplink_ask(uplink, i, name, TYPE_A);
         if (answer == NULL)
             waiting++;
         else
             expect_absent(answer, RCODE_NXDOMAIN, 5, ERROR_NETWORK_ERROR);
     }
-    g_assert_cmpuint(waiting, ==, 512);
+    return waiting;
+}
+
+static void
+test_one_client_that_asks_for_everything_leaves_room_for_the_others(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = alive(&server);
+    g_assert_cmpuint(waiting_of(uplink, 1, 600), ==, EXCHANGES_MAX / 2);
+    guint waiting = EXCHANGES_MAX / 2;
+    for (guint host = 2; host < 10; host++) {
+        guint of_host = waiting_of(uplink, host, 100);
+        g_assert_cmpuint(of_host, ==, host < 6 ? EXCHANGE_SHARE : 0);
+        waiting += of_host;
+    }
+    g_assert_cmpuint(waiting, ==, EXCHANGES_MAX);
+}
+
+static void
+test_a_forwarder_of_our_kind_without_an_uplink_is_dead(void)
+{
+    AUTO(uplink) *uplink = uplink_new();
+    struct uplink_server *server = uplink_listen(uplink, FALSE);
+    uplink_begin(uplink);
+    for (guint i = 0; i < 2; i++) {
+        uplink_take(uplink, server);
+        g_autoptr(GByteArray) absent = uplink_answer(server, RCODE_NXDOMAIN);
+        packet_put_soa(absent, ".", 30, 30);
+        uplink_send(server, absent);
+    }
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    expect_state(uplink, "dead");
 }
 
 #define ADD(name, test) g_test_add_func("/forward/" name, test)
@@ -532,7 +564,9 @@ main(int argc, char **argv)
     ADD("a forwarder that leads back to us is switched off",
         test_a_forwarder_that_leads_back_to_us_is_switched_off);
     ADD("who is outside our networks is refused", test_who_is_outside_our_networks_is_refused);
-    ADD("too many questions are answered without asking",
-        test_too_many_questions_are_answered_without_asking);
+    ADD("one client that asks for everything leaves room for the others",
+        test_one_client_that_asks_for_everything_leaves_room_for_the_others);
+    ADD("a forwarder of our kind without an uplink is dead",
+        test_a_forwarder_of_our_kind_without_an_uplink_is_dead);
     return g_test_run();
 }

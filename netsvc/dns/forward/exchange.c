@@ -259,6 +259,39 @@ exchange_new(struct exchanges *all, const struct cache_key *key)
     return exchange;
 }
 
+static gboolean
+is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    const struct sockaddr_in *in_a = (const struct sockaddr_in *)a;
+    const struct sockaddr_in *in_b = (const struct sockaddr_in *)b;
+    const struct sockaddr_in6 *in6_a = (const struct sockaddr_in6 *)a;
+    const struct sockaddr_in6 *in6_b = (const struct sockaddr_in6 *)b;
+    if (a->ss_family != b->ss_family)
+        return FALSE;
+    return a->ss_family == AF_INET6 ? IN6_ARE_ADDR_EQUAL(&in6_a->sin6_addr, &in6_b->sin6_addr)
+                                    : in_a->sin_addr.s_addr == in_b->sin_addr.s_addr;
+}
+
+/* Whether there is room for one more question of that client, so that one that asks for thousands
+ * of random names does not take the Internet from the others. */
+static gboolean
+has_room(const struct exchanges *all, const struct asker *asker)
+{
+    guint taken = g_hash_table_size(all->table), own = 0;
+    GHashTableIter iter;
+    gpointer key;
+    if (taken < EXCHANGES_MAX / 2 || taken == EXCHANGES_MAX)
+        return taken < EXCHANGES_MAX;
+    g_hash_table_iter_init(&iter, all->table);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const struct exchange *exchange = key;
+        const struct waiter *first =
+            exchange->waiters->len > 0 ? g_ptr_array_index(exchange->waiters, 0) : NULL;
+        own += first != NULL && is_same_host(&first->asker.address, &asker->address);
+    }
+    return own < EXCHANGE_SHARE;
+}
+
 gboolean
 exchanges_join(struct exchanges *all, const struct cache_key *key, const struct asker *asker,
                const struct query *query, const struct reply_options *options)
@@ -267,7 +300,7 @@ exchanges_join(struct exchanges *all, const struct cache_key *key, const struct 
         return FALSE;
     struct exchange *exchange = g_hash_table_lookup(all->table, key);
     if (exchange == NULL) {
-        if (g_hash_table_size(all->table) == EXCHANGES_MAX)
+        if (!has_room(all, asker))
             return FALSE;
         exchange = exchange_new(all, key);
     } else if (now(all) - exchange->began >= EXCHANGE_PATIENCE) {

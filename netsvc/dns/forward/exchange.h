@@ -10,7 +10,8 @@
  *     FAILED     the servers live and have no answer  SLOW  EXCHANGE_PATIENCE is over; it goes on
  *                                                           for EXCHANGE_LONGEST, for the cache
  *
- * Bounded: EXCHANGES_MAX questions, EXCHANGE_WAITERS_MAX that wait, ASKS_MAX sockets.
+ * Bounded: EXCHANGES_MAX questions, EXCHANGE_WAITERS_MAX that wait, EXCHANGE_ASKS_MAX sockets; and
+ * when half of the questions are taken, a client that waits for EXCHANGE_SHARE gets no more.
  * Time is microseconds, as upstream.h's.
  */
 #pragma once
@@ -23,6 +24,7 @@
 #define EXCHANGES_MAX 512
 #define EXCHANGE_WAITERS_MAX 4096 /* of all exchanges */
 #define EXCHANGE_ASKS_MAX 640     /* sockets; a process may have 1024 descriptors */
+#define EXCHANGE_SHARE 64         /* of the questions for one client */
 #define EXCHANGE_TRIES 3          /* of one question */
 
 #define EXCHANGE_PATIENCE (1800 * G_TIME_SPAN_MILLISECOND) /* of clients, RFC 8767 5 */

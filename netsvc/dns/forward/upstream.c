@@ -232,13 +232,31 @@ probe_failed(struct upstream *upstream, gboolean certain)
         enter(upstream, upstream->state == UPSTREAM_LOOP ? UPSTREAM_LOOP : UPSTREAM_DEAD);
 }
 
+/* That there is no such name, said by the root: so does one of our kind that has no uplink
+ * (foreign.h), as the root itself knows more. */
+static gboolean
+is_foreign(const guint8 *wire, gsize size, gsize end)
+{
+    static const guint8 no_answers_but_soa[] = {0, 0, 0, 1};
+    static const guint8 soa_of_root[] = {0, 0, TYPE_SOA, 0, CLASS_IN};
+    return size >= end + sizeof soa_of_root &&
+           memcmp(wire + 6, no_answers_but_soa, sizeof no_answers_but_soa) == 0 &&
+           memcmp(wire + end, soa_of_root, sizeof soa_of_root) == 0;
+}
+
+static gboolean
+is_of_internet(const struct upstream *upstream, const guint8 *wire, gsize size)
+{
+    enum rcode rcode = wire[3] & RCODE_MASK;
+    return (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN) &&
+           !is_foreign(wire, size, upstream->probe_end);
+}
+
 static void
 probe_done(void *context, enum ask_outcome outcome, const guint8 *wire, gsize size)
 {
     struct upstream *upstream = context;
-    (void)size;
-    enum rcode rcode = outcome == ASK_ANSWERED ? wire[3] & RCODE_MASK : RCODE_SERVFAIL;
-    if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN) {
+    if (outcome != ASK_ANSWERED || !is_of_internet(upstream, wire, size)) {
         probe_failed(upstream, outcome == ASK_UNREACHABLE);
         return;
     }
