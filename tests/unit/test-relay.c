@@ -114,6 +114,23 @@ test_no_server_makes_us_keep_an_answer_for_more_than_a_day(void)
     g_assert_cmpuint(seconds_of_ttl(0), ==, 0);
 }
 
+static void
+test_what_is_no_data_of_the_internet_is_left_out(void)
+{
+    AUTO(relay) *relay = relay_new();
+    struct cache_key key = key_of("a.example", TYPE_A);
+    g_autoptr(GByteArray) wire = answer_to("a.example", TYPE_A, RCODE_NOERROR);
+    packet_put_record(wire, 0, "", TYPE_TSIG, 60, "", 0);
+    packet_put_record(wire, 0, "", TYPE_OPT, 60, "", 0);
+    packet_put_record(wire, 0, "", TYPE_A, 60, public4, sizeof public4);
+    wire->data[wire->len - 11] = CLASS_CH;
+    packet_put_record(wire, 0, "", TYPE_A, 604800, public4, sizeof public4);
+    g_assert_cmpint(relay_read(relay, &key, wire->data, wire->len), ==, RELAY_GOOD);
+    g_autoptr(GByteArray) out = written_for(relay, "a.example", TYPE_A, 0);
+    g_autofree char *answers = section(out, LDNS_SECTION_ANSWER);
+    g_assert_cmpstr(answers, ==, "a.example.\t86400\tIN\tA\t9.9.9.9\n");
+}
+
 static guint32
 seconds_of_soa(guint32 ttl, guint32 minimum)
 {
@@ -288,6 +305,8 @@ main(int argc, char **argv)
         test_ttls_run_down_and_are_short_when_they_are_over);
     ADD("no server makes us keep an answer for more than a day",
         test_no_server_makes_us_keep_an_answer_for_more_than_a_day);
+    ADD("what is no data of the Internet is left out",
+        test_what_is_no_data_of_the_internet_is_left_out);
     ADD("that there is none is kept as its SOA says, but five minutes at most",
         test_that_there_is_none_is_kept_as_its_soa_says_but_five_minutes_at_most);
     ADD("an answer with private addresses becomes an empty one",

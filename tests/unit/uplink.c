@@ -263,19 +263,34 @@ uplink_is_alive(struct uplink *uplink, struct uplink_server *server)
 
 /* ---- clients ---- */
 
-GByteArray *
-uplink_ask(struct uplink *uplink, guint id, const char *name, guint16 type)
+static GByteArray *
+ask(struct uplink *uplink, const GByteArray *packet)
 {
-    g_autoptr(GByteArray) packet = packet_question(id, FLAG_RD, name, type);
     struct query query;
     guint8 out[QUERY_UDP_MAX];
-    packet_put_opt(packet, FALSE);
     g_assert_cmpint(query_parse(&query, packet->data, packet->len), ==, QUERY_GOOD);
     gsize size = forward_answer(uplink->forward, &uplink->asker, &query, NULL, out, sizeof out);
     if (size == 0)
         return NULL;
     GByteArray *answer = g_byte_array_new();
     return g_byte_array_append(answer, out, (guint)size);
+}
+
+GByteArray *
+uplink_ask(struct uplink *uplink, guint id, const char *name, guint16 type)
+{
+    g_autoptr(GByteArray) packet = packet_question(id, FLAG_RD, name, type);
+    packet_put_opt(packet, FALSE);
+    return ask(uplink, packet);
+}
+
+GByteArray *
+uplink_ask_with(struct uplink *uplink, guint flags, gboolean dnssec_ok, const char *name,
+                guint16 type)
+{
+    g_autoptr(GByteArray) packet = packet_question(1, flags, name, type);
+    packet_put_opt(packet, dnssec_ok);
+    return ask(uplink, packet);
 }
 
 GByteArray *
@@ -310,4 +325,45 @@ uplink_json(struct uplink *uplink)
     forward_append_numbers(uplink->forward, json);
     json_text_end_object(json);
     return g_string_free(json, FALSE);
+}
+
+/* ---- what a test expects ---- */
+
+void
+uplink_expect_address(const GByteArray *wire, const char *owner, guint32 ttl, const char *address)
+{
+    g_autofree char *answers = packet_section(wire->data, wire->len, LDNS_SECTION_ANSWER);
+    g_autofree char *expected = g_strdup_printf("%s.\t%u\tIN\tA\t%s\n", owner, ttl, address);
+    g_assert_cmpstr(answers, ==, expected);
+}
+
+void
+uplink_expect_absent(const GByteArray *wire, guint rcode, guint32 ttl, int error)
+{
+    g_autofree char *answers = packet_section(wire->data, wire->len, LDNS_SECTION_ANSWER);
+    g_autofree char *authority = packet_section(wire->data, wire->len, LDNS_SECTION_AUTHORITY);
+    g_autofree char *soa = g_strdup_printf(".\t%u\tIN\tSOA\t. . 1 3600 3600 604800 %u\n", ttl, ttl);
+    g_assert_cmpuint(packet_rcode(wire->data), ==, rcode);
+    g_assert_cmpstr(answers, ==, "");
+    g_assert_cmpstr(authority, ==, soa);
+    g_assert_cmpint(packet_error(wire->data, wire->len), ==, error);
+}
+
+struct uplink *
+uplink_alive(struct uplink_server **server)
+{
+    struct uplink *uplink = uplink_new();
+    *server = uplink_listen(uplink, FALSE);
+    uplink_begin(uplink);
+    uplink_is_alive(uplink, *server);
+    return uplink;
+}
+
+void
+uplink_expect_state(struct uplink *uplink, const char *state)
+{
+    g_autofree char *json = uplink_json(uplink);
+    g_autofree char *member = g_strdup_printf("\"state\":\"%s\"", state);
+    if (strstr(json, member) == NULL)
+        g_error("not %s: %s", state, json);
 }

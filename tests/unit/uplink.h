@@ -56,8 +56,10 @@ void uplink_take_tcp(struct uplink *uplink, struct uplink_server *server);
 /* Takes the server's probe and answers it. */
 void uplink_is_alive(struct uplink *uplink, struct uplink_server *server);
 
-/* A client's query. The answer if there is one at once, NULL if it is to come. */
+/* A client's query, with RD and EDNS. The answer if there is one at once, NULL if it is to come. */
 GByteArray *uplink_ask(struct uplink *uplink, guint id, const char *name, guint16 type);
+GByteArray *uplink_ask_with(struct uplink *uplink, guint flags, gboolean dnssec_ok,
+                            const char *name, guint16 type);
 
 /* The next answer that went to a client; waits for it. */
 GByteArray *uplink_next(struct uplink *uplink);
@@ -67,5 +69,16 @@ uplink_answers(struct uplink *uplink); /* that were not taken yet, after all has
 /* Time goes by, and what is due is done. */
 void uplink_pass(struct uplink *uplink, gint64 milliseconds);
 
-/* The state that forward_json gives of a server. */
 char *uplink_json(struct uplink *uplink);
+
+/* One with one server, which lives. */
+struct uplink *uplink_alive(struct uplink_server **server);
+
+/* ---- what a test expects ---- */
+
+void uplink_expect_state(struct uplink *uplink, const char *state); /* that a server has */
+
+/* That the answer is one A record, or none, with the root's SOA record, so many seconds to keep. */
+void uplink_expect_address(const GByteArray *wire, const char *owner, guint32 ttl,
+                           const char *address);
+void uplink_expect_absent(const GByteArray *wire, guint rcode, guint32 ttl, int error);
