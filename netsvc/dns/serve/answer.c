@@ -154,14 +154,23 @@ step_dname(struct answer *answer, const struct node *node)
     next->labels = (guint8)(next->labels + name->labels - node->labels);
     reply_record(answer->reply, SECTION_ANSWER, name->wire, name->size, TYPE_CNAME, CLASS_IN,
                  set->ttl, next->wire, next->size);
-    return follow(answer);
+    return asked_type(answer) != TYPE_CNAME ? follow(answer) : STEP_DONE;
+}
+
+/* Types that a name with a CNAME has of its own (RFC 4035 2.5). */
+static gboolean
+goes_with_cname(guint16 type)
+{
+    return type == TYPE_RRSIG || type == TYPE_NSEC;
 }
 
 static enum step
 step_node(struct answer *answer, enum zone_found found, const struct node *node)
 {
     const struct rrset *set = node_rrset(node, asked_type(answer));
-    const struct rrset *cname = set == NULL ? node_rrset(node, TYPE_CNAME) : NULL;
+    const struct rrset *cname = NULL;
+    if (set == NULL && !goes_with_cname(asked_type(answer)))
+        cname = node_rrset(node, TYPE_CNAME);
     if (found == ZONE_WILDCARD && node->rrsets != NULL)
         sections_prove(answer, last_name(answer));
     if (asked_type(answer) == TYPE_ANY && node->rrsets != NULL) {
