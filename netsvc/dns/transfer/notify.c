@@ -163,8 +163,8 @@ take_answer(struct told *told, const guint8 *wire, gsize size)
     /* Signed or not, it only keeps us from saying it again. */
     if (tsig_check_answer(&told->tsig, wire, size, signature, (guint64)time(NULL), &error) !=
         TSIG_GOOD)
-        log_notice("zone '%s': a secondary does not take our signature that the zone has changed",
-                   told->zone->name);
+        log_notice("zone '%s': told that the zone has changed, a secondary answered code %u: %s",
+                   told->zone->name, rcode, error != NULL ? error->message : "its clock differs");
     else if (rcode != RCODE_NOERROR)
         log_notice("zone '%s': a secondary does not want to know that the zone has changed (code "
                    "%u)",
