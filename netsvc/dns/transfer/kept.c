@@ -67,8 +67,8 @@ kept_write(int folder, const struct zone *zone, GError **error)
     struct tsig tsig = {0};
     struct sockaddr_storage nobody = {.ss_family = AF_INET};
     enum rcode rcode;
-    AUTO(incoming) *incoming = ask(zone_origin(zone), request, &size);
     g_autofree char *name = file_of(zone_origin(zone), ".zone");
+    incoming_free(ask(zone_origin(zone), request, &size));
     enum query_outcome outcome = query_parse(&query, request, size);
     g_assert(outcome == QUERY_GOOD);
     AUTO(outgoings) *outgoings = outgoings_new();
