@@ -2,6 +2,7 @@
  * secondary: a node follows the zone of another over loopback: at first, at each change that it is
  * told of, with clocks that differ; without a primary it serves what it kept until that expires.
  */
+#include "netsvc/dns/transfer/incoming.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/transfer_server.h"
 
@@ -66,6 +67,19 @@ wait_for_trouble(struct server *server)
         event_base_loop(server->events, EVLOOP_ONCE);
     event_free(timer);
     g_assert_nonnull(server->trouble);
+}
+
+static void
+wait_for_file(struct event_base *events, const char *file)
+{
+    gboolean over = FALSE;
+    struct timeval patience = {.tv_sec = PATIENCE};
+    struct event *timer = evtimer_new(events, on_patience, &over);
+    event_add(timer, &patience);
+    while (!g_file_test(file, G_FILE_TEST_EXISTS) && !over)
+        event_base_loop(events, EVLOOP_ONCE);
+    event_free(timer);
+    g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
 }
 
 struct world {
@@ -194,6 +208,32 @@ a_follower_without_the_key_is_refused(void)
     world_end(&world);
 }
 
+/* The answer comes later, from the uplink: there is nothing to sign. */
+static void
+an_answer_that_comes_later_is_not_signed(void)
+{
+    struct world world;
+    guint8 wire[INCOMING_REQUEST_MAX], out[64];
+    struct query query;
+    struct tsig tsig;
+    struct name origin = name_of("site.example");
+    world_begin(&world, SECRET, SECRET);
+    server_begin(&world.primary, -1, NULL, NULL);
+    server_begin(&world.follower, -1, NULL, NULL);
+    AUTO(tsig_keys) *keys = tsig_keys_new(world.primary.config.tsig, NULL);
+    struct incoming_role role = {
+        .origin = &origin, .kind = INCOMING_SOA, .key = tsig_keys_find(keys, "transfer")};
+    AUTO(incoming) *incoming = incoming_new(&role);
+    gsize size = incoming_request(incoming, 1, wire, (guint64)time(NULL));
+    g_assert_cmpint(query_parse(&query, wire, size), ==, QUERY_GOOD);
+    g_assert_cmpint(transfer_check(world.primary.transfer, &query, &tsig), ==, RCODE_NOERROR);
+    g_assert_nonnull(tsig.key);
+    g_assert_cmpuint(transfer_sign(world.primary.transfer, &tsig, out, 0, sizeof out), ==, 0);
+    server_end(&world.primary);
+    server_end(&world.follower);
+    world_end(&world);
+}
+
 static void
 the_second_primary_is_asked_when_the_first_is_dead(void)
 {
@@ -242,6 +282,22 @@ after_a_restart_what_was_kept_is_served_at_once(void)
     g_autofree char *got = zone_as_text(zone_at(&world.follower));
     g_assert_cmpstr(got, ==, wanted);
     server_end(&world.follower);
+    world_end(&world);
+}
+
+/* A power cut right after the first transfer. */
+static void
+a_zone_is_kept_as_soon_as_it_is_there(void)
+{
+    struct world world;
+    world_begin(&world, SECRET, SECRET);
+    server_begin(&world.primary, -1, boot, wall);
+    server_begin(&world.follower, world.scratch->fd, boot, wall);
+    wait_for(world.events, &world.follower.arrivals, 1);
+    g_autofree char *file = g_build_filename(world.scratch->path, "site.example.zone", NULL);
+    wait_for_file(world.events, file);
+    server_end(&world.follower);
+    server_end(&world.primary);
     world_end(&world);
 }
 
@@ -301,8 +357,10 @@ main(int argc, char **argv)
     TEST(a_follower_whose_clock_is_in_1970_follows_all_the_same);
     TEST(a_follower_with_another_secret_says_so_and_gets_nothing);
     TEST(a_follower_without_the_key_is_refused);
+    TEST(an_answer_that_comes_later_is_not_signed);
     TEST(the_second_primary_is_asked_when_the_first_is_dead);
     TEST(after_a_restart_what_was_kept_is_served_at_once);
+    TEST(a_zone_is_kept_as_soon_as_it_is_there);
     TEST(a_kept_zone_that_is_damaged_is_passed_over);
     TEST(without_a_primary_it_expires_by_the_boot_clock_across_a_restart);
     return g_test_run();

@@ -23,7 +23,8 @@ struct secondary {
     struct soa soa;          /* of it */
     gint64 checked;          /* boot seconds when it was known to be the newest */
     gint64 due;              /* boot seconds of the next check */
-    gint64 unsaved;          /* boot seconds since when there is something to save; -1: nothing */
+    gint64 save_due;         /* boot seconds when what is new is saved; -1: nothing is */
+    gint64 saved;            /* boot seconds when it was last; -1: never */
     gboolean zone_unsaved;
     guint failures; /* of all primaries, in a row */
     char *trouble;
@@ -132,9 +133,11 @@ must_save(struct secondary *secondary, gboolean zone_too)
 {
     if (secondary->role.folder < 0)
         return;
+    gint64 now = secondary->role.boot();
     secondary->zone_unsaved |= zone_too;
-    if (secondary->unsaved < 0)
-        secondary->unsaved = secondary->role.boot();
+    if (secondary->save_due < 0)
+        secondary->save_due =
+            secondary->saved < 0 ? now : MAX(now, secondary->saved + SECONDARY_SAVE);
 }
 
 static void
@@ -144,9 +147,10 @@ save(struct secondary *secondary)
     struct kept_now now = kept_now(secondary);
     now.boot = secondary->checked;
     now.wall -= secondary->role.boot() - secondary->checked;
-    if (secondary->unsaved < 0 || secondary->zone == NULL)
+    if (secondary->save_due < 0 || secondary->zone == NULL)
         return;
-    secondary->unsaved = -1;
+    secondary->save_due = -1;
+    secondary->saved = secondary->role.boot();
     if ((secondary->zone_unsaved && !kept_write(secondary->role.folder, secondary->zone, &error)) ||
         !kept_write_checked(secondary->role.folder, &secondary->origin, &now, &error))
         log_warning("zone '%s' is served, but not kept for the next start: %s", name_of(secondary),
@@ -160,7 +164,7 @@ expire(struct secondary *secondary)
     log_warning("zone '%s' has expired: no primary was there for too long", name_of(secondary));
     secondary->role.expired(secondary->role.context, secondary->role.config);
     secondary->zone = NULL;
-    secondary->unsaved = -1;
+    secondary->save_due = secondary->saved = -1;
     if (secondary->role.folder >= 0)
         kept_remove(secondary->role.folder, &secondary->origin);
 }
@@ -176,8 +180,8 @@ wait_on(struct secondary *secondary)
         next = secondary->due;
     if (secondary->zone != NULL)
         next = MIN(next, expiry_of(secondary));
-    if (secondary->unsaved >= 0)
-        next = MIN(next, secondary->unsaved + SECONDARY_SAVE);
+    if (secondary->save_due >= 0)
+        next = MIN(next, secondary->save_due);
     if (next == G_MAXINT64) {
         event_del(secondary->timer);
         return;
@@ -192,7 +196,7 @@ secondary_look(struct secondary *secondary)
     gint64 now = secondary->role.boot();
     if (secondary->zone != NULL && now >= expiry_of(secondary))
         expire(secondary);
-    if (secondary->unsaved >= 0 && now >= secondary->unsaved + SECONDARY_SAVE)
+    if (secondary->save_due >= 0 && now >= secondary->save_due)
         save(secondary);
     if (secondary->connection == NULL && now >= secondary->due) {
         secondary->primary = 0;
@@ -512,7 +516,7 @@ secondary_new(const struct secondary_role *role, GError **error)
 {
     AUTO(secondary) *secondary = g_new0(struct secondary, 1);
     secondary->role = *role;
-    secondary->unsaved = -1;
+    secondary->save_due = secondary->saved = -1;
     secondary->errors = g_string_new(NULL);
     secondary->skews = g_new0(gint64, role->config->primaries->len);
     if (role->boot == NULL)

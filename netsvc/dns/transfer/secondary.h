@@ -12,8 +12,8 @@
  *
  * Refresh, retry and expire are those of the SOA, within the limits below, by the boot clock. Until
  * a zone is there, and after it expired, its names are answered SERVFAIL: by who is told. It is
- * kept on disk (kept.h), SECONDARY_SAVE after it changed at the latest and at the end, since
- * writing it holds up answers.
+ * kept on disk (kept.h): at once, but since writing it holds up answers no more often than every
+ * SECONDARY_SAVE, and at the end.
  */
 #pragma once
 

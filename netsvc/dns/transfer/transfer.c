@@ -153,7 +153,8 @@ gsize
 transfer_sign(const struct transfer *transfer, struct tsig *tsig, guint8 *out, gsize size,
               gsize room)
 {
-    size = tsig_sign(tsig, out, size, room, now(transfer));
+    if (size > 0)
+        size = tsig_sign(tsig, out, size, room, now(transfer));
     tsig_clear(tsig);
     return size;
 }

@@ -52,7 +52,8 @@ AUTO_DEFINE(transfer)
 enum rcode transfer_check(const struct transfer *transfer, const struct query *query,
                           struct tsig *tsig);
 
-/* Signs the answer, if the request was signed, and clears `tsig`. The answer's size; 0: no room. */
+/* Signs the answer, if the request was signed, and clears `tsig`. The answer's size; 0: no room, or
+ * there was none: what is answered later, by the uplink, goes without a signature. */
 gsize transfer_sign(const struct transfer *transfer, struct tsig *tsig, guint8 *out, gsize size,
                     gsize room);
 
