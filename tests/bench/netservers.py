@@ -61,7 +61,7 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix=self.name + '-', dir=bench.folder)
         self.lan = Lan(self.test)
         self.host, self.client = self.lan.host('%s/%d' % (ADDRESS, PREFIX)), self.lan.host('10.66.0.2/%d' % PREFIX)
-        self.process = None
+        self.process = self.begun = None
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
@@ -70,26 +70,24 @@ class Server:
         return path
 
     def run(self, *command):
-        begun = time.monotonic()
+        self.begun = time.monotonic()
         self.process = Process(self.test, self.host, ['taskset', '-c', str(self.bench.processor), *command])
-        return begun
 
     def wait_for_dns(self):
         """Until it knows the last of the names; gives the seconds since its start."""
-        begun = time.monotonic()
         question = b''.join(bytes((len(label),)) + label.encode() for label in host_name(self.bench.options.names - 1).split('.')) + b'\0\0\1\0\1'
         with self.client.entered():
             asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with asker:
             asker.settimeout(0.05)
             asker.connect((ADDRESS, 53))
-            while time.monotonic() < begun + READY_SECONDS:
+            while time.monotonic() < self.begun + READY_SECONDS:
                 self.check_alive()
                 try:
                     asker.send(struct.pack('!HHHHHH', 1, 0, 1, 0, 0, 0) + question)
                     answer = asker.recv(4096)
                     if answer[3] & 15 == 0 and answer[7] == 1:
-                        return time.monotonic() - begun
+                        return time.monotonic() - self.begun
                 except socket.timeout:
                     pass
                 except ConnectionRefusedError:
