@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 
-PATIENCE = 3  # seconds for what must come
+PATIENCE = 30  # seconds for what must come
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
