@@ -10,7 +10,8 @@
 #include <signal.h>
 #include <string.h>
 
-#define FLUSH_MS 1000 /* for what is to be said at the end */
+#define REFUSAL_MAX 4096 /* bytes of a message */
+#define FLUSH_MS 1000    /* for what is to be said at the end */
 
 struct child {
     const struct child_role *role;
@@ -20,7 +21,7 @@ struct child {
     struct channel *channel;
     GArray *sockets; /* struct child_socket */
     gpointer self;
-    gboolean serves, ending;
+    gboolean serves, ending, only_tries;
     GHashTable *alerts; /* name → text, as told last */
     GError *failure;
 };
@@ -73,7 +74,7 @@ add_socket(struct child *child, const void *data, gsize size, int fd)
 static void
 refuse(struct child *child, const GError *error)
 {
-    gsize size = MIN(strlen(error->message), MESSAGE_ALERT_MAX);
+    gsize size = MIN(strlen(error->message), REFUSAL_MAX);
     channel_send(child->channel, MESSAGE_REFUSED, error->message, size, -1);
     channel_flush(child->channel, FLUSH_MS);
 }
@@ -186,7 +187,24 @@ child_serve(const struct child_role *role, const struct command_line *line, GErr
     _exit(code);
 }
 
+gboolean
+child_try(const struct child_role *role, struct config *config, GError **error)
+{
+    struct child *child = g_new0(struct child, 1);
+    child->role = role;
+    child->config = config;
+    child->events = event_base_new();
+    child->only_tries = TRUE;
+    return role->open(child, error) != NULL;
+}
+
 /* ---- for the role ---- */
+
+gboolean
+child_only_tries(const struct child *child)
+{
+    return child->only_tries;
+}
 
 const struct config *
 child_config(const struct child *child)
@@ -209,13 +227,18 @@ child_sockets(const struct child *child)
 void
 child_send(struct child *child, enum message_kind kind, const void *data, gsize size)
 {
-    channel_send(child->channel, kind, data, size, -1);
+    if (!child->only_tries)
+        channel_send(child->channel, kind, data, size, -1);
 }
 
 void
 child_answer(struct child *child, const GString *json)
 {
-    child_send(child, MESSAGE_ANSWER, json->str, json->len);
+    static const char too_long[] = "{\"error\":\"the answer is too long\"}";
+    if (json->len <= MESSAGE_MAX - sizeof(struct message))
+        child_send(child, MESSAGE_ANSWER, json->str, json->len);
+    else
+        child_send(child, MESSAGE_ANSWER, too_long, sizeof too_long - 1);
 }
 
 void
@@ -225,6 +248,8 @@ child_alert(struct child *child, const char *name, const char *format, ...)
     va_start(args, format);
     g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
+    if (child->only_tries)
+        return;
     const char *told = g_hash_table_lookup(child->alerts, name);
     if (g_strcmp0(told != NULL ? told : "", text) == 0)
         return;

@@ -99,15 +99,43 @@ complete(struct config *config)
         add_subnets(&config->dhcp, config->dns.address_networks);
 }
 
+gboolean
+config_part(struct config *config, gboolean done, GError **error)
+{
+    if (done || config->mistakes == NULL)
+        return done;
+    g_ptr_array_add(config->mistakes, *error);
+    *error = NULL;
+    return TRUE;
+}
+
+static struct config *
+read_whole(const struct command_line *line, GPtrArray *mistakes, GError **error)
+{
+    AUTO(config) *config = g_new0(struct config, 1);
+    config->mistakes = mistakes;
+    if (!config_part(config, read_net(config, line, error), error) ||
+        !config_part(config, config_dhcp_read(config, line, error), error) ||
+        !config_part(config, config_dns_read(config, line, error), error))
+        return NULL;
+    if (mistakes != NULL && mistakes->len > 0)
+        return NULL;
+    config->mistakes = NULL;
+    complete(config);
+    return g_steal_pointer(&config);
+}
+
 struct config *
 config_read(const struct command_line *line, GError **error)
 {
-    AUTO(config) *config = g_new0(struct config, 1);
-    if (!read_net(config, line, error) || !config_dhcp_read(config, line, error) ||
-        !config_dns_read(config, line, error))
-        return NULL;
-    complete(config);
-    return g_steal_pointer(&config);
+    return read_whole(line, NULL, error);
+}
+
+struct config *
+config_read_all(const struct command_line *line, GPtrArray *mistakes)
+{
+    GError *error = NULL; /* each goes to the mistakes */
+    return read_whole(line, mistakes, &error);
 }
 
 void

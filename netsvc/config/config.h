@@ -132,11 +132,16 @@ struct config {
     guint32 service_address; /* moves with the active node; 0: none */
     struct config_dns dns;
     struct config_dhcp dhcp;
+    GPtrArray *mistakes; /* while config_read_all reads it */
 };
 
 /* Of what was given; a mistake names file, line and mend. Opens the files that it names (TSIG
  * secrets), but not zone files. */
 struct config *config_read(const struct command_line *line, GError **error);
+
+/* The same, with each mistake of which the others do not come in `mistakes` (GError *, which the
+ * caller frees); NULL where there is any. */
+struct config *config_read_all(const struct command_line *line, GPtrArray *mistakes);
 void config_free(struct config *config);
 AUTO_DEFINE(config)
 

@@ -207,7 +207,7 @@ check_overlap(const struct config_dhcp *dhcp, const struct config_subnet *subnet
     for (guint i = 0; i + 1 < dhcp->subnets->len; i++) {
         const struct config_subnet *other = dhcp->subnets->pdata[i];
         const guint32 mask = other->mask & subnet->mask;
-        if ((other->network & mask) == (subnet->network & mask))
+        if (mask != 0 && (other->network & mask) == (subnet->network & mask)) /* 0: a mistake */
             return wrong(view, "subnet-network", error, "it overlaps [subnet %s], in line %u",
                          other->name, other->line);
     }
@@ -346,7 +346,7 @@ read_each(struct config *config, const struct command_line *line, const char *se
 {
     g_autoptr(GPtrArray) views = options_instances(line, section);
     for (guint i = 0; i < views->len; i++)
-        if (!read(config, views->pdata[i], error))
+        if (!config_part(config, read(config, views->pdata[i], error), error))
             return FALSE;
     return TRUE;
 }
@@ -361,7 +361,10 @@ config_dhcp_read(struct config *config, const struct command_line *line, GError 
     dhcp->probe = options_flag(line, "probe");
     dhcp->decline_rest = (guint32)options_integer(line, "decline-rest");
     dhcp->port = (guint16)options_integer(line, "dhcp-port");
-    if (!read_each(config, line, "subnet", read_subnet, error) ||
+    if (!read_each(config, line, "subnet", read_subnet, error))
+        return FALSE;
+    /* without the right subnets each host seems to be wrong */
+    if ((config->mistakes == NULL || config->mistakes->len == 0) &&
         !read_each(config, line, "host", read_host, error))
         return FALSE;
     dhcp->enabled = dhcp->subnets->len > 0;

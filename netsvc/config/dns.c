@@ -85,22 +85,29 @@ read_zone(struct config_dns *dns, const struct command_line *view, GError **erro
            check_zone(dns, zone, view, error);
 }
 
+/* Those with a mistake have perhaps no name. */
 static gboolean
-read_zones(struct config_dns *dns, const struct command_line *line, GError **error)
+check_twice(const struct config_dns *dns, const struct command_line *line, GError **error)
 {
-    g_autoptr(GPtrArray) views = options_instances(line, "zone");
-    for (guint i = 0; i < views->len; i++)
-        if (!read_zone(dns, views->pdata[i], error))
-            return FALSE;
     for (guint i = 0; i < dns->zones->len; i++)
         for (guint k = 0; k < i; k++) {
             const struct config_zone *a = dns->zones->pdata[k], *b = dns->zones->pdata[i];
-            if (strcmp(a->name, b->name) == 0)
+            if (a->name != NULL && b->name != NULL && strcmp(a->name, b->name) == 0)
                 return fail_set(error, FAIL_USAGE,
                                 "%s:%u: the zone '%s' is set already, in line %u",
                                 options_string(line, "config"), b->line, b->name, a->line);
         }
     return TRUE;
+}
+
+static gboolean
+read_zones(struct config *config, const struct command_line *line, GError **error)
+{
+    g_autoptr(GPtrArray) views = options_instances(line, "zone");
+    for (guint i = 0; i < views->len; i++)
+        if (!config_part(config, read_zone(&config->dns, views->pdata[i], error), error))
+            return FALSE;
+    return config_part(config, check_twice(&config->dns, line, error), error);
 }
 
 /* ---- [dns] ---- */
@@ -184,13 +191,26 @@ config_dns_read(struct config *config, const struct command_line *line, GError *
     dns->enabled = options_flag(line, "dns");
     dns->ttl = (guint32)options_integer(line, "ttl");
     dns->rate = (guint)options_integer(line, "rate");
-    return config_each(line, "listen", config_add_dns_peer, dns->listen, error) &&
-           config_each(line, "forwarder", config_add_dns_peer, dns->forwarders, error) &&
-           config_each(line, "network", config_add_network, dns->networks, error) &&
-           config_each(line, "address-network", config_add_network, dns->address_networks, error) &&
-           config_each(line, "name", add_name, dns->names, error) &&
-           read_address_zone(dns, line, error) && read_nsid(config, line, error) &&
-           read_tsig(dns, line, error) && read_zones(dns, line, error);
+    const struct {
+        const char *option;
+        config_add add;
+        gpointer list;
+    } lists[] = {
+        {"listen", config_add_dns_peer, dns->listen},
+        {"forwarder", config_add_dns_peer, dns->forwarders},
+        {"network", config_add_network, dns->networks},
+        {"address-network", config_add_network, dns->address_networks},
+        {"name", add_name, dns->names},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
+        if (!config_part(config,
+                         config_each(line, lists[i].option, lists[i].add, lists[i].list, error),
+                         error))
+            return FALSE;
+    return config_part(config, read_address_zone(dns, line, error), error) &&
+           config_part(config, read_nsid(config, line, error), error) &&
+           config_part(config, read_tsig(dns, line, error), error) &&
+           read_zones(config, line, error);
 }
 
 void

@@ -3,6 +3,10 @@
 
 #include "netsvc/config/config.h"
 
+/* Behind the reading of a part: where all mistakes are collected its error is put to them, and the
+ * next part is read. */
+gboolean config_part(struct config *config, gboolean done, GError **error);
+
 gboolean config_dns_read(struct config *config, const struct command_line *line, GError **error);
 void config_dns_clear(struct config_dns *dns);
 
