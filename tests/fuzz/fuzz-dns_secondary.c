@@ -7,6 +7,7 @@
  * looked at.
  */
 #include "netsvc/dns/dns.h"
+#include "netsvc/dns/transfer/apply.h"
 #include "netsvc/dns/transfer/incoming.h"
 #include "netsvc/dns/transfer/outgoing.h"
 #include "tests/fuzz/fuzz.h"
@@ -96,7 +97,7 @@ static void
 check_changes(const struct content *changes)
 {
     AUTO(content) *base = base_new();
-    AUTO(content) *result = incoming_apply(base, changes, BYTES, NULL);
+    AUTO(content) *result = apply_changes(base, changes, BYTES, NULL);
     if (result != NULL && content_count(result) <= RECORDS)
         check_zone(result);
 }

@@ -5,6 +5,7 @@
  */
 #include "lib/base/fail.h"
 #include "netsvc/dns/dns.h"
+#include "netsvc/dns/transfer/apply.h"
 #include "netsvc/dns/transfer/incoming.h"
 #include "netsvc/dns/transfer/outgoing.h"
 #include "tests/unit/zone_text.h"
@@ -251,6 +252,34 @@ too_many_at_once_are_put_off(void)
     world_end(&world);
 }
 
+/* ---- answers of others ---- */
+
+#define SOA(serial) "@ SOA ns root " serial " 1 1 1 1\n"
+
+static gsize
+write_answer(const char *lines, guint8 *wire)
+{
+    ldns_pkt *packet = ldns_pkt_new();
+    uint8_t *made = NULL;
+    size_t size = 0;
+    ldns_rdf *origin = ldns_dname_new_frm_str("site.example");
+    g_auto(GStrv) parts = g_strsplit(lines, "\n", -1);
+    ldns_pkt_set_id(packet, ID);
+    ldns_pkt_set_qr(packet, true);
+    for (char **line = parts; *line != NULL && **line != 0; line++) {
+        ldns_rr *rr = NULL;
+        ldns_status status = ldns_rr_new_frm_str(&rr, *line, 60, origin, NULL);
+        g_assert_cmpint(status, ==, LDNS_STATUS_OK);
+        ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, rr);
+    }
+    ldns_pkt2wire(&made, packet, &size);
+    memcpy(wire, made, size);
+    free(made);
+    ldns_rdf_deep_free(origin);
+    ldns_pkt_free(packet);
+    return size;
+}
+
 /* ---- changes ---- */
 
 static void
@@ -275,7 +304,7 @@ changes_alone_bring_the_old_zone_to_the_new_one(void)
     g_assert_cmpint(run(&transfer), ==, INCOMING_CHANGES);
     g_assert_cmpuint(content_count(incoming_content(transfer.incoming)), ==, 2 + 2 + 2);
     AUTO(content) *result =
-        incoming_apply(base, incoming_content(transfer.incoming), 1 << 20, &error);
+        apply_changes(base, incoming_content(transfer.incoming), 1 << 20, &error);
     g_assert_no_error(error);
     g_autofree char *expected = zone_as_text(world.zone), *got = text_of(result);
     g_assert_cmpstr(got, ==, expected);
@@ -283,17 +312,21 @@ changes_alone_bring_the_old_zone_to_the_new_one(void)
     world_end(&world);
 }
 
+/* By copying all, and in place. */
 static void
 changes_of_random_kind_always_lead_to_the_same_zone(void)
 {
     struct world world;
     g_autoptr(GError) error = NULL;
     world_begin(&world);
+    guint in_place = 0;
     for (guint i = 0; i < 60; i++) {
         g_autofree char *name = g_strdup_printf("client-%u.site.example", i);
         set_address(world.zone, name, 1);
     }
     AUTO(content) *follower = content_of_zone(world.zone, 1 << 20);
+    struct name origin = name_of("site.example");
+    AUTO(zone) *placed = content_to_zone(follower, &origin, &error);
     for (int round = 0; round < 200; round++) {
         guint32 serial = zone_serial(world.zone);
         for (int n = g_test_rand_int_range(1, 12); n > 0; n--) {
@@ -306,19 +339,80 @@ changes_of_random_kind_always_lead_to_the_same_zone(void)
         enum incoming_state state = run(&transfer);
         if (state == INCOMING_CHANGES) {
             struct content *next =
-                incoming_apply(follower, incoming_content(transfer.incoming), 1 << 20, &error);
+                apply_changes(follower, incoming_content(transfer.incoming), 1 << 20, &error);
             g_assert_no_error(error);
             content_free(follower);
             follower = next;
+            in_place += apply_in_place(placed, incoming_content(transfer.incoming), &error) ? 1 : 0;
+            g_assert_no_error(error);
+            g_assert_cmpuint(zone_serial(placed), ==, zone_serial(world.zone));
         } else {
             g_assert_cmpint(state, ==, INCOMING_SAME);
             g_assert_cmpuint(serial, ==, zone_serial(world.zone));
         }
         end(&transfer);
     }
+    g_assert_cmpuint(in_place, >, 100);
     g_autofree char *expected = zone_as_text(world.zone), *got = text_of(follower);
+    g_autofree char *there = zone_as_text(placed);
     g_assert_cmpstr(got, ==, expected);
+    g_assert_cmpstr(there, ==, expected);
     world_end(&world);
+}
+
+/* The records of `lines` as changes from serial 7 to 8. */
+static gboolean
+change_in_place(struct zone *zone, const char *removed, const char *added, char **message)
+{
+    g_autoptr(GError) error = NULL;
+    struct world world;
+    guint8 wire[4096];
+    world_begin(&world);
+    struct incoming_role role = role_of(&world, INCOMING_IXFR, 7, FALSE);
+    AUTO(incoming) *incoming = incoming_new(&role);
+    incoming_request(incoming, ID, wire, NOW);
+    g_autofree char *lines =
+        g_strconcat(SOA("8"), SOA("7"), removed, SOA("8"), added, SOA("8"), NULL);
+    gsize size = write_answer(lines, wire);
+    g_assert_cmpint(incoming_take(incoming, wire, size, NOW, &error), ==, INCOMING_CHANGES);
+    g_assert_no_error(error);
+    gboolean done = apply_in_place(zone, incoming_content(incoming), &error);
+    *message = error != NULL ? g_strdup(error->message) : NULL;
+    world_end(&world);
+    return done;
+}
+
+static void
+in_place_goes_what_is_single_and_fits(void)
+{
+    static const struct {
+        const char *removed, *added;
+        gboolean done;
+        const char *cause; /* with neither: the zone is to be made anew */
+    } cases[] = {
+        {"ns 300 A 10.0.0.2\n", "ns 300 A 10.0.0.9\n", TRUE, NULL},
+        {"ns 300 A 10.0.0.2\n", "ns 60 A 10.0.0.2\n", TRUE, NULL}, /* its TTL */
+        {"ns 300 A 10.0.0.2\n", "", TRUE, NULL},
+        {"alias CNAME mail\n", "alias A 10.0.0.9\n", TRUE, NULL},
+        {"", "new A 10.0.0.9\n", TRUE, NULL},
+        {"", "new A 10.0.0.9\nnew A 10.0.0.8\n", FALSE, NULL},
+        {"", "ns A 10.0.0.9\n", FALSE, NULL},   /* a second one */
+        {"mail A 10.0.0.3\n", "", FALSE, NULL}, /* of two */
+        {"ns A 10.0.0.3\n", "", FALSE, "its changes remove a record that is not there"},
+        {"none A 10.0.0.3\n", "", FALSE, "its changes remove a record that is not there"},
+        {"", "ns A 10.0.0.2\n", FALSE, "its changes add a record that is there"},
+        {"@ NS ns\n", "", FALSE, "its changes lead to what no zone can be"},
+        {"", "alias A 10.0.0.2\n", FALSE, "its changes lead to what no zone can be"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        AUTO(zone) *zone = zone_of("site.example", text);
+        g_autofree char *message = NULL;
+        gboolean done = change_in_place(zone, cases[i].removed, cases[i].added, &message);
+        g_assert_cmpstr(message, ==, cases[i].cause);
+        g_assert_cmpint(done, ==, cases[i].done);
+        if (cases[i].cause == NULL)
+            g_assert_cmpuint(zone_serial(zone), ==, done ? 8 : 7);
+    }
 }
 
 static void
@@ -365,9 +459,9 @@ changes_that_do_not_fit_are_refused(void)
     struct transfer transfer = begin(&world, &role);
     g_assert_cmpint(run(&transfer), ==, INCOMING_CHANGES);
     AUTO(content) *later = content_of_zone(world.zone, 1 << 20);
-    g_assert_null(incoming_apply(later, incoming_content(transfer.incoming), 1 << 20, &error));
+    g_assert_null(apply_changes(later, incoming_content(transfer.incoming), 1 << 20, &error));
     g_assert_cmpstr(error->message, ==, "its changes remove a record that is not there");
-    AUTO(content) *fits = incoming_apply(base, incoming_content(transfer.incoming), 1 << 20, NULL);
+    AUTO(content) *fits = apply_changes(base, incoming_content(transfer.incoming), 1 << 20, NULL);
     g_assert_nonnull(fits);
     end(&transfer);
     world_end(&world);
@@ -415,33 +509,6 @@ struct script {
     const char *cause;       /* NULL: it is taken */
 };
 
-#define SOA(serial) "@ SOA ns root " serial " 1 1 1 1\n"
-
-static gsize
-write_answer(const char *lines, enum incoming_kind kind, guint8 *wire)
-{
-    ldns_pkt *packet = ldns_pkt_new();
-    uint8_t *made = NULL;
-    size_t size = 0;
-    ldns_rdf *origin = ldns_dname_new_frm_str("site.example");
-    g_auto(GStrv) parts = g_strsplit(lines, "\n", -1);
-    ldns_pkt_set_id(packet, ID);
-    ldns_pkt_set_qr(packet, true);
-    for (char **line = parts; *line != NULL && **line != 0; line++) {
-        ldns_rr *rr = NULL;
-        ldns_status status = ldns_rr_new_frm_str(&rr, *line, 60, origin, NULL);
-        g_assert_cmpint(status, ==, LDNS_STATUS_OK);
-        ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, rr);
-    }
-    ldns_pkt2wire(&made, packet, &size);
-    memcpy(wire, made, size);
-    free(made);
-    ldns_rdf_deep_free(origin);
-    ldns_pkt_free(packet);
-    (void)kind;
-    return size;
-}
-
 static void
 a_primary_that_does_wrong_is_told_what_it_did(void)
 {
@@ -477,7 +544,7 @@ a_primary_that_does_wrong_is_told_what_it_did(void)
         struct incoming_role role = role_of(&world, scripts[i].kind, 7, FALSE);
         AUTO(incoming) *incoming = incoming_new(&role);
         incoming_request(incoming, ID, wire, NOW);
-        gsize size = write_answer(scripts[i].what, scripts[i].kind, wire);
+        gsize size = write_answer(scripts[i].what, wire);
         enum incoming_state state = incoming_take(incoming, wire, size, NOW, &error);
         g_assert_cmpstr(error != NULL ? error->message : NULL, ==, scripts[i].cause);
         g_assert_cmpint(state == INCOMING_FAILED, ==, error != NULL);
@@ -501,7 +568,7 @@ an_answer_that_never_ends_is_cut_off(void)
     const char *lines = SOA("8") "@ NS ns\n";
     guint messages = 0;
     for (; state == INCOMING_MORE && messages < 1000; messages++) {
-        gsize size = write_answer(lines, INCOMING_AXFR, wire);
+        gsize size = write_answer(lines, wire);
         state = incoming_take(incoming, wire, size, NOW, &error);
         lines = "ns A 10.0.0.1\n";
     }
@@ -522,7 +589,7 @@ a_refusal_is_told_by_its_name_and_no_ixfr_leads_to_axfr(void)
         struct incoming_role role = role_of(&world, kind, 7, FALSE);
         AUTO(incoming) *incoming = incoming_new(&role);
         incoming_request(incoming, ID, wire, NOW);
-        gsize size = write_answer("", kind, wire);
+        gsize size = write_answer("", wire);
         wire[3] = kind == INCOMING_IXFR ? RCODE_NOTIMP : RCODE_REFUSED;
         g_assert_cmpint(incoming_take(incoming, wire, size, NOW, &error), ==,
                         kind == INCOMING_IXFR ? INCOMING_WHOLE : INCOMING_FAILED);
@@ -557,6 +624,7 @@ main(int argc, char **argv)
     TEST(too_many_at_once_are_put_off);
     TEST(changes_alone_bring_the_old_zone_to_the_new_one);
     TEST(changes_of_random_kind_always_lead_to_the_same_zone);
+    TEST(in_place_goes_what_is_single_and_fits);
     TEST(who_has_the_serial_gets_the_soa_alone);
     TEST(who_is_too_far_behind_gets_the_whole_zone);
     TEST(changes_that_do_not_fit_are_refused);

@@ -48,7 +48,7 @@ enum incoming_state {
     INCOMING_NEWER,   /* SOA: the primary has a later serial */
     INCOMING_SAME,    /* SOA, IXFR: it has none */
     INCOMING_ZONE,    /* all is there: incoming_content is the zone */
-    INCOMING_CHANGES, /* all is there: incoming_content is what incoming_apply takes */
+    INCOMING_CHANGES, /* all is there: incoming_content is what apply.h takes */
     INCOMING_CLOCK,   /* its clock differs: ask anew, with incoming_skew */
     INCOMING_WHOLE,   /* it knows no IXFR: ask for all */
     INCOMING_FAILED,
@@ -61,8 +61,3 @@ const struct soa *incoming_soa(const struct incoming *incoming); /* of the prima
 
 /* Stays the incoming's. */
 const struct content *incoming_content(const struct incoming *incoming);
-
-/* What `base` becomes by the changes; NULL: they do not fit it (a record to be removed is not
- * there, one to be added is), and the whole zone is to be asked for. */
-struct content *incoming_apply(const struct content *base, const struct content *changes,
-                               gsize bytes_max, GError **error);

@@ -2,6 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/dns/transfer/peer.h"
 #include "netsvc/dns/transfer/records.h"
 
 #include <errno.h>
@@ -119,21 +120,6 @@ notify_changed(struct notify *notify, const struct zone *zone)
 
 /* ---- answers ---- */
 
-static gboolean
-is_from(const struct config_peer *peer, const struct sockaddr_storage *from, socklen_t size)
-{
-    if (peer->address.ss_family != from->ss_family)
-        return FALSE;
-    if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *a = (const void *)&peer->address, *b = (const void *)from;
-        return size >= sizeof *b && a->sin6_port == b->sin6_port &&
-               memcmp(&a->sin6_addr, &b->sin6_addr, sizeof a->sin6_addr) == 0;
-    }
-    const struct sockaddr_in *a = (const void *)&peer->address, *b = (const void *)from;
-    return size >= sizeof *b && a->sin_port == b->sin_port &&
-           a->sin_addr.s_addr == b->sin_addr.s_addr;
-}
-
 /* Where its signature stands; 0: it has none. FALSE: it is no answer to what we said. */
 static gboolean
 read_answer(const struct told *told, const guint8 *wire, gsize size, gsize *signature)
@@ -189,7 +175,7 @@ on_readable(evutil_socket_t fd, short what, void *context)
         for (guint i = 0; i < notify->told->len; i++) {
             struct told *told = notify->told->pdata[i];
             if (told->pending && told->tries > 0 && size >= HEADER_SIZE &&
-                is_from(told->peer, &from, from_size))
+                peer_is_same(&told->peer->address, &from))
                 take_answer(told, wire, (gsize)size);
         }
     }

@@ -1,6 +1,7 @@
 #include "outgoing.h"
 
 #include "netsvc/dns/dns.h"
+#include "netsvc/dns/transfer/peer.h"
 #include "netsvc/dns/transfer/records.h"
 
 #include <string.h>
@@ -61,24 +62,13 @@ outgoings_count(const struct outgoings *outgoings)
 }
 
 static gboolean
-same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    if (a->ss_family != b->ss_family)
-        return FALSE;
-    if (a->ss_family == AF_INET6)
-        return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                      &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
-    return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-           ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-}
-
-static gboolean
 is_one_too_many(const struct outgoings *outgoings, const struct sockaddr_storage *client)
 {
     guint same = 0;
     for (guint i = 0; i < outgoings->all->len; i++)
-        same +=
-            same_address(&((struct outgoing *)outgoings->all->pdata[i])->client, client) ? 1 : 0;
+        same += peer_is_same_host(&((struct outgoing *)outgoings->all->pdata[i])->client, client)
+                    ? 1
+                    : 0;
     return same >= OUTGOING_PER_CLIENT || outgoings->all->len >= OUTGOING_MAX;
 }
 
@@ -95,11 +85,9 @@ outgoing_permit(const struct config_dns *config, const struct config_zone *zone,
         const struct tsig_key *key = tsig_keys_find(keys, zone->tsig);
         return key != NULL && tsig->key == key ? RCODE_NOERROR : RCODE_REFUSED;
     }
-    const void *address = client->ss_family == AF_INET6
-                              ? (const void *)&((const struct sockaddr_in6 *)client)->sin6_addr
-                              : (const void *)&((const struct sockaddr_in *)client)->sin_addr;
-    return config_networks_have(config->networks, client->ss_family, address) ? RCODE_NOERROR
-                                                                              : RCODE_REFUSED;
+    return config_networks_have(config->networks, client->ss_family, peer_bytes(client))
+               ? RCODE_NOERROR
+               : RCODE_REFUSED;
 }
 
 /* ---- AXFR ---- */

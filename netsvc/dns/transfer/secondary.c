@@ -2,10 +2,11 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/dns/transfer/apply.h"
 #include "netsvc/dns/transfer/incoming.h"
 #include "netsvc/dns/transfer/kept.h"
+#include "netsvc/dns/transfer/peer.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <string.h>
@@ -19,12 +20,12 @@ struct secondary {
     struct secondary_role role;
     struct name origin;
     const struct tsig_key *key;
-    const struct zone *zone; /* the context's; NULL: there is none */
-    struct soa soa;          /* of it */
-    gint64 checked;          /* boot seconds when it was known to be the newest */
-    gint64 due;              /* boot seconds of the next check */
-    gint64 save_due;         /* boot seconds when what is new is saved; -1: nothing is */
-    gint64 saved;            /* boot seconds when it was last; -1: never */
+    struct zone *zone; /* the context's; NULL: there is none */
+    struct soa soa;    /* of it */
+    gint64 checked;    /* boot seconds when it was known to be the newest */
+    gint64 due;        /* boot seconds of the next check */
+    gint64 save_due;   /* boot seconds when what is new is saved; -1: nothing is */
+    gint64 saved;      /* boot seconds when it was last; -1: never */
     gboolean zone_unsaved;
     guint failures; /* of all primaries, in a row */
     char *trouble;
@@ -61,23 +62,17 @@ wall_seconds(void)
     return time(NULL);
 }
 
-static guint32
-within(guint32 value, guint32 least, guint32 most)
-{
-    return CLAMP(value, least, most);
-}
-
 static gint64
 refresh_of(const struct secondary *secondary)
 {
-    return within(secondary->soa.refresh, SECONDARY_TIMER_MIN, SECONDARY_TIMER_MAX);
+    return CLAMP(secondary->soa.refresh, SECONDARY_TIMER_MIN, SECONDARY_TIMER_MAX);
 }
 
 static gint64
 retry_of(const struct secondary *secondary)
 {
     if (secondary->zone != NULL)
-        return within(secondary->soa.retry, SECONDARY_TIMER_MIN, SECONDARY_TIMER_MAX);
+        return CLAMP(secondary->soa.retry, SECONDARY_TIMER_MIN, SECONDARY_TIMER_MAX);
     gint64 wait = SECONDARY_FIRST_RETRY;
     for (guint i = 1; i < secondary->failures && wait < SECONDARY_LAST_RETRY; i++)
         wait *= 2;
@@ -253,15 +248,6 @@ succeed(struct secondary *secondary)
     wait_on(secondary);
 }
 
-static const char *
-address_text(const struct sockaddr_storage *address, char text[INET6_ADDRSTRLEN])
-{
-    const void *bytes = address->ss_family == AF_INET6
-                            ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
-                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
-    return inet_ntop(address->ss_family, bytes, text, INET6_ADDRSTRLEN) != NULL ? text : "?";
-}
-
 static const struct config_peer *
 peer_of(const struct secondary *secondary)
 {
@@ -277,7 +263,7 @@ fail(struct secondary *secondary, const char *text)
     g_autofree char *message = fail_message(text);
     g_string_append_printf(secondary->errors, "%sprimary %s: %s",
                            secondary->errors->len > 0 ? "; " : "",
-                           address_text(&peer_of(secondary)->address, address), message);
+                           peer_text(&peer_of(secondary)->address, address), message);
     hang_up(secondary);
     if (++secondary->primary < secondary->role.config->primaries->len) {
         ask_primary(secondary);
@@ -345,19 +331,36 @@ take_zone(struct secondary *secondary, const struct content *content)
     must_save(secondary, TRUE);
     log_info("zone '%s': serial %u, %" G_GUINT64_FORMAT " records from %s", name_of(secondary),
              secondary->soa.serial, content_count(content),
-             address_text(&peer_of(secondary)->address, address));
+             peer_text(&peer_of(secondary)->address, address));
     succeed(secondary);
+}
+
+/* Few names among many: the zone stays. TRUE: it is done. */
+static gboolean
+change_in_place(struct secondary *secondary, GError **error)
+{
+    if (!apply_in_place(secondary->zone, incoming_content(secondary->incoming), error))
+        return FALSE;
+    gboolean good = read_soa(secondary->zone, &secondary->soa);
+    g_assert(good);
+    secondary->role.changed(secondary->role.context, secondary->role.config, secondary->zone);
+    must_save(secondary, TRUE);
+    log_debug("zone '%s': serial %u, changes", name_of(secondary), secondary->soa.serial);
+    succeed(secondary);
+    return TRUE;
 }
 
 static void
 take_changes(struct secondary *secondary)
 {
+    const struct content *changes = incoming_content(secondary->incoming);
     g_autoptr(GError) error = NULL;
-    AUTO(content) *base = content_of_zone(secondary->zone, INCOMING_BYTES_MAX);
-    AUTO(content) *result = base == NULL
-                                ? NULL
-                                : incoming_apply(base, incoming_content(secondary->incoming),
-                                                 INCOMING_BYTES_MAX, &error);
+    if (change_in_place(secondary, &error))
+        return;
+    AUTO(content) *base =
+        error == NULL ? content_of_zone(secondary->zone, INCOMING_BYTES_MAX) : NULL;
+    AUTO(content) *result =
+        base != NULL ? apply_changes(base, changes, INCOMING_BYTES_MAX, &error) : NULL;
     if (result != NULL) {
         take_zone(secondary, result);
         return;
@@ -561,20 +564,13 @@ secondary_free(struct secondary *secondary)
     g_free(secondary);
 }
 
-static gboolean
-same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    char x[INET6_ADDRSTRLEN], y[INET6_ADDRSTRLEN];
-    return strcmp(address_text(a, x), address_text(b, y)) == 0;
-}
-
 gboolean
 secondary_notified(struct secondary *secondary, const struct sockaddr_storage *from,
                    gboolean trusted)
 {
     const GArray *primaries = secondary->role.config->primaries;
     for (guint i = 0; !trusted && i < primaries->len; i++)
-        trusted = same_host(&g_array_index(primaries, struct config_peer, i).address, from);
+        trusted = peer_is_same_host(&g_array_index(primaries, struct config_peer, i).address, from);
     if (!trusted)
         return FALSE;
     secondary->again = TRUE;

@@ -46,8 +46,11 @@ struct secondary_role {
     gint64 (*boot)(void);   /* seconds since the machine started; NULL: the system's */
     gint64 (*wall)(void);   /* seconds since 1970; NULL: the system's */
     gpointer context;
-    /* The zone has come, or is newer: it is the callee's. The one before, if any, may be freed. */
+    /* The zone has come, or is newer: it is the callee's, but changed from here. The one before, if
+     * any, may be freed. */
     void (*arrived)(gpointer context, const struct config_zone *config, struct zone *zone);
+    /* It is the same one still, but some of its names are others: a few among many. */
+    void (*changed)(gpointer context, const struct config_zone *config, const struct zone *zone);
     /* It is not to be served any more. */
     void (*expired)(gpointer context, const struct config_zone *config);
     /* No primary could be asked: what is wrong, for an alert. NULL: nothing any more. */

@@ -75,6 +75,14 @@ on_arrived(gpointer context, const struct config_zone *config, struct zone *zone
 }
 
 static void
+on_changed(gpointer context, const struct config_zone *config, const struct zone *zone)
+{
+    struct transfer *transfer = context;
+    (void)config;
+    notify_changed(transfer->notify, zone);
+}
+
+static void
 on_expired(gpointer context, const struct config_zone *config)
 {
     struct transfer *transfer = context;
@@ -102,6 +110,7 @@ follow(struct transfer *transfer, const struct config_zone *zone, GError **error
         .wall = transfer->role.wall,
         .context = transfer,
         .arrived = on_arrived,
+        .changed = on_changed,
         .expired = on_expired,
         .trouble = on_trouble,
     };
