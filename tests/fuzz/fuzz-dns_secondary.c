@@ -93,13 +93,38 @@ check_zone(const struct content *content)
     g_assert(zone_serial(again) == zone_serial(zone));
 }
 
+/* Each RRset of the one is in the other. */
+static void
+check_same(const struct zone *a, const struct zone *b)
+{
+    struct zone_position position = {0};
+    const struct name *owner;
+    const struct rrset *rrset;
+    g_assert(zone_count(a) == zone_count(b));
+    while ((rrset = zone_next(a, &position, &owner)) != NULL) {
+        const struct rrset *other = zone_rrset(b, owner, rrset->type);
+        g_assert(other != NULL && rrset_equal(rrset, other));
+    }
+}
+
+/* In place it comes to the same as anew. */
 static void
 check_changes(const struct content *changes)
 {
+    g_autoptr(GError) error = NULL;
     AUTO(content) *base = base_new();
+    AUTO(zone) *placed = content_to_zone(base, &origin, NULL);
     AUTO(content) *result = apply_changes(base, changes, BYTES, NULL);
-    if (result != NULL && content_count(result) <= RECORDS)
-        check_zone(result);
+    gboolean in_place = apply_in_place(placed, changes, &error);
+    g_assert(!in_place || (result != NULL && error == NULL));
+    if (result == NULL || content_count(result) > RECORDS)
+        return;
+    check_zone(result);
+    AUTO(zone) *anew = content_to_zone(result, &origin, NULL);
+    if (in_place) {
+        g_assert(anew != NULL);
+        check_same(placed, anew);
+    }
 }
 
 /* ---- the stream ---- */
