@@ -29,6 +29,12 @@ static const char *const answer_hex[] = {
     "3f100012c0020303014cfca8e84de8d184ec71f54dc46ca747680a4206abeb345482912e541e6123400000000",
 };
 
+/* What a server whose clock is a day ahead says to the request. */
+static const char *const badtime_hex =
+    "1234800900010000000000010473697465076578616d706c650000fc0001087472616e7366657204736974650000"
+    "fa00ff0000000000430b686d61632d7368613235360000006553f100012c00205a0b603c55fa3674c41f4c8d8b77"
+    "b179147503e8291ca52dfe246a2b8d91b6dc123400120006000065554280";
+
 struct packet {
     guint8 wire[ROOM];
     gsize size, tsig; /* offset of the record; 0: none */
@@ -306,6 +312,19 @@ a_client_with_a_wrong_clock_learns_the_time_of_the_server(void)
 }
 
 static void
+badtime_is_told_with_the_bytes_of_dnspython(void)
+{
+    AUTO(tsig_keys) *keys = right_keys();
+    struct packet request = packet_of(request_hex), theirs = packet_of(badtime_hex);
+    struct tsig tsig;
+    guint64 server_time = SIGNED_AT + 86400;
+    g_assert_cmpint(check(&tsig, keys, &request, server_time), ==, RCODE_NOTAUTH);
+    struct packet ours = bare_answer(&tsig, RCODE_NOTAUTH, server_time);
+    g_assert_cmpmem(ours.wire, (int)ours.size, theirs.wire, (int)theirs.size);
+    tsig_clear(&tsig);
+}
+
+static void
 the_fudge_is_300_seconds_both_ways(void)
 {
     AUTO(tsig_keys) *keys = right_keys();
@@ -422,6 +441,7 @@ main(int argc, char **argv)
     TEST(another_algorithm_with_the_key_is_badkey);
     TEST(another_secret_is_badsig);
     TEST(a_client_with_a_wrong_clock_learns_the_time_of_the_server);
+    TEST(badtime_is_told_with_the_bytes_of_dnspython);
     TEST(the_fudge_is_300_seconds_both_ways);
     TEST(an_unsigned_answer_to_a_signed_request_is_wrong);
     TEST(a_mac_that_is_cut_off_is_badtrunc_and_one_cut_too_short_is_malformed);
