@@ -124,7 +124,7 @@ should_be_signed(const struct name *owner, guint16 type)
 }
 
 static void
-check_signatures(const struct zone *zone, gint64 time)
+check_signatures_of(const struct zone *zone, gint64 time, guint keys)
 {
     struct zone_position position = {0};
     const struct name *next;
@@ -132,11 +132,17 @@ check_signatures(const struct zone *zone, gint64 time)
     while ((rrset = zone_next(zone, &position, &next)) != NULL) {
         char owner_text[NAME_TEXT_MAX];
         struct name owner = *next;
-        guint expected = should_be_signed(&owner, rrset->type) ? 1 : 0;
+        guint expected = should_be_signed(&owner, rrset->type) ? keys : 0;
         if (valid_signatures(zone, &owner, rrset, time) != expected)
             g_error("%s, type %u: not %u signature(s)", name_text(&owner, owner_text), rrset->type,
                     expected);
     }
+}
+
+static void
+check_signatures(const struct zone *zone, gint64 time)
+{
+    check_signatures_of(zone, time, 1);
 }
 
 static void
@@ -387,54 +393,83 @@ run(const char *const *argv, const char *folder, char **output)
     return TRUE;
 }
 
-static void
-tools_of_others_take_the_zone(void)
+/* FALSE: there is none. */
+static gboolean
+tools_take(const struct world *world, const struct zone *zone)
 {
-    struct world world;
     g_autofree char *first = NULL, *second = NULL;
-    world_begin(&world);
-    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-    AUTO(zone) *zone = sign(&world, world.zone, now);
     g_autofree char *written = zone_as_text(zone);
-    g_autofree char *path = g_build_filename(world.folder, "zone", NULL);
+    g_autofree char *path = g_build_filename(world->folder, "zone", NULL);
     gboolean saved = g_file_set_contents(path, written, -1, NULL);
     g_assert_true(saved);
     gboolean ldns = run((const char *const[]){"ldns-verify-zone", path, NULL}, NULL, &first);
     gboolean bind =
         run((const char *const[]){"dnssec-verify", "-z", "-o", "site.example", path, NULL}, NULL,
             &second);
-    if (!ldns && !bind)
+    return ldns || bind;
+}
+
+static void
+tools_of_others_take_the_zone(void)
+{
+    struct world world;
+    world_begin(&world);
+    AUTO(zone) *zone = sign(&world, world.zone, g_get_real_time() / G_USEC_PER_SEC);
+    if (!tools_take(&world, zone))
         g_test_skip("neither ldns-verify-zone nor dnssec-verify is installed");
     world_end(&world);
 }
 
-static void
-keys_of_ldns_keygen_sign_and_a_ksk_signs_dnskeys_alone(void)
+/* Keys of ldns-keygen instead; FALSE: it is not installed. */
+static gboolean
+take_made_keys(struct world *world, const char *ksk_algorithm, const char *zsk_algorithm)
 {
-    struct world world;
     g_autoptr(GError) error = NULL;
     g_autofree char *first = NULL, *second = NULL;
     gboolean made = TRUE;
     struct name origin = name_of("site.example");
-    world_begin(&world);
-    g_autofree char *folder = g_build_filename(world.folder, "keys", NULL);
+    g_autofree char *folder = g_build_filename(world->folder, "keys", NULL);
     g_assert_cmpint(g_mkdir(folder, 0700), ==, 0);
-    const char *const ksk[] = {"ldns-keygen", "-k", "-a", "ECDSAP256SHA256", "site.example", NULL};
-    const char *const zsk[] = {"ldns-keygen", "-a", "ECDSAP384SHA384", "site.example", NULL};
-    if (!run(ksk, folder, &first) || !run(zsk, folder, &second)) {
-        g_test_skip("ldns-keygen is not installed");
-        world_end(&world);
-        return;
-    }
-    sign_keys_free(world.keys);
-    world.keys = sign_keys_open(folder, &origin, TRUE, &made, &error);
+    const char *const ksk[] = {"ldns-keygen", "-k", "-a", ksk_algorithm, "site.example", NULL};
+    const char *const zsk[] = {"ldns-keygen", "-a", zsk_algorithm, "site.example", NULL};
+    if (!run(ksk, folder, &first) || !run(zsk, folder, &second))
+        return FALSE;
+    sign_keys_free(world->keys);
+    world->keys = sign_keys_open(folder, &origin, TRUE, &made, &error);
     g_assert_no_error(error);
     g_assert_false(made);
-    AUTO(zone) *zone = sign(&world, world.zone, NOW);
-    check_signatures(zone, NOW);
-    g_assert_cmpuint(zone_rrset(zone, &origin, TYPE_DNSKEY)->count, ==, 2);
-    g_autofree char *ds = sign_keys_ds(world.keys);
-    g_assert_true(strchr(ds, '\n') == ds + strlen(ds) - 1);
+    return TRUE;
+}
+
+static void
+a_ksk_signs_dnskeys_alone_and_a_zsk_the_rest(void)
+{
+    struct world world;
+    world_begin(&world);
+    if (take_made_keys(&world, "ECDSAP256SHA256", "ECDSAP256SHA256")) {
+        AUTO(zone) *zone = sign(&world, world.zone, NOW);
+        check_signatures(zone, NOW);
+        g_assert_cmpuint(zone_rrset(zone, zone_origin(zone), TYPE_DNSKEY)->count, ==, 2);
+        g_autofree char *ds = sign_keys_ds(world.keys);
+        g_assert_true(strchr(ds, '\n') == ds + strlen(ds) - 1);
+    } else {
+        g_test_skip("ldns-keygen is not installed");
+    }
+    world_end(&world);
+}
+
+static void
+of_two_algorithms_both_sign_all(void)
+{
+    struct world world;
+    world_begin(&world);
+    if (take_made_keys(&world, "ECDSAP256SHA256", "ED25519")) {
+        AUTO(zone) *zone = sign(&world, world.zone, g_get_real_time() / G_USEC_PER_SEC);
+        check_signatures_of(zone, g_get_real_time() / G_USEC_PER_SEC, 2);
+        tools_take(&world, zone);
+    } else {
+        g_test_skip("ldns-keygen is not installed");
+    }
     world_end(&world);
 }
 
@@ -457,6 +492,7 @@ main(int argc, char **argv)
     TEST(halves_of_different_keys_are_refused);
     TEST(a_damaged_key_is_refused);
     TEST(tools_of_others_take_the_zone);
-    TEST(keys_of_ldns_keygen_sign_and_a_ksk_signs_dnskeys_alone);
+    TEST(a_ksk_signs_dnskeys_alone_and_a_zsk_the_rest);
+    TEST(of_two_algorithms_both_sign_all);
     return g_test_run();
 }

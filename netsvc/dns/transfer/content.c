@@ -65,6 +65,7 @@ content_add(struct content *content, const struct name *owner, guint16 type, gui
     gsize name = same ? 0 : owner->size;
     if (!grow(content, 1 + name + HEAD + size))
         return FALSE;
+    g_assert(content->bytes != NULL);
     guint8 *at = content->bytes + content->size;
     *at++ = (guint8)name;
     memcpy(at, owner->wire, name);

@@ -38,9 +38,9 @@ struct sign_keys;
 /*
  * The keys of the zone in a folder: K{zone}.+{algorithm}+{tag}.private and .key, as ldns-keygen and
  * dnssec-keygen write them. With the SEP flag a key signs the DNSKEYs, without it the rest; where
- * there are only such or only others, each signs all. With `create` a folder without any gets one
- * of ECDSA P-256 (RFC 6605) that signs all, durably and mode 0600, and so does the folder; `made`
- * (NULL is fine) says whether.
+ * an algorithm has only such or only others, each signs all. With `create` a folder without any
+ * gets one of ECDSA P-256 (RFC 6605) that signs all, durably and mode 0600, and so does the folder;
+ * `made` (NULL is fine) says whether.
  */
 struct sign_keys *sign_keys_open(const char *folder, const struct name *origin, gboolean create,
                                  gboolean *made, GError **error);

@@ -14,7 +14,6 @@ struct sign_key {
 struct sign_keys {
     struct name origin;
     GPtrArray *keys; /* struct sign_key */
-    guint seps;      /* of them with SEP */
 };
 
 /* Whether the key signs RRsets of that type. */

@@ -230,7 +230,6 @@ read_all(struct sign_keys *keys, int folder, const GPtrArray *names, GError **er
         if (key == NULL)
             return FALSE;
         g_ptr_array_add(keys->keys, key);
-        keys->seps += key->sep ? 1 : 0;
     }
     return TRUE;
 }
@@ -275,11 +274,17 @@ sign_keys_open(const char *folder, const struct name *origin, gboolean create, g
     return keys;
 }
 
+/* Of each algorithm there must be a signature (RFC 4035, 2.2). */
 gboolean
 sign_key_signs(const struct sign_keys *keys, const struct sign_key *key, guint16 type)
 {
-    gboolean all = keys->seps == 0 || keys->seps == keys->keys->len;
-    return all || key->sep == (type == TYPE_DNSKEY);
+    gboolean shared = FALSE; /* with one of the other kind */
+    for (guint i = 0; i < keys->keys->len; i++) {
+        const struct sign_key *other = keys->keys->pdata[i];
+        shared |= other->sep != key->sep &&
+                  ldns_key_algorithm(key_of(other)) == ldns_key_algorithm(key_of(key));
+    }
+    return !shared || key->sep == (type == TYPE_DNSKEY);
 }
 
 char *
