@@ -358,6 +358,103 @@ without_a_primary_it_expires_by_the_boot_clock_across_a_restart(void)
     world_end(&world);
 }
 
+/* ---- without the rest of a server ---- */
+
+struct alone {
+    guint arrivals, expiries;
+    struct zone *zone;
+};
+
+static void
+alone_arrived(gpointer context, const struct config_zone *config, struct zone *zone)
+{
+    struct alone *alone = context;
+    (void)config;
+    alone->zone = zone;
+    alone->arrivals++;
+}
+
+static void
+alone_expired(gpointer context, const struct config_zone *config)
+{
+    struct alone *alone = context;
+    (void)config;
+    zone_free(g_steal_pointer(&alone->zone));
+    alone->expiries++;
+}
+
+static void
+alone_trouble(gpointer context, const struct config_zone *config, const char *message)
+{
+    (void)context, (void)config, (void)message;
+}
+
+/* Which type the next connection asks for; it stays open. */
+static guint
+asked_type(struct event_base *events, int listener, int *opened)
+{
+    guint8 wire[512];
+    gssize size = -1;
+    struct query query;
+    int connection = -1;
+    for (gint64 until = g_get_monotonic_time() + PATIENCE * G_USEC_PER_SEC;
+         size < 0 && g_get_monotonic_time() < until;) {
+        if (connection < 0)
+            connection = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (connection >= 0)
+            size = recv(connection, wire, sizeof wire, 0);
+        event_base_loop(events, EVLOOP_NONBLOCK);
+    }
+    g_assert_cmpint(size, >, 2);
+    g_assert_cmpint(query_parse(&query, wire + 2, (gsize)size - 2), ==, QUERY_GOOD);
+    *opened = connection;
+    return query.type;
+}
+
+static void
+what_expires_while_it_is_asked_about_is_asked_for_whole(void)
+{
+    struct world world;
+    struct alone alone = {0};
+    g_autoptr(GError) error = NULL;
+    gint64 begun = boot_now;
+    leave_alone(&world);
+    server_begin(&world.follower, -1, boot, wall); /* for its keys and its end only */
+    struct config_zone config = world.follower.zone;
+    struct secondary_role role = {.events = world.events,
+                                  .config = &config,
+                                  .folder = world.scratch->fd,
+                                  .boot_id = "",
+                                  .boot = boot,
+                                  .wall = wall,
+                                  .context = &alone,
+                                  .arrived = alone_arrived,
+                                  .expired = alone_expired,
+                                  .trouble = alone_trouble};
+    struct server silent;
+    server_prepare(&silent, world.events, 0, "site.example", text, NULL);
+    config.tsig = NULL;
+    config.primaries = server_peers(silent.port, 0);
+    AUTO(secondary) *secondary = secondary_new(&role, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(alone.arrivals, ==, 1);
+    int first = -1, second = -1;
+    g_assert_cmpuint(asked_type(world.events, silent.listener, &first), ==, TYPE_SOA);
+    boot_now += 90000;
+    secondary_look(secondary);
+    g_assert_cmpuint(alone.expiries, ==, 1);
+    g_assert_cmpuint(asked_type(world.events, silent.listener, &second), ==, TYPE_AXFR);
+    close(first);
+    close(second);
+    secondary_free(g_steal_pointer(&secondary));
+    g_array_unref(config.primaries);
+    server_begin(&silent, -1, boot, wall);
+    server_end(&silent);
+    server_end(&world.follower);
+    boot_now = begun;
+    world_end(&world);
+}
+
 #define TEST(name) g_test_add_func("/secondary/" #name, name)
 
 int
@@ -376,5 +473,6 @@ main(int argc, char **argv)
     TEST(a_zone_is_kept_as_soon_as_it_is_there);
     TEST(a_kept_zone_that_is_damaged_is_passed_over);
     TEST(without_a_primary_it_expires_by_the_boot_clock_across_a_restart);
+    TEST(what_expires_while_it_is_asked_about_is_asked_for_whole);
     return g_test_run();
 }

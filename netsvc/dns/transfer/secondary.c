@@ -154,11 +154,27 @@ save(struct secondary *secondary)
 }
 
 static void
+hang_up(struct secondary *secondary)
+{
+    if (secondary->connection != NULL)
+        bufferevent_free(secondary->connection);
+    secondary->connection = NULL;
+    incoming_free(secondary->incoming);
+    secondary->incoming = NULL;
+    event_del(secondary->deadline);
+    secondary->clock_learnt = FALSE;
+}
+
+static void
 expire(struct secondary *secondary)
 {
     log_warning("zone '%s' has expired: no primary was there for too long", name_of(secondary));
     secondary->role.expired(secondary->role.context, secondary->role.config);
     secondary->zone = NULL;
+    if (secondary->connection != NULL) { /* what is asked there is about what is gone */
+        hang_up(secondary);
+        secondary->due = secondary->role.boot();
+    }
     secondary->save_due = secondary->saved = -1;
     if (secondary->role.folder >= 0)
         kept_remove(secondary->role.folder, &secondary->origin);
@@ -211,18 +227,6 @@ on_timer(evutil_socket_t fd, short what, void *context)
 }
 
 /* ---- the end of asking ---- */
-
-static void
-hang_up(struct secondary *secondary)
-{
-    if (secondary->connection != NULL)
-        bufferevent_free(secondary->connection);
-    secondary->connection = NULL;
-    incoming_free(secondary->incoming);
-    secondary->incoming = NULL;
-    event_del(secondary->deadline);
-    secondary->clock_learnt = FALSE;
-}
 
 static void
 tell_trouble(struct secondary *secondary, const char *text)
