@@ -123,6 +123,13 @@ arrive(struct secondary *secondary, struct zone *zone)
     secondary->role.arrived(secondary->role.context, secondary->role.config, zone);
 }
 
+static gint64
+save_interval(const struct secondary *secondary)
+{
+    gsize more = zone_count(secondary->zone) / SECONDARY_SAVE_RRSETS;
+    return MIN(SECONDARY_SAVE_MIN + (gint64)more, SECONDARY_SAVE_MAX);
+}
+
 static void
 must_save(struct secondary *secondary, gboolean zone_too)
 {
@@ -132,7 +139,7 @@ must_save(struct secondary *secondary, gboolean zone_too)
     secondary->zone_unsaved |= zone_too;
     if (secondary->save_due < 0)
         secondary->save_due =
-            secondary->saved < 0 ? now : MAX(now, secondary->saved + SECONDARY_SAVE);
+            secondary->saved < 0 ? now : MAX(now, secondary->saved + save_interval(secondary));
 }
 
 static void

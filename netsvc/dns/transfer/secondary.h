@@ -12,8 +12,8 @@
  *
  * Refresh, retry and expire are those of the SOA, within the limits below, by the boot clock. Until
  * a zone is there, and after it expired, its names are answered SERVFAIL: by who is told. It is
- * kept on disk (kept.h): at once, but since writing it holds up answers no more often than every
- * SECONDARY_SAVE, and at the end.
+ * kept on disk (kept.h): at once, but since writing it holds up answers the less often the larger
+ * it is, every 15 s to 5 min; and at the end. What a power cut or a crash takes is what came since.
  */
 #pragma once
 
@@ -26,11 +26,13 @@
 /* seconds */
 #define SECONDARY_SILENCE 20
 #define SECONDARY_LONGEST 900
-#define SECONDARY_SAVE 300
-#define SECONDARY_GAP 1          /* between the end of one check and the begin of the next */
-#define SECONDARY_FIRST_RETRY 5  /* without a zone; then twice as long each time, up to … */
-#define SECONDARY_LAST_RETRY 300 /* … this */
-#define SECONDARY_TIMER_MIN 5    /* for what an SOA says */
+#define SECONDARY_SAVE_MIN 15 /* between two times that the zone is written, and one more for … */
+#define SECONDARY_SAVE_RRSETS 2000 /* … so many RRsets each, up to … */
+#define SECONDARY_SAVE_MAX 300     /* … this */
+#define SECONDARY_GAP 1            /* between the end of one check and the begin of the next */
+#define SECONDARY_FIRST_RETRY 5    /* without a zone; then twice as long each time, up to … */
+#define SECONDARY_LAST_RETRY 300   /* … this */
+#define SECONDARY_TIMER_MIN 5      /* for what an SOA says */
 #define SECONDARY_TIMER_MAX 86400
 #define SECONDARY_EXPIRE_MIN 600
 
