@@ -25,10 +25,11 @@ authenticate(gpointer context, const struct asker *asker, const struct query *qu
     if (rcode == RCODE_NOERROR && transfer_is_ours(query))
         return transfer_serve(dns->transfer, asker, query, &tsig, out, room);
     const gsize left = room - MIN(room, tsig_size(&tsig));
+    const struct query shorter = transfer_leave_room(query, &tsig);
     if (rcode == RCODE_NOERROR)
-        size = serve_query(&dns->serve, asker, query, options, out, left);
+        size = serve_query(&dns->serve, asker, &shorter, options, out, left);
     else
-        size = reply_code(query, options, rcode, udp, out, left);
+        size = reply_code(&shorter, options, rcode, udp, out, left);
     return transfer_sign(dns->transfer, &tsig, out, size, room);
 }
 

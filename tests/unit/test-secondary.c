@@ -247,6 +247,57 @@ an_answer_that_comes_later_is_not_signed(void)
     world_end(&world);
 }
 
+/* A signed query by UDP for a TXT record, of 255 bytes and so many more, whose asker takes 512. */
+static gsize
+ask_for_text(struct server *server, const struct tsig_keys *keys, guint8 length, guint8 *out)
+{
+    guint8 wire[512], rdata[512] = {255};
+    struct reply reply;
+    struct tsig tsig;
+    struct name owner = name_of("text.site.example");
+    struct asker asker = {.fd = server->udp};
+    g_autoptr(GError) error = NULL;
+    rdata[256] = length;
+    zone_set(zone_at(server), &owner, TYPE_TXT, 60, rdata, 256 + 1u + length);
+    reply_begin_question(&reply, &owner, TYPE_TXT, CLASS_IN, wire, sizeof wire);
+    gsize size = reply_end(&reply);
+    wire_put16(wire + 2, 0);
+    tsig_begin(&tsig, tsig_keys_find(keys, "transfer"), 0);
+    size = tsig_sign(&tsig, wire, size, sizeof wire, (guint64)time(NULL));
+    gsize answer = server_serve(server, &asker, wire, size, out);
+    gsize signature = answer - tsig_size(&tsig) + 6; /* no other data: all is well */
+    g_assert_cmpint(tsig_check_answer(&tsig, out, answer, signature, (guint64)time(NULL), &error),
+                    ==, TSIG_GOOD);
+    tsig_clear(&tsig);
+    return answer;
+}
+
+static void
+by_udp_an_answer_leaves_room_for_its_signature(void)
+{
+    struct world world;
+    guint8 out[QUERY_UDP_MAX];
+    world_begin(&world, SECRET, SECRET);
+    server_begin(&world.primary, -1, NULL, NULL);
+    server_begin(&world.follower, -1, NULL, NULL);
+    AUTO(tsig_keys) *keys = tsig_keys_new(world.primary.config.tsig, NULL);
+    guint whole = 0, truncated = 0;
+    for (guint length = 1; length < 256; length++) {
+        gsize size = ask_for_text(&world.primary, keys, (guint8)length, out);
+        g_assert_cmpuint(size, <=, 512);
+        if (wire_get16(out + 2) & FLAG_TC)
+            truncated++;
+        else
+            whole++;
+        g_assert_true(truncated == 0 || wire_get16(out + 2) & FLAG_TC);
+    }
+    g_assert_cmpuint(whole, >, 100);
+    g_assert_cmpuint(truncated, >, 100);
+    server_end(&world.primary);
+    server_end(&world.follower);
+    world_end(&world);
+}
+
 static void
 the_second_primary_is_asked_when_the_first_is_dead(void)
 {
@@ -468,6 +519,7 @@ main(int argc, char **argv)
     TEST(a_follower_with_another_secret_says_so_and_gets_nothing);
     TEST(a_follower_without_the_key_is_refused);
     TEST(an_answer_that_comes_later_is_not_signed);
+    TEST(by_udp_an_answer_leaves_room_for_its_signature);
     TEST(the_second_primary_is_asked_when_the_first_is_dead);
     TEST(after_a_restart_what_was_kept_is_served_at_once);
     TEST(a_zone_is_kept_as_soon_as_it_is_there);

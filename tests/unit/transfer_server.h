@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "netsvc/dns/dns.h"
+#include "netsvc/dns/serve/serve.h"
 #include "netsvc/dns/serve/tcp.h"
 #include "netsvc/dns/transfer/transfer.h"
 #include "netsvc/dns/zone/zones.h"
@@ -22,6 +23,7 @@ struct server {
     struct config_tsig key;
     struct transfer *transfer;
     struct zones *zones;
+    struct serve serve;
     struct journal *journal; /* of the first zone of ours */
     struct tcp *tcp;
     int listener, udp;
@@ -60,23 +62,6 @@ server_peers(guint16 first, guint16 second)
 /* ---- serving ---- */
 
 static inline gsize
-server_soa(const struct server *server, const struct query *query, guint8 *out, gsize room)
-{
-    struct reply reply;
-    struct rrset_record record = {0};
-    const struct zone *zone = zones_named(server->zones, &query->name);
-    if (zone == NULL || query->type != TYPE_SOA)
-        return reply_code(query, NULL, RCODE_REFUSED, FALSE, out, room);
-    reply_begin(&reply, query, NULL, FALSE, out, room);
-    reply.flags = FLAG_AA;
-    gboolean found = rrset_next(zone_rrset(zone, &query->name, TYPE_SOA), &record);
-    g_assert_true(found);
-    reply_record(&reply, SECTION_ANSWER, query->name.wire, query->name.size, TYPE_SOA, CLASS_IN,
-                 record.ttl, record.rdata, record.size);
-    return reply_end(&reply);
-}
-
-static inline gsize
 server_serve(gpointer context, const struct asker *asker, const guint8 *wire, gsize size,
              guint8 *out)
 {
@@ -92,8 +77,11 @@ server_serve(gpointer context, const struct asker *asker, const guint8 *wire, gs
         return transfer_serve(server->transfer, asker, &query, &tsig, out, room);
     }
     gsize left = room - tsig_size(&tsig);
-    size = rcode != RCODE_NOERROR ? reply_code(&query, NULL, rcode, asker->fd >= 0, out, left)
-                                  : server_soa(server, &query, out, left);
+    struct query shorter = transfer_leave_room(&query, &tsig);
+    struct reply_options options = {0};
+    size = rcode != RCODE_NOERROR
+               ? reply_code(&shorter, &options, rcode, asker->fd >= 0, out, left)
+               : serve_query(&server->serve, asker, &shorter, &options, out, left);
     return transfer_sign(server->transfer, &tsig, out, size, room);
 }
 
@@ -194,6 +182,7 @@ server_prepare(struct server *server, struct event_base *events, guint16 port, c
     memset(server, 0, sizeof *server);
     server->events = events;
     server->zones = zones_new();
+    server->serve.zones = server->zones;
     server->zone.name = g_strdup(origin);
     server->config.zones = g_ptr_array_new();
     server->config.tsig = g_ptr_array_new();

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#define OPT_MAX 256 /* bytes of an answer's OPT record: cookie, NSID and an extended error */
+
 struct transfer {
     const struct config_dns *config;
     struct transfer_role role;
@@ -156,6 +158,17 @@ enum rcode
 transfer_check(const struct transfer *transfer, const struct query *query, struct tsig *tsig)
 {
     return tsig_check(tsig, transfer->keys, query->wire, query->size, query->tsig, now(transfer));
+}
+
+struct query
+transfer_leave_room(const struct query *query, const struct tsig *tsig)
+{
+    struct query shorter = *query;
+    /* An answer of a code alone must fit, whatever the names are; by UDP a little more arrives. */
+    gsize least = query->question_end + (query->has_opt ? OPT_MAX : 0);
+    gsize left = query->udp_size - MIN(tsig_size(tsig), query->udp_size);
+    shorter.udp_size = (guint16)MAX(left, least);
+    return shorter;
 }
 
 gsize

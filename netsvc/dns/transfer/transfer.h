@@ -52,6 +52,9 @@ AUTO_DEFINE(transfer)
 enum rcode transfer_check(const struct transfer *transfer, const struct query *query,
                           struct tsig *tsig);
 
+/* The query as if its asker took less by UDP: what the answer may be long without its signature. */
+struct query transfer_leave_room(const struct query *query, const struct tsig *tsig);
+
 /* Signs the answer, if the request was signed, and clears `tsig`. The answer's size; 0: no room, or
  * there was none: what is answered later, by the uplink, goes without a signature. */
 gsize transfer_sign(const struct transfer *transfer, struct tsig *tsig, guint8 *out, gsize size,
