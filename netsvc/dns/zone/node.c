@@ -15,10 +15,12 @@ is_wildcard(const struct node *node)
 struct node *
 nodes_find(const struct nodes *nodes, guint32 hash, const guint8 *wire, gsize size)
 {
-    struct node *node;
-    for (gsize i = hash & nodes->mask; (node = nodes->slots[i]) != NULL; i = (i + 1) & nodes->mask)
-        if (node->hash == hash && node->size == size && memcmp(node->wire, wire, size) == 0)
-            return node;
+    const struct nodes_slot *slot;
+    for (gsize i = hash & nodes->mask; (slot = &nodes->slots[i])->node != NULL;
+         i = (i + 1) & nodes->mask)
+        if (slot->hash == hash && slot->node->size == size &&
+            memcmp(slot->node->wire, wire, size) == 0)
+            return slot->node;
     return NULL;
 }
 
@@ -26,12 +28,11 @@ static void
 place(struct nodes *nodes, struct node *node)
 {
     gsize i = node->hash & nodes->mask;
-    while (nodes->slots[i] != NULL)
+    while (nodes->slots[i].node != NULL)
         i = (i + 1) & nodes->mask;
-    nodes->slots[i] = node;
+    nodes->slots[i] = (struct nodes_slot){node, node->hash};
 }
 
-/* Half of the slots are empty at least. */
 static void
 insert(struct nodes *nodes, struct node *node)
 {
@@ -43,7 +44,7 @@ insert(struct nodes *nodes, struct node *node)
     }
     g_free(nodes->slots);
     nodes->mask = nodes->mask * 2 + 1;
-    nodes->slots = g_new0(struct node *, nodes->mask + 1);
+    nodes->slots = g_new0(struct nodes_slot, nodes->mask + 1);
     for (guint i = 0; i < nodes->list->len; i++)
         place(nodes, nodes->list->pdata[i]);
 }
@@ -53,16 +54,17 @@ static void
 displace(struct nodes *nodes, const struct node *node)
 {
     gsize gap = node->hash & nodes->mask;
-    while (nodes->slots[gap] != node)
+    while (nodes->slots[gap].node != node)
         gap = (gap + 1) & nodes->mask;
-    for (gsize i = (gap + 1) & nodes->mask; nodes->slots[i] != NULL; i = (i + 1) & nodes->mask) {
-        gsize home = nodes->slots[i]->hash & nodes->mask;
+    for (gsize i = (gap + 1) & nodes->mask; nodes->slots[i].node != NULL;
+         i = (i + 1) & nodes->mask) {
+        gsize home = nodes->slots[i].hash & nodes->mask;
         if (((i - home) & nodes->mask) < ((i - gap) & nodes->mask))
             continue;
         nodes->slots[gap] = nodes->slots[i];
         gap = i;
     }
-    nodes->slots[gap] = NULL;
+    nodes->slots[gap].node = NULL;
 }
 
 /* ---- nodes ---- */
@@ -96,7 +98,7 @@ void
 nodes_init(struct nodes *nodes, const struct name *origin)
 {
     nodes->mask = SLOTS_MIN - 1;
-    nodes->slots = g_new0(struct node *, SLOTS_MIN);
+    nodes->slots = g_new0(struct nodes_slot, SLOTS_MIN);
     nodes->list = g_ptr_array_new_with_free_func(node_free);
     insert(nodes, node_new(origin, 0, name_hash(origin)));
 }

@@ -26,10 +26,16 @@ struct node {
     guint8 wire[];
 };
 
+/* The hash stands here too, so that passing over others touches no memory of theirs. */
+struct nodes_slot {
+    struct node *node; /* NULL: free */
+    guint32 hash;
+};
+
 struct nodes {
-    struct node **slots; /* open addressing */
-    gsize mask;          /* slots - 1 */
-    GPtrArray *list;     /* of all, the apex first */
+    struct nodes_slot *slots; /* open addressing, half of them free at least */
+    gsize mask;               /* slots - 1 */
+    GPtrArray *list;          /* of all, the apex first */
 };
 
 /* With the apex. */
