@@ -171,6 +171,13 @@ test_options(void)
                                                  "\0\12\0\10"
                                                  "ijklmnop");
     g_assert_cmpmem(two->query.cookie, (int)two->query.cookie_size, "abcdefgh", 8);
+    /* No question but for the cookie. */
+    PACKET(alone, HEADER("\0\0", "\0\0\0\0\0\0\0\1") OPT_OF("\14") "\0\12\0\10"
+                                                                   "abcdefgh");
+    g_assert_cmpint(alone->outcome, ==, QUERY_GOOD);
+    g_assert_cmpuint(alone->query.question_end, ==, HEADER_SIZE);
+    g_assert_cmpuint(alone->query.cookie_size, ==, 8);
+    WRONG(HEADER("\0\0", "\0\0\0\0\0\0\0\1") OPT);
     WRONG(QUERY_OF(WITH_OPT) OPT_OF("\13") "\0\12\0\7"
                                            "abcdefg");
     WRONG(QUERY_OF(WITH_OPT) OPT_OF("\23") "\0\12\0\17"

@@ -62,6 +62,8 @@ serve_query(struct serve *serve, const struct asker *asker, const struct query *
     const struct serve_parts *parts = &serve->parts;
     if (query->edns_version > 0)
         return reply_code(query, options, RCODE_BADVERS, udp, out, room);
+    if (query->opcode == OPCODE_QUERY && query->question_end == HEADER_SIZE)
+        return reply_code(query, options, RCODE_NOERROR, udp, out, room); /* for its cookie */
     if (query->opcode == OPCODE_NOTIFY && parts->notify != NULL)
         return parts->notify(serve->context, asker, query, options, out, room);
     if (query->opcode != OPCODE_QUERY)

@@ -146,6 +146,13 @@ parse_sections(struct query *query, gsize offset)
     return offset == query->size;
 }
 
+/* No question at all: that is a question for a cookie, if it has one (RFC 7873 5.4). */
+static gboolean
+is_for_cookie(const struct query *query)
+{
+    return query->opcode == OPCODE_QUERY && get16(query->wire + 4) == 0;
+}
+
 enum query_outcome
 query_parse(struct query *query, const guint8 *wire, gsize size)
 {
@@ -166,6 +173,8 @@ query_parse(struct query *query, const guint8 *wire, gsize size)
     query->cookie_size = query->tsig = query->authority = 0;
     gboolean ours = query->opcode == OPCODE_QUERY || query->opcode == OPCODE_NOTIFY;
     gsize offset = HEADER_SIZE;
+    if (is_for_cookie(query))
+        return parse_sections(query, offset) && query->cookie != NULL ? QUERY_GOOD : QUERY_WRONG;
     if (get16(wire + 4) != 1 || !parse_question(query, &offset))
         return ours ? QUERY_WRONG : QUERY_GOOD;
     return !ours || parse_sections(query, offset) ? QUERY_GOOD : QUERY_WRONG;

@@ -38,7 +38,8 @@ struct query {
     enum opcode opcode;
     struct name name; /* of the question, in small letters */
     guint16 type, class;
-    gsize question_end;          /* offset behind the question; 12: there is none */
+    gsize question_end;          /* offset behind the question; 12: there is none, which is good
+                                    in a query for a cookie alone */
     gboolean has_opt, dnssec_ok; /* DO */
     guint8 edns_version;
     guint16 udp_size; /* what the asker takes, 512 at least; of no meaning with TCP */

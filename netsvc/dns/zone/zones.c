@@ -15,6 +15,7 @@ struct zones {
     GPtrArray *list;
     struct slot *slots; /* open addressing: the zones' names and all names above them */
     gsize mask;
+    gsize used;        /* slots */
     guint least, most; /* labels of their names: others need not be looked for */
 };
 
@@ -25,6 +26,7 @@ zones_new(void)
     zones->list = g_ptr_array_new();
     zones->slots = g_new0(struct slot, SLOTS_MIN);
     zones->mask = SLOTS_MIN - 1;
+    zones->least = NAME_LABELS_MAX;
     return zones;
 }
 
@@ -63,6 +65,7 @@ place(struct zones *zones, struct zone *zone)
         const guint8 *wire = origin->wire + hashes.offsets[i];
         guint size = (guint)(origin->size - hashes.offsets[i]);
         struct slot *slot = find(zones, hashes.of[i], wire, size);
+        zones->used += slot->wire == NULL;
         if (slot->wire == NULL)
             *slot = (struct slot){wire, NULL, hashes.of[i], size};
         if (i == 0)
@@ -72,17 +75,18 @@ place(struct zones *zones, struct zone *zone)
     zones->most = MAX(zones->most, origin->labels);
 }
 
-/* Zones come and go seldom: the table is made anew, half of it in use at most. */
+/* With what is in it and room for as much again, half of it in use at most. */
 static void
 arrange(struct zones *zones)
 {
     gsize names = 0;
     for (guint i = 0; i < zones->list->len; i++)
         names += zone_origin(zones->list->pdata[i])->labels + 1U;
-    while (zones->mask + 1 < names * 2)
+    while (zones->mask + 1 < names * 4)
         zones->mask = zones->mask * 2 + 1;
     g_free(zones->slots);
     zones->slots = g_new0(struct slot, zones->mask + 1);
+    zones->used = 0;
     zones->least = NAME_LABELS_MAX;
     zones->most = 0;
     for (guint i = 0; i < zones->list->len; i++)
@@ -93,8 +97,9 @@ struct zone *
 zones_take(struct zones *zones, const struct name *origin)
 {
     struct zone *zone = zones_named(zones, origin);
-    if (zone != NULL)
-        g_ptr_array_remove(zones->list, zone);
+    if (zone == NULL)
+        return NULL;
+    g_ptr_array_remove(zones->list, zone);
     arrange(zones);
     return zone;
 }
@@ -104,7 +109,10 @@ zones_put(struct zones *zones, struct zone *zone)
 {
     struct zone *old = zones_take(zones, zone_origin(zone));
     g_ptr_array_add(zones->list, zone);
-    arrange(zones);
+    if ((zones->used + zone_origin(zone)->labels + 1U) * 2 <= zones->mask + 1)
+        place(zones, zone);
+    else
+        arrange(zones);
     return old;
 }
 
