@@ -146,7 +146,7 @@ class Netsvc(Server):
         self.process.wait_for('serving')
 
     def dns(self):
-        self.start('[dns]\nlisten = %s\n[zone %s]\nfile = %s\n' % (ADDRESS, ZONE, self.bench.zone))
+        self.start('[dns]\nlisten = %s\nrate = 0\n[zone %s]\nfile = %s\n' % (ADDRESS, ZONE, self.bench.zone))
 
     def dhcp(self):
         self.start('[dhcp]\nauthoritative = yes\nprobe = %s\n[subnet bench]\nnetwork = %s/%d\ninterface = eth0\npools = %s\nlease = %d\n'
