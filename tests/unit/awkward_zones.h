@@ -11,6 +11,12 @@
 
 #define SIGNATURE " 13 2 300 20300101000000 20260101000000 1 signed. AAAA\n"
 
+/* Twelve name servers and mail servers with addresses, which do not fit into 512 bytes. */
+#define MANY(n)                                                                                    \
+    "glue NS " n ".glue\n" n ".glue A 10.0.0.9\n" n ".glue AAAA fd00::9\n"                         \
+    "mails MX 1 " n ".m\nmails MX 2 " n ".m\n" n ".m A 10.0.0.9\n" n ".m AAAA fd00::9\n"
+#define MANY4(n) MANY(n "a") MANY(n "b") MANY(n "c") MANY(n "d")
+
 static const char *const zone_texts[][2] = {
     {"test",
      "@ SOA ns h 1 2 3 4 60\n@ NS ns\n@ MX 10 mail\n@ HTTPS 1 . alpn=h2\nns A 10.0.0.1\n"
@@ -25,8 +31,9 @@ static const char *const zone_texts[][2] = {
      "d DNAME target\nd TXT \"here\"\nx.target A 10.0.0.6\n"
      "long DNAME "
      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbbbbb"
-     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.ccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\n"
-     "srv SRV 1 1 1 mail\nchild NS ns.child\nchild DS 2 13 2 00\nns.child A 10.0.0.7\n"},
+     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb."
+     "ccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\n" MANY4("x") MANY4("y") MANY4(
+         "z") "srv SRV 1 1 1 mail\nchild NS ns.child\nchild DS 2 13 2 00\nns.child A 10.0.0.7\n"},
     {"other", "@ SOA ns.test. h 1 2 3 4 60\n@ NS ns.test.\nwww CNAME back.test.\nt A 10.0.1.1\n"},
     {"child.test", "@ SOA ns h 7 2 3 4 60\n@ NS ns\nns A 10.0.0.7\n"},
     {"b.a.nodelegation.test", "@ SOA ns h 7 2 3 4 60\n@ NS ns\nns A 10.0.0.7\n"},

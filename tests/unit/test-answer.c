@@ -284,6 +284,33 @@ test_delegations(void)
     expect(serve, "test", TYPE_DS, "NOERROR aa\n" SOA);
 }
 
+static guint
+count(const char *text, const char *word)
+{
+    guint n = 0;
+    while ((text = strstr(text, word)) != NULL) {
+        text += strlen(word);
+        n++;
+    }
+    return n;
+}
+
+/* Glue is needed; the addresses of mail servers can be asked for. Each is there once. */
+static void
+test_too_long(void)
+{
+    AUTO(serve) *serve = serve_new();
+    expect(serve, "x.glue.test", TYPE_A, "NOERROR tc\n");
+    g_autofree char *some = ask_as(serve, &(struct question){"mails.test", TYPE_MX, CLASS_IN});
+    g_assert_true(g_str_has_prefix(some, "NOERROR aa\n"));
+    g_assert_cmpuint(count(some, " MX "), ==, 24);
+    g_assert_cmpuint(count(some, " A ") + count(some, " AAAA "), <, 24);
+    g_autofree char *all = ask_as(
+        serve, &(struct question){"mails.test", TYPE_MX, CLASS_IN, .dnssec = TRUE}); /* 1232 */
+    g_assert_cmpuint(count(all, " A "), ==, 12);
+    g_assert_cmpuint(count(all, " AAAA "), ==, 12);
+}
+
 /* ---- signed ---- */
 
 #define SIGNED_SOA                                                                                 \
@@ -419,6 +446,8 @@ main(int argc, char **argv)
     g_test_add_func("/answer/what is not there has a SOA record", test_nothing);
     g_test_add_func("/answer/wildcards stand for what is not there", test_wildcards);
     g_test_add_func("/answer/delegations refer, with glue", test_delegations);
+    g_test_add_func("/answer/what is too long is truncated only where something needed is missing",
+                    test_too_long);
     g_test_add_func("/answer/signatures come to who wants them", test_signed);
     g_test_add_func("/answer/what is not there is proven", test_proofs);
     g_test_add_func("/serve/what we do not do is refused", test_refused);

@@ -315,6 +315,23 @@ test_taken_back(void)
                  "\300\14\0\1\0\1\0\0\0\11\0\4\1\2\3\4");
 }
 
+/* A pointer reaches 16383. */
+static void
+test_far(void)
+{
+    struct reply reply;
+    PACKET(packet, QUERY_OF(ONE));
+    g_autofree guint8 *out = g_malloc(65535);
+    reply_begin(&reply, &packet->query, NULL, FALSE, out, 65535);
+    fill(&reply, 1100);
+    gsize start = reply.size;
+    for (guint i = 0; i < 2; i++)
+        reply_record(&reply, SECTION_ANSWER, (const guint8 *)"\1a\1b\0", 5, TYPE_A, CLASS_IN, 9,
+                     (const guint8 *)"\1\2\3\4", 4);
+    g_assert_cmpuint(reply.size - start, ==, 2 * (5 + 14));
+    g_assert_cmpmem(out + start, 5, out + start + 19, 5);
+}
+
 /* The longest question, NSID and cookie fit into 512 bytes. */
 static void
 test_longest(void)
@@ -349,6 +366,7 @@ main(int argc, char **argv)
     g_test_add_func("/reply/the OPT record has what was asked for", test_reply_opt);
     g_test_add_func("/reply/what does not fit is truncated", test_truncation);
     g_test_add_func("/reply/what can be missed is taken back", test_taken_back);
+    g_test_add_func("/reply/what is beyond a pointer's reach is written anew", test_far);
     g_test_add_func("/reply/the longest question has an answer", test_longest);
     return g_test_run();
 }

@@ -211,7 +211,7 @@ step(struct answer *answer)
     enum zone_found found = zone_find(answer->zone, name, &answer->hashes, &match);
     if (found == ZONE_CUT && asked_type(answer) == TYPE_DS && match.node->size == name->size)
         found = ZONE_EXACT;
-    if (answer->steps == 0 && found != ZONE_CUT)
+    if (found != ZONE_CUT)
         answer->reply->flags |= FLAG_AA;
     switch (found) {
     case ZONE_EXACT:
