@@ -14,6 +14,7 @@ struct world {
     struct sockaddr_in address; /* of fd */
     guint served;
     gsize largest;
+    struct asker last;
 };
 
 static int
@@ -39,6 +40,7 @@ echo(gpointer context, const struct asker *asker, const guint8 *wire, gsize size
     g_assert_null(asker->tcp);
     world->served++;
     world->largest = MAX(world->largest, size);
+    world->last = *asker;
     if (size > QUERY_UDP_MAX || (size > 0 && wire[0] == '-'))
         return 0;
     memcpy(out, wire, size);
@@ -146,6 +148,15 @@ test_from_where_it_came_to(void)
         expect(world, "127.0.0.2", "two");
         expect(world, "127.0.0.3", "three");
     }
+    /* Also one that comes later. */
+    ask(world, "127.0.0.4", "-", 1);
+    g_assert_cmpuint(udp_take(world->udp), ==, 1);
+    const struct asker later = world->last;
+    ask(world, "127.0.0.5", "between", 7);
+    g_assert_cmpuint(udp_take(world->udp), ==, 1);
+    expect(world, "127.0.0.5", "between");
+    asker_send(&later, (const guint8 *)"later", 5);
+    expect(world, "127.0.0.4", "later");
 }
 
 int

@@ -4,11 +4,8 @@
 
 #include <errno.h>
 
-#define CONTROL_SIZE 64 /* of IP_PKTINFO or IPV6_PKTINFO */
-
 struct packet {
     struct asker asker;
-    _Alignas(struct cmsghdr) guint8 control[CONTROL_SIZE];
     guint8 in[UDP_QUERY_MAX], out[QUERY_UDP_MAX];
 };
 
@@ -31,7 +28,7 @@ make_ready(struct udp *udp, guint n)
         struct packet *packet = &udp->packets[i];
         struct msghdr *head = &udp->in[i].msg_hdr;
         head->msg_namelen = sizeof packet->asker.address;
-        head->msg_controllen = udp->any ? CONTROL_SIZE : 0;
+        head->msg_controllen = udp->any ? ASKER_CONTROL_SIZE : 0;
         head->msg_flags = 0;
     }
 }
@@ -47,26 +44,23 @@ prepare(struct udp *udp)
             .msg_name = &packet->asker.address,
             .msg_iov = &udp->in_bytes[i],
             .msg_iovlen = 1,
-            .msg_control = udp->any ? packet->control : NULL,
+            .msg_control = udp->any ? packet->asker.control : NULL,
         };
     }
     make_ready(udp, UDP_BATCH);
 }
 
-/* ---- out ---- */
-
-/* The answer leaves from where the query came to, by whatever way leads back. */
+/* Where it came to is where the answer leaves from, by whatever way leads back. */
 static void
-answer_from(struct msghdr *out, const struct msghdr *in)
+take_destination(struct asker *asker, const struct msghdr *in)
 {
     struct cmsghdr *control = CMSG_FIRSTHDR(in);
-    if (control == NULL)
-        return;
-    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO)
+    if (control != NULL && control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO)
         ((struct in_pktinfo *)(void *)CMSG_DATA(control))->ipi_ifindex = 0;
-    out->msg_control = in->msg_control;
-    out->msg_controllen = in->msg_controllen;
+    asker->control_size = control != NULL ? in->msg_controllen : 0;
 }
+
+/* ---- out ---- */
 
 static void
 put_answer(struct udp *udp, guint n, guint from, gsize size)
@@ -78,9 +72,9 @@ put_answer(struct udp *udp, guint n, guint from, gsize size)
         .msg_namelen = packet->asker.size,
         .msg_iov = &udp->out_bytes[n],
         .msg_iovlen = 1,
+        .msg_control = packet->asker.control_size > 0 ? packet->asker.control : NULL,
+        .msg_controllen = packet->asker.control_size,
     };
-    if (udp->any)
-        answer_from(&udp->out[n].msg_hdr, &udp->in[from].msg_hdr);
 }
 
 /* One that cannot be sent (its network is unreachable, the socket's buffer is full) is lost as
@@ -106,6 +100,8 @@ udp_take(struct udp *udp)
     for (guint i = 0; i < (guint)n; i++) {
         struct packet *packet = &udp->packets[i];
         packet->asker.size = udp->in[i].msg_hdr.msg_namelen;
+        if (udp->any)
+            take_destination(&packet->asker, &udp->in[i].msg_hdr);
         gsize size = udp->role.serve(udp->role.context, &packet->asker, packet->in,
                                      udp->in[i].msg_len, packet->out);
         if (size > 0)
