@@ -525,9 +525,9 @@ tcp_sweep(struct tcp *tcp)
         if (connection->fd < 0)
             continue;
         guint patience = is_busy(connection) ? tcp->role.idle : idle;
-        if (tcp->now - connection->active >= patience)
-            cut(connection);
-        else if (backlog_size(&connection->out) > 0 && tcp->now - connection->drained >= TCP_DRAIN)
+        gboolean waits = backlog_size(&connection->out) > 0;
+        if (tcp->now - connection->active >= patience ||
+            (waits && tcp->now - connection->drained >= TCP_DRAIN))
             cut(connection);
     }
     for (guint i = 0; tcp->deaf && i < tcp->listener_count; i++)
