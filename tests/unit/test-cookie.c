@@ -55,8 +55,8 @@ test_siphash_gives_the_values_of_its_paper(void)
 {
     const guint64 key[2] = {0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
     guint8 data[15];
-    for (guint8 i = 0; i < sizeof data; i++)
-        data[i] = i;
+    for (gsize i = 0; i < sizeof data; i++)
+        data[i] = (guint8)i;
     g_assert_cmphex(cookie_siphash(key, data, sizeof data), ==, 0xa129ca6149be45e5u);
     g_assert_cmphex(cookie_siphash(key, data, 0), ==, 0x726fdb47dd0e0e31u);
 }

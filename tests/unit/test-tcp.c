@@ -183,8 +183,8 @@ test_many_queries_in_one_segment_are_all_answered(void)
     guint8 many[300][QUERY + 2];
     set_up(0);
     AUTO_FD int fd = connect_from(1);
-    for (guint16 i = 0; i < G_N_ELEMENTS(many); i++)
-        put_query(many[i], i, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(many); i++)
+        put_query(many[i], (guint16)i, 0);
     g_assert_cmpint(send(fd, many, sizeof many, 0), ==, sizeof many);
     turn();
     for (int i = 0; i < (int)G_N_ELEMENTS(many); i++)

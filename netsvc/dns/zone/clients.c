@@ -11,32 +11,47 @@ struct client {
     guint32 lifetime;
     guint32 round; /* in which it was told last */
     gboolean has_pointer;
-    struct name name;
+    guint8 name[]; /* as much of a struct name as there is of it */
 };
+
+/* Of a struct name, or as much of it as there is. */
+static gsize
+name_bytes(const void *name)
+{
+    return offsetof(struct name, wire) + ((const guint8 *)name)[offsetof(struct name, size)];
+}
+
+static void
+get_name(const struct client *client, struct name *name)
+{
+    memcpy(name, client->name, name_bytes(client->name));
+}
+
+static gboolean
+is_same(gconstpointer a, gconstpointer b)
+{
+    return name_bytes(a) == name_bytes(b) && memcmp(a, b, name_bytes(a)) == 0;
+}
+
+static guint
+hash_of(gconstpointer key)
+{
+    struct name name;
+    memcpy(&name, key, name_bytes(key));
+    return name_hash(&name);
+}
 
 struct clients {
     struct zones *zones;
     struct clients_role role;
     GHashTable *by_address; /* address → struct client */
-    GHashTable *by_name;    /* struct name → the same */
+    GHashTable *by_name;    /* its name → the same */
     GHashTable *disputes;   /* address → struct client */
     GHashTable *journals;   /* struct zone → struct journal */
     GArray *later;          /* struct message_name, looked at again at LAST; NULL: no bracket */
     GPtrArray *touched;     /* struct zone, by the batch at hand */
     guint32 round;
 };
-
-static guint
-hash_of(gconstpointer name)
-{
-    return name_hash(name);
-}
-
-static gboolean
-is_same(gconstpointer a, gconstpointer b)
-{
-    return name_equal(a, b);
-}
 
 static void
 free_journal(gpointer journal)
@@ -138,25 +153,24 @@ ttl_of(const struct client *client)
 static void
 set_records(struct clients *clients, struct client *client)
 {
-    struct name reverse;
+    struct name name, reverse;
     guint32 address = htonl(client->address);
-    struct zone *zone = zone_of(clients, &client->name);
-    set(clients, zone, &client->name, TYPE_A, ttl_of(client), &address, sizeof address);
+    get_name(client, &name);
+    struct zone *zone = zone_of(clients, &name);
+    set(clients, zone, &name, TYPE_A, ttl_of(client), &address, sizeof address);
     name_reverse4(&reverse, client->address);
     zone = zone_of(clients, &reverse);
     client->has_pointer = zone != NULL && (client->has_pointer || !is_occupied(zone, &reverse));
     if (client->has_pointer)
-        set(clients, zone, &reverse, TYPE_PTR, ttl_of(client), client->name.wire,
-            client->name.size);
+        set(clients, zone, &reverse, TYPE_PTR, ttl_of(client), name.wire, name.size);
 }
 
 static void
-clear_records(struct clients *clients, const struct client *client)
+clear_records(struct clients *clients, const struct client *client, const struct name *name)
 {
     struct name reverse;
     name_reverse4(&reverse, client->address);
-    struct zone *zone = zone_of(clients, &client->name);
-    set(clients, zone, &client->name, TYPE_A, 0, NULL, 0);
+    set(clients, zone_of(clients, name), name, TYPE_A, 0, NULL, 0);
     if (client->has_pointer)
         set(clients, zone_of(clients, &reverse), &reverse, TYPE_PTR, 0, NULL, 0);
 }
@@ -172,7 +186,7 @@ give_over(struct clients *clients, const struct name *name)
     g_hash_table_iter_init(&iter, clients->disputes);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct client *client = value;
-        if (!name_equal(&client->name, name))
+        if (!is_same(client->name, name))
             continue;
         char text[NAME_TEXT_MAX];
         struct message_name told = {MESSAGE_NAME_SET, client->address, client->lifetime, ""};
@@ -186,32 +200,45 @@ give_over(struct clients *clients, const struct name *name)
 static void
 leave(struct clients *clients, struct client *client)
 {
-    struct name name = client->name;
-    clear_records(clients, client);
-    g_hash_table_remove(clients->by_name, &client->name);
+    struct name name;
+    get_name(client, &name);
+    clear_records(clients, client, &name);
+    g_hash_table_remove(clients->by_name, &name);
     g_hash_table_remove(clients->by_address, GUINT_TO_POINTER(client->address));
     give_over(clients, &name);
 }
 
 /* ---- disputes ---- */
 
-static void
-dispute(struct clients *clients, const struct client *client, const char *owner)
+static struct client *
+client_new(const struct clients *clients, const struct message_name *told, const struct name *name)
 {
-    char name[NAME_TEXT_MAX];
-    gpointer key = GUINT_TO_POINTER(client->address);
-    struct in_addr address = {htonl(client->address)};
+    struct client *client = g_malloc0(sizeof *client + name_bytes(name));
+    client->address = told->address;
+    client->lifetime = told->lifetime;
+    client->round = clients->round;
+    memcpy(client->name, name, name_bytes(name));
+    return client;
+}
+
+static void
+dispute(struct clients *clients, const struct message_name *told, const struct name *name,
+        const char *owner)
+{
+    char text[NAME_TEXT_MAX];
+    gpointer key = GUINT_TO_POINTER(told->address);
+    struct in_addr address = {htonl(told->address)};
     const struct client *before = g_hash_table_lookup(clients->disputes, key);
-    gboolean is_new = before == NULL || !name_equal(&before->name, &client->name);
+    gboolean is_new = before == NULL || !is_same(before->name, name);
     if (before == NULL && g_hash_table_size(clients->disputes) >= CLIENTS_DISPUTES_MAX)
         return;
-    g_hash_table_replace(clients->disputes, key, g_memdup2(client, sizeof *client));
+    g_hash_table_replace(clients->disputes, key, client_new(clients, told, name));
     if (!is_new || clients->role.tell == NULL)
         return;
-    g_autofree char *text =
+    g_autofree char *said =
         g_strdup_printf("the client %s calls itself '%s', which is %s; it gets no name",
-                        inet_ntoa(address), name_text(&client->name, name), owner);
-    clients->role.tell(clients->role.context, text);
+                        inet_ntoa(address), name_text(name, text), owner);
+    clients->role.tell(clients->role.context, said);
 }
 
 /* ---- messages ---- */
@@ -247,33 +274,40 @@ is_of_power(const struct name *name)
     return FALSE;
 }
 
-/* The name has come to its client. FALSE: it waits for the end of the bracket. */
-static gboolean
-claim(struct clients *clients, const struct client *asked)
+static void
+give(struct clients *clients, const struct message_name *told, const struct name *name)
 {
-    struct client *holder = g_hash_table_lookup(clients->by_name, &asked->name);
-    struct zone *zone = zone_of(clients, &asked->name);
+    gpointer key = GUINT_TO_POINTER(told->address);
+    if (g_hash_table_size(clients->by_address) >= CLIENTS_MAX)
+        return;
+    struct client *client = client_new(clients, told, name);
+    g_hash_table_insert(clients->by_address, key, client);
+    g_hash_table_insert(clients->by_name, client->name, client);
+    g_hash_table_remove(clients->disputes, key);
+    set_records(clients, client);
+}
+
+/* FALSE: it waits for the end of the bracket. */
+static gboolean
+claim(struct clients *clients, const struct message_name *told, const struct name *name)
+{
+    struct client *holder = g_hash_table_lookup(clients->by_name, name);
+    struct zone *zone = zone_of(clients, name);
     char text[INET_ADDRSTRLEN + sizeof "that of "];
-    if (zone == NULL || !is_of_a_host(&asked->name))
+    if (zone == NULL || !is_of_a_host(name))
         return TRUE;
     if (holder != NULL && is_stale(clients, holder))
         return FALSE;
-    if (is_of_power(&asked->name))
-        dispute(clients, asked, "a name that no client may take");
+    if (is_of_power(name))
+        dispute(clients, told, name, "a name that no client may take");
     else if (holder != NULL) {
         struct in_addr address = {htonl(holder->address)};
         g_snprintf(text, sizeof text, "that of %s", inet_ntoa(address));
-        dispute(clients, asked, text);
-    } else if (is_occupied(zone, &asked->name)) {
-        if (!has_address(zone, &asked->name, asked->address))
-            dispute(clients, asked, "set by the configuration");
-    } else if (g_hash_table_size(clients->by_address) < CLIENTS_MAX) {
-        struct client *client = g_memdup2(asked, sizeof *asked);
-        g_hash_table_insert(clients->by_address, GUINT_TO_POINTER(client->address), client);
-        g_hash_table_insert(clients->by_name, &client->name, client);
-        g_hash_table_remove(clients->disputes, GUINT_TO_POINTER(client->address));
-        set_records(clients, client);
-    }
+        dispute(clients, told, name, text);
+    } else if (!is_occupied(zone, name))
+        give(clients, told, name);
+    else if (!has_address(zone, name, told->address))
+        dispute(clients, told, name, "set by the configuration");
     return TRUE;
 }
 
@@ -283,17 +317,17 @@ take_one(struct clients *clients, const struct message_name *told)
 {
     gpointer key = GUINT_TO_POINTER(told->address);
     struct client *client = g_hash_table_lookup(clients->by_address, key);
-    struct client asked = {
-        .address = told->address, .lifetime = told->lifetime, .round = clients->round};
-    if (!name_from_text(&asked.name, told->name))
+    struct name name;
+    if (!name_from_text(&name, told->name))
         return TRUE;
+    gboolean same = client != NULL && is_same(client->name, &name);
     if (told->act == MESSAGE_NAME_GONE) {
         g_hash_table_remove(clients->disputes, key);
-        if (client != NULL && name_equal(&client->name, &asked.name))
+        if (same)
             leave(clients, client);
         return TRUE;
     }
-    if (client != NULL && name_equal(&client->name, &asked.name)) {
+    if (same) {
         client->lifetime = told->lifetime;
         client->round = clients->round;
         set_records(clients, client);
@@ -301,7 +335,7 @@ take_one(struct clients *clients, const struct message_name *told)
     }
     if (client != NULL)
         leave(clients, client);
-    return claim(clients, &asked);
+    return claim(clients, told, &name);
 }
 
 static void
