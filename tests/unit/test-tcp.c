@@ -526,6 +526,37 @@ test_at_the_end_what_has_come_in_is_answered(void)
 }
 
 static void
+test_at_the_end_later_answers_and_streams_still_go_out(void)
+{
+    guint8 reply[QUERY] = {0, 1, 0x80};
+    set_up(0);
+    AUTO_FD int asks = connect_from(1);
+    AUTO_FD int transfers = connect_from(2);
+    world.messages = 1000;
+    ask(asks, 1, LATER);
+    ask(transfers, 2, STREAM);
+    tcp_close(world.tcp);
+    g_assert_cmpuint(connections(), ==, 2);
+    ask(asks, 3, 0);
+    for (int left = 1000; left > 0;) {
+        int id = answer(transfers, NULL);
+        if (id < 0)
+            event_base_loop(world.events, EVLOOP_NONBLOCK);
+        else
+            g_assert_cmpint(id, ==, left--);
+    }
+    turn();
+    g_assert_cmpint(answer(transfers, NULL), ==, -2);
+    g_assert_cmpuint(connections(), ==, 1);
+    asker_send(&world.later[0], reply, sizeof reply);
+    turn();
+    g_assert_cmpint(answer(asks, NULL), ==, 1);
+    g_assert_cmpint(answer(asks, NULL), ==, -2);
+    g_assert_cmpuint(connections(), ==, 0);
+    tear_down();
+}
+
+static void
 test_it_accepts_where_it_listens(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -595,6 +626,8 @@ main(int argc, char **argv)
                     test_a_stream_ends_with_its_connection);
     g_test_add_func("/tcp/at the end what has come in is answered",
                     test_at_the_end_what_has_come_in_is_answered);
+    g_test_add_func("/tcp/at the end later answers and streams still go out",
+                    test_at_the_end_later_answers_and_streams_still_go_out);
     g_test_add_func("/tcp/it accepts where it listens", test_it_accepts_where_it_listens);
     g_test_add_func("/tcp/by udp an answer goes to where the query came from",
                     test_by_udp_an_answer_goes_to_where_the_query_came_from);

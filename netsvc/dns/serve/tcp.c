@@ -585,7 +585,8 @@ tcp_close(struct tcp *tcp)
             if (!connection->broken && !is_held_back(connection))
                 take(connection);
         } while (tcp->counts.queries > before);
-        drop(connection);
+        connection->ended = TRUE;
+        settle(connection);
     }
 }
 

@@ -57,8 +57,9 @@ AUTO_DEFINE(tcp)
  * after tcp_free or tcp_close. */
 void tcp_listen(struct tcp *tcp, int fd);
 
-/* Accepts no more, answers what has come in and can be answered at once, and says goodbye: for a
- * process whose successor serves already. */
+/* Accepts no more, and reads no more than what has come in: for a process whose successor serves
+ * already. Connections are gone as soon as all that they asked is answered, most of them at once;
+ * others when tcp_count says so, within TCP_IDLE or TCP_DRAIN. */
 void tcp_close(struct tcp *tcp);
 
 /* A connection that was accepted elsewhere: takes it over, or closes it. */
