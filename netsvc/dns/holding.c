@@ -260,6 +260,21 @@ fill(struct holding *holding, GError **error)
 
 /* ---- clients ---- */
 
+static gboolean
+is_ours(gpointer context, const struct zone *zone)
+{
+    const struct holding *holding = context;
+    const GPtrArray *zones = holding->role.config->dns.zones;
+    struct name origin;
+    for (guint i = 0; i < zones->len; i++) {
+        const struct config_zone *config = zones->pdata[i];
+        if (config->primaries->len > 0 && name_from_text(&origin, config->name) &&
+            name_equal(&origin, zone_origin(zone)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static void
 clients_tell(gpointer context, const char *text)
 {
@@ -289,7 +304,7 @@ struct holding *
 holding_new(const struct holding_role *role, GError **error)
 {
     AUTO(holding) *holding = g_new0(struct holding, 1);
-    const struct clients_role clients = {clients_tell, clients_changed, holding};
+    const struct clients_role clients = {is_ours, clients_tell, clients_changed, holding};
     holding->role = *role;
     holding->zones = zones_new();
     holding->clients = clients_new(holding->zones, &clients);

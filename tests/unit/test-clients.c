@@ -26,10 +26,18 @@ changed(gpointer context, struct zone *zone)
     world.changes++;
 }
 
+static gboolean
+is_ours(gpointer context, const struct zone *zone)
+{
+    char text[NAME_TEXT_MAX];
+    g_assert_true(context == &world);
+    return strstr(name_text(zone_origin(zone), text), "others") == NULL;
+}
+
 static void
 set_up(void)
 {
-    const struct clients_role role = {tell, changed, &world};
+    const struct clients_role role = {is_ours, tell, changed, &world};
     struct name name = name_of("printer.lan.test");
     world = (struct world){.zones = zones_new(), .told = g_string_new(NULL)};
     zones_put(world.zones, small_zone("lan.test"));
@@ -277,6 +285,20 @@ test_names_of_power_and_such_as_no_host_has_are_not_given(void)
 }
 
 static void
+test_a_zone_of_others_is_not_changed(void)
+{
+    struct name origin = name_of("others.lan.test");
+    set_up();
+    zones_put(world.zones, small_zone("others.lan.test"));
+    struct zone *zone = zones_named(world.zones, &origin);
+    SET("ann.others.lan.test", 7);
+    g_assert_cmpuint(clients_count(world.clients), ==, 0);
+    g_assert_cmpuint(zone_serial(zone), ==, 7);
+    g_assert_null(clients_journal(world.clients, zone));
+    tear_down();
+}
+
+static void
 test_a_message_of_another_size_is_refused(void)
 {
     static struct message_name messages[MESSAGE_NAMES_MAX + 1];
@@ -320,6 +342,8 @@ main(int argc, char **argv)
                     test_a_dispute_is_told_once_although_all_is_told_again);
     g_test_add_func("/clients/names of power and such as no host has are not given",
                     test_names_of_power_and_such_as_no_host_has_are_not_given);
+    g_test_add_func("/clients/a zone of others is not changed",
+                    test_a_zone_of_others_is_not_changed);
     g_test_add_func("/clients/a message of another size is refused",
                     test_a_message_of_another_size_is_refused);
     return g_test_run();

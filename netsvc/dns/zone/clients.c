@@ -93,10 +93,13 @@ clients_free(struct clients *clients)
 static struct zone *
 zone_of(const struct clients *clients, const struct name *name)
 {
+    const struct clients_role *role = &clients->role;
     struct name_hashes hashes;
     name_hashes(name, &hashes);
     struct zone *zone = zones_of(clients->zones, name, &hashes, 0);
-    return zone != NULL && !zone_is_signed(zone) ? zone : NULL;
+    if (zone == NULL || zone_is_signed(zone))
+        return NULL;
+    return role->is_ours == NULL || role->is_ours(role->context, zone) ? zone : NULL;
 }
 
 static void

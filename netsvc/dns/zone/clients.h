@@ -28,6 +28,9 @@
 struct clients;
 
 struct clients_role {
+    /* Whether the zone is ours to change: one that is transferred from elsewhere is not, and may
+     * be replaced at any time. Signed ones are not asked about, and not changed. NULL: all are. */
+    gboolean (*is_ours)(gpointer context, const struct zone *zone);
     /* A sentence for the log. NULL: nobody is told. */
     void (*tell)(gpointer context, const char *text);
     /* A batch has changed the zone: for NOTIFY, and for serial_reached. NULL: nobody is told. */
@@ -35,6 +38,7 @@ struct clients_role {
     gpointer context;
 };
 
+/* Zones that are ours are there as long as it is. */
 struct clients *clients_new(struct zones *zones, const struct clients_role *role);
 void clients_free(struct clients *clients); /* before the zones; their records stay */
 AUTO_DEFINE(clients)
