@@ -181,6 +181,15 @@ begin_sockets(struct dns *dns)
     }
 }
 
+static void
+begin_admission(struct dns *dns)
+{
+    g_autoptr(GError) error = NULL;
+    admission_init(&dns->admission, &child_config(dns->child)->dns);
+    if (!admission_open(&dns->admission, dns->folder, &error))
+        log_warning("cookies will not be good for longer than this process: %s", error->message);
+}
+
 static gboolean
 dns_begin(gpointer self, GError **error)
 {
@@ -188,7 +197,7 @@ dns_begin(gpointer self, GError **error)
     const struct config_dns *config = &child_config(dns->child)->dns;
     const struct forward_world world = {
         .events = child_events(dns->child), .is_parent = is_parent, .alert = alert, .context = dns};
-    admission_init(&dns->admission, config);
+    begin_admission(dns);
     dns->forward = forward_new(&world, config);
     dns->serve = (struct serve){.zones = holding_zones(dns->holding),
                                 .options = {.nsid = config->nsid},

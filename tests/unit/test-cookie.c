@@ -88,13 +88,14 @@ test_bytes_reserved_are_hashed_as_they_came(void)
 }
 
 static void
-test_it_is_good_for_an_hour(void)
+test_it_is_good_for_an_hour_and_fresh_for_half(void)
 {
     static const struct {
         gint64 made, now;
         enum cookie_state state;
     } times[] = {
-        {1000000, 1000000 + 3600, COOKIE_GOOD}, {1000000, 1000000 + 3601, COOKIE_BAD},
+        {1000000, 1000000 + 1800, COOKIE_GOOD}, {1000000, 1000000 + 1801, COOKIE_OLD},
+        {1000000, 1000000 + 3600, COOKIE_OLD},  {1000000, 1000000 + 3601, COOKIE_BAD},
         {1000000, 1000000 - 300, COOKIE_GOOD},  {1000000, 1000000 - 301, COOKIE_BAD},
         {0xffffffff, 0x100000000, COOKIE_GOOD},
     };
@@ -153,7 +154,8 @@ main(int argc, char **argv)
     g_test_add_func("/cookie/cookies are those of the rfc", test_cookies_are_those_of_the_rfc);
     g_test_add_func("/cookie/bytes reserved are hashed as they came",
                     test_bytes_reserved_are_hashed_as_they_came);
-    g_test_add_func("/cookie/it is good for an hour", test_it_is_good_for_an_hour);
+    g_test_add_func("/cookie/it is good for an hour and fresh for half",
+                    test_it_is_good_for_an_hour_and_fresh_for_half);
     g_test_add_func("/cookie/any other byte address or secret makes it bad",
                     test_any_other_byte_address_or_secret_makes_it_bad);
     g_test_add_func("/cookie/a first query has the clients part only",

@@ -12,6 +12,7 @@
 #define BIG 'b'   /* an answer of full size */
 #define STREAM 's'
 #define SOCKET_ROOM 16384
+#define HELD (512 << 10)
 #define CROWD 8 /* connections in all */
 
 struct world {
@@ -82,6 +83,7 @@ set_up(guint outstanding)
                                   .seconds = seconds,
                                   .connections = CROWD,
                                   .per_client = CROWD / 2,
+                                  .held = HELD,
                                   .outstanding = outstanding};
     memset(&world, 0, sizeof world);
     second = 1000;
@@ -407,13 +409,54 @@ test_when_all_are_taken_the_idle_make_room_and_the_busy_do_not(void)
 }
 
 static void
+test_all_together_do_not_hold_too_much(void)
+{
+    int fds[CROWD], cut = 0;
+    set_up(0);
+    for (guint i = 0; i < CROWD; i++) {
+        fds[i] = connect_from((guint8)i);
+        for (guint16 id = 0; id < 4; id++)
+            ask(fds[i], id, BIG);
+        turn();
+    }
+    for (guint i = 0; i < CROWD; i++)
+        cut += is_cut(fds[i]);
+    g_assert_cmpint(cut, >, 0);
+    g_assert_cmpint(cut, <, CROWD);
+    for (guint i = 0; i < CROWD; i++)
+        close(fds[i]);
+    tear_down();
+}
+
+static void
+test_who_has_not_asked_yet_makes_room_for_the_next(void)
+{
+    int fds[CROWD];
+    set_up(0);
+    for (guint i = 0; i < CROWD; i++)
+        fds[i] = connect_from(1);
+    ask(fds[CROWD - 1], 9, 0);
+    turn();
+    g_assert_cmpint(answer(fds[CROWD - 1], NULL), ==, 9);
+    for (guint i = 0; i < CROWD / 2; i++)
+        g_assert_true(is_cut(fds[i]));
+    for (guint i = 0; i < CROWD; i++)
+        close(fds[i]);
+    tear_down();
+}
+
+static void
 test_one_client_does_not_take_all(void)
 {
     int fds[CROWD];
     struct tcp_counts counts;
     set_up(0);
-    for (guint i = 0; i < CROWD; i++)
+    for (guint i = 0; i < CROWD; i++) {
         fds[i] = connect_from(1);
+        if (i < CROWD / 2)
+            ask(fds[i], 1, LATER);
+        turn();
+    }
     tcp_count(world.tcp, &counts);
     g_assert_cmpuint(counts.connections, ==, CROWD / 2);
     g_assert_cmpuint(counts.refused, ==, CROWD / 2);
@@ -616,6 +659,10 @@ main(int argc, char **argv)
                     test_the_more_are_connected_the_shorter_they_may_idle);
     g_test_add_func("/tcp/when all are taken the idle make room and the busy do not",
                     test_when_all_are_taken_the_idle_make_room_and_the_busy_do_not);
+    g_test_add_func("/tcp/all together do not hold too much",
+                    test_all_together_do_not_hold_too_much);
+    g_test_add_func("/tcp/who has not asked yet makes room for the next",
+                    test_who_has_not_asked_yet_makes_room_for_the_next);
     g_test_add_func("/tcp/one client does not take all", test_one_client_does_not_take_all);
     g_test_add_func("/tcp/what is no query is cut", test_what_is_no_query_is_cut);
     g_test_add_func("/tcp/who sends no more still gets all answers",

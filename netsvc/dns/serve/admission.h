@@ -24,8 +24,15 @@ struct admission {
     gint64 (*wall)(void);      /* and seconds since 1970 */
 };
 
-/* With a secret of its own. */
+#define ADMISSION_SECRET "cookie-secret" /* a file: the secret's bytes in hexadecimal */
+
+/* With a secret that nobody else has, and that is gone with the process. */
 void admission_init(struct admission *admission, const struct config_dns *config);
+
+/* Then, so that cookies stay good over restarts: with the secret that the folder's file has; one is
+ * made and kept where there is none. FALSE: that could not be done, and matters little. */
+gboolean admission_open(struct admission *admission, int folder, GError **error);
+
 void admission_clear(struct admission *admission);
 
 enum serve_verdict admission_of(struct admission *admission, const struct asker *asker,

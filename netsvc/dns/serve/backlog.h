@@ -1,6 +1,7 @@
 /*
  * backlog: bytes that wait, added behind and taken in front. Empty it holds no memory, so that a
- * thousand connections with nothing to wait for cost nothing.
+ * thousand connections with nothing to wait for cost nothing. Several count together what they
+ * hold.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 struct backlog {
     guint8 *data;
     gsize start, end, room;
+    gsize *held; /* bytes that all of them hold */
 };
 
 static inline gsize
@@ -28,7 +30,8 @@ static inline void
 backlog_clear(struct backlog *backlog)
 {
     g_free(backlog->data);
-    *backlog = (struct backlog){0};
+    *backlog->held -= backlog->room;
+    *backlog = (struct backlog){.held = backlog->held};
 }
 
 static inline void
@@ -52,7 +55,8 @@ backlog_add(struct backlog *backlog, const void *data, gsize size)
         if (have > 0)
             memcpy(grown, backlog_bytes(backlog), have);
         g_free(backlog->data);
-        *backlog = (struct backlog){grown, 0, have, room};
+        *backlog->held += room - backlog->room;
+        *backlog = (struct backlog){grown, 0, have, room, backlog->held};
     }
     memcpy(backlog->data + backlog->end, data, size);
     backlog->end += size;

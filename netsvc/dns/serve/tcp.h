@@ -14,10 +14,12 @@
  *
  *     - has asked nothing for the idle limit, be it because it sends a query byte by byte. The
  *       limit shrinks when more than half of all connections are taken;
- *     - does not take its answers in TCP_DRAIN seconds, or more of them wait than TCP_BUFFERED;
+ *     - does not take its answers in TCP_DRAIN seconds, or more of them wait than TCP_BUFFERED,
+ *       or than TCP_HELD of all;
  *     - sends what is no query: shorter than a header, or an answer.
  *
- * When all connections are taken the one that has been idle longest makes room for a new one.
+ * When all connections are taken the one that has been idle longest makes room for a new one; of
+ * a client that has all that one may have, one of its own.
  *
  * A zone transfer is a stream: a callback gives its messages one by one as the socket drains, so
  * that a zone of any size costs one message's memory.
@@ -29,10 +31,11 @@
 
 #include <event2/event.h>
 
-#define TCP_CONNECTIONS 256
-#define TCP_PER_CLIENT 32        /* connections of one address */
+#define TCP_CONNECTIONS 512
+#define TCP_PER_CLIENT 256       /* connections of one address */
 #define TCP_OUTSTANDING 128      /* queries of a connection that have no answer yet */
 #define TCP_BUFFERED (256 << 10) /* bytes of answers that wait on a connection */
+#define TCP_HELD (32 << 20)      /* bytes that wait on all connections, either way */
 #define TCP_IDLE 10              /* seconds (RFC 7766, 6.2.3) */
 #define TCP_DRAIN 30             /* seconds that answers may wait for a peer to take them */
 
@@ -45,6 +48,7 @@ struct tcp_role {
     gint64 (*seconds)(void); /* a clock that never goes back; NULL: the system's */
     /* 0: as above. */
     guint connections, per_client, outstanding, idle;
+    gsize held;
 };
 
 struct tcp *tcp_new(struct event_base *events, const struct tcp_role *role);

@@ -10,6 +10,7 @@
 #define HASH_AT 16
 #define HASH_SIZE 8
 #define AGE_MAX 3600 /* seconds (RFC 9018, 4.3) */
+#define AGE_FRESH 1800
 #define AHEAD_MAX 300
 
 /* ---- SipHash ---- */
@@ -136,7 +137,9 @@ cookie_check(const struct cookie_secret *secret, const guint8 *cookie, gsize siz
     if (age > AGE_MAX || age < -AHEAD_MAX)
         return COOKIE_BAD;
     hash_of(secret, cookie, client, hash);
-    return difference(hash, cookie + HASH_AT, HASH_SIZE) == 0 ? COOKIE_GOOD : COOKIE_BAD;
+    if (difference(hash, cookie + HASH_AT, HASH_SIZE) != 0)
+        return COOKIE_BAD;
+    return age > AGE_FRESH ? COOKIE_OLD : COOKIE_GOOD;
 }
 
 void

@@ -6,7 +6,8 @@
  *
  * The hash is of all that stands before it and of the client's address, with the secret as key.
  *
- * Every answer to a query with a cookie carries a fresh one. A good cookie frees from the rate
+ * Every answer to a query with a cookie carries one: the same as long as it is good and not half an
+ * hour old, then a fresh one. A good cookie frees from the rate
  * limit. One that is not good costs nothing, for clients come with old ones after each restart:
  * only where the rate limit is in force is such a query answered BADCOOKIE, which is as small as a
  * truncated answer and tells the client all that it needs.
@@ -31,6 +32,7 @@ enum cookie_state {
     COOKIE_NONE,   /* the query has none */
     COOKIE_CLIENT, /* the client's part only: its first */
     COOKIE_BAD,    /* not ours, of another address, or too old */
+    COOKIE_OLD,    /* good, and time for a fresh one */
     COOKIE_GOOD,
 };
 
@@ -38,7 +40,7 @@ enum cookie_state {
 enum cookie_state cookie_check(const struct cookie_secret *secret, const guint8 *cookie, gsize size,
                                const struct sockaddr_storage *client, gint64 now);
 
-/* For the answer: begins with the first 8 bytes of `cookie`, the query's. */
+/* For the answer, where the query's is no good one: begins with its first 8 bytes. */
 void cookie_make(const struct cookie_secret *secret, const guint8 *cookie,
                  const struct sockaddr_storage *client, gint64 now, guint8 out[COOKIE_SIZE]);
 
