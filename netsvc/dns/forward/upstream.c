@@ -219,14 +219,14 @@ begin_probe(struct upstream *upstream)
 
 /* Not alive by this one; unless a client's question was answered meanwhile. */
 static void
-probe_failed(struct upstream *upstream, gboolean certain)
+probe_failed(struct upstream *upstream)
 {
     g_clear_pointer(&upstream->probe, ask_free);
-    if (!certain && upstream->probe_tries < PROBE_TRIES) {
+    if (upstream->probe_tries < PROBE_TRIES) {
         send_probe(upstream);
         return;
     }
-    if (upstream->state == UPSTREAM_ALIVE && upstream->good >= upstream->probe_began && !certain)
+    if (upstream->state == UPSTREAM_ALIVE && upstream->good >= upstream->probe_began)
         enter(upstream, UPSTREAM_ALIVE);
     else
         enter(upstream, upstream->state == UPSTREAM_LOOP ? UPSTREAM_LOOP : UPSTREAM_DEAD);
@@ -257,7 +257,7 @@ probe_done(void *context, enum ask_outcome outcome, const guint8 *wire, gsize si
 {
     struct upstream *upstream = context;
     if (outcome != ASK_ANSWERED || !is_of_internet(upstream, wire, size)) {
-        probe_failed(upstream, outcome == ASK_UNREACHABLE);
+        probe_failed(upstream);
         return;
     }
     upstream->edns = upstream->probe_edns;
@@ -312,7 +312,7 @@ upstream_tick(struct upstream *upstream)
     gint64 now = upstream->world.now(upstream->world.context);
     if (due(upstream, now) <= now) {
         if (upstream->probe != NULL)
-            probe_failed(upstream, FALSE);
+            probe_failed(upstream);
         else
             begin_probe(upstream);
     }

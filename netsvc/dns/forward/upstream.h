@@ -6,7 +6,7 @@
  * A probe is a question for a random name, which no cache on the way can answer: only a server that
  * reaches the Internet does. A living one is probed when it has been quiet, and at once when a
  * question to it is lost or fails (doubt); a dead one in growing intervals, and sooner while
- * clients ask. Two probes that fail make it dead, one that the kernel says cannot arrive at once.
+ * clients ask. Two probes that fail make it dead: at once where the kernel says that nobody is there.
  *
  * The random label also tells loops: where a question for it comes in here (upstream_saw), the
  * server is ourselves, or asks us.
