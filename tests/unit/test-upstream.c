@@ -82,7 +82,7 @@ test_a_forwarder_that_leads_back_to_us_is_switched_off(void)
 }
 
 static void
-test_a_forwarder_of_our_kind_without_an_uplink_is_dead(void)
+test_a_forwarder_of_our_kind_without_an_uplink_is_dead_and_the_root_is_not(void)
 {
     AUTO(uplink) *uplink = uplink_new();
     struct uplink_server *server = uplink_listen(uplink, FALSE);
@@ -90,11 +90,20 @@ test_a_forwarder_of_our_kind_without_an_uplink_is_dead(void)
     for (guint i = 0; i < 2; i++) {
         uplink_take(uplink, server);
         g_autoptr(GByteArray) absent = uplink_answer(server, RCODE_NXDOMAIN);
-        packet_put_soa(absent, ".", 30, 30);
+        const guint8 soa[22] = {0};
+        packet_put_record(absent, 1, ".", TYPE_SOA, 30, soa, sizeof soa);
         uplink_send(server, absent);
     }
     g_assert_cmpuint(uplink_answers(uplink), ==, 0);
     uplink_expect_state(uplink, "dead");
+
+    uplink_pass(uplink, 1000);
+    uplink_take(uplink, server);
+    g_autoptr(GByteArray) of_root = uplink_answer(server, RCODE_NXDOMAIN);
+    packet_put_soa(of_root, ".", 30, 30);
+    uplink_send(server, of_root);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    uplink_expect_state(uplink, "alive");
 }
 
 /* Until it is probed; gives the milliseconds. */
@@ -203,8 +212,8 @@ main(int argc, char **argv)
     ADD("an uplink that comes back is noticed", test_an_uplink_that_comes_back_is_noticed);
     ADD("a forwarder that leads back to us is switched off",
         test_a_forwarder_that_leads_back_to_us_is_switched_off);
-    ADD("a forwarder of our kind without an uplink is dead",
-        test_a_forwarder_of_our_kind_without_an_uplink_is_dead);
+    ADD("a forwarder of our kind without an uplink is dead, and the root is not",
+        test_a_forwarder_of_our_kind_without_an_uplink_is_dead_and_the_root_is_not);
     ADD("a dead one is probed less and less often, and sooner when it is wanted",
         test_a_dead_one_is_probed_less_and_less_often_and_sooner_when_it_is_wanted);
     ADD("a living one that is quiet is probed, oftener while clients ask",

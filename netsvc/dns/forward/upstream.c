@@ -17,6 +17,7 @@
 #define LOOP_AGAIN (60 * G_TIME_SPAN_SECOND)
 #define FRESH (2 * G_TIME_SPAN_SECOND)
 #define DNS_PORT 53
+#define RECORD_HEAD 10 /* type, class, TTL, size of the data */
 
 /* Random labels below a name that is reserved (RFC 2606) and well served; not below one of the
  * special names, which a server would answer by itself. */
@@ -232,16 +233,18 @@ probe_failed(struct upstream *upstream)
         enter(upstream, upstream->state == UPSTREAM_LOOP ? UPSTREAM_LOOP : UPSTREAM_DEAD);
 }
 
-/* That there is no such name, said by the root: so does one of our kind that has no uplink
- * (foreign.h), as the root itself knows more. */
+/* That there is no such name, in foreign.h's words: one of our kind that has no uplink itself. The
+ * record's names are all the root's, which no SOA record of the Internet's has. */
 static gboolean
 is_foreign(const guint8 *wire, gsize size, gsize end)
 {
     static const guint8 no_answers_but_soa[] = {0, 0, 0, 1};
     static const guint8 soa_of_root[] = {0, 0, TYPE_SOA, 0, CLASS_IN};
-    return size >= end + sizeof soa_of_root &&
+    static const guint8 names_of_root[] = {0, 0};
+    return size >= end + 1 + RECORD_HEAD + sizeof names_of_root &&
            memcmp(wire + 6, no_answers_but_soa, sizeof no_answers_but_soa) == 0 &&
-           memcmp(wire + end, soa_of_root, sizeof soa_of_root) == 0;
+           memcmp(wire + end, soa_of_root, sizeof soa_of_root) == 0 &&
+           memcmp(wire + end + 1 + RECORD_HEAD, names_of_root, sizeof names_of_root) == 0;
 }
 
 static gboolean
