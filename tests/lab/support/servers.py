@@ -59,7 +59,7 @@ zone:
         self.run('knotd', '-c', self.write('knot.conf', text), ready='server started')
         for name in zones:
             if 'master' not in zones[name]:
-                self.process.wait_for('[%s.] loaded' % name)
+                self.process.wait_for('[%s.] loaded' % name.rstrip('.'))
 
     def control(self, *words):
         return self.host.run('knotc', '-c', os.path.join(self.folder, 'knot.conf'), *words)
