@@ -48,6 +48,8 @@ a_reservation_that_somebody_has_is_given_when_that_ends(void)
     late->has_mac = TRUE;
     memcpy(late->mac, (const guint8[]){2, 0, 0, 0, 0, 8}, CONFIG_MAC_SIZE);
     clinic_serve(clinic);
+    g_assert_cmpint(REQUEST(.client = 8, .requested = taken), ==, SERVER_SEND);
+    g_assert_cmpint(clinic->answer.type, ==, PACKET_NAK);
     guint32 meanwhile = JOIN(.client = 8);
     g_assert_true(meanwhile != 0 && meanwhile != taken);
     g_assert_cmpint(REQUEST(.client = 8, .ciaddr = meanwhile), ==, SERVER_COMMIT);
@@ -69,6 +71,33 @@ a_machine_keeps_its_reservation_under_every_identifier(void)
                                                    "boot"),
                      ==, PRINTER_ADDRESS);
     g_assert_cmpint(REQUEST(.client = PRINTER, .requested = PRINTER_ADDRESS), ==, SERVER_COMMIT);
+}
+
+static void
+a_client_has_a_reservation_in_each_network(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    struct config_host *second = clinic_add_host(clinic, "printer-annex", ANNEX(77));
+    second->has_mac = TRUE;
+    memcpy(second->mac, (const guint8[]){2, 0, 0, 0, 0, PRINTER}, CONFIG_MAC_SIZE);
+    clinic_serve(clinic);
+    g_assert_cmpuint(JOIN(.client = PRINTER, .giaddr = RELAY), ==, ANNEX(77));
+    g_assert_cmpuint(JOIN(.client = PRINTER), ==, PRINTER_ADDRESS);
+}
+
+static void
+a_pool_that_was_changed_is_moved_to(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    guint32 address = JOIN(.client = 7);
+    g_array_index(clinic_ward(clinic)->pools, struct config_range, 0) =
+        (struct config_range){WARD(10), WARD(19)};
+    clinic_serve(clinic);
+    g_assert_cmpint(REQUEST(.client = 7, .ciaddr = address), ==, SERVER_SEND);
+    g_assert_cmpint(clinic->answer.type, ==, PACKET_NAK);
+    guint32 moved = JOIN(.client = 7);
+    g_assert_true(moved >= WARD(10) && moved <= WARD(19));
+    g_assert_null(leases_of_address(clinic->leases, address));
 }
 
 static void
@@ -126,6 +155,8 @@ given_up_longest_ago_is_used_first(void)
     TAKE(.type = PACKET_RELEASE, .client = 103, .ciaddr = addresses[3], .server = SERVICE);
     clinic->now += LEASE + 100;
     server_expire(clinic->server);
+    g_assert_cmpint(REQUEST(.client = 200, .requested = addresses[5]), ==, SERVER_SEND);
+    g_assert_cmpint(clinic->answer.type, ==, PACKET_NAK); /* it is another's still */
     g_assert_cmpuint(JOIN(.client = 200), ==, addresses[5]);
     g_assert_cmpuint(JOIN(.client = 201), ==, addresses[3]);
     g_assert_cmpuint(JOIN(.client = 202), ==, addresses[0]);
@@ -154,7 +185,7 @@ a_flood_of_discovers_does_not_lock_clients_out(void)
     g_assert_cmpuint(JOIN(.client = 9), !=, 0);
     clinic->now += SERVER_OFFER_SECONDS;
     server_expire(clinic->server);
-    g_assert_true(g_str_has_suffix(clinic->heard->str, "ward has room "));
+    g_assert_cmpstr(clinic->heard->str, ==, "ward full ward has room ");
     for (guint16 client = 100; client < 100 + POOL - 4; client++)
         g_assert_cmpuint(JOIN(.client = client), !=, 0);
 }
@@ -237,6 +268,20 @@ what_was_quiet_a_minute_ago_needs_no_probe(void)
 }
 
 static void
+what_was_declined_is_not_quiet_any_more(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    clinic->config.dhcp.probe = TRUE;
+    clinic->config.dhcp.decline_rest = 1;
+    server_probed(clinic->server, WARD(110), FALSE, NULL);
+    g_assert_cmpint(REQUEST(.client = 7, .requested = WARD(110)), ==, SERVER_COMMIT);
+    TAKE(.type = PACKET_DECLINE, .client = 7, .requested = WARD(110), .server = SERVICE);
+    clinic->now += 1;
+    server_expire(clinic->server);
+    g_assert_cmpint(REQUEST(.client = 7, .requested = WARD(110)), ==, SERVER_HOLD);
+}
+
+static void
 behind_a_relay_nothing_is_probed(void)
 {
     AUTO(clinic) *clinic = clinic_new();
@@ -315,10 +360,10 @@ what_was_acknowledged_is_there_after_a_restart(void)
     g_assert_cmpint(state_of(clinic, released), ==, LEASE_RELEASED);
     g_assert_cmpint(state_of(clinic, declined), ==, LEASE_DECLINED);
     g_assert_cmpint(state_of(clinic, offered), ==, LEASE_STATES);
-    g_assert_cmpint(REQUEST(.client = 7, .requested = kept), ==, SERVER_COMMIT);
     g_string_truncate(clinic->heard, 0);
     JOIN(.client = 11, .hostname = "phone"); /* the name is taken still */
     g_assert_true(g_str_has_prefix(clinic->heard->str, "+phone-2.ward.example"));
+    g_assert_cmpint(REQUEST(.client = 7, .requested = kept), ==, SERVER_COMMIT);
     g_clear_pointer(&clinic->server, server_free);
     g_clear_pointer(&clinic->store, store_free);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
@@ -423,6 +468,8 @@ main(int argc, char **argv)
          "a reservation that somebody has is given when that ends");
     TEST(a_machine_keeps_its_reservation_under_every_identifier,
          "a machine keeps its reservation under every identifier");
+    TEST(a_client_has_a_reservation_in_each_network, "a client has a reservation in each network");
+    TEST(a_pool_that_was_changed_is_moved_to, "a pool that was changed is moved to");
     TEST(our_own_addresses_are_never_given_out, "our own addresses are never given out");
     TEST(a_full_pool_is_told_and_so_is_its_end, "a full pool is told, and so is its end");
     TEST(given_up_longest_ago_is_used_first, "given up longest ago is used first");
@@ -434,6 +481,7 @@ main(int argc, char **argv)
     TEST(an_address_that_answers_rests_and_its_client_gets_another,
          "an address that answers rests, and its client gets another");
     TEST(what_was_quiet_a_minute_ago_needs_no_probe, "what was quiet a minute ago needs no probe");
+    TEST(what_was_declined_is_not_quiet_any_more, "what was declined is not quiet any more");
     TEST(behind_a_relay_nothing_is_probed, "behind a relay nothing is probed");
     TEST(a_held_address_is_nobody_elses, "a held address is nobody else's");
     TEST(who_is_seen_to_use_a_free_address_may_have_it,

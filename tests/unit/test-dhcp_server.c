@@ -451,6 +451,7 @@ options_are_those_asked_for_in_that_order(void)
     g_ptr_array_add(ward->options, portal);
     clinic_serve(clinic);
     TAKE(.type = PACKET_DISCOVER, .client = 7, .parameters = "\x77\3\6\x79\x72\x1a\x2a\3\x33\xfc");
+    HAS(PACKET_MASK, "\xff\xff\xff\0");
     HAS(PACKET_SEARCH, "\4ward\7example\0\xc0\5");
     HAS(PACKET_ROUTES, "\x10\x0a\x09\x0a\0\0\1");
     HAS(PACKET_MTU, "\5\x78");

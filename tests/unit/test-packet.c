@@ -157,6 +157,18 @@ what_decides_the_meaning_must_be_as_it_should(void)
 }
 
 static void
+overload_is_said_once(void)
+{
+    struct request request;
+    request_begin(&request, 7);
+    request_u8(&request, PACKET_TYPE, PACKET_DISCOVER);
+    request_u8(&request, PACKET_OVERLOAD, 1);
+    g_assert_null(refusal(&request));
+    request_u8(&request, PACKET_OVERLOAD, 2);
+    g_assert_cmpstr(refusal(&request), ==, "option 52 (overload) is neither 1, 2 nor 3");
+}
+
+static void
 a_client_identifier_has_two_to_255_bytes(void)
 {
     struct request request;
@@ -308,10 +320,11 @@ what_is_too_much_goes_into_file_and_sname(void)
         writer_bytes(&writer, code, value, sizeof value);
     writer_bytes(&writer, 204, value, 50);
     writer_bytes(&writer, 205, value, 70); /* has no place any more */
+    writer_bytes(&writer, 206, value, 49); /* fills what option 82 leaves */
     writer_bytes(&writer, PACKET_AGENT, "\1\2ab", 4);
     finish(writer_limit(0));
     g_assert_cmpuint(packet.options[PACKET_OVERLOAD].data[0], ==, 3);
-    gsize sizes[] = {120, 120, 120, 0, 50, 0}; /* two in options, one in file, one in sname */
+    gsize sizes[] = {120, 120, 120, 0, 50, 0, 49}; /* two in options, one in file, one in sname */
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
         g_assert_cmpuint(packet.options[200 + i].size, ==, sizes[i]);
     const struct packet_bytes *agent = &packet.options[PACKET_AGENT];
@@ -328,6 +341,20 @@ a_client_says_how_much_it_takes(void)
     } rows[] = {{0, 548}, {300, 548}, {576, 548}, {1000, 972}, {1500, 1472}, {65535, 1472}};
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         g_assert_cmpuint(writer_limit(rows[i].said), ==, rows[i].limit);
+}
+
+static void
+without_what_is_required_there_is_no_reply(void)
+{
+    guint8 value[200] = {0};
+    begin_reply();
+    writer_bytes(&writer, 200, value, sizeof value);
+    writer_bytes(&writer, 201, value, sizeof value);
+    g_assert_true(finish(writer_limit(0)) > 0); /* 201 is left out */
+    g_assert_false(packet_has(&packet, 201));
+    writer_require(&writer);
+    g_assert_cmpuint(writer_finish(&writer, writer_limit(0), written), ==, 0);
+    g_assert_true(finish(writer_limit(1000)) > 0);
 }
 
 static void
@@ -361,6 +388,7 @@ main(int argc, char **argv)
     TEST(lying_lengths_are_refused, "lying lengths are refused");
     TEST(what_decides_the_meaning_must_be_as_it_should,
          "what decides the meaning must be as it should");
+    TEST(overload_is_said_once, "overload is said once");
     TEST(a_client_identifier_has_two_to_255_bytes, "a client identifier has 2 to 255 bytes");
     TEST(hardware_addresses_are_of_one_machine, "hardware addresses are of one machine");
     TEST(what_is_no_dhcp_is_refused, "what is no DHCP is refused");
@@ -369,6 +397,7 @@ main(int argc, char **argv)
     TEST(a_long_option_is_cut, "a long option is cut");
     TEST(what_is_too_much_goes_into_file_and_sname, "what is too much goes into file and sname");
     TEST(a_client_says_how_much_it_takes, "a client says how much it takes");
+    TEST(without_what_is_required_there_is_no_reply, "without what is required there is no reply");
     TEST(too_much_is_an_error_at_the_end, "too much is an error at the end");
 #undef TEST
     return g_test_run();

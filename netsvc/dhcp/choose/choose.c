@@ -372,8 +372,9 @@ choose_offer(struct choose *choose, const struct choose_who *who, guint32 reques
 gboolean
 choose_has_room(const struct choose *choose, guint subnet)
 {
+    const struct lease *oldest = oldest_given_up(choose, &choose->subnets[subnet]);
     return pool_free_count(choose->subnets[subnet].pool) > 0 ||
-           oldest_given_up(choose, &choose->subnets[subnet]) != NULL;
+           (oldest != NULL && offers_of_address(choose->offers, oldest->address) == NULL);
 }
 
 /* ---- what changes ---- */
