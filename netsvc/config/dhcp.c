@@ -3,6 +3,7 @@
 #include "netsvc/config/text.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/dhcp/packet/dhcp_option.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -34,11 +35,9 @@ wrong(const struct command_line *view, const char *option, GError **error, const
 /* ---- [subnet NAME] ---- */
 
 static void
-option_free(gpointer data)
+option_free(gpointer option)
 {
-    struct config_option *option = data;
-    g_bytes_unref(option->data);
-    g_free(option);
+    dhcp_option_free(option);
 }
 
 static void
@@ -103,6 +102,15 @@ add_pool(gpointer list, const char *text, GError **error)
     return TRUE;
 }
 
+static gboolean
+add_option(gpointer list, const char *text, GError **error)
+{
+    struct config_option *option = dhcp_option_parse(text, error);
+    if (option != NULL)
+        g_ptr_array_add(list, option);
+    return option != NULL;
+}
+
 static int
 compare_ranges(gconstpointer a, gconstpointer b)
 {
@@ -165,6 +173,20 @@ check_service(const struct config *config, const struct config_subnet *subnet,
     return TRUE;
 }
 
+/* As many as one option holds. */
+static gboolean
+check_search(const struct config_subnet *subnet, const struct command_line *view, GError **error)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_ptr_array_extend(names, subnet->search, NULL, NULL);
+    g_ptr_array_add(names, NULL);
+    gboolean fit = dhcp_option_add_domains(bytes, (const char *const *)names->pdata, error);
+    if (!fit)
+        options_blame(view, "subnet-search", error);
+    return fit;
+}
+
 static gboolean
 read_lists(struct config_subnet *subnet, const struct command_line *view, GError **error)
 {
@@ -172,7 +194,9 @@ read_lists(struct config_subnet *subnet, const struct command_line *view, GError
            config_each(view, "subnet-router", config_add_address, subnet->routers, error) &&
            config_each(view, "subnet-dns", config_add_address, subnet->dns, error) &&
            config_each(view, "subnet-ntp", config_add_address, subnet->ntp, error) &&
-           config_each(view, "subnet-search", config_add_domain, subnet->search, error);
+           config_each(view, "subnet-search", config_add_domain, subnet->search, error) &&
+           config_each(view, "subnet-option", add_option, subnet->options, error) &&
+           check_search(subnet, view, error);
 }
 
 static gboolean
