@@ -90,6 +90,7 @@ assert_right(gsize size)
     g_autofree guint8 *data = g_malloc(size + 1);
     const struct frame_udp udp = {ours, theirs, OWN, ADDRESS, 67, 68};
     guint8 frame[FRAME_MAX];
+    memset(frame, 0xa5, sizeof frame);
     for (gsize i = 0; i < size; i++)
         data[i] = (guint8)g_test_rand_int();
     gsize written = frame_write_udp(frame, &udp, data, size);
@@ -110,6 +111,8 @@ assert_right(gsize size)
     g_assert_cmphex(packet_get16(head + 6), !=, 0);
     g_assert_cmphex(sum_of(head, 8 + size, pseudo), ==, 0xffff);
     g_assert_cmpint(memcmp(head + 8, data, size), ==, 0);
+    for (gsize i = size + FRAME_UDP_HEADERS; i < written; i++)
+        g_assert_cmpuint(frame[i], ==, 0);
 }
 
 static void
