@@ -188,7 +188,6 @@ take_row(gpointer context, const struct lease *row)
 static enum database_fault
 read_all(struct store *store, GError **error)
 {
-    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct lease));
     guint senseless = 0;
     struct database_clock kept;
     enum database_fault fault = database_read_clock(store->database, &kept, error);
