@@ -406,7 +406,16 @@ test_of_a_damaged_file_what_can_be_read_is_kept(void)
     g_assert_cmpuint(one_page, <, MANY);
     guint two = left_after_damage_at(20 * 4096, 2 * 4096);
     g_assert_cmpuint(two, >=, MANY - 200);
-    g_assert_cmpuint(left_after_damage_at(0, 100), ==, 0);
+}
+
+/* The first page, and the one that leads to all rows. */
+static void
+test_no_page_takes_all_leases_with_it(void)
+{
+    g_assert_cmpuint(left_after_damage_at(0, 100), ==, MANY);
+    g_assert_cmpuint(left_after_damage_at(0, 4096), ==, MANY);
+    g_assert_cmpuint(left_after_damage_at(4096, 4096), ==, MANY);
+    g_assert_cmpuint(left_after_damage_at(0, 5 * 4096), >=, MANY - 300);
 }
 
 #define MORE 100000 /* than fit into SQLite's cache */
@@ -498,6 +507,8 @@ main(int argc, char *argv[])
                     test_on_a_full_disk_nothing_is_committed_until_there_is_room);
     g_test_add_func("/store/of a damaged file what can be read is kept",
                     test_of_a_damaged_file_what_can_be_read_is_kept);
+    g_test_add_func("/store/no page takes all leases with it",
+                    test_no_page_takes_all_leases_with_it);
     g_test_add_func("/store/damage that shows later loses nothing that is known",
                     test_damage_that_shows_later_loses_nothing_that_is_known);
     g_test_add_func("/store/how quick it is", test_how_quick_it_is);

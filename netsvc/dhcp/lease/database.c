@@ -218,15 +218,17 @@ read_row(sqlite3_stmt *row, struct lease *lease)
     const void *key = sqlite3_column_blob(row, 4), *mac = sqlite3_column_blob(row, 5);
     int key_size = sqlite3_column_bytes(row, 4), mac_size = sqlite3_column_bytes(row, 5);
     const char *name = (const char *)sqlite3_column_text(row, 6);
+    gint64 until = sqlite3_column_int64(row, 2), since = sqlite3_column_int64(row, 3);
     gint64 seconds = sqlite3_column_int64(row, 7);
     if (address < 0 || address > G_MAXUINT32 || state < 0 || state >= LEASE_STATES ||
         state == LEASE_OFFERED || key_size > LEASE_KEY_MAX || mac_size > MAC_MAX || name == NULL ||
-        strlen(name) >= LEASE_NAME_MAX || seconds < 0 || seconds > G_MAXUINT32)
+        strlen(name) >= LEASE_NAME_MAX || seconds < 0 || seconds > G_MAXUINT32 ||
+        !database_is_time(until) || !database_is_time(since))
         return FALSE;
     *lease = (struct lease){.address = (guint32)address,
                             .state = (enum lease_state)state,
-                            .until = sqlite3_column_int64(row, 2),
-                            .since = sqlite3_column_int64(row, 3),
+                            .until = until,
+                            .since = since,
                             .key_size = (guint8)key_size,
                             .mac_size = (guint8)mac_size,
                             .seconds = (guint32)seconds};
@@ -252,6 +254,9 @@ read_clock(struct database *database, struct database_clock *clock)
         clock->boot = sqlite3_column_int64(row, 1);
         clock->wall = sqlite3_column_int64(row, 2);
         clock->elapsed = sqlite3_column_int64(row, 3);
+        if (!database_is_time(clock->boot) || !database_is_time(clock->wall) ||
+            !database_is_time(clock->elapsed))
+            code = SQLITE_CORRUPT;
     }
     sqlite3_finalize(row);
     return code == SQLITE_ROW ? SQLITE_OK : code == SQLITE_DONE ? SQLITE_CORRUPT : code;
@@ -488,6 +493,7 @@ struct salvage {
     GQueue ranges; /* struct config_range */
     database_row row;
     void *context;
+    gboolean misses; /* something could not be read */
 };
 
 static void
@@ -537,6 +543,7 @@ salvage_range(struct salvage *salvage, struct config_range range)
     gint64 first = salvage_run(salvage, range, TRUE);
     if (first > range.last)
         return;
+    salvage->misses = TRUE;
     range.first = (guint32)first;
     gint64 last = salvage_run(salvage, range, FALSE);
     if (last <= first)
@@ -546,7 +553,7 @@ salvage_range(struct salvage *salvage, struct config_range range)
     push_range(salvage, middle + 1, last);
 }
 
-void
+gboolean
 database_salvage(const char *path, struct database_clock *clock, database_row row, void *context)
 {
     AUTO(database) *database = g_new0(struct database, 1);
@@ -555,7 +562,7 @@ database_salvage(const char *path, struct database_clock *clock, database_row ro
     database->path = g_strdup(path);
     database->damaged = TRUE;
     if (open_sqlite(database, path, SQLITE_OPEN_READWRITE) != SQLITE_OK)
-        return;
+        return FALSE;
     if (read_clock(database, clock) != SQLITE_OK)
         *clock = (struct database_clock){0};
     g_queue_init(&salvage.ranges);
@@ -565,4 +572,5 @@ database_salvage(const char *path, struct database_clock *clock, database_row ro
         salvage_range(&salvage, *range);
     }
     g_queue_clear_full(&salvage.ranges, g_free);
+    return !salvage.misses;
 }

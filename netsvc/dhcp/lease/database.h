@@ -39,6 +39,14 @@ struct database_change {
     gboolean gone; /* of that address; nothing else of `lease` counts */
 };
 
+/* Of the elapsed clock: far from where sums overflow. */
+static inline gboolean
+database_is_time(gint64 time)
+{
+    const gint64 most = G_GINT64_CONSTANT(1) << 48;
+    return time == G_MAXINT64 || (time > -most && time < most);
+}
+
 /* What errors mean to who calls. */
 enum database_fault {
     DATABASE_FINE,
@@ -60,9 +68,9 @@ enum database_fault database_read(struct database *database, database_row row, v
                                   guint *senseless, GError **error);
 
 /* What can be read of a damaged one, in any order, never twice the same; nothing is changed. A
- * clock that cannot be read has an empty boot_id. */
-void database_salvage(const char *path, struct database_clock *clock, database_row row,
-                      void *context);
+ * clock that cannot be read has an empty boot_id. FALSE: something could not be read. */
+gboolean database_salvage(const char *path, struct database_clock *clock, database_row row,
+                          void *context);
 
 /* All changes and the clock (NULL: stays as it is) are durable, or nothing is. */
 enum database_fault database_commit(struct database *database,

@@ -2,6 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/dhcp/lease/carve.h"
 #include "netsvc/dhcp/lease/database.h"
 
 #include <string.h>
@@ -127,6 +128,25 @@ take_salvaged(gpointer context, const struct lease *lease)
     put_as_stored(context, lease);
 }
 
+struct carving {
+    struct store *store;
+    guint salvaged; /* changes that were read as they should be: they count more */
+};
+
+/* What was carved may be old: of an address the lease that ends last counts. */
+static void
+take_carved(gpointer context, const struct lease *lease)
+{
+    const struct carving *carving = context;
+    GArray *changes = carving->store->changes;
+    gpointer key = GUINT_TO_POINTER(lease->address);
+    guint place = GPOINTER_TO_UINT(g_hash_table_lookup(carving->store->change_of, key));
+    if (place == 0 ||
+        (place > carving->salvaged &&
+         lease->until > g_array_index(changes, struct database_change, place - 1).lease.until))
+        put_as_stored(carving->store, lease);
+}
+
 static void
 put_memory(struct store *store)
 {
@@ -146,7 +166,10 @@ rebuild(struct store *store, const struct database_clock *clock, GError **error)
     struct database_clock salvaged;
     forget_changes(store);
     g_clear_pointer(&store->database, database_free);
-    database_salvage(store->path, &salvaged, take_salvaged, store);
+    gboolean is_whole = database_salvage(store->path, &salvaged, take_salvaged, store);
+    struct carving carving = {.store = store, .salvaged = store->changes->len};
+    if (!is_whole)
+        carve_file(store->path, take_carved, &carving);
     guint count = store->changes->len;
     put_memory(store);
     for (guint i = 0; i < newest->len; i++) {
