@@ -275,7 +275,7 @@ class Pool(Packets):
 
 
 class Expiry(Packets):
-    configuration = clinic.DNS + '[dhcp]\nprobe = no\n[subnet small]\nnetwork = 10.66.0.0/16\ninterface = eth0\npools = 10.66.1.0-10.66.1.0\nlease = 2\n'
+    configuration = clinic.DNS + '[dhcp]\nprobe = no\n[subnet small]\nnetwork = 10.66.0.0/16\ninterface = eth0\npools = 10.66.1.0-10.66.1.0\nlease = 60\n'
 
     def test_what_is_over_is_given_to_others(self):
         first = self.client.get()
@@ -284,10 +284,10 @@ class Expiry(Packets):
             packet = other.packet(DISCOVER)
             other.send(packet)
             with self.wire.arrived:
-                if self.wire.arrived.wait_for(lambda: packet.xid in self.wire.replies, 0.1):
+                if self.wire.arrived.wait_for(lambda: packet.xid in self.wire.replies, 1):
                     break
-            self.assertLess(time.monotonic(), begun + 20)
-        self.assertGreaterEqual(time.monotonic() - begun, 1.5)
+            self.assertLess(time.monotonic(), begun + 90)
+        self.assertGreaterEqual(time.monotonic() - begun, 58)
         self.assertEqual(first.yiaddr, self.wire.replies[packet.xid][0].yiaddr)
 
 
@@ -339,17 +339,20 @@ class Probe(Packets):
     configuration = clinic.whole()
 
     def test_an_address_that_somebody_has_is_not_given(self):
-        taken = self.client.discover().yiaddr
-        squatter = self.lan.host('%s/16' % taken)
-        offer = self.client.discover()
-        packet = self.client.packet(REQUEST, {REQUESTED: address_bytes(offer.yiaddr), SERVER: offer.options[SERVER]})
-        answer = self.client.exchange(packet)
-        if offer.yiaddr == taken:
-            self.assertEqual(NAK, answer.type)
-        for _ in range(3):
-            again = self.client.get()
-            self.assertNotEqual(taken, again.yiaddr)
-        self.assertTrue(squatter.mac)
+        """Three of four are taken by hosts that answer ARP and know no DHCP."""
+        self.netsvc.configure(self.configuration.replace('10.66.1.0-10.66.1.255', '10.66.1.0-10.66.1.3'))
+        self.netsvc.reload('serving')
+        for last in range(3):
+            self.lan.host('10.66.1.%d/16' % last)
+        for _ in range(8):  # as a client does that is told NAK
+            offer = self.client.discover()
+            packet = self.client.packet(REQUEST, {REQUESTED: address_bytes(offer.yiaddr), SERVER: offer.options[SERVER]})
+            answer = self.client.exchange(packet)
+            if answer.type == ACK:
+                break
+            self.assertIn(offer.yiaddr, ('10.66.1.0', '10.66.1.1', '10.66.1.2'))
+        self.assertEqual((ACK, '10.66.1.3'), (answer.type, answer.yiaddr))
+        self.netsvc.process.wait_for('10.66.1.')
 
     def test_an_offer_does_not_wait_for_the_check(self):
         offers = []
