@@ -1,7 +1,5 @@
 """Real DHCP clients: they get, renew, rebind, decline and give back leases of ours, on the LAN and behind a relay."""
 
-import signal
-
 from support import clinic
 from support.case import Case, OneServer
 from support.clients import Dhclient, Dhcpcd, Networkd, Udhcpc
@@ -168,7 +166,7 @@ class OfDhcpcd(Clients):
     def test_it_keeps_its_address_when_it_restarts(self):
         client = Dhcpcd(self, self.lan.host(), '--noarp')
         lease = client.wait('bound')
-        client.process.end(signal.SIGKILL, expect=None)
+        client.stop()
         client.start()
         self.assertEqual(lease.address, client.wait('bound', 2).address)
 

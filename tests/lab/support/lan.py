@@ -15,7 +15,9 @@ it (process.py). So nothing stays behind whatever happens, and classes of tests 
 
 import contextlib
 import ctypes
+import glob
 import os
+import signal
 import subprocess
 import unittest
 
@@ -76,6 +78,16 @@ class Namespace:
             done = subprocess.run(['ip', '-batch', '-'], input='\n'.join(lines) + '\n', stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
             raise AssertionError('%s\n%s' % ('\n'.join(lines), done.stdout))
+
+    def end_all(self):
+        """Kills what runs in it."""
+        own = os.fstat(self.descriptor).st_ino
+        for path in glob.glob('/proc/[0-9]*/ns/net'):
+            try:
+                if os.stat(path).st_ino == own and path.split('/')[2] != str(os.getpid()):
+                    os.kill(int(path.split('/')[2]), signal.SIGKILL)
+            except OSError:  # it has ended
+                pass
 
     def close(self):
         os.close(self.descriptor)

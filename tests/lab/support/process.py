@@ -19,7 +19,7 @@ class Process:
     """To be started by the main thread, with which it dies."""
 
     def __init__(self, test, namespace, command, env=None):
-        self.test, self.lines, self.arrived = test, [], threading.Condition()
+        self.test, self.namespace, self.lines, self.arrived = test, namespace, [], threading.Condition()
         with namespace.entered():
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                             errors='replace', env={**os.environ, **(env or {})}, preexec_fn=_die_with_the_test)
@@ -70,5 +70,6 @@ class Process:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self.namespace.end_all()  # what it left behind has its output, too
         self.reader.join(PATIENCE)
         self.process.stdout.close()
