@@ -171,8 +171,10 @@ static gboolean
 read_tsig(struct config_dns *dns, const struct command_line *line, GError **error)
 {
     const char *path = options_string(line, "tsig");
-    if (path == NULL || config_tsig_read(dns->tsig, path, error))
+    g_autoptr(GError) cause = NULL;
+    if (path == NULL || config_tsig_read(dns->tsig, path, &cause))
         return TRUE;
+    fail_set(error, FAIL_USAGE, "%s", cause->message); /* a file that is not there, too */
     options_blame(line, "tsig", error);
     return FALSE;
 }

@@ -203,7 +203,7 @@ text_hex(const char *text, gsize max, GError **error)
         guint8 byte = (guint8)(high << 4 | low);
         g_byte_array_append(bytes, &byte, 1);
         at += 2;
-        if (*at == ':' && at[1] != '\0')
+        if ((*at == ':' || *at == '-') && at[1] != '\0') /* as Windows shows it */
             at++;
     }
     if (bytes->len == 0) {

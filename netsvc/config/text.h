@@ -26,5 +26,5 @@ char *text_name(const char *text, gboolean wildcard, GError **error);
 /* "NAME=ADDRESS" of either family. */
 struct config_name *text_name_address(const char *text, GError **error);
 
-/* Bytes in hex, with or without : between them. */
+/* Bytes in hex, with or without : or - between them. */
 GBytes *text_hex(const char *text, gsize max, GError **error);

@@ -54,7 +54,7 @@ expect(struct reader *reader, const char *wanted, GError **error)
 {
     g_autofree char *word = next_word(reader);
     return g_strcmp0(word, wanted) == 0 ||
-           fail_set(error, FAIL_USAGE, "line %u: '%s' stands where '%s' is expected", reader->line,
+           fail_set(error, FAIL_USAGE, "'%s' stands where '%s' is expected",
                     word != NULL ? word : "the end", wanted);
 }
 
@@ -123,7 +123,7 @@ config_tsig_read(GPtrArray *keys, const char *path, GError **error)
             return fail_set(error, FAIL_USAGE, "'%s', line %u: '%s' stands where 'key' is expected",
                             path, reader.line, word);
         if (!read_key(&reader, keys, error)) {
-            g_prefix_error(error, "'%s', before line %u: ", path, reader.line + 1);
+            g_prefix_error(error, "'%s', line %u: ", path, reader.line);
             return FALSE;
         }
     }
