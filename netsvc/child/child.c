@@ -79,6 +79,8 @@ refuse(struct child *child, const GError *error)
     channel_flush(child->channel, FLUSH_MS);
 }
 
+static void send_alerts(struct child *child);
+
 static void
 serve(struct child *child)
 {
@@ -86,6 +88,7 @@ serve(struct child *child)
     child->serves = enter_sandbox(child, &error) && child->role->begin(child->self, &error);
     if (child->serves) {
         channel_send(child->channel, MESSAGE_READY, NULL, 0, -1);
+        send_alerts(child);
     } else {
         refuse(child, error);
         child->failure = g_steal_pointer(&error);
@@ -200,11 +203,6 @@ child_try(const struct child_role *role, struct config *config, GError **error)
 
 /* ---- for the role ---- */
 
-gboolean
-child_only_tries(const struct child *child)
-{
-    return child->only_tries;
-}
 
 const struct config *
 child_config(const struct child *child)
@@ -241,6 +239,29 @@ child_answer(struct child *child, const GString *json)
         child_send(child, MESSAGE_ANSWER, too_long, sizeof too_long - 1);
 }
 
+static void
+send_alert(struct child *child, const char *name, const char *text)
+{
+    g_autoptr(GString) packet = g_string_new(name);
+    g_string_append_c(packet, '\0');
+    g_string_append_len(packet, text,
+                        (gssize)MIN(strlen(text), MESSAGE_ALERT_MAX - packet->len - 1));
+    g_string_append_c(packet, '\0');
+    child_send(child, MESSAGE_ALERT, packet->str, packet->len);
+}
+
+/* What one says before it serves waits: what the one before it said ends first. */
+static void
+send_alerts(struct child *child)
+{
+    GHashTableIter at;
+    gpointer name, text;
+    g_hash_table_iter_init(&at, child->alerts);
+    while (g_hash_table_iter_next(&at, &name, &text))
+        if (*(const char *)text != '\0')
+            send_alert(child, name, text);
+}
+
 void
 child_alert(struct child *child, const char *name, const char *format, ...)
 {
@@ -253,11 +274,7 @@ child_alert(struct child *child, const char *name, const char *format, ...)
     const char *told = g_hash_table_lookup(child->alerts, name);
     if (g_strcmp0(told != NULL ? told : "", text) == 0)
         return;
-    g_autoptr(GString) packet = g_string_new(name);
-    g_string_append_c(packet, '\0');
-    g_string_append_len(packet, text,
-                        (gssize)MIN(strlen(text), MESSAGE_ALERT_MAX - packet->len - 1));
-    g_string_append_c(packet, '\0');
+    if (child->serves)
+        send_alert(child, name, text);
     g_hash_table_replace(child->alerts, g_strdup(name), g_steal_pointer(&text));
-    child_send(child, MESSAGE_ALERT, packet->str, packet->len);
 }

@@ -54,7 +54,6 @@ int child_serve(const struct child_role *role, const struct command_line *line, 
 /* Only `open`, for `check-config`: whether the configuration could be served. To be called in a
  * process that ends after it. */
 gboolean child_try(const struct child_role *role, struct config *config, GError **error);
-gboolean child_only_tries(const struct child *child); /* then `open` makes no file */
 
 const struct config *child_config(const struct child *child);
 struct event_base *child_events(const struct child *child);
