@@ -203,7 +203,6 @@ child_try(const struct child_role *role, struct config *config, GError **error)
 
 /* ---- for the role ---- */
 
-
 const struct config *
 child_config(const struct child *child)
 {

@@ -14,17 +14,23 @@ struct links {
     void *context;
 };
 
+void
+links_look(struct links *links)
+{
+    const struct timeval settle = {.tv_usec = LINKS_SETTLE_MS * 1000};
+    if (!evtimer_pending(links->settled, NULL)) /* one that flaps is no reason to wait */
+        evtimer_add(links->settled, &settle);
+}
+
 /* What exactly has changed is found by looking. */
 static void
 has_come(evutil_socket_t fd, short what, void *context)
 {
-    struct links *links = context;
-    const struct timeval settle = {.tv_usec = LINKS_SETTLE_MS * 1000};
     char block[8192];
     (void)what;
     while (recv(fd, block, sizeof block, MSG_DONTWAIT) > 0 || errno == ENOBUFS)
         errno = 0;
-    evtimer_add(links->settled, &settle);
+    links_look(context);
 }
 
 static void

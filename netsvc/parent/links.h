@@ -11,5 +11,7 @@ struct links;
 #define LINKS_SETTLE_MS 200
 struct links *links_new(struct event_base *events, void (*changed)(void *context), void *context,
                         GError **error);
+/* As if one had changed. */
+void links_look(struct links *links);
 void links_free(struct links *links);
 AUTO_DEFINE(links)

@@ -58,35 +58,56 @@ make_folders(const struct config *config, gboolean tell, GError **error)
 
 /* ---- changes ---- */
 
+/* Well or not: who waits for it is told, and what has changed meanwhile is looked at. */
+static void
+change_over(struct world *world)
+{
+    sd_notify(0, "READY=1");
+    questions_reloaded(world);
+    links_look(world->links);
+}
+
 gboolean
 parent_wants(const struct config *config, const struct service *service)
 {
     return strcmp(service_name(service), "dns") == 0 ? config->dns.enabled : config->dhcp.enabled;
 }
 
+/* What served before serves on: also where some have taken over already. */
 static void
-change_failed(struct world *world, const char *message)
+return_to_current(struct world *world)
+{
+    for (guint i = 0; i < WORLD_SERVICES; i++) {
+        if (parent_wants(world->current->config, world->services[i]))
+            service_return(world->services[i], world->current);
+        else
+            service_retire(world->services[i]);
+    }
+}
+
+static void
+change_failed(struct world *world, const char *message, int code)
 {
     g_autofree char *text = fail_message(message);
     const char *hint = fail_hint(message);
-    for (guint i = 0; i < WORLD_SERVICES; i++)
-        service_abandon(world->services[i]);
-    g_clear_pointer(&world->next, generation_free);
     if (world->before != NULL) {
         sockets_free(world->sockets);
         world->sockets = g_steal_pointer(&world->before);
     }
+    for (guint i = 0; i < WORLD_SERVICES; i++)
+        service_abandon(world->services[i]);
+    g_clear_pointer(&world->next, generation_free);
     g_free(world->problem);
     world->problem = g_strdup(message);
     if (!world->started) {
-        g_set_error_literal(&world->failure, FAIL, FAIL_USAGE, message);
+        g_set_error_literal(&world->failure, FAIL, code, message);
         event_base_loopbreak(world->events);
         return;
     }
+    return_to_current(world);
     log_error("%s%s%s%s; what served before serves on", text, hint != NULL ? " (" : "",
               hint != NULL ? hint : "", hint != NULL ? ")" : "");
-    sd_notify(0, "READY=1");
-    questions_reloaded(world);
+    change_over(world);
 }
 
 static void
@@ -117,8 +138,7 @@ change_done(struct world *world)
     world->started = TRUE;
     timekeeper_look(world->timekeeper, world->current->config->state);
     tell_served(world);
-    sd_notify(0, "READY=1");
-    questions_reloaded(world);
+    change_over(world);
 }
 
 static gboolean
@@ -171,7 +191,7 @@ begin_change(struct world *world, struct sockets *sockets)
         if (parent_wants(config, world->services[i]))
             service_prepare(world->services[i], world->next, &error);
     if (error != NULL)
-        change_failed(world, error->message);
+        change_failed(world, error->message, fail_exit_code(error));
     else
         look_whether_prepared(world);
 }
@@ -200,7 +220,7 @@ parent_reload(struct world *world)
     if (sockets != NULL)
         begin_change(world, sockets);
     else
-        change_failed(world, error->message);
+        change_failed(world, error->message, fail_exit_code(error));
 }
 
 /* The same configuration, at the sockets that it wants now. */
@@ -245,14 +265,14 @@ prepared(void *context, struct service *service)
 }
 
 static void
-refused(void *context, struct service *service, const char *refusal)
+refused(void *context, struct service *service, const char *refusal, gboolean prepared)
 {
     struct world *world = context;
     g_autofree char *message =
         refusal != NULL ? g_strdup(refusal)
                         : g_strdup_printf("'%s' has ended before it served", service_name(service));
     if (world->next != NULL)
-        change_failed(world, message);
+        change_failed(world, message, prepared || refusal == NULL ? FAIL_FAILED : FAIL_USAGE);
     else
         log_error("'%s' cannot serve: %s", service_name(service), message);
 }

@@ -12,9 +12,14 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define PING_SECONDS 10                     /* it hangs when two in a row have no answer */
-#define END_SECONDS (CHILD_END_SECONDS + 3) /* before it is killed */
+#define PINGS_LOST 2
 #define CONFIG_FD (CHILD_CHANNEL + 1)
+
+struct process_times process_times = {
+    .begin = 600 * 1000, /* millions of records */
+    .ping = 10 * 1000,
+    .end = (CHILD_END_SECONDS + 3) * 1000,
+};
 
 struct process {
     const struct child_role *role;
@@ -25,8 +30,10 @@ struct process {
     gint64 since;
     int pidfd;
     struct event *died, *ping, *overdue;
+    gboolean was_prepared;
     struct channel *channel;
     guint unanswered; /* pings */
+    gint64 heard; /* monotonic clock, microseconds: when it was started, or said something last */
     char *refusal;
 };
 
@@ -76,6 +83,7 @@ take(void *context, enum message_kind kind, const void *data, gsize size, int fd
     if (fd >= 0)
         close(fd);
     process->unanswered = 0;
+    process->heard = g_get_monotonic_time();
     switch (kind) {
     case MESSAGE_PING:
         break;
@@ -83,6 +91,7 @@ take(void *context, enum message_kind kind, const void *data, gsize size, int fd
         if (process->state != PROCESS_STARTING)
             break;
         process->state = PROCESS_PREPARED;
+        process->was_prepared = TRUE;
         process->ears.prepared(process->ears.context, process);
         break;
     case MESSAGE_READY:
@@ -115,7 +124,8 @@ is_overdue(evutil_socket_t fd, short what, void *context)
     struct process *process = context;
     (void)fd;
     (void)what;
-    log_warning("'%s' is killed: it did not end within %d s", process->role->name, END_SECONDS);
+    log_warning("'%s' is killed: it did not end within %u s", process->role->name,
+                process_times.end / 1000);
     kill(process->pid, SIGKILL);
 }
 
@@ -137,26 +147,40 @@ has_died(evutil_socket_t fd, short what, void *context)
     process->ears.ended(process->ears.context, process, process->refusal);
 }
 
+/* One that does not begin at all: nothing is asked of it before it serves. */
+static gboolean
+takes_too_long(const struct process *process)
+{
+    return (process->state == PROCESS_STARTING || process->state == PROCESS_BEGINNING) &&
+           g_get_monotonic_time() - process->heard > process_times.begin * (gint64)1000;
+}
+
 static void
 must_answer(evutil_socket_t fd, short what, void *context)
 {
     struct process *process = context;
     (void)fd;
     (void)what;
-    if (process->state != PROCESS_SERVING)
-        return;
-    if (++process->unanswered > 2) {
+    if (takes_too_long(process) ||
+        (process->state == PROCESS_SERVING && process->unanswered >= PINGS_LOST)) {
         log_error("'%s' hangs: it is killed", process->role->name);
         kill(process->pid, SIGKILL);
-        return;
+    } else if (process->state == PROCESS_SERVING) {
+        process->unanswered++;
+        channel_send(process->channel, MESSAGE_PING, NULL, 0, -1);
     }
-    channel_send(process->channel, MESSAGE_PING, NULL, 0, -1);
+}
+
+static struct timeval
+time_of(guint milliseconds)
+{
+    return (struct timeval){.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
 }
 
 void
 process_end(struct process *process)
 {
-    const struct timeval limit = {.tv_sec = END_SECONDS};
+    const struct timeval limit = time_of(process_times.end);
     if (process->state == PROCESS_ENDING)
         return;
     process->state = PROCESS_ENDING;
@@ -169,7 +193,7 @@ process_end(struct process *process)
 static void
 listen_to(struct process *process, struct event_base *events, int fd)
 {
-    const struct timeval interval = {.tv_sec = PING_SECONDS};
+    const struct timeval interval = time_of(process_times.ping);
     process->channel = channel_new(events, fd, take, hung_up, process);
     process->died = event_new(events, process->pidfd, EV_READ, has_died, process);
     process->overdue = evtimer_new(events, is_overdue, process);
@@ -208,6 +232,7 @@ process_start(struct event_base *events, const struct child_role *role,
     process->pid = pid;
     process->pidfd = pidfd;
     process->since = g_get_real_time() / G_USEC_PER_SEC;
+    process->heard = g_get_monotonic_time();
     listen_to(process, events, fd_steal(&ours));
     return process;
 }
@@ -217,13 +242,14 @@ process_serve(struct process *process, const struct sockets *sockets)
 {
     g_assert(process->state == PROCESS_PREPARED);
     process->state = PROCESS_BEGINNING;
-    for (guint i = 0; i < sockets->held->len; i++) {
+    process->heard = g_get_monotonic_time();
+    for (guint i = 0; i < sockets->held->len && process->channel != NULL; i++) {
         const struct sockets_held *held = &g_array_index(sockets->held, struct sockets_held, i);
         if (sockets_are_for(&held->what, process->role->name))
             channel_send(process->channel, MESSAGE_SOCKET, &held->what, sizeof held->what,
                          held->fd);
     }
-    channel_send(process->channel, MESSAGE_SERVE, NULL, 0, -1);
+    process_send(process, MESSAGE_SERVE, NULL, 0);
 }
 
 void
@@ -268,6 +294,12 @@ enum process_state
 process_state(const struct process *process)
 {
     return process->state;
+}
+
+gboolean
+process_was_prepared(const struct process *process)
+{
+    return process->was_prepared;
 }
 
 pid_t

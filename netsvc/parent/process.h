@@ -23,6 +23,14 @@ enum process_state {
 
 struct process;
 
+/* Milliseconds; tests have less patience. */
+struct process_times {
+    guint begin; /* that one may take to read its configuration, and again to begin */
+    guint ping;  /* it hangs when two in a row have no answer */
+    guint end;   /* before it is killed */
+};
+extern struct process_times process_times;
+
 struct process_ears {
     void (*prepared)(void *context, struct process *process);
     void (*ready)(void *context, struct process *process);
@@ -47,5 +55,6 @@ AUTO_DEFINE(process)
 const struct child_role *process_role(const struct process *process);
 struct generation *process_generation(const struct process *process);
 enum process_state process_state(const struct process *process);
+gboolean process_was_prepared(const struct process *process); /* whatever has come since */
 pid_t process_pid(const struct process *process);
 gint64 process_since(const struct process *process); /* wall clock, seconds */

@@ -16,7 +16,7 @@ struct service {
     GPtrArray *ending; /* struct process */
     gboolean stops;
     struct event *again;     /* the time to start one again */
-    struct generation *lost; /* what that one serves */
+    struct generation *lost; /* what is to be served again: of one that died, or made room */
     guint wait_ms, restarts;
 };
 
@@ -32,6 +32,14 @@ let_end(struct service *service, struct process **process)
     *process = NULL;
 }
 
+/* The one that serves does no longer. */
+static void
+leave(struct service *service)
+{
+    let_end(service, &service->serving);
+    service->ears.lost(service->ears.context, service);
+}
+
 /* It took over, or will when those that end have. */
 static void
 take_turn(struct service *service)
@@ -40,22 +48,38 @@ take_turn(struct service *service)
         process_state(service->next) != PROCESS_PREPARED)
         return;
     if (service->role->alone && service->serving != NULL)
-        let_end(service, &service->serving);
+        leave(service);
     if (!service->role->alone || service->ending->len == 0)
         process_serve(service->next, service->ears.sockets(service->ears.context));
+}
+
+/* What served before serves on. */
+static void
+resume(struct service *service)
+{
+    if (service->stops || service->serving != NULL || service->next != NULL ||
+        service->lost == NULL || evtimer_pending(service->again, NULL))
+        return;
+    AUTO(generation) *lost = generation_use(service->lost);
+    start_again(service, lost);
 }
 
 static void
 next_has_ended(struct service *service, const char *refusal)
 {
-    struct generation *before = service->lost;
-    service->lost = NULL;
+    const gboolean prepared = process_was_prepared(service->next);
     service->next = NULL;
-    service->ears.refused(service->ears.context, service, refusal);
-    if (service->switches && service->serving == NULL && before != NULL)
-        start_again(service, before); /* it had to make room: what served before serves on */
     service->switches = FALSE;
-    generation_free(before);
+    service->ears.refused(service->ears.context, service, refusal, prepared);
+    resume(service);
+}
+
+static void
+remember(struct service *service, struct generation *generation)
+{
+    struct generation *kept = generation_use(generation);
+    generation_free(service->lost);
+    service->lost = kept;
 }
 
 static void
@@ -64,12 +88,13 @@ serving_has_ended(struct service *service, struct process *process)
     const gint64 age = g_get_real_time() / G_USEC_PER_SEC - process_since(process);
     service->serving = NULL;
     service->ears.lost(service->ears.context, service);
-    if (service->stops || service->next != NULL)
+    if (service->stops)
         return;
     if (age >= STEADY_SECONDS)
         service->wait_ms = 0;
     service->restarts++;
-    start_again(service, process_generation(process));
+    remember(service, process_generation(process));
+    resume(service); /* unless the next one is about to take over */
 }
 
 static void
@@ -110,7 +135,7 @@ is_ready(void *context, struct process *process)
     service->switches = FALSE;
     g_clear_pointer(&service->lost, generation_free);
     if (service->serving != NULL)
-        let_end(service, &service->serving);
+        leave(service);
     service->serving = process;
     service->ears.serves(service->ears.context, service);
 }
@@ -147,8 +172,8 @@ is_time(evutil_socket_t fd, short what, void *context)
     if (service->next != NULL)
         return;
     log_error("%s", error->message);
-    AUTO(generation) *lost = generation_use(service->lost);
-    start_again(service, lost);
+    service->switches = FALSE;
+    resume(service);
 }
 
 static void
@@ -159,9 +184,7 @@ start_again(struct service *service, struct generation *generation)
     log_warning("'%s' has ended: it is started again%s", service->role->name,
                 wait >= WAIT_MAX_MS ? " in 10 s" : "");
     service->wait_ms = wait == 0 ? WAIT_FIRST_MS : MIN(wait * 2, WAIT_MAX_MS);
-    struct generation *kept = generation_use(generation);
-    generation_free(service->lost);
-    service->lost = kept;
+    remember(service, generation);
     evtimer_add(service->again, &time);
 }
 
@@ -170,7 +193,8 @@ start_again(struct service *service, struct generation *generation)
 gboolean
 service_prepare(struct service *service, struct generation *generation, GError **error)
 {
-    service_abandon(service);
+    if (service->next != NULL)
+        let_end(service, &service->next);
     evtimer_del(service->again);
     service->switches = FALSE;
     service->next = start(service, generation, error);
@@ -186,23 +210,35 @@ service_is_prepared(const struct service *service)
 void
 service_switch(struct service *service)
 {
-    g_clear_pointer(&service->lost, generation_free);
     if (service->serving != NULL)
-        service->lost = generation_use(process_generation(service->serving));
+        remember(service, process_generation(service->serving));
     service->switches = TRUE;
     take_turn(service);
 }
 
-/* What had died, and was to be started again, is. */
 void
 service_abandon(struct service *service)
 {
     if (service->next != NULL)
         let_end(service, &service->next);
     service->switches = FALSE;
-    if (service->serving == NULL && service->lost != NULL && !service->stops) {
-        AUTO(generation) *lost = generation_use(service->lost);
-        start_again(service, lost);
+    resume(service); /* what had died, or made room */
+}
+
+void
+service_return(struct service *service, struct generation *generation)
+{
+    g_autoptr(GError) error = NULL;
+    const struct generation *now =
+        service->serving != NULL ? process_generation(service->serving) : service->lost;
+    if (service->stops || now == generation)
+        return;
+    if (service->serving == NULL) {
+        start_again(service, generation);
+    } else if (service_prepare(service, generation, &error)) {
+        service_switch(service);
+    } else {
+        log_error("%s", error->message);
     }
 }
 
@@ -214,7 +250,7 @@ service_retire(struct service *service)
     if (service->next != NULL)
         let_end(service, &service->next);
     if (service->serving != NULL)
-        let_end(service, &service->serving);
+        leave(service);
 }
 
 void

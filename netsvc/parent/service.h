@@ -18,13 +18,14 @@
 struct service;
 
 struct service_ears {
-    /* The next one is prepared; or cannot be (`refusal`; NULL: it died without a word). */
+    /* The next one is prepared; or will not serve (`refusal`; NULL: it died without a word). Where
+     * it was `prepared` before, that is not the configuration's fault. */
     void (*prepared)(void *context, struct service *service);
-    void (*refused)(void *context, struct service *service, const char *refusal);
+    void (*refused)(void *context, struct service *service, const char *refusal, gboolean prepared);
     void (*serves)(void *context, struct service *service); /* each time that one begins to */
     void (*take)(void *context, struct service *service, enum message_kind kind, const void *data,
                  gsize size);
-    void (*lost)(void *context, struct service *service); /* the one that served has ended: its
+    void (*lost)(void *context, struct service *service); /* the one that served does no longer: its
                                                              answers will not come */
     /* The sockets as they are now. */
     const struct sockets *(*sockets)(void *context);
@@ -40,6 +41,9 @@ gboolean service_prepare(struct service *service, struct generation *generation,
 gboolean service_is_prepared(const struct service *service);
 void service_switch(struct service *service);
 void service_abandon(struct service *service);
+
+/* It serves that one again, where another has taken over already. */
+void service_return(struct service *service, struct generation *generation);
 
 /* It is not wanted any more, until it is prepared again. */
 void service_retire(struct service *service);
