@@ -186,14 +186,26 @@ print_summary(const struct check *check, gboolean json, int code)
 
 /* ---- the whole ---- */
 
+static enum check_level
+worst(const struct check *check)
+{
+    enum check_level worst = CHECK_NOTE;
+    for (guint i = 0; i < check->findings->len; i++)
+        worst = MAX(worst, g_array_index(check->findings, struct finding, i).level);
+    return worst;
+}
+
+gboolean
+check_is_wrong(const struct check *check)
+{
+    return worst(check) == CHECK_WRONG;
+}
+
 static int
 judge(const struct check *check)
 {
     static const int codes[CHECK_LEVELS] = {0, FAIL_FAILED, FAIL_USAGE};
-    enum check_level worst = CHECK_NOTE;
-    for (guint i = 0; i < check->findings->len; i++)
-        worst = MAX(worst, g_array_index(check->findings, struct finding, i).level);
-    return codes[worst];
+    return codes[worst(check)];
 }
 
 static void

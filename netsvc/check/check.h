@@ -31,6 +31,9 @@ struct check;
 void check_found(struct check *check, enum check_level level, const struct command_line *view,
                  const char *option, const char *hint, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
+/* Whether a mistake of the configuration has been found already. */
+gboolean check_is_wrong(const struct check *check);
+
 const struct config *check_config(const struct check *check);
 const struct command_line *check_line(const struct check *check);
 

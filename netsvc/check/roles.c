@@ -94,7 +94,8 @@ void
 check_roles(struct check *check)
 {
     const struct config *config = check_config(check);
-    for (gsize i = 0; i < G_N_ELEMENTS(roles); i++)
+    /* it tells one mistake, and not in which line: those that are known come first */
+    for (gsize i = 0; i < G_N_ELEMENTS(roles) && !check_is_wrong(check); i++)
         if (strcmp(roles[i]->name, "dns") == 0 ? config->dns.enabled : config->dhcp.enabled)
             check_role(check, roles[i]);
 }

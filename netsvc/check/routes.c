@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <string.h>
 
 #define DOCKER_SETTINGS "/etc/docker/daemon.json"
@@ -139,7 +140,9 @@ check_routes(struct check *check)
         const struct config_subnet *subnet = config->dhcp.subnets->pdata[i];
         const struct command_line *view = check_view(check, "subnet", i);
         const char *interface = interface_of(subnet, all);
-        for (guint k = 0; k < routes->len; k++)
+        /* one that is not there is told elsewhere */
+        gboolean there = interface == NULL || if_nametoindex(interface) != 0;
+        for (guint k = 0; k < routes->len && there; k++)
             check_route(check, &g_array_index(routes, struct procnet_route, k), subnet, view,
                         interface);
         check_docker(check, pools, subnet, view);

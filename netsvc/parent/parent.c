@@ -5,6 +5,7 @@
 #include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/parent/privileges.h"
 #include "netsvc/roles.h"
 
 #include <errno.h>
@@ -470,6 +471,10 @@ parent_run(const struct command_line *line, GError **error)
     struct generation *first = generation_read(line, FALSE, error);
     if (first == NULL)
         return FALSE;
+    if (!privileges_limit(error)) {
+        generation_free(first);
+        return FALSE;
+    }
     world.current = generation_use(first); /* so that there always is one */
     world.next = first;
     world.events = event_base_new();

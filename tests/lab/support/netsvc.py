@@ -73,10 +73,6 @@ class Netsvc:
         self.host = host
         return self.start()
 
-    def check(self, expect=0):
-        """What `check-config` says."""
-        return self.host.run(program('lifeboat-netsvc'), 'check-config', '--config', self.config, expect=expect)
-
     def reload(self, says='reload'):
         """Until it says how that ended."""
         since = len(self.process.lines)
@@ -123,15 +119,20 @@ class Netsvc:
 
     # ---- what it tells ----
 
-    def ask(self, what):
-        """Each line is an object; the last one counts them."""
+    def ask(self, what, event):
         done = subprocess.run([program('lifeboat'), 'net', what, '--json', '--config', self.config], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.test.assertEqual(0, done.returncode, done.stdout + self.process.log)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [told for told in map(json.loads, done.stdout.splitlines()) if told['event'] == event]
 
     def leases(self):
-        return {lease['address']: lease for lease in self.ask('leases') if 'address' in lease}
+        return {lease['address']: lease for lease in self.ask('leases', 'lease')}
 
     def zones(self):
-        return {zone['zone']: zone for zone in self.ask('zones') if isinstance(zone.get('zone'), str)}
+        return {zone['name']: zone for zone in self.ask('zones', 'zone')}
+
+    def check(self, *options):
+        """What check-config finds: its exit code, and the findings as (level, text)."""
+        done = self.host.run(program('lifeboat-netsvc'), 'check-config', '--json', '--config', self.config, *options, expect=None)
+        told = [json.loads(line) for line in done.splitlines()]
+        return told[-1]['exit'], [(each['level'], each['text']) for each in told[:-1]]
