@@ -165,6 +165,17 @@ config_subnet_of(const struct config_dhcp *dhcp, guint32 address)
     return NULL;
 }
 
+const struct config_range *
+config_pool_of(const struct config_subnet *subnet, guint32 address)
+{
+    for (guint i = 0; i < subnet->pools->len; i++) {
+        const struct config_range *pool = &g_array_index(subnet->pools, struct config_range, i);
+        if (address >= pool->first && address <= pool->last)
+            return pool;
+    }
+    return NULL;
+}
+
 static gboolean
 is_in(const struct config_network *network, const guint8 *address)
 {

@@ -14,11 +14,15 @@
 
 #define CONFIG_NAMES_MAX 4096 /* names, hosts, reservations: of each so many */
 #define CONFIG_SUBNETS_MAX 64 /* and pools of each */
-#define CONFIG_MAC_SIZE 6     /* Ethernet and Wi-Fi */
+#define CONFIG_LEASE_MIN 60   /* seconds, and so much at most: as the options have it */
+#define CONFIG_LEASE_MAX 31536000
+#define CONFIG_MAC_SIZE 6 /* Ethernet and Wi-Fi */
 
 /* A range of addresses, both ends belong to it. */
 struct config_range {
     guint32 first, last;
+    guint32 lease; /* seconds: of a pool with a lease time of its own, which clients cannot make
+                      longer; 0: it has the subnet's */
 };
 
 /* A network in CIDR notation, of either family: who may ask, what a zone covers. */
@@ -147,6 +151,9 @@ AUTO_DEFINE(config)
 
 /* The subnet that the address is in; NULL: none. */
 const struct config_subnet *config_subnet_of(const struct config_dhcp *dhcp, guint32 address);
+
+/* The pool that holds it; NULL: none. */
+const struct config_range *config_pool_of(const struct config_subnet *subnet, guint32 address);
 
 /* Whether an address (network byte order, of that family) is in one of the networks. */
 gboolean config_networks_have(const GArray *networks, int family, const void *address);

@@ -141,17 +141,6 @@ check_pools(const struct config_subnet *subnet, const struct command_line *view,
     return TRUE;
 }
 
-static gboolean
-holds(const struct config_subnet *subnet, guint32 address)
-{
-    for (guint i = 0; i < subnet->pools->len; i++) {
-        const struct config_range *pool = &g_array_index(subnet->pools, struct config_range, i);
-        if (address >= pool->first && address <= pool->last)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* What would lock clients out: the service address as a pool's or as the router. */
 static gboolean
 check_service(const struct config *config, const struct config_subnet *subnet,
@@ -161,7 +150,7 @@ check_service(const struct config *config, const struct config_subnet *subnet,
     if (config->service_address == 0)
         return TRUE;
     config_address_text(config->service_address, text);
-    if (holds(subnet, config->service_address))
+    if (config_pool_of(subnet, config->service_address) != NULL)
         return wrong(view, "subnet-pool", error,
                      "a pool holds the service address %s\nhint: leave it out, as in "
                      "FIRST-BEFORE;BEHIND-LAST",

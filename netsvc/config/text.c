@@ -60,10 +60,27 @@ text_network(const char *text, struct config_network *network, GError **error)
                     text, network->prefix);
 }
 
+static gboolean
+parse_lease(const char *text, struct config_range *range, GError **error)
+{
+    guint64 seconds;
+    if (!g_ascii_string_to_unsigned(text, 10, CONFIG_LEASE_MIN, CONFIG_LEASE_MAX, &seconds, NULL))
+        return fail_set(error, FAIL_USAGE, "'%s' is no lease time of %d to %d seconds", text,
+                        CONFIG_LEASE_MIN, CONFIG_LEASE_MAX);
+    range->lease = (guint32)seconds;
+    return TRUE;
+}
+
 gboolean
 text_range(const char *text, struct config_range *range, GError **error)
 {
-    g_auto(GStrv) ends = g_strsplit(text, "-", 2);
+    g_auto(GStrv) sides = g_strsplit(text, "=", 2);
+    *range = (struct config_range){0};
+    if (sides[1] != NULL && !parse_lease(g_strstrip(sides[1]), range, error))
+        return FALSE;
+    g_auto(GStrv) ends = g_strsplit(sides[0] != NULL ? sides[0] : "", "-", 2);
+    if (ends[0] == NULL)
+        return fail_set(error, FAIL_USAGE, "'%s' has no addresses", text);
     if (!text_address(g_strstrip(ends[0]), &range->first, error))
         return FALSE;
     range->last = range->first;

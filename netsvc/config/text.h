@@ -16,7 +16,7 @@ gboolean text_network(const char *text, struct config_network *network, GError *
 /* "10.0.0.7", "fe80::1", "10.0.0.7:5353", "[fe80::1]:5353". */
 gboolean text_peer(const char *text, guint16 port, struct config_peer *peer, GError **error);
 
-/* "10.0.1.0-10.0.1.255", or one address. */
+/* "10.0.1.0-10.0.1.255", or one address; with "=SECONDS" behind it, its lease time. */
 gboolean text_range(const char *text, struct config_range *range, GError **error);
 
 /* A domain name of letters, digits, hyphens and underscores, without the dot at its end, in small

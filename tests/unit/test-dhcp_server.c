@@ -128,6 +128,19 @@ lease_times_are_within_the_subnets_bounds(void)
     }
 }
 
+static void
+a_pool_with_a_lease_time_of_its_own_gives_no_longer_ones(void)
+{
+    static const guint32 asked[] = {0, 500, 4 * LEASE};
+    AUTO(clinic) *clinic = clinic_new();
+    const struct config_subnet *subnet = clinic->config.dhcp.subnets->pdata[0];
+    g_array_index(subnet->pools, struct config_range, 0).lease = LEASE / 2;
+    for (gsize i = 0; i < G_N_ELEMENTS(asked); i++) {
+        IS(SERVER_SEND, PACKET_OFFER, .type = PACKET_DISCOVER, .client = 7, .seconds = asked[i]);
+        g_assert_cmpuint(option(clinic, PACKET_LEASE_TIME), ==, asked[i] == 500 ? 500 : LEASE / 2);
+    }
+}
+
 /* ---- REQUEST ---- */
 
 static void
@@ -518,6 +531,8 @@ main(int argc, char **argv)
          "what a client asks for it gets if that is free");
     TEST(rapid_commit_needs_no_second_message, "rapid commit needs no second message");
     TEST(lease_times_are_within_the_subnets_bounds, "lease times are within the subnet's bounds");
+    TEST(a_pool_with_a_lease_time_of_its_own_gives_no_longer_ones,
+         "a pool with a lease time of its own gives no longer ones");
     TEST(selecting_another_server_forgets_the_offer, "selecting another server forgets the offer");
     TEST(selecting_us_without_an_offer_is_a_nak_only_where_it_must,
          "selecting us without an offer is a NAK only where it must");

@@ -83,6 +83,8 @@ static const struct {
     {SUBNET "pools = 10.0.0.9-10.0.0.1\n", 3, "ends before it begins"},
     {SUBNET "pools = 10.0.0.1-10.0.0.9;10.0.0.9\n", 3, "overlaps the pool before it"},
     {SUBNET "pools = 10.0.0.x\n", 3, "is no IPv4 address"},
+    {SUBNET "pools = 10.0.0.1-10.0.0.9=59\n", 3, "'59' is no lease time of 60 to"},
+    {SUBNET "pools = =600\n", 3, "has no addresses"},
     {"[net]\nservice_address = 10.0.0.5\n" SUBNET "pools = 10.0.0.1-10.0.0.9\n", 5,
      "a pool holds the service address 10.0.0.5"},
     {"[net]\nservice_address = 10.0.0.5\n" SUBNET "router = 10.0.0.5\n", 5,
@@ -163,7 +165,7 @@ test_right(void)
     static const char text[] =
         "[net]\nservice_address = 10.0.0.10\n"
         "[dns]\nnames = A.example=10.0.0.10;*.a.example=fd00::1\nlisten = 10.0.0.1;[fd00::1]:5353\n"
-        "[subnet s]\nnetwork = 10.0.0.0/24\npools = 10.0.0.100-10.0.0.199;10.0.0.20\n"
+        "[subnet s]\nnetwork = 10.0.0.0/24\npools = 10.0.0.100-10.0.0.199;10.0.0.20 = 600\n"
         "domain = LAN.a.example.\nlease = 100000\n"
         "[subnet t]\nnetwork = 10.0.1.0/30\n"
         "[host Printer]\naddress = 10.0.0.150\nmac = 52-54-00-00-00-0A\n";
@@ -180,6 +182,9 @@ test_right(void)
         (const struct sockaddr_in6 *)&g_array_index(config->dns.listen, struct config_peer, 1)
             .address;
     g_assert_cmphex(config->service_address, ==, 0x0a00000a);
+    g_assert_cmpuint(pool->lease, ==, 600);
+    g_assert_true(config_pool_of(subnet, 0x0a000064) == pool + 1);
+    g_assert_null(config_pool_of(subnet, 0x0a000015));
     g_assert_true(config->dhcp.enabled && config->dns.enabled);
     g_assert_cmphex(subnet->network, ==, 0x0a000000);
     g_assert_cmphex(subnet->mask, ==, 0xffffff00);

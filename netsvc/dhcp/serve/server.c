@@ -178,12 +178,16 @@ refuse(struct asked *asked, const char *why)
 }
 
 static guint32
-lease_seconds(const struct asked *asked)
+lease_seconds(const struct asked *asked, guint32 address)
 {
     const struct config_subnet *subnet = subnet_at(asked->server, asked->who.subnet);
-    guint32 seconds = subnet->lease, most = MAX(subnet->lease_max, subnet->lease);
+    const struct config_range *pool = config_pool_of(subnet, address);
+    const gboolean own = pool != NULL && pool->lease != 0;
+    const guint32 usual = own ? pool->lease : subnet->lease;
+    const guint32 most = own ? pool->lease : MAX(subnet->lease_max, subnet->lease);
+    guint32 seconds = usual;
     packet_seconds(asked->packet, PACKET_LEASE_TIME, &seconds);
-    return CLAMP(seconds, MIN(LEASE_MIN, subnet->lease), most);
+    return CLAMP(seconds, MIN(LEASE_MIN, usual), most);
 }
 
 /* Whether somebody else might use it, and we can ask by ARP. */
@@ -205,8 +209,10 @@ promise(struct asked *asked, guint32 address, gboolean held)
 static enum server_act
 acknowledge(struct asked *asked, guint32 address, gboolean rapid)
 {
-    struct reply_terms terms = {
-        .type = PACKET_ACK, .yiaddr = address, .seconds = lease_seconds(asked), .rapid = rapid};
+    struct reply_terms terms = {.type = PACKET_ACK,
+                                .yiaddr = address,
+                                .seconds = lease_seconds(asked, address),
+                                .rapid = rapid};
     const struct lease *lease = book_bind(&asked->server->book, &asked->who, address, terms.seconds,
                                           asked->wish, asked->now);
     terms.name = lease->name;
@@ -247,7 +253,7 @@ take_discover(struct asked *asked)
     promise(asked, address, FALSE);
     struct reply_terms terms = {.type = PACKET_OFFER,
                                 .yiaddr = address,
-                                .seconds = lease_seconds(asked),
+                                .seconds = lease_seconds(asked, address),
                                 .name = asked->wish};
     *asked->probe = probes ? address : 0;
     return answer(asked, &terms, probes ? SERVER_PROBE : SERVER_SEND);
