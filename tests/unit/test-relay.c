@@ -283,7 +283,7 @@ test_codes_say_whether_to_ask_another_server(void)
         enum rcode rcode;
         enum relay_outcome outcome;
     } codes[] = {{RCODE_SERVFAIL, RELAY_FAILED},
-                 {RCODE_REFUSED, RELAY_FAILED},
+                 {RCODE_REFUSED, RELAY_REFUSED},
                  {RCODE_FORMERR, RELAY_NO_EDNS},
                  {RCODE_NOTIMP, RELAY_NO_EDNS},
                  {RCODE_NXDOMAIN, RELAY_GOOD}};

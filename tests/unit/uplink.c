@@ -171,23 +171,51 @@ come_to_rest(struct uplink *uplink)
         event_base_loop(uplink->events, EVLOOP_NONBLOCK);
 }
 
-void
-uplink_take(struct uplink *uplink, struct uplink_server *server)
+/* One datagram. FALSE: it was a pulse. */
+static gboolean
+receive(struct uplink_server *server)
 {
     guint8 wire[4096];
     socklen_t size = sizeof server->client;
-    wait_readable(uplink, server->fd);
     ssize_t got =
         recvfrom(server->fd, wire, sizeof wire, 0, (struct sockaddr *)&server->client, &size);
     g_assert_cmpint(got, >, HEADER_SIZE);
-    g_byte_array_set_size(server->query, 0);
-    g_byte_array_append(server->query, wire, (guint)got);
+    if (wire[HEADER_SIZE] != 0) {
+        g_byte_array_set_size(server->query, 0);
+        g_byte_array_append(server->query, wire, (guint)got);
+        return TRUE;
+    }
+    wire[2] |= FLAG_QR >> 8;
+    wire[11] = 0;
+    if (!server->mute)
+        sendto(server->fd, wire, HEADER_SIZE + 5, 0, (struct sockaddr *)&server->client, size);
+    return FALSE;
+}
+
+void
+uplink_take(struct uplink *uplink, struct uplink_server *server)
+{
+    do
+        wait_readable(uplink, server->fd);
+    while (!receive(server));
+}
+
+static gboolean
+next_is_pulse(const struct uplink_server *server)
+{
+    guint8 wire[HEADER_SIZE + 1];
+    return recv(server->fd, wire, sizeof wire, MSG_PEEK | MSG_DONTWAIT) == sizeof wire &&
+           wire[HEADER_SIZE] == 0;
 }
 
 gboolean
-uplink_has_none(struct uplink *uplink, const struct uplink_server *server)
+uplink_has_none(struct uplink *uplink, struct uplink_server *server)
 {
     come_to_rest(uplink);
+    while (next_is_pulse(server)) {
+        receive(server);
+        come_to_rest(uplink);
+    }
     return !is_readable(server->fd);
 }
 

@@ -4,7 +4,7 @@
  *
  *     uplink_listen …, uplink_begin        so many servers; they answer only when told to
  *     uplink_ask(…)                        a client's query; its answer comes out of uplink_next
- *     uplink_take(server)                  the next query that the server got
+ *     uplink_take(server)                  the next query that the server got, but for pulses
  *     uplink_answer(server, …)             what it answers
  */
 #pragma once
@@ -18,6 +18,7 @@ struct uplink_server {
     int fd, listener, connection; /* UDP; TCP: -1 where there is none */
     struct sockaddr_in address, client;
     GByteArray *query; /* the last one */
+    gboolean mute;     /* pulses (upstream.h) are not answered, as they are otherwise */
 };
 
 struct uplink {
@@ -43,7 +44,7 @@ void uplink_begin(struct uplink *uplink);
 
 /* The next query that came in at the server; waits for it. */
 void uplink_take(struct uplink *uplink, struct uplink_server *server);
-gboolean uplink_has_none(struct uplink *uplink, const struct uplink_server *server);
+gboolean uplink_has_none(struct uplink *uplink, struct uplink_server *server);
 
 /* An answer to what was taken last, ready for records; and on its way. */
 GByteArray *uplink_answer(const struct uplink_server *server, guint rcode);

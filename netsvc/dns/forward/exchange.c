@@ -20,7 +20,10 @@ struct exchange {
     struct try tries[EXCHANGE_TRIES];
     guint count; /* of tries */
     gint64 began, next_try;
+    gint64 pulse;    /* when silence gets suspicious; G_MAXINT64: it was looked into */
+    gboolean silent; /* nobody showed in time: nobody waits for it any more */
     gboolean failed; /* a server has no answer */
+    gboolean helped; /* … and that was not since it refuses */
 };
 
 struct exchanges {
@@ -150,6 +153,7 @@ try_next(struct exchange *exchange, gboolean again)
     *try = (struct try){.exchange = exchange, .upstream = upstream, .sent = now(all)};
     try->ask = upstream_ask(upstream, &exchange->key, on_done, try);
     exchange->next_try = try->sent + (upstream_patience(upstream) << exchange->count);
+    exchange->pulse = try->sent + upstream_pulse_patience(upstream) / 2;
     exchange->count++;
     all->asks++;
     return TRUE;
@@ -177,7 +181,7 @@ settle(struct exchange *exchange)
     if (!exchanges_can_ask(exchange->all))
         end(exchange, EXCHANGE_DEAD);
     else if (exchange->failed && any_fresh(exchange->all))
-        end(exchange, EXCHANGE_FAILED);
+        end(exchange, exchange->helped ? EXCHANGE_FAILED : EXCHANGE_DEAD);
 }
 
 static void
@@ -196,8 +200,12 @@ on_done(void *context, enum ask_outcome outcome, const guint8 *wire, gsize size)
         return;
     }
     end_try(try);
+    if (outcome == ASK_ANSWERED)
+        upstream_shows(try->upstream);
     if (outcome != ASK_UNREACHABLE)
         exchange->failed = TRUE;
+    if (read != RELAY_REFUSED)
+        exchange->helped = TRUE;
     if (!upstream_is_fresh(try->upstream) || outcome == ASK_UNREACHABLE)
         upstream_doubt(try->upstream);
     settle(exchange);
@@ -254,6 +262,7 @@ exchange_new(struct exchanges *all, const struct cache_key *key)
     exchange->all = all;
     exchange->waiters = g_ptr_array_new_with_free_func(g_free);
     exchange->began = now(all);
+    exchange->pulse = G_MAXINT64;
     g_hash_table_add(all->table, exchange);
     try_next(exchange, FALSE);
     return exchange;
@@ -303,7 +312,7 @@ exchanges_join(struct exchanges *all, const struct cache_key *key, const struct 
         if (!has_room(all, asker))
             return FALSE;
         exchange = exchange_new(all, key);
-    } else if (now(all) - exchange->began >= EXCHANGE_PATIENCE) {
+    } else if (exchange->silent || now(all) - exchange->began >= EXCHANGE_PATIENCE) {
         return FALSE; /* others have waited long enough for that */
     }
     wait_for(exchange, asker, query, options);
@@ -331,6 +340,72 @@ exchanges_changed(struct exchanges *all)
         settle(g_ptr_array_index(exchanges, i));
 }
 
+/* Whether one of the servers has shown since it was asked. */
+static gboolean
+is_shown(const struct exchange *exchange)
+{
+    for (guint i = 0; i < exchange->count; i++)
+        if (upstream_showed(exchange->tries[i].upstream, exchange->tries[i].sent))
+            return TRUE;
+    return FALSE;
+}
+
+/* When a sign of life must have come, if there is life. */
+static gint64
+silence_ends(const struct exchange *exchange)
+{
+    gint64 end = exchange->began + UPSTREAM_PULSE_MIN;
+    for (guint i = 0; i < exchange->count; i++)
+        end = MAX(end,
+                  exchange->tries[i].sent + upstream_pulse_patience(exchange->tries[i].upstream));
+    return end;
+}
+
+static void
+doubt_tries(struct exchange *exchange)
+{
+    for (guint i = 0; i < exchange->count; i++)
+        if (exchange->tries[i].ask != NULL)
+            upstream_doubt(exchange->tries[i].upstream);
+}
+
+/* No answer yet: is anybody there? Meanwhile another server may be quicker. */
+static void
+look_for_signs(struct exchange *exchange)
+{
+    exchange->pulse = G_MAXINT64;
+    if (is_shown(exchange))
+        return;
+    for (guint i = 0; i < exchange->count; i++)
+        upstream_pulse(exchange->tries[i].upstream);
+    gint64 next_try = exchange->next_try;
+    if (!try_next(exchange, FALSE))
+        exchange->next_try = next_try;
+}
+
+/* Of what nobody answers, those who wait are told. */
+static void
+look_at_silence(struct exchange *exchange, gint64 time)
+{
+    if (!exchange->silent && time >= silence_ends(exchange) && !is_shown(exchange)) {
+        exchange->silent = TRUE;
+        doubt_tries(exchange);
+        serve(exchange, EXCHANGE_SLOW);
+    }
+    if (time >= exchange->began + EXCHANGE_PATIENCE)
+        serve(exchange, EXCHANGE_SLOW);
+}
+
+static gint64
+next_due(const struct exchange *exchange, gint64 time)
+{
+    gint64 over =
+        exchange->began + (exchange->waiters->len > 0 ? EXCHANGE_PATIENCE : EXCHANGE_LONGEST);
+    gint64 silence = silence_ends(exchange);
+    gint64 due = MIN(MIN(over, exchange->next_try), exchange->pulse);
+    return silence > time ? MIN(due, silence) : due;
+}
+
 /* Of one; gives when something is due next, 0: it is gone. */
 static gint64
 tick(struct exchange *exchange, gint64 time)
@@ -339,17 +414,14 @@ tick(struct exchange *exchange, gint64 time)
         end(exchange, EXCHANGE_SLOW);
         return 0;
     }
-    if (time >= exchange->began + EXCHANGE_PATIENCE)
-        serve(exchange, EXCHANGE_SLOW);
+    if (time >= exchange->pulse)
+        look_for_signs(exchange);
+    look_at_silence(exchange, time);
     if (time >= exchange->next_try) {
-        struct try *last = &exchange->tries[exchange->count - 1];
-        if (last->ask != NULL)
-            upstream_doubt(last->upstream);
+        doubt_tries(exchange);
         try_next(exchange, TRUE);
     }
-    gint64 over =
-        exchange->began + (exchange->waiters->len > 0 ? EXCHANGE_PATIENCE : EXCHANGE_LONGEST);
-    return MIN(over, exchange->next_try);
+    return next_due(exchange, time);
 }
 
 gint64

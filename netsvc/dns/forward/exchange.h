@@ -2,12 +2,14 @@
  * exchange: the questions that upstream servers are asked now, and who waits for their answers.
  *
  * The same question of several clients is asked once. It goes to the best server that lives; when
- * that loses it, to the next one, and the first answer counts, whoever gives it. A server that
+ * that is silent, to the next one, and the first answer counts, whoever gives it. A server that
  * gives none (SERVFAIL) is doubted: until it is known whether that is the name's fault or the
  * uplink's, the question waits.
  *
- *     ANSWERED   →  answer                            DEAD  the last server died: at once
- *     FAILED     the servers live and have no answer  SLOW  EXCHANGE_PATIENCE is over; it goes on
+ *     ANSWERED   →  answer                            DEAD  the last server died, or all refuse
+ *     FAILED     the servers live and have no answer  SLOW  nobody has shown at all while a sign of
+ *                                                           life takes (upstream.h), or
+ *                                                           EXCHANGE_PATIENCE is over; it goes on
  *                                                           for EXCHANGE_LONGEST, for the cache
  *
  * Bounded: EXCHANGES_MAX questions, EXCHANGE_WAITERS_MAX that wait, EXCHANGE_ASKS_MAX sockets; and

@@ -228,7 +228,7 @@ on_timer(evutil_socket_t fd, short what, void *context)
 static void
 look_again(struct forward *forward)
 {
-    arm(forward, now(forward) + UPSTREAM_PATIENCE_MIN);
+    arm(forward, now(forward) + UPSTREAM_PULSE_MIN / 2);
 }
 
 /* ---- health ---- */

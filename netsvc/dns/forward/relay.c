@@ -263,6 +263,8 @@ relay_read(struct relay *relay, const struct cache_key *key, const guint8 *wire,
     enum rcode rcode = get16(wire + 2) & RCODE_MASK;
     if (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)
         return RELAY_NO_EDNS;
+    if (rcode == RCODE_REFUSED)
+        return RELAY_REFUSED;
     if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN)
         return RELAY_FAILED;
     reader.at = question_end;

@@ -33,7 +33,8 @@ gboolean relay_matches(const guint8 *asked, gsize end, const guint8 *wire, gsize
 
 enum relay_outcome {
     RELAY_GOOD,    /* an answer, be it that there is none */
-    RELAY_FAILED,  /* the server has no answer: SERVFAIL, REFUSED, … */
+    RELAY_FAILED,  /* the server has no answer: SERVFAIL, … */
+    RELAY_REFUSED, /* and does not look for any */
     RELAY_NO_EDNS, /* it may be that it has none because it does not know EDNS (RFC 6891 7) */
     RELAY_BROKEN,  /* cannot be read */
 };

@@ -25,15 +25,22 @@
 #define SECRET_HEX 16 /* digits that are the same in each label, by which we know it again */
 #define LABEL_HEX (SECRET_HEX + 8)
 
+/* RFC 6298 2; all zero: not known. */
+struct round_trip {
+    gint64 smoothed, variation;
+};
+
 struct upstream {
     struct upstream_world world;
     struct config_peer peer;
     char text[INET6_ADDRSTRLEN + sizeof "[]:65535"];
     enum upstream_state state;
-    gint64 smoothed, variation; /* of the round trip, RFC 6298 */
-    gint64 good, wanted;        /* when that was last */
+    struct round_trip answers, pulses;
+    gint64 good, shown, wanted; /* when that was last */
     gboolean edns, keeps_case;
 
+    struct ask *pulse;
+    gint64 pulse_sent;
     struct ask *probe;
     gint64 probe_sent, probe_began, probe_until;
     guint probe_tries;
@@ -131,41 +138,107 @@ upstream_ask(struct upstream *upstream, const struct cache_key *key, ask_done *d
                    context);
 }
 
+static void
+measure(struct round_trip *trip, gint64 took)
+{
+    took = MAX(took, 1);
+    if (trip->smoothed == 0) {
+        *trip = (struct round_trip){took, took / 2};
+        return;
+    }
+    trip->variation += (ABS(took - trip->smoothed) - trip->variation) / 4;
+    trip->smoothed = MAX(trip->smoothed + (took - trip->smoothed) / 8, 1);
+}
+
+static gint64
+longest(const struct round_trip *trip)
+{
+    return trip->smoothed + 4 * trip->variation;
+}
+
 gint64
 upstream_round_trip(const struct upstream *upstream)
 {
-    return upstream->smoothed;
+    return upstream->answers.smoothed;
 }
 
 gint64
 upstream_patience(const struct upstream *upstream)
 {
-    if (upstream->smoothed == 0)
+    if (upstream->answers.smoothed == 0)
         return PROBE_PATIENCE;
-    return CLAMP(upstream->smoothed + 4 * upstream->variation, UPSTREAM_PATIENCE_MIN,
-                 UPSTREAM_PATIENCE_MAX);
+    return CLAMP(longest(&upstream->answers), UPSTREAM_PATIENCE_MIN, UPSTREAM_PATIENCE_MAX);
+}
+
+static gint64
+now(const struct upstream *upstream)
+{
+    return upstream->world.now(upstream->world.context);
+}
+
+void
+upstream_shows(struct upstream *upstream)
+{
+    upstream->shown = now(upstream);
 }
 
 void
 upstream_good(struct upstream *upstream, gint64 sent)
 {
-    upstream->good = upstream->world.now(upstream->world.context);
+    upstream_shows(upstream);
+    upstream->good = upstream->shown;
     upstream->answered++;
-    gint64 took = MAX(upstream->good - sent, 1);
-    if (upstream->smoothed == 0) {
-        upstream->smoothed = took;
-        upstream->variation = took / 2;
-        return;
+    measure(&upstream->answers, upstream->good - sent);
+}
+
+/* ---- pulses ---- */
+
+gint64
+upstream_pulse_patience(const struct upstream *upstream)
+{
+    return CLAMP(longest(&upstream->pulses), UPSTREAM_PULSE_MIN, UPSTREAM_PULSE_MAX);
+}
+
+gboolean
+upstream_showed(const struct upstream *upstream, gint64 since)
+{
+    return upstream->shown >= since;
+}
+
+static void
+pulse_done(void *context, enum ask_outcome outcome, const guint8 *wire, gsize size)
+{
+    struct upstream *upstream = context;
+    (void)wire;
+    (void)size;
+    if (outcome == ASK_ANSWERED) {
+        upstream_shows(upstream);
+        measure(&upstream->pulses, upstream->shown - upstream->pulse_sent);
     }
-    upstream->variation += (ABS(took - upstream->smoothed) - upstream->variation) / 4;
-    upstream->smoothed = MAX(upstream->smoothed + (took - upstream->smoothed) / 8, 1);
+    g_clear_pointer(&upstream->pulse, ask_free);
+}
+
+/* One that is on its way is waited for, unless it must be lost. */
+void
+upstream_pulse(struct upstream *upstream)
+{
+    const struct cache_key root = {.name = {.size = 1}, .type = TYPE_NS};
+    const struct ask_to to = ask_to(upstream);
+    guint8 wire[ASK_SIZE_MAX];
+    gsize end;
+    if (upstream->pulse != NULL && now(upstream) - upstream->pulse_sent < UPSTREAM_PULSE_MAX)
+        return;
+    ask_free(upstream->pulse);
+    gsize size = write_question(&root, FALSE, upstream->edns, wire, &end);
+    upstream->pulse_sent = now(upstream);
+    upstream->pulse =
+        ask_new(upstream->world.events, &to, wire, size, end, TRUE, pulse_done, upstream);
 }
 
 gboolean
 upstream_is_fresh(const struct upstream *upstream)
 {
-    return upstream->state == UPSTREAM_ALIVE &&
-           upstream->world.now(upstream->world.context) - upstream->good < FRESH;
+    return upstream->state == UPSTREAM_ALIVE && now(upstream) - upstream->good < FRESH;
 }
 
 /* ---- health ---- */
@@ -174,14 +247,14 @@ static void
 enter(struct upstream *upstream, enum upstream_state state)
 {
     enum upstream_state before = upstream->state;
-    gint64 now = upstream->world.now(upstream->world.context);
+    gint64 time = now(upstream);
     upstream->state = state;
     if (state == UPSTREAM_DEAD) {
         upstream->interval =
             before == UPSTREAM_DEAD ? MIN(upstream->interval * 2, DEAD_LONGEST) : DEAD_FIRST;
-        upstream->again = now + upstream->interval;
+        upstream->again = time + upstream->interval;
     } else if (state == UPSTREAM_LOOP) {
-        upstream->again = now + LOOP_AGAIN;
+        upstream->again = time + LOOP_AGAIN;
     }
     upstream->world.changed(upstream->world.context, upstream, before);
 }
@@ -200,7 +273,7 @@ send_probe(struct upstream *upstream)
     gsize size = write_question(&key, TRUE, upstream->probe_edns, upstream->probe_wire,
                                 &upstream->probe_end);
     const struct ask_to to = ask_to(upstream);
-    upstream->probe_sent = upstream->world.now(upstream->world.context);
+    upstream->probe_sent = now(upstream);
     upstream->probe_until =
         upstream->probe_sent + (upstream_patience(upstream) << upstream->probe_tries);
     upstream->probe_tries++;
@@ -214,8 +287,9 @@ begin_probe(struct upstream *upstream)
     if (upstream->probe != NULL)
         return;
     upstream->probe_tries = 0;
-    upstream->probe_began = upstream->world.now(upstream->world.context);
+    upstream->probe_began = now(upstream);
     send_probe(upstream);
+    upstream_pulse(upstream);
 }
 
 /* Not alive by this one; unless a client's question was answered meanwhile. */
@@ -248,10 +322,10 @@ is_foreign(const guint8 *wire, gsize size, gsize end)
 }
 
 static gboolean
-is_of_internet(const struct upstream *upstream, const guint8 *wire, gsize size)
+is_alive(const struct upstream *upstream, const guint8 *wire, gsize size)
 {
     enum rcode rcode = wire[3] & RCODE_MASK;
-    return (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN) &&
+    return (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN || rcode == RCODE_REFUSED) &&
            !is_foreign(wire, size, upstream->probe_end);
 }
 
@@ -259,7 +333,7 @@ static void
 probe_done(void *context, enum ask_outcome outcome, const guint8 *wire, gsize size)
 {
     struct upstream *upstream = context;
-    if (outcome != ASK_ANSWERED || !is_of_internet(upstream, wire, size)) {
+    if (outcome != ASK_ANSWERED || !is_alive(upstream, wire, size)) {
         probe_failed(upstream);
         return;
     }
@@ -282,7 +356,7 @@ upstream_doubt(struct upstream *upstream)
 void
 upstream_wanted(struct upstream *upstream)
 {
-    upstream->wanted = upstream->world.now(upstream->world.context);
+    upstream->wanted = now(upstream);
     if (upstream->state == UPSTREAM_DEAD)
         upstream->again = MIN(upstream->again, upstream->probe_sent + DEAD_WANTED);
 }
@@ -299,27 +373,27 @@ upstream_saw(struct upstream *upstream, const struct query *query)
 }
 
 static gint64
-due(const struct upstream *upstream, gint64 now)
+due(const struct upstream *upstream, gint64 time)
 {
     if (upstream->probe != NULL)
         return upstream->probe_until;
     if (upstream->state != UPSTREAM_ALIVE)
         return upstream->again;
-    gboolean idle = now - upstream->wanted > QUIET_IDLE;
+    gboolean idle = time - upstream->wanted > QUIET_IDLE;
     return MAX(upstream->good, upstream->probe_sent) + (idle ? QUIET_IDLE : QUIET_WANTED);
 }
 
 gint64
 upstream_tick(struct upstream *upstream)
 {
-    gint64 now = upstream->world.now(upstream->world.context);
-    if (due(upstream, now) <= now) {
+    gint64 time = now(upstream);
+    if (due(upstream, time) <= time) {
         if (upstream->probe != NULL)
             probe_failed(upstream);
         else
             begin_probe(upstream);
     }
-    return due(upstream, now);
+    return due(upstream, time);
 }
 
 /* ---- begin, end, tell ---- */
@@ -368,6 +442,7 @@ upstream_free(struct upstream *upstream)
     if (upstream == NULL)
         return;
     ask_free(upstream->probe);
+    ask_free(upstream->pulse);
     g_free(upstream);
 }
 
@@ -390,7 +465,7 @@ upstream_json(const struct upstream *upstream, GString *json)
     json_text_begin_object(json);
     json_text_member_string(json, "address", upstream->text);
     json_text_member_string(json, "state", states[upstream->state]);
-    json_text_member_decimal(json, "milliseconds", (double)upstream->smoothed / 1000.0);
+    json_text_member_decimal(json, "milliseconds", (double)upstream->answers.smoothed / 1000.0);
     json_text_member_boolean(json, "edns", upstream->edns);
     json_text_member_unsigned(json, "asked", upstream->asked);
     json_text_member_unsigned(json, "answered", upstream->answered);

@@ -6,7 +6,12 @@
  * A probe is a question for a random name, which no cache on the way can answer: only a server that
  * reaches the Internet does. A living one is probed when it has been quiet, and at once when a
  * question to it is lost or fails (doubt); a dead one in growing intervals, and sooner while
- * clients ask. Two probes that fail make it dead: at once where the kernel says that nobody is there.
+ * clients ask. Two probes that fail make it dead: at once where the kernel says that nobody is
+ * there. One that refuses lives: it knows names of its own.
+ *
+ * A pulse is a question for what every server has at hand. It tells within a round trip whether the
+ * server is there at all, so that a client's question waits for one that is slow with a name, but
+ * not for one that is gone.
  *
  * The random label also tells loops: where a question for it comes in here (upstream_saw), the
  * server is ourselves, or asks us.
@@ -22,6 +27,9 @@
 
 #define UPSTREAM_PATIENCE_MIN (300 * G_TIME_SPAN_MILLISECOND) /* until a question is lost */
 #define UPSTREAM_PATIENCE_MAX G_TIME_SPAN_SECOND
+#define UPSTREAM_PULSE_MIN (200 * G_TIME_SPAN_MILLISECOND) /* until silence tells that it is gone  \
+                                                            */
+#define UPSTREAM_PULSE_MAX (1500 * G_TIME_SPAN_MILLISECOND)
 
 enum upstream_state {
     UPSTREAM_UNKNOWN, /* for its first probe's time only */
@@ -53,12 +61,19 @@ gint64 upstream_round_trip(const struct upstream *upstream); /* smoothed; 0: not
 /* How long an answer may take until it is counted as lost. */
 gint64 upstream_patience(const struct upstream *upstream);
 
+/* How long it may be silent until it seems to be gone, by the round trip of pulses; it shows by
+ * whatever it answers. upstream_pulse asks for a sign. */
+gint64 upstream_pulse_patience(const struct upstream *upstream);
+gboolean upstream_showed(const struct upstream *upstream, gint64 since);
+void upstream_pulse(struct upstream *upstream);
+
 /* The key's question, as this server understands it. */
 struct ask *upstream_ask(struct upstream *upstream, const struct cache_key *key, ask_done *done,
                          void *context);
 
-/* What became of it. */
+/* What became of it: an answer, no answer but a sign, or neither (or none that is any good). */
 void upstream_good(struct upstream *upstream, gint64 sent);
+void upstream_shows(struct upstream *upstream);
 void upstream_doubt(struct upstream *upstream);
 
 /* Whether it gave an answer just now, so that one that fails is the name's fault, not its own. */
