@@ -38,17 +38,46 @@ test_the_same_question_of_many_is_asked_once(void)
 }
 
 static void
+test_nobody_waits_for_a_server_that_shows_no_life(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    server->mute = TRUE;
+    uplink_pass(uplink, 1000);
+    g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
+    uplink_pass(uplink, 190);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    uplink_pass(uplink, 10);
+    g_autoptr(GByteArray) answer = uplink_next(uplink);
+    uplink_expect_absent(answer, RCODE_NXDOMAIN, 5, ERROR_NETWORK_ERROR);
+    uplink_expect_state(uplink, "alive");
+    g_autoptr(GByteArray) other = uplink_ask(uplink, 8, "a.example", TYPE_A);
+    g_assert_nonnull(other);
+
+    uplink_take(uplink, server); /* late, but to be kept */
+    uplink_send_address(server, "9.9.9.9", 60);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    g_autoptr(GByteArray) cached = uplink_ask(uplink, 9, "a.example", TYPE_A);
+    g_assert_nonnull(cached);
+    uplink_expect_address(cached, "a.example", 60, "9.9.9.9");
+}
+
+static void
 test_when_the_last_uplink_dies_all_who_wait_are_answered(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
+    uplink_pass(uplink, 1000);
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
     g_assert_null(uplink_ask(uplink, 8, "b.example", TYPE_A));
-    uplink_pass(uplink, 400); /* lost: a probe goes out … */
-    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
-    uplink_pass(uplink, 400); /* … another … */
-    uplink_expect_state(uplink, "alive");
-    uplink_pass(uplink, 700); /* … and that was all */
+    guint lost = 0; /* a router without an uplink: it has a pulse, and answers nothing else */
+    for (guint waited = 0; uplink_answers(uplink) == 0; waited += 50) {
+        uplink_pass(uplink, 50);
+        for (; !uplink_has_none(uplink, server); lost++)
+            uplink_take(uplink, server);
+        g_assert_cmpuint(waited, <=, 1500);
+    }
+    g_assert_cmpuint(lost, >=, 4); /* two questions, two probes */
     uplink_expect_state(uplink, "dead");
     for (guint i = 0; i < 2; i++) {
         g_autoptr(GByteArray) answer = uplink_next(uplink);
@@ -73,6 +102,38 @@ test_queries_before_the_first_probe_wait_for_it(void)
 }
 
 static void
+test_queries_before_the_first_probe_do_not_wait_for_long(void)
+{
+    AUTO(uplink) *uplink = uplink_new();
+    uplink_listen(uplink, FALSE);
+    uplink_begin(uplink);
+    g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
+    uplink_pass(uplink, 200);
+    g_autoptr(GByteArray) answer = uplink_next(uplink);
+    uplink_expect_absent(answer, RCODE_NXDOMAIN, 5, ERROR_NETWORK_ERROR);
+    uplink_expect_state(uplink, "unknown");
+}
+
+static void
+test_what_all_servers_refuse_is_not_there(void)
+{
+    AUTO(uplink) *uplink = uplink_new();
+    struct uplink_server *server = uplink_listen(uplink, FALSE);
+    uplink_begin(uplink);
+    for (guint i = 0; i < 2; i++) { /* the probe, a question */
+        uplink_take(uplink, server);
+        g_autoptr(GByteArray) refused = uplink_answer(server, RCODE_REFUSED);
+        uplink_send(server, refused);
+        g_assert_cmpuint(uplink_answers(uplink), ==, i);
+        uplink_expect_state(uplink, "alive");
+        if (i == 0)
+            g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
+    }
+    g_autoptr(GByteArray) answer = uplink_next(uplink);
+    uplink_expect_absent(answer, RCODE_NXDOMAIN, 30, ERROR_NO_REACHABLE_AUTHORITY);
+}
+
+static void
 test_what_one_server_loses_another_is_asked_for(void)
 {
     AUTO(uplink) *uplink = uplink_new();
@@ -85,7 +146,7 @@ test_what_one_server_loses_another_is_asked_for(void)
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
     uplink_take(uplink, first);
     g_assert_true(uplink_has_none(uplink, second));
-    uplink_pass(uplink, 310);
+    uplink_pass(uplink, 110); /* silent for half a round trip at the most */
     uplink_take(uplink, second);
     uplink_send_address(second, "9.9.9.9", 60);
     g_autoptr(GByteArray) answer = uplink_next(uplink);
@@ -170,10 +231,15 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("the same question of many is asked once", test_the_same_question_of_many_is_asked_once);
+    ADD("nobody waits for a server that shows no life",
+        test_nobody_waits_for_a_server_that_shows_no_life);
     ADD("when the last uplink dies, all who wait are answered",
         test_when_the_last_uplink_dies_all_who_wait_are_answered);
     ADD("queries before the first probe wait for it",
         test_queries_before_the_first_probe_wait_for_it);
+    ADD("queries before the first probe do not wait for long",
+        test_queries_before_the_first_probe_do_not_wait_for_long);
+    ADD("what all servers refuse is not there", test_what_all_servers_refuse_is_not_there);
     ADD("what one server loses, another is asked for",
         test_what_one_server_loses_another_is_asked_for);
     ADD("one client that asks for everything leaves room for the others",

@@ -202,7 +202,7 @@ upstream_pulse_patience(const struct upstream *upstream)
 gboolean
 upstream_showed(const struct upstream *upstream, gint64 since)
 {
-    return upstream->shown >= since;
+    return upstream->shown > since;
 }
 
 static void
