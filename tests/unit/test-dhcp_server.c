@@ -405,6 +405,20 @@ a_relay_says_where_the_client_is(void)
            .requested = clinic->answer.yiaddr);
 }
 
+/* A relay would not know where to send it, nor the client that it is meant. */
+static void
+what_must_come_back_does_or_there_is_no_answer(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    g_autofree char *id = g_strnfill(200, 'i'), *agent = g_strnfill(240, 'a');
+    SILENT(.type = PACKET_DISCOVER, .client = 7, .giaddr = RELAY, .id = id, .agent = agent,
+           .agent_size = 240);
+    IS(SERVER_SEND, PACKET_OFFER, .type = PACKET_DISCOVER, .client = 7, .giaddr = RELAY, .id = id,
+       .agent = agent, .agent_size = 240, .max_size = 1500);
+    g_assert_cmpuint(clinic->answer.options[PACKET_CLIENT_ID].size, ==, 200);
+    g_assert_cmpuint(clinic->answer.options[PACKET_AGENT].size, ==, 240);
+}
+
 static void
 networks_of_one_interface_are_together(void)
 {
@@ -548,6 +562,8 @@ main(int argc, char **argv)
     TEST(inform_gets_options_and_no_lease, "INFORM gets options and no lease");
     TEST(replies_go_where_the_client_can_hear_them, "replies go where the client can hear them");
     TEST(a_relay_says_where_the_client_is, "a relay says where the client is");
+    TEST(what_must_come_back_does_or_there_is_no_answer,
+         "what must come back does, or there is no answer");
     TEST(networks_of_one_interface_are_together, "networks of one interface are together");
     TEST(the_identifier_is_the_address_that_moves_with_the_service,
          "the identifier is the address that moves with the service");
