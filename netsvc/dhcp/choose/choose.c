@@ -143,6 +143,7 @@ has_address(const GArray *addresses, guint32 address)
 static gboolean
 is_special(const struct choose *choose, const struct subnet *subnet, guint32 address)
 {
+    g_assert(subnet->config != NULL);
     guint32 host = address & ~subnet->config->mask;
     gboolean has_ends = subnet->config->prefix < 31; /* RFC 3021 */
     return choose_is_ours(choose, address) || has_address(subnet->config->routers, address) ||
@@ -455,6 +456,7 @@ choose_rested(struct choose *choose, guint32 address)
     if (place == CHOOSE_NO_SUBNET)
         return 0;
     struct subnet *subnet = &choose->subnets[place];
+    g_assert(subnet->resting != NULL);
     guint32 *here = &subnet->resting[subnet->resting_next], longest = *here;
     *here = address;
     subnet->resting_next = (subnet->resting_next + 1) % subnet->resting_size;

@@ -232,15 +232,15 @@ choose_way(const struct reply_terms *terms, struct server_reply *reply)
     gboolean frame = request->htype == PACKET_ETHERNET && request->hlen == PACKET_ETHERNET_SIZE;
     reply->address = INADDR_BROADCAST;
     reply->mac_size = 0;
+    gboolean nak = terms->type == PACKET_NAK;
+    gboolean has_it = terms->yiaddr == 0 || terms->yiaddr == request->ciaddr;
     if (request->giaddr != 0) {
         reply->to = SERVER_TO_RELAY;
         reply->address = request->giaddr;
-    } else if (terms->type == PACKET_NAK) {
-        reply->to = SERVER_TO_ALL;
-    } else if (request->ciaddr != 0 && (terms->yiaddr == 0 || terms->yiaddr == request->ciaddr)) {
+    } else if (!nak && request->ciaddr != 0 && has_it) {
         reply->to = SERVER_TO_CLIENT;
         reply->address = request->ciaddr;
-    } else if ((request->flags & PACKET_FLAG_BROADCAST) != 0 || !frame) {
+    } else if (nak || (request->flags & PACKET_FLAG_BROADCAST) != 0 || !frame) {
         reply->to = SERVER_TO_ALL;
     } else {
         reply->to = SERVER_TO_HARDWARE;
