@@ -170,15 +170,22 @@ check_act(struct model *model, struct clinic *clinic, enum server_act act)
         model_bind(model, clinic, held);
 }
 
-/* What is held at the end is what the onlooker saw, and each client's alone. */
+/* Each client's lease is the only one that it has in its network, and its name there no other's. */
 static void
 check_leases(const struct clinic *clinic)
 {
     for (const struct lease *a = leases_after(clinic->leases, 0); a != NULL;
-         a = leases_after(clinic->leases, a->address))
-        if (a->state == LEASE_LEASED)
-            g_assert_true(leases_of_key(clinic->leases, a->address & 0xffffff00, 0xffffff00, a->key,
-                                        a->key_size) == a);
+         a = leases_after(clinic->leases, a->address)) {
+        if (a->state != LEASE_LEASED)
+            continue;
+        g_assert_true(leases_of_key(clinic->leases, a->address & 0xffffff00, 0xffffff00, a->key,
+                                    a->key_size) == a);
+        for (const struct lease *b = leases_after(clinic->leases, a->address); b != NULL;
+             b = leases_after(clinic->leases, b->address))
+            g_assert_true(b->state != LEASE_LEASED || a->name[0] == '\0' ||
+                          (a->address & 0xffffff00) != (b->address & 0xffffff00) ||
+                          strcmp(a->name, b->name) != 0);
+    }
 }
 
 /* ---- reading the input ---- */

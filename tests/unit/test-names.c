@@ -96,6 +96,24 @@ a_name_changes_and_goes_with_its_lease(void)
     g_assert_cmpstr(HEARD(.client = 7, .hostname = "two"), ==, "+two-2.ward.example");
 }
 
+static void
+a_name_goes_with_its_client_to_another_network(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    struct config_subnet *annex = clinic->config.dhcp.subnets->pdata[1];
+    g_free(annex->domain);
+    annex->domain = g_strdup("ward.example");
+    clinic_serve(clinic);
+    guint32 here = JOIN(.client = 7, .hostname = "phone");
+    g_string_truncate(clinic->heard, 0);
+    guint32 there = JOIN(.client = 7, .hostname = "phone", .giaddr = RELAY);
+    g_autofree char *moved = g_strdup_printf("-phone.ward.example=%u +phone.ward.example=%u ",
+                                             here & 0xff, there & 0xff);
+    g_assert_cmpstr(clinic->heard->str, ==, moved);
+    g_assert_cmpstr(leases_of_address(clinic->leases, here)->name, ==, "");
+    g_assert_cmpstr(HEARD(.client = 8, .hostname = "phone"), ==, "+phone-2.ward.example");
+}
+
 /* RFC 4702 4 */
 static void
 the_name_in_option_81_counts_and_is_answered(void)
@@ -158,6 +176,8 @@ main(int argc, char **argv)
     g_test_add_func("/names/each client has a name of its own", each_client_has_a_name_of_its_own);
     g_test_add_func("/names/a name changes and goes with its lease",
                     a_name_changes_and_goes_with_its_lease);
+    g_test_add_func("/names/a name goes with its client to another network",
+                    a_name_goes_with_its_client_to_another_network);
     g_test_add_func("/names/the name in option 81 counts and is answered",
                     the_name_in_option_81_counts_and_is_answered);
     g_test_add_func("/names/a client learns its name when it asks",

@@ -1,7 +1,7 @@
 /*
  * pool: which addresses of a subnet's ranges are free, a bit for each. A client's first place in it
  * comes of its hash, so that it gets the same address again after its lease is forgotten, and that
- * both nodes choose alike.
+ * both nodes choose alike. A node that may give out only a part of a pool sets only that part free.
  */
 #pragma once
 

@@ -112,6 +112,20 @@ fill_who(struct lease *lease, const struct choose_who *who)
         memcpy(lease->mac, who->mac, CONFIG_MAC_SIZE);
 }
 
+/* A client that went to another network of the same domain takes its name with it. */
+static void
+move_name(struct book *book, const struct choose_who *who, const char *domain, const char *name)
+{
+    const struct lease *other =
+        leases_of_address(book->leases, names_owner(book->names, domain, name));
+    if (other == NULL || other->state != LEASE_LEASED || !is_key_of(other, who))
+        return;
+    struct lease nameless = *other;
+    drop_name(book, other);
+    nameless.name[0] = '\0';
+    put(book, &nameless);
+}
+
 const struct lease *
 book_bind(struct book *book, const struct choose_who *who, guint32 address, guint32 seconds,
           const char *wish, gint64 now)
@@ -131,6 +145,8 @@ book_bind(struct book *book, const struct choose_who *who, guint32 address, guin
     lease.until = now + seconds;
     lease.seconds = seconds;
     fill_who(&lease, who);
+    if (!same && wish != NULL)
+        move_name(book, who, subnet->domain, wish);
     char had[LEASE_NAME_MAX];
     g_strlcpy(had, lease.name, sizeof had);
     names_take(book->names, subnet->domain, wish != NULL ? wish : had, had, address, lease.name);

@@ -137,11 +137,18 @@ names_take(struct names *names, const char *domain, const char *wish, const char
         label[0] = '\0';
 }
 
+guint32
+names_owner(const struct names *names, const char *domain, const char *label)
+{
+    char name[NAME_SIZE];
+    full_name(name, label, domain);
+    return GPOINTER_TO_UINT(g_hash_table_lookup(names->owners, name));
+}
+
 void
 names_drop(struct names *names, const char *domain, const char *label, guint32 address)
 {
     char name[NAME_SIZE];
-    full_name(name, label, domain);
-    if (label[0] != '\0' && GPOINTER_TO_UINT(g_hash_table_lookup(names->owners, name)) == address)
-        g_hash_table_remove(names->owners, name);
+    if (names_owner(names, domain, label) == address)
+        g_hash_table_remove(names->owners, full_name(name, label, domain));
 }

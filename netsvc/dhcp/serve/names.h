@@ -20,4 +20,6 @@ void names_clean(const guint8 *bytes, gsize size, char label[LEASE_NAME_MAX]);
  * number behind it; `had`, the one that it has, if that will do. "": none. */
 void names_take(struct names *names, const char *domain, const char *wish, const char *had,
                 guint32 address, char label[LEASE_NAME_MAX]);
+/* Whose a label is; 0: nobody's. */
+guint32 names_owner(const struct names *names, const char *domain, const char *label);
 void names_drop(struct names *names, const char *domain, const char *label, guint32 address);
