@@ -189,6 +189,7 @@ check_cut(void *context, struct power_disk *disk)
         }
         AUTO(leases) *leases = leases_new();
         AUTO(store) *store = open_in(world->cut_folder, leases);
+        g_assert_nonnull(store);
         check_found(world, leases);
     }
 }
@@ -224,6 +225,7 @@ look_deeper(struct world *world)
     AUTO(leases) *leases = leases_new();
     copy_folder(world->cut_folder, inner->disk_folder);
     AUTO(store) *store = open_in(world->cut_folder, leases);
+    g_assert_nonnull(store);
     inner->committed = inner->next = check_found(world, leases);
     AUTO(power_disk) *disk = power_disk_new(inner->disk_folder, check_cut, inner);
     power_disk_record(disk);
