@@ -21,7 +21,6 @@
 #include <string.h>
 
 #define STORE "leases.db"
-#define TIDY_SECONDS 60
 #define RETRY_SECONDS 2      /* to open a store that cannot be opened */
 #define SEEN_MS 5000         /* who was seen at an address so lately still uses it */
 #define CONFLICT_SECONDS 600 /* that one is told of after it was seen last */
@@ -48,8 +47,8 @@ struct dhcp {
     struct sightings rivals, conflicts;
     struct event *second, *probes;
     gboolean commit_fails;
-    gint64 next_expiry, next_tidy, next_ask, next_open; /* boot clock */
-    struct packet packet;                               /* large; one at a time is taken */
+    gint64 next_ask, next_open; /* boot clock */
+    struct packet packet;       /* large; one at a time is taken */
     struct server_reply reply;
     guint n_waiting;
     struct waiting waiting[LINK_BATCH]; /* for the commit */
