@@ -68,7 +68,20 @@ class Probes(OneServer):
         self.netsvc.process.wait_for('another DHCP server, %s (%s)' % (FOREIGN, OTHER))
 
 
-class Vlan(Case):
+class Interfaces(Case):
+    def serves_at(self, interface, server, client):
+        netsvc = Netsvc(self, server, SMALL % (interface, '10.66.1.0-10.66.1.9'))
+        client.get()
+        client.renew()
+        self.assertEqual('leased', netsvc.leases()[client.address]['state'])
+        return netsvc
+
+    def test_a_bridge_is_an_interface_like_others(self):
+        server = self.lan.host()
+        server.ip('link add br1 type bridge stp_state 0 forward_delay 0', 'link set eth0 master br1', 'link set br1 up',
+                  'addr add 10.66.0.1/16 dev br1 brd +')
+        self.serves_at('br1', server, Wire(self, self.lan.host()).client()).end()
+
     def test_a_vlan_is_an_interface_like_others(self):
         server, host = self.lan.host('10.88.0.1/16'), self.lan.host()
         for each in (server, host):
@@ -77,10 +90,8 @@ class Vlan(Case):
             except AssertionError as error:
                 self.skipTest('no VLANs here: %s' % error)
         server.ip('addr add 10.66.0.1/16 dev eth0.5 brd +')
-        netsvc = Netsvc(self, server, SMALL % ('eth0.5', '10.66.1.0-10.66.1.9'))
         client = Wire(self, host, 'eth0.5').client()
-        client.get()
-        client.renew()
+        netsvc = self.serves_at('eth0.5', server, client)
         untagged = Wire(self, host).client()
         untagged.send(untagged.packet(DISCOVER))
         self.assertEqual([client.address], list(netsvc.leases()))
