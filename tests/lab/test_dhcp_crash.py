@@ -12,6 +12,7 @@ from support.process import Process
 
 CLIENTS = 500
 ROUNDS = 4
+LOADED = 100  # leases
 
 
 class Crash(Case):
@@ -46,9 +47,14 @@ class Crash(Case):
                 return
         self.fail('%d of %d have no answer\n%s' % (len(waiting), len(clients or self.clients), self.netsvc.process.log))
 
-    def load(self, seconds, rate=300):
-        host = self.lan.host('10.66.0.50/16')
-        return Process(self, host, ['perfdhcp', '-4', '-l', 'eth0', '-B', '-g', 'single', '-r', str(rate), '-R', '3000', '-p', str(seconds), '-d', '1'])
+    def load(self, seconds, rate=300, base=0):
+        """It is on when leases come to be."""
+        host, before = self.lan.host('10.66.0.%d/16' % (50 + base)), len(self.netsvc.leases())
+        load = Process(self, host, ['perfdhcp', '-4', '-l', 'eth0', '-B', '-g', 'single', '-r', str(rate), '-R', '3000', '-p', str(seconds), '-d', '1',
+                                    '-b', 'mac=02:00:%02x:00:00:00' % base])
+        while len(self.netsvc.leases()) < before + LOADED:
+            self.assertIsNone(load.process.poll(), load.log)
+        return load
 
     def more_clients(self, count=10):
         for client in [self.wire.client() for _ in range(count)]:
@@ -70,8 +76,8 @@ class Returning(Crash):
 
 class Killed(Crash):
     def test_what_was_acknowledged_survives_the_daemons_death_under_load(self):
-        for _ in range(ROUNDS):
-            load = self.load(20)
+        for number in range(ROUNDS):
+            load = self.load(20, base=number)
             self.more_clients()
             self.netsvc.crash()
             load.end(signal.SIGKILL, expect=-signal.SIGKILL)
