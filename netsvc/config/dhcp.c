@@ -103,12 +103,27 @@ add_pool(gpointer list, const char *text, GError **error)
 }
 
 static gboolean
+has_option(const GPtrArray *options, guint8 code)
+{
+    for (guint i = 0; i < options->len; i++)
+        if (((const struct config_option *)options->pdata[i])->code == code)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
 add_option(gpointer list, const char *text, GError **error)
 {
     struct config_option *option = dhcp_option_parse(text, error);
-    if (option != NULL)
-        g_ptr_array_add(list, option);
-    return option != NULL;
+    if (option == NULL)
+        return FALSE;
+    if (has_option(list, option->code)) {
+        fail_set(error, FAIL_USAGE, "'%s': option %u stands there twice", text, option->code);
+        dhcp_option_free(option);
+        return FALSE;
+    }
+    g_ptr_array_add(list, option);
+    return TRUE;
 }
 
 static int

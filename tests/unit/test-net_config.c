@@ -97,6 +97,9 @@ static const struct {
     {SUBNET "interface = a-name-that-is-too-long\n", 3, "is no name of an interface"},
     {SUBNET "mtu = 67\n", 3, "it is less than 68"},
     {SUBNET "lease = 3600\nlease_max = 60\n", 4, "it is less than 'lease'"},
+    {SUBNET "options = 999=x\n", 3, "options: "},
+    {SUBNET "options = no-such-option=1\n", 3, "options: "},
+    {SUBNET "options = 150=10.0.0.1;150=10.0.0.2\n", 3, "option 150 stands there twice"},
     /* [host] */
     {SUBNET "[host a.b]\naddress = 10.0.0.1\n", 3, "'a.b' is no name without a dot"},
     {SUBNET "[host a]\naddress = 10.1.0.1\n", 4, "10.1.0.1 is in no [subnet]"},
@@ -167,6 +170,7 @@ test_right(void)
         "[dns]\nnames = A.example=10.0.0.10;*.a.example=fd00::1\nlisten = 10.0.0.1;[fd00::1]:5353\n"
         "[subnet s]\nnetwork = 10.0.0.0/24\npools = 10.0.0.100-10.0.0.199;10.0.0.20 = 600\n"
         "domain = LAN.a.example.\nlease = 100000\n"
+        "options = captive-portal=https://clinic.example/;150=10.0.0.7\n"
         "[subnet t]\nnetwork = 10.0.1.0/30\n"
         "[host Printer]\naddress = 10.0.0.150\nmac = 52-54-00-00-00-0A\n";
     g_autoptr(GError) error = NULL;
@@ -191,6 +195,9 @@ test_right(void)
     g_assert_cmphex(pool->first, ==, 0x0a000014); /* ascending */
     g_assert_cmpstr(subnet->domain, ==, "lan.a.example");
     g_assert_cmpuint(subnet->lease_max, ==, 100000);
+    const struct config_option *portal = subnet->options->pdata[0];
+    g_assert_cmpuint(portal->code, ==, 114);
+    g_assert_cmpuint(g_bytes_get_size(portal->data), ==, strlen("https://clinic.example/"));
     g_assert_cmpstr(host->name, ==, "printer");
     g_assert_cmpuint(host->mac[5], ==, 0x0a);
     g_assert_cmpstr(name->name, ==, "*.a.example");
