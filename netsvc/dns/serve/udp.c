@@ -25,9 +25,8 @@ static void
 make_ready(struct udp *udp, guint n)
 {
     for (guint i = 0; i < n; i++) {
-        struct packet *packet = &udp->packets[i];
         struct msghdr *head = &udp->in[i].msg_hdr;
-        head->msg_namelen = sizeof packet->asker.address;
+        head->msg_namelen = sizeof udp->packets[i].asker.address;
         head->msg_controllen = udp->any ? ASKER_CONTROL_SIZE : 0;
         head->msg_flags = 0;
     }

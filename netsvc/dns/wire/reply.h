@@ -88,7 +88,8 @@ void reply_begin(struct reply *reply, const struct query *query,
 void reply_begin_question(struct reply *reply, const struct name *name, guint16 type, guint16 class,
                           guint8 *out, gsize room);
 
-/* One record; sections come in their order. `owner` and names in `rdata` are in small letters. */
+/* One record; sections come in their order. `owner` and names in `rdata`, which is well-formed
+ * (rdata_canonical), are in small letters. */
 void reply_record(struct reply *reply, enum section section, const guint8 *owner, gsize owner_size,
                   guint16 type, guint16 class, guint32 ttl, const guint8 *rdata, gsize size);
 
