@@ -36,7 +36,8 @@ mixed.elsewhere.net A 198.51.100.9
 mixed.elsewhere.net A 10.1.2.3
 clinic.example A 203.0.113.66
 '''
-AT_ONCE = 0.3   # seconds: no question waits longer, whatever the uplink does
+AT_ONCE = 0.25  # seconds, of a busy machine; less than anybody waits for an answer from elsewhere
+LONGEST = 2.0   # until an uplink that has just gone silent is known to be dead (RFC 8767 5: 1.8)
 BIG = ''.join('big.elsewhere.net TXT "%s"\n' % ('%03d' % number + 'x' * 100) for number in range(40))
 SETTLED = 20    # seconds until it must have noticed that an uplink is dead, or there again
 
@@ -129,28 +130,35 @@ class Alive(Uplink):
 
 
 class Cut(Uplink):
-    def test_no_question_waits_when_the_cable_is_silent(self):
-        self.ask('www.elsewhere.net')
-        self.internet.silence()
-        slowest, number = 0.0, 0
-        begun = time.monotonic()
-        while time.monotonic() - begun < 3:
+    def ask_on(self, letter):
+        """Asks for LONGEST and as long again; only what is asked before the death is known may wait."""
+        begun, number, waited = time.monotonic(), 0, 0
+        while time.monotonic() - begun < 2 * LONGEST:
             number += 1
-            took, _ = self.timed('q%d.wild.elsewhere.net' % number)
-            slowest = max(slowest, took)
-        self.assertLess(slowest, AT_ONCE)
-        took, (rcode, found, _) = self.timed('last.wild.elsewhere.net')
+            asked = time.monotonic() - begun
+            took, (_, found, _) = self.timed('%s%d.wild.elsewhere.net' % (letter, number))
+            waited += took > AT_ONCE
+            self.assertLess(took, AT_ONCE if asked > LONGEST else LONGEST, 'asked %.1f s after it was cut' % asked)
         self.assertEqual([], found)
-        self.assertLess(took, 0.05)
+        self.assertLessEqual(waited, 2, 'of %d, one after the other' % number)
         self.assertEqual(['10.66.0.10'], self.ask('clinic.example')[1])
+
+    def test_no_question_waits_when_the_cable_is_silent(self):
+        self.internet.silence()
+        self.ask_on('q')
 
     def test_no_question_waits_when_the_cable_is_out(self):
         self.server.pull(1)
-        slowest = 0.0
-        for number in range(200):
-            took, _ = self.timed('q%d.wild.elsewhere.net' % number)
-            slowest = max(slowest, took)
-        self.assertLess(slowest, AT_ONCE)
+        self.ask_on('q')
+
+    def test_what_was_known_is_answered_at_once_all_the_time(self):
+        self.ask('www.elsewhere.net')
+        self.internet.silence()
+        begun = time.monotonic()
+        while time.monotonic() - begun < LONGEST:
+            took, (_, found, _) = self.timed('www.elsewhere.net')
+            self.assertLess(took, AT_ONCE)
+            self.assertEqual(['198.51.100.7'], found)
 
     def test_it_is_asked_again_when_it_is_there_again(self):
         self.internet.silence()
@@ -169,9 +177,7 @@ class Cut(Uplink):
         self.netsvc.end()
         self.internet.silence()
         self.netsvc.start()
-        for number in range(20):
-            took, (_, found, _) = self.timed('s%d.wild.elsewhere.net' % number)
-            self.assertLess(took, AT_ONCE)
+        self.ask_on('s')
         self.internet.speak()
         self.until(lambda: self.ask('t.wild.elsewhere.net')[1])
 
@@ -180,14 +186,19 @@ class OfDnsmasq(Uplink):
     """A home router's DNS, which most uplinks have."""
 
     def upstream(self):
-        Dnsmasq(self, self.internet, '--no-daemon', '--listen-address=' + UPLINK, '--bind-interfaces', '--host-record=www.elsewhere.net,198.51.100.7',
-                '--address=/wild.elsewhere.net/198.51.100.8')
+        root, self.internet = self.internet, self.lan.host('192.0.2.3/24', on=self.outside)
+        root.move('192.0.2.3/24')
+        self.internet.move(UPLINK + '/24')
+        knot = Knot(self, root, {}, '192.0.2.3')
+        knot.process.end(expect=None)
+        Knot(self, root, {'.': {'file': knot.write('root.zone', ZONE % self.ttl)}}, '192.0.2.3')
+        Dnsmasq(self, self.internet, '--server=192.0.2.3', '--dns-forward-max=1000')
 
     def test_what_is_asked_comes_from_there(self):
         self.assertEqual(['198.51.100.7'], self.ask('www.elsewhere.net')[1])
 
-    def test_a_refusal_from_there_is_no_answer(self):
-        self.assertIn(self.ask('not.known.net')[0], ('SERVFAIL', 'NXDOMAIN', 'REFUSED'))
+    def test_what_is_not_there_is_not_there(self):
+        self.assertEqual('NXDOMAIN', self.ask('not.known.net')[0])
 
 
 class Loop(Case):

@@ -20,8 +20,7 @@ from .process import PATIENCE, Process
 SHIELD = r'''
 mount --make-rprivate / && mount -t tmpfs run /run && mkdir -p /run/shield /var/lib/dhcpcd && : > /run/shield/resolv.conf
 mount --bind /run/shield/resolv.conf /etc/resolv.conf
-mount -t tmpfs leases /var/lib/dhcpcd
-mkdir -p %(folder)s/leases && { [ ! -e /var/lib/dhcp ] || mount --bind %(folder)s/leases /var/lib/dhcp; }
+mkdir -p %(folder)s/leases && mount --bind %(folder)s/leases /var/lib/dhcpcd && { [ ! -e /var/lib/dhcp ] || mount --bind %(folder)s/leases /var/lib/dhcp; }
 %(more)s
 exec "$@"
 '''
@@ -110,8 +109,9 @@ class Real:
             return sum(lease.event == event for lease in self.told)
 
     def stop(self):
-        """Without giving the lease back."""
-        self.process.end(signal.SIGTERM, expect=None)
+        """Without giving the lease back, as when the battery is empty."""
+        self.host.end_all()
+        self.process.wait(expect=None)
 
 
 class Udhcpc(Real):
