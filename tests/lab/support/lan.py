@@ -19,10 +19,12 @@ import glob
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
+CARRIER_SECONDS = 20
 BRIDGE = 'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0'
 
 
@@ -99,6 +101,12 @@ class Switch(Namespace):
         self.ports = 0
         self.ip(BRIDGE, 'link set br0 up')
 
+    def wait_forwarding(self, port):
+        """The kernel tells the bridge of the carrier a moment later: frames that come before are lost."""
+        begun = time.monotonic()
+        while 'state forwarding' not in self.run('ip', '-d', '-o', 'link', 'show', 'dev', port):
+            assert time.monotonic() - begun < CARRIER_SECONDS, '%s has no carrier' % port
+
 
 class Host(Namespace):
     """`mac`, `address` (the first, as text) are of eth0."""
@@ -116,6 +124,7 @@ class Host(Namespace):
         switch.ip('link add %s netns %s type veth peer name %s' % (interface, self.path, port), 'link set %s master br0 up' % port)
         self.ip('link set %s up' % interface, *('addr add %s dev %s brd +' % (address, interface) for address in addresses))
         self.ports.append((switch, port))
+        switch.wait_forwarding(port)
         if interface == 'eth0':
 
             self.mac = self.run('ip', '-br', 'link', 'show', 'dev', 'eth0').split()[2]
@@ -133,6 +142,7 @@ class Host(Namespace):
     def insert(self, interface=0):
         switch, port = self.ports[interface]
         switch.ip('link set %s up' % port)
+        switch.wait_forwarding(port)
 
     def silence(self, interface=0):
         switch, port = self.ports[interface]
@@ -141,6 +151,7 @@ class Host(Namespace):
     def speak(self, interface=0):
         switch, port = self.ports[interface]
         switch.ip('link set %s master br0' % port)
+        switch.wait_forwarding(port)
 
     def move(self, *addresses):
         """Has these addresses now, and no others."""
