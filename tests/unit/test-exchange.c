@@ -63,6 +63,48 @@ test_nobody_waits_for_a_server_that_shows_no_life(void)
 }
 
 static void
+test_the_slower_its_pulses_are_the_longer_a_server_is_waited_for(void)
+{
+    AUTO(uplink) *uplink = uplink_new();
+    struct uplink_server *server = uplink_listen(uplink, FALSE);
+    uplink_begin(uplink);
+    uplink_take(uplink, server); /* the probe; the pulse comes behind it */
+    uplink->now += 600 * G_TIME_SPAN_MILLISECOND;
+    g_assert_true(uplink_has_none(uplink, server));
+    g_autoptr(GByteArray) probe = uplink_answer(server, RCODE_NXDOMAIN);
+    uplink_send(server, probe);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    server->mute = TRUE;
+    uplink_pass(uplink, 1000);
+    g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
+    uplink_pass(uplink, 1400);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    uplink_pass(uplink, 100);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 1);
+}
+
+static void
+test_a_server_that_fails_has_shown_and_its_verdict_is_waited_for(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    server->mute = TRUE;
+    uplink_pass(uplink, 5000);
+    g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
+    uplink_take(uplink, server);
+    g_autoptr(GByteArray) failure = uplink_answer(server, RCODE_SERVFAIL);
+    uplink->now += 50 * G_TIME_SPAN_MILLISECOND;
+    uplink_send(server, failure);
+    uplink_take(uplink, server); /* its probe, unanswered for a while */
+    uplink_pass(uplink, 250);
+    g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    g_autoptr(GByteArray) probe = uplink_answer(server, RCODE_NXDOMAIN);
+    uplink_send(server, probe);
+    g_autoptr(GByteArray) answer = uplink_next(uplink);
+    g_assert_cmpuint(packet_rcode(answer->data), ==, RCODE_SERVFAIL);
+}
+
+static void
 test_when_the_last_uplink_dies_all_who_wait_are_answered(void)
 {
     struct uplink_server *server;
@@ -233,6 +275,10 @@ main(int argc, char **argv)
     ADD("the same question of many is asked once", test_the_same_question_of_many_is_asked_once);
     ADD("nobody waits for a server that shows no life",
         test_nobody_waits_for_a_server_that_shows_no_life);
+    ADD("the slower its pulses are, the longer a server is waited for",
+        test_the_slower_its_pulses_are_the_longer_a_server_is_waited_for);
+    ADD("a server that fails has shown, and its verdict is waited for",
+        test_a_server_that_fails_has_shown_and_its_verdict_is_waited_for);
     ADD("when the last uplink dies, all who wait are answered",
         test_when_the_last_uplink_dies_all_who_wait_are_answered);
     ADD("queries before the first probe wait for it",

@@ -176,11 +176,12 @@ static gboolean
 receive(struct uplink_server *server)
 {
     guint8 wire[4096];
-    socklen_t size = sizeof server->client;
-    ssize_t got =
-        recvfrom(server->fd, wire, sizeof wire, 0, (struct sockaddr *)&server->client, &size);
+    struct sockaddr_in client;
+    socklen_t size = sizeof client;
+    ssize_t got = recvfrom(server->fd, wire, sizeof wire, 0, (struct sockaddr *)&client, &size);
     g_assert_cmpint(got, >, HEADER_SIZE);
     if (wire[HEADER_SIZE] != 0) {
+        server->client = client;
         g_byte_array_set_size(server->query, 0);
         g_byte_array_append(server->query, wire, (guint)got);
         return TRUE;
@@ -188,7 +189,7 @@ receive(struct uplink_server *server)
     wire[2] |= FLAG_QR >> 8;
     wire[11] = 0;
     if (!server->mute)
-        sendto(server->fd, wire, HEADER_SIZE + 5, 0, (struct sockaddr *)&server->client, size);
+        sendto(server->fd, wire, HEADER_SIZE + 5, 0, (struct sockaddr *)&client, size);
     return FALSE;
 }
 

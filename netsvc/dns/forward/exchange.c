@@ -83,10 +83,11 @@ end(struct exchange *exchange, enum exchange_outcome outcome)
 
 /* ---- which server ---- */
 
+/* Among the first `count` tries. */
 static gboolean
-was_tried(const struct exchange *exchange, const struct upstream *upstream)
+was_tried_before(const struct exchange *exchange, const struct upstream *upstream, guint count)
 {
-    for (guint i = 0; i < exchange->count; i++)
+    for (guint i = 0; i < count; i++)
         if (exchange->tries[i].upstream == upstream)
             return TRUE;
     return FALSE;
@@ -100,7 +101,8 @@ best(const struct exchange *exchange, gboolean again)
     struct upstream *found = NULL;
     for (guint i = 0; i < upstreams->len; i++) {
         struct upstream *upstream = g_ptr_array_index(upstreams, i);
-        if (upstream_state(upstream) != UPSTREAM_ALIVE || (!again && was_tried(exchange, upstream)))
+        if (upstream_state(upstream) != UPSTREAM_ALIVE ||
+            (!again && was_tried_before(exchange, upstream, exchange->count)))
             continue;
         if (found == NULL || upstream_round_trip(upstream) < upstream_round_trip(found))
             found = upstream;
@@ -350,14 +352,16 @@ is_shown(const struct exchange *exchange)
     return FALSE;
 }
 
-/* When a sign of life must have come, if there is life. */
+/* When a sign of life must have come, if there is life: each server has its time, once. */
 static gint64
 silence_ends(const struct exchange *exchange)
 {
     gint64 end = exchange->began + UPSTREAM_PULSE_MIN;
-    for (guint i = 0; i < exchange->count; i++)
-        end = MAX(end,
-                  exchange->tries[i].sent + upstream_pulse_patience(exchange->tries[i].upstream));
+    for (guint i = 0; i < exchange->count; i++) {
+        const struct try *try = &exchange->tries[i];
+        if (!was_tried_before(exchange, try->upstream, i))
+            end = MAX(end, try->sent + upstream_pulse_patience(try->upstream));
+    }
     return end;
 }
 
