@@ -42,6 +42,7 @@ test_nobody_waits_for_a_server_that_shows_no_life(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
+    g_assert_true(uplink_has_none(uplink, server));
     server->mute = TRUE;
     uplink_pass(uplink, 1000);
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
@@ -74,6 +75,7 @@ test_the_slower_its_pulses_are_the_longer_a_server_is_waited_for(void)
     g_autoptr(GByteArray) probe = uplink_answer(server, RCODE_NXDOMAIN);
     uplink_send(server, probe);
     g_assert_cmpuint(uplink_answers(uplink), ==, 0);
+    g_assert_true(uplink_has_none(uplink, server));
     server->mute = TRUE;
     uplink_pass(uplink, 1000);
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
@@ -88,6 +90,7 @@ test_a_server_that_fails_has_shown_and_its_verdict_is_waited_for(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
+    g_assert_true(uplink_has_none(uplink, server));
     server->mute = TRUE;
     uplink_pass(uplink, 5000);
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
@@ -185,6 +188,8 @@ test_what_one_server_loses_another_is_asked_for(void)
     uplink_is_alive(uplink, first);
     uplink->now += 5000; /* it is slower by that */
     uplink_is_alive(uplink, second);
+    g_assert_true(uplink_has_none(uplink, first));
+    first->mute = TRUE;
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_A));
     uplink_take(uplink, first);
     g_assert_true(uplink_has_none(uplink, second));
@@ -193,6 +198,12 @@ test_what_one_server_loses_another_is_asked_for(void)
     uplink_send_address(second, "9.9.9.9", 60);
     g_autoptr(GByteArray) answer = uplink_next(uplink);
     uplink_expect_address(answer, "a.example", 60, "9.9.9.9");
+
+    g_assert_true(uplink_has_none(uplink, first));
+    uplink_pass(uplink, 190); /* its pulse is lost: it is looked at */
+    g_assert_true(uplink_has_none(uplink, first));
+    uplink_pass(uplink, 10);
+    g_assert_false(uplink_has_none(uplink, first));
 }
 
 static void

@@ -372,6 +372,14 @@ upstream_saw(struct upstream *upstream, const struct query *query)
     return TRUE;
 }
 
+/* When a pulse that is on its way must be lost. */
+static gint64
+pulse_ends(const struct upstream *upstream)
+{
+    return upstream->pulse != NULL ? upstream->pulse_sent + upstream_pulse_patience(upstream)
+                                   : G_MAXINT64;
+}
+
 static gint64
 due(const struct upstream *upstream, gint64 time)
 {
@@ -380,7 +388,8 @@ due(const struct upstream *upstream, gint64 time)
     if (upstream->state != UPSTREAM_ALIVE)
         return upstream->again;
     gboolean idle = time - upstream->wanted > QUIET_IDLE;
-    return MAX(upstream->good, upstream->probe_sent) + (idle ? QUIET_IDLE : QUIET_WANTED);
+    gint64 quiet = MAX(upstream->good, upstream->probe_sent) + (idle ? QUIET_IDLE : QUIET_WANTED);
+    return MIN(quiet, pulse_ends(upstream));
 }
 
 gint64
@@ -388,6 +397,8 @@ upstream_tick(struct upstream *upstream)
 {
     gint64 time = now(upstream);
     if (due(upstream, time) <= time) {
+        if (pulse_ends(upstream) <= time)
+            g_clear_pointer(&upstream->pulse, ask_free);
         if (upstream->probe != NULL)
             probe_failed(upstream);
         else
