@@ -191,6 +191,28 @@ a_flood_of_discovers_does_not_lock_clients_out(void)
 }
 
 static void
+so_many_offers_are_remembered_and_no_more(void)
+{
+    AUTO(clinic) *clinic = clinic_new();
+    struct config_subnet *ward = clinic_ward(clinic);
+    ward->prefix = 15;
+    ward->mask = 0xfffe0000;
+    g_array_index(ward->pools, struct config_range, 0) =
+        (struct config_range){WARD(256), WARD(256 + 4 * OFFERS_MAX)};
+    clinic_serve(clinic);
+    for (guint32 i = 0; i <= OFFERS_MAX; i++) { /* one too many: the first goes */
+        char id[16];
+        g_snprintf(id, sizeof id, "c%06u", i);
+        DISCOVER(.client = 7, .id = id, .requested = WARD(256 + i));
+        g_assert_cmpuint(clinic->answer.yiaddr, ==, WARD(256 + i));
+    }
+    DISCOVER(.client = 8, .requested = WARD(257));
+    g_assert_cmpuint(clinic->answer.yiaddr, !=, WARD(257));
+    DISCOVER(.client = 9, .requested = WARD(256));
+    g_assert_cmpuint(clinic->answer.yiaddr, ==, WARD(256));
+}
+
+static void
 offers_end(void)
 {
     AUTO(clinic) *clinic = clinic_new();
@@ -475,6 +497,7 @@ main(int argc, char **argv)
     TEST(given_up_longest_ago_is_used_first, "given up longest ago is used first");
     TEST(a_flood_of_discovers_does_not_lock_clients_out,
          "a flood of DISCOVERs does not lock clients out");
+    TEST(so_many_offers_are_remembered_and_no_more, "so many offers are remembered, and no more");
     TEST(offers_end, "offers end");
     TEST(an_address_that_was_not_probed_is_offered_at_once_and_held_when_asked_for,
          "an address that was not probed is offered at once and held when asked for");

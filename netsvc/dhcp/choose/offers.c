@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define BUCKETS 4096 /* a power of two */
-#define LOOK_PAST 64 /* offers that are held, before one of these goes */
+#define BUCKETS 16384 /* a power of two */
+#define LOOK_PAST 64  /* offers that are held, before one of these goes */
 
 struct quiet {
     guint32 address;
@@ -13,7 +13,8 @@ struct quiet {
 
 struct offers {
     struct offer all[OFFERS_MAX];
-    struct offer *unused; /* by `newer` */
+    guint n_used;         /* of `all`, from the first; the others were never needed */
+    struct offer *unused; /* of these, by `newer` */
     struct offer *by_address[BUCKETS], *by_client[BUCKETS];
     struct {
         struct offer *oldest, *newest;
@@ -33,10 +34,6 @@ struct offers *
 offers_new(void)
 {
     struct offers *offers = g_new0(struct offers, 1);
-    for (guint i = 0; i < OFFERS_MAX; i++) {
-        offers->all[i].newer = offers->unused;
-        offers->unused = &offers->all[i];
-    }
     for (gsize i = 0; i < G_N_ELEMENTS(offers->secret); i++)
         offers->secret[i] = (guint64)g_random_int() << 32 | g_random_int() | 1;
     return offers;
@@ -102,18 +99,29 @@ oldest_of_all(const struct offers *offers)
     return first;
 }
 
+static struct offer *
+take_unused(struct offers *offers)
+{
+    struct offer *offer = offers->unused;
+    if (offer == NULL)
+        return offers->n_used < OFFERS_MAX ? &offers->all[offers->n_used++] : NULL;
+    offers->unused = offer->newer;
+    return offer;
+}
+
 guint32
 offers_add(struct offers *offers, const struct offer *offer)
 {
     guint32 gone = 0;
     g_assert(offer->subnet < CONFIG_SUBNETS_MAX);
-    if (offers->unused == NULL) {
+    struct offer *own = take_unused(offers);
+    if (own == NULL) {
         struct offer *first = offers_oldest(offers, oldest_of_all(offers)->subnet);
         gone = first->address;
         offers_remove(offers, first);
+        own = take_unused(offers);
     }
-    struct offer *own = offers->unused;
-    offers->unused = own->newer;
+    g_assert(own != NULL);
     *own = *offer;
     struct offer **bucket = &offers->by_address[address_bucket(offers, own->address)];
     own->next_address = *bucket;

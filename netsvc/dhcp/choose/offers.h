@@ -10,7 +10,7 @@
 
 #include "netsvc/config/config.h"
 
-#define OFFERS_MAX 4096
+#define OFFERS_MAX 16384      /* those of a second that is far too busy, and of the next ones */
 #define OFFERS_QUIET_MAX 4096 /* addresses that are known to be quiet; a power of two */
 
 struct offer {
