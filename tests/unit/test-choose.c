@@ -123,8 +123,8 @@ a_full_pool_is_told_and_so_is_its_end(void)
 {
     AUTO(clinic) *clinic = clinic_new();
     guint32 first = JOIN(.client = 100);
-    for (guint16 client = 101; client < 100 + POOL - 1; client++)
-        g_assert_cmpuint(JOIN(.client = client), !=, 0);
+    for (guint client = 101; client < 100 + POOL - 1; client++)
+        g_assert_cmpuint(JOIN(.client = (guint16)client), !=, 0);
     g_assert_cmpstr(clinic->heard->str, ==, "");
     g_assert_cmpuint(JOIN(.client = 200), ==, 0);
     g_assert_cmpuint(JOIN(.client = 201), ==, 0);
@@ -186,8 +186,8 @@ a_flood_of_discovers_does_not_lock_clients_out(void)
     clinic->now += SERVER_OFFER_SECONDS;
     server_expire(clinic->server);
     g_assert_cmpstr(clinic->heard->str, ==, "ward full ward has room ");
-    for (guint16 client = 100; client < 100 + POOL - 4; client++)
-        g_assert_cmpuint(JOIN(.client = client), !=, 0);
+    for (guint client = 100; client < 100 + POOL - 4; client++)
+        g_assert_cmpuint(JOIN(.client = (guint16)client), !=, 0);
 }
 
 static void

@@ -89,7 +89,7 @@ what_a_client_asks_for_it_gets_if_that_is_free(void)
     static const guint32 not_to_be_had[] = {
         WARD(117), WARD(99), CAMERA_ADDRESS, PRINTER_ADDRESS, WARD(0),
         WARD(255), OWN,      SERVICE,        ANNEX(11)};
-    for (guint16 i = 0; i < G_N_ELEMENTS(not_to_be_had); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(not_to_be_had); i++) {
         IS(SERVER_SEND, PACKET_OFFER, .type = PACKET_DISCOVER, .client = (guint16)(20 + i),
            .requested = not_to_be_had[i]);
         g_assert_cmpuint(clinic->answer.yiaddr, !=, not_to_be_had[i]);
