@@ -24,6 +24,7 @@
 #define RETRY_SECONDS 2      /* to open a store that cannot be opened */
 #define SEEN_MS 5000         /* who was seen at an address so lately still uses it */
 #define CONFLICT_SECONDS 600 /* that one is told of after it was seen last */
+#define ANSWERS_FOR_MANY 3   /* addresses at one MAC */
 #define MS_PER_SECOND 1000
 #define US_PER_MS 1000
 
@@ -105,10 +106,14 @@ tell_conflict(void *context, const struct sighting *conflict, gboolean is)
                     conflict->has_mac ? sightings_mac_text(conflict->mac, mac) : "somebody");
 }
 
+/* Who answers for many addresses is a repeater, or a router that does it for others: that is no
+ * conflict that people could end. */
 static void
 hear_conflict(void *context, guint32 address, const guint8 *mac)
 {
     struct dhcp *dhcp = context;
+    if (mac != NULL && sightings_of_mac(&dhcp->conflicts, address, mac) >= ANSWERS_FOR_MANY)
+        return;
     sightings_note(&dhcp->conflicts, address, mac, boot_now(dhcp));
 }
 

@@ -169,6 +169,20 @@ test_of_too_many_the_first_are_told(void)
     g_assert_cmpint(told[1], ==, SIGHTINGS_MAX);
 }
 
+static void
+test_who_answers_for_many_shows(void)
+{
+    gint told[2] = {0};
+    struct sightings sightings = {.tell = count_tell, .context = told};
+    for (guint i = 0; i < 3; i++)
+        sightings_note(&sightings, FIRST + i, mac, NOW);
+    sightings_note(&sightings, FIRST + 3, other, NOW);
+    sightings_note(&sightings, FIRST + 4, NULL, NOW);
+    g_assert_cmpuint(sightings_of_mac(&sightings, FIRST + 9, mac), ==, 3);
+    g_assert_cmpuint(sightings_of_mac(&sightings, FIRST, mac), ==, 2);
+    g_assert_cmpuint(sightings_of_mac(&sightings, FIRST, other), ==, 1);
+}
+
 /* ---- held ---- */
 
 static void
@@ -299,6 +313,7 @@ main(int argc, char *argv[])
     g_test_add_func("/sweep/what is seen is told once and when it is over",
                     test_what_is_seen_is_told_once_and_when_it_is_over);
     g_test_add_func("/sweep/of too many the first are told", test_of_too_many_the_first_are_told);
+    g_test_add_func("/sweep/who answers for many shows", test_who_answers_for_many_shows);
     g_test_add_func("/sweep/requests wait for their address in order",
                     test_requests_wait_for_their_address_in_order);
     g_test_add_func("/sweep/so many requests wait and no more",

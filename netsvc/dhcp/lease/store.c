@@ -11,7 +11,8 @@
 #define CLOCK_SECONDS 10       /* the clock goes into a commit when it was not in one for so long */
 #define CLOCK_IDLE_SECONDS 600 /* the same where there is nothing else to commit */
 #define CLOCK_DRIFT_SECONDS 2  /* the wall clock was set */
-#define WAL_PAGES 1000         /* 4 MB: the WAL is written back when nobody waits */
+#define WAL_PAGES                                                                                  \
+    500 /* 2 MB: the WAL is written back when nobody waits; a longer one stalls longer */
 
 struct store {
     char *path;

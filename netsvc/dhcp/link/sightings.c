@@ -32,6 +32,16 @@ sightings_note(struct sightings *sightings, guint32 address, const guint8 *mac, 
         sightings->tell(sightings->context, sighting, TRUE);
 }
 
+guint
+sightings_of_mac(const struct sightings *sightings, guint32 address, const guint8 *mac)
+{
+    guint count = 0;
+    for (guint i = 0; i < sightings->count; i++)
+        count += sightings->all[i].address != address && sightings->all[i].has_mac &&
+                 memcmp(sightings->all[i].mac, mac, FRAME_MAC) == 0;
+    return count;
+}
+
 void
 sightings_age(struct sightings *sightings, gint64 now, gint64 seconds)
 {

@@ -28,6 +28,9 @@ struct sightings {
 /* `mac` NULL: not known. Told when it is new, or its MAC another one. */
 void sightings_note(struct sightings *sightings, guint32 address, const guint8 *mac, gint64 now);
 
+/* How many other addresses that MAC was seen at. */
+guint sightings_of_mac(const struct sightings *sightings, guint32 address, const guint8 *mac);
+
 /* Those that were seen last so many seconds ago are over. */
 void sightings_age(struct sightings *sightings, gint64 now, gint64 seconds);
 
