@@ -1,6 +1,7 @@
 /* lease_power: whenever the power is cut, each lease whose commit had returned is there, and of a
  * commit that had not, all or nothing. Also while the store is made, closed, opened again after a
  * cut, and made anew after damage. */
+#include "lib/base/log.h"
 #include "netsvc/dhcp/lease/store.h"
 #include "tests/unit/power_disk.h"
 #include "tests/unit/scratch.h"
@@ -389,6 +390,7 @@ int
 main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
+    log_limit(LOG_LEVEL_ERROR); /* damage is told as often as it is found */
 #define TEST(name, function)                                                                       \
     g_test_add("/lease_power/" name, struct fixture, NULL, set_up, function, tear_down)
     TEST("a cut while the store is made leaves an empty one", test_while_it_is_made);
