@@ -65,6 +65,7 @@ change_over(struct world *world)
 {
     sd_notify(0, "READY=1");
     questions_reloaded(world);
+    questions_changed(world);
     links_look(world->links);
 }
 
@@ -294,6 +295,7 @@ serves(void *context, struct service *service)
     log_info("'%s' serves (process %d)", service_name(service),
              process_pid(service_process(service)));
     service_send(find_service(world, "dhcp"), MESSAGE_TELL_NAMES, NULL, 0);
+    questions_changed(world);
     if (world->next != NULL)
         look_whether_done(world);
 }
@@ -317,6 +319,7 @@ lost(void *context, struct service *service)
     struct world *world = context;
     questions_lost(world, number_of(world, service));
     questions_forget_alerts(world, number_of(world, service));
+    questions_changed(world);
 }
 
 static const struct sockets *
@@ -366,6 +369,14 @@ is_alive(evutil_socket_t fd, short what, void *context)
 }
 
 static void
+has_changed(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    questions_publish(context);
+}
+
+static void
 listen_to_signals(struct world *world)
 {
     guint64 microseconds = 0;
@@ -375,6 +386,7 @@ listen_to_signals(struct world *world)
     event_add(world->terminate, NULL);
     event_add(world->interrupt, NULL);
     event_add(world->hang_up, NULL);
+    world->changed = event_new(world->events, -1, 0, has_changed, world);
     if (sd_watchdog_enabled(0, &microseconds) <= 0)
         return;
     const gint64 half = (gint64)(microseconds / 2);
@@ -454,6 +466,7 @@ clear(struct world *world)
     free_event(world->interrupt);
     free_event(world->hang_up);
     free_event(world->watchdog);
+    free_event(world->changed);
     sockets_free(world->sockets);
     sockets_free(world->before);
     generation_free(world->current);
@@ -461,6 +474,7 @@ clear(struct world *world)
     g_hash_table_unref(world->alerts);
     g_ptr_array_unref(world->reloading);
     g_free(world->problem);
+    g_free(world->published);
     event_base_free(world->events);
 }
 

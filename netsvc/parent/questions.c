@@ -2,10 +2,12 @@
 #include "netsvc/parent/world.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 /* Which child knows; "status" is the parent's own. */
@@ -33,10 +35,12 @@ questions_own_alert(struct world *world, const char *name, const char *text)
     if (*text == '\0') {
         if (g_hash_table_remove(world->alerts, name))
             log_notice("%s: over", name);
+        questions_changed(world);
         return;
     }
     log_warning("%s", text);
     g_hash_table_replace(world->alerts, g_strdup(name), g_strdup(text));
+    questions_changed(world);
 }
 
 void
@@ -125,10 +129,10 @@ append_absent(const struct world *world, GString *out)
     json_text_end_array(out);
 }
 
-static void
-answer_status(const struct world *world, struct control_question *question)
+static GString *
+status(const struct world *world)
 {
-    g_autoptr(GString) out = g_string_new(NULL);
+    GString *out = g_string_new(NULL);
     json_text_begin_object(out);
     json_text_member_string(out, "node", world->current->config->node);
     json_text_member_time(out, "since", world->since);
@@ -137,7 +141,39 @@ answer_status(const struct world *world, struct control_question *question)
     append_absent(world, out);
     append_alerts(world, out);
     json_text_end_object(out);
+    return out;
+}
+
+static void
+answer_status(const struct world *world, struct control_question *question)
+{
+    g_autoptr(GString) out = status(world);
     control_answer(question, out);
+}
+
+/* ---- status.json ---- */
+
+void
+questions_changed(struct world *world)
+{
+    if (world->changed != NULL)
+        event_active(world->changed, EV_TIMEOUT, 0);
+}
+
+void
+questions_publish(struct world *world)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) text = status(world);
+    g_string_append_c(text, '\n');
+    if (g_strcmp0(world->published, text->str) == 0)
+        return;
+    g_free(world->published);
+    world->published = g_strdup(text->str);
+    g_autofree char *folder = g_path_get_dirname(world->current->config->control);
+    AUTO_FD int fd = file_open_folder(AT_FDCWD, folder, FALSE, &error);
+    if (fd < 0 || !file_replace(fd, "status.json", text->str, text->len, 0644, &error))
+        log_warning("%s; going on", error->message);
 }
 
 /* ---- a change ---- */

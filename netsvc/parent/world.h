@@ -25,7 +25,8 @@ struct world {
     GQueue questions[WORLD_SERVICES]; /* struct control_question: wait for that child's answer */
     gboolean started, ending;
     gint64 since; /* wall clock, seconds */
-    struct event *terminate, *interrupt, *hang_up, *watchdog;
+    struct event *terminate, *interrupt, *hang_up, *watchdog, *changed;
+    char *published; /* status.json as it was written last */
     GError *failure; /* of the start */
 };
 
@@ -39,6 +40,9 @@ gboolean parent_wants(const struct config *config, const struct service *service
 
 void questions_ask(void *context, struct slice request, struct control_question *question);
 void questions_reloaded(struct world *world);
+/* Something of the status has changed: status.json beside the socket will say so, too. */
+void questions_changed(struct world *world);
+void questions_publish(struct world *world);
 void questions_answered(struct world *world, guint service, const void *json, gsize size);
 /* A child that is gone will not answer. */
 void questions_lost(struct world *world, guint service);

@@ -88,11 +88,10 @@ leases_text(const GPtrArray *pages)
         g_string_append(out, "no client has an address\n");
     if (!json_member(pages_first(pages), "pools", &pools) || json_type(pools) != JSON_ARRAY)
         return g_string_free(out, FALSE);
-    g_string_append_c(out, '\n');
-    for (gsize at = 0; json_next_element(pools, &at, &each);) {
-        gboolean full;
+    gsize at = 0;
+    for (gboolean first = TRUE, full; json_next_element(pools, &at, &each); first = FALSE) {
         g_autofree char *line = leases_pool_text(each, &full);
-        g_string_append_printf(out, "%s\n", line);
+        g_string_append_printf(out, "%s%s\n", first ? "\n" : "", line);
     }
     return g_string_free(out, FALSE);
 }
