@@ -145,6 +145,7 @@ test_an_old_answer_is_given_while_the_uplink_is_dead(void)
     uplink_take(uplink, server);
     uplink_send_address(server, "9.9.9.9", 60);
     g_autoptr(GByteArray) first = uplink_next(uplink);
+    g_assert_cmpuint(packet_rcode(first->data), ==, RCODE_NOERROR);
     for (guint i = 0; i < 10; i++)
         uplink_pass(uplink, 10000);
     uplink_expect_state(uplink, "dead");
@@ -316,6 +317,7 @@ test_dnssec_is_asked_for_and_kept_for_those_who_want_it(void)
         g_assert_cmpint(query.dnssec_ok, ==, clients[i].dnssec_ok);
         uplink_send_address(server, clients[i].address, 60);
         g_autoptr(GByteArray) answer = uplink_next(uplink);
+        g_assert_cmpuint(packet_rcode(answer->data), ==, RCODE_NOERROR);
     }
     for (guint i = 0; i < G_N_ELEMENTS(clients); i++) {
         g_autoptr(GByteArray) answer =
@@ -336,6 +338,7 @@ test_who_wants_no_recursion_gets_what_is_in_the_cache_only(void)
     uplink_take(uplink, server);
     uplink_send_address(server, "9.9.9.9", 60);
     g_autoptr(GByteArray) first = uplink_next(uplink);
+    g_assert_cmpuint(packet_rcode(first->data), ==, RCODE_NOERROR);
     g_autoptr(GByteArray) cached = uplink_ask_with(uplink, 0, FALSE, "a.example", TYPE_A);
     uplink_expect_address(cached, "a.example", 60, "9.9.9.9");
 }

@@ -176,6 +176,7 @@ test_a_lost_probe_does_not_count_when_a_question_was_answered_meanwhile(void)
     uplink_take(uplink, server);
     uplink_send_address(server, "9.9.9.9", 60);
     g_autoptr(GByteArray) answer = uplink_next(uplink);
+    g_assert_cmpuint(packet_rcode(answer->data), ==, RCODE_NOERROR);
     lose_probes(uplink, server);
     uplink_expect_state(uplink, "alive");
     until_probed(uplink, server);

@@ -27,8 +27,7 @@
 
 #define UPSTREAM_PATIENCE_MIN (300 * G_TIME_SPAN_MILLISECOND) /* until a question is lost */
 #define UPSTREAM_PATIENCE_MAX G_TIME_SPAN_SECOND
-#define UPSTREAM_PULSE_MIN (200 * G_TIME_SPAN_MILLISECOND) /* until silence tells that it is gone  \
-                                                            */
+#define UPSTREAM_PULSE_MIN (200 * G_TIME_SPAN_MILLISECOND) /* of silence, then it seems gone */
 #define UPSTREAM_PULSE_MAX (1500 * G_TIME_SPAN_MILLISECOND)
 
 enum upstream_state {
