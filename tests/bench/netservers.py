@@ -118,8 +118,11 @@ class Server:
         """Seconds of processor time, with those of children that have ended."""
         total = 0
         for pid in self.pids():
-            with open('/proc/%d/stat' % pid) as file:
-                fields = file.read().rpartition(')')[2].split()
+            try:
+                with open('/proc/%d/stat' % pid) as file:
+                    fields = file.read().rpartition(')')[2].split()
+            except OSError:  # it has ended, and its parent has its time
+                continue
             total += sum(map(int, fields[11:15]))
         return total / TICKS
 
