@@ -178,7 +178,7 @@ receive(int socket, guint8 *packet, int *fd)
     if (size < 0)
         return errno == EAGAIN ? -1 : 0;
     *fd = descriptor_of(&message);
-    struct message *head = (struct message *)packet;
+    const struct message *head = (const void *)packet;
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && (gsize)size >= sizeof *head &&
         head->size == (gsize)size - sizeof *head && head->kind < MESSAGE_KINDS)
         return size;
@@ -198,7 +198,7 @@ has_come(evutil_socket_t socket, short what, void *context)
     for (int i = 0; i < TAKEN_AT_ONCE; i++) {
         int fd = -1;
         ssize_t size = receive(socket, packet, &fd);
-        const struct message *head = (const struct message *)packet;
+        const struct message *head = (const void *)packet;
         if (size < 0)
             break;
         if (size == 0)

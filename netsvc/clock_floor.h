@@ -17,9 +17,8 @@
 #include <glib.h>
 
 #define CLOCK_FLOOR_RELEASE                                                                        \
-    G_GINT64_CONSTANT(1795824000) /* 2026-11-28: this was not written later */
-#define CLOCK_FLOOR_SLACK 300 /* seconds that a clock may be set back without anybody being told   \
-                               */
+    G_GINT64_CONSTANT(1795824000)          /* 2026-11-28: this was not written later */
+#define CLOCK_FLOOR_SLACK 300              /* seconds that a clock may be set back unnoticed */
 #define CLOCK_FLOOR_LEAP (366 * 24 * 3600) /* beyond it by more it is not believed */
 
 /* Seconds since 1970; CLOCK_FLOOR_RELEASE or later. A file that makes no sense counts as none. */

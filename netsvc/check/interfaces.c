@@ -9,7 +9,7 @@
 static guint32
 address_of(const struct sockaddr *address)
 {
-    return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
+    return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
 }
 
 static gboolean

@@ -158,10 +158,10 @@ is_of_machine(const struct sockaddr_storage *address)
         if (each->ifa_addr == NULL || each->ifa_addr->sa_family != address->ss_family)
             continue;
         if (address->ss_family == AF_INET)
-            is = ((const struct sockaddr_in *)each->ifa_addr)->sin_addr.s_addr ==
+            is = ((const struct sockaddr_in *)(const void *)each->ifa_addr)->sin_addr.s_addr ==
                  ((const struct sockaddr_in *)address)->sin_addr.s_addr;
         else
-            is = memcmp(&((const struct sockaddr_in6 *)each->ifa_addr)->sin6_addr,
+            is = memcmp(&((const struct sockaddr_in6 *)(const void *)each->ifa_addr)->sin6_addr,
                         &((const struct sockaddr_in6 *)address)->sin6_addr,
                         sizeof(struct in6_addr)) == 0;
     }

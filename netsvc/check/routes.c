@@ -25,8 +25,8 @@ interface_of(const struct config_subnet *subnet, const struct ifaddrs *all)
         return subnet->interface;
     for (const struct ifaddrs *each = all; each != NULL; each = each->ifa_next)
         if (each->ifa_addr != NULL && each->ifa_addr->sa_family == AF_INET &&
-            (ntohl(((const struct sockaddr_in *)each->ifa_addr)->sin_addr.s_addr) & subnet->mask) ==
-                subnet->network &&
+            (ntohl(((const struct sockaddr_in *)(const void *)each->ifa_addr)->sin_addr.s_addr) &
+             subnet->mask) == subnet->network &&
             !g_str_has_prefix(each->ifa_name, "docker") && !g_str_has_prefix(each->ifa_name, "br-"))
             return each->ifa_name;
     return NULL;

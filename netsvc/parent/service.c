@@ -101,7 +101,6 @@ static void
 has_ended(void *context, struct process *process, const char *refusal)
 {
     struct service *service = context;
-    AUTO(process) *gone = process;
     if (process == service->next)
         next_has_ended(service, refusal);
     else if (process == service->serving)
@@ -109,6 +108,7 @@ has_ended(void *context, struct process *process, const char *refusal)
     else
         g_ptr_array_remove_fast(service->ending, process);
     take_turn(service);
+    process_free(process);
 }
 
 /* ---- its beginning ---- */

@@ -20,7 +20,7 @@ find_own(const struct ifaddrs *all, const struct config *config, const struct co
         if (each->ifa_addr == NULL || each->ifa_addr->sa_family != AF_INET ||
             (subnet->interface != NULL && strcmp(each->ifa_name, subnet->interface) != 0))
             continue;
-        *own = ntohl(((const struct sockaddr_in *)each->ifa_addr)->sin_addr.s_addr);
+        *own = ntohl(((const struct sockaddr_in *)(const void *)each->ifa_addr)->sin_addr.s_addr);
         if ((*own & subnet->mask) == subnet->network && *own != config->service_address)
             return each;
     }
@@ -34,7 +34,7 @@ find_hardware(const struct ifaddrs *all, const char *name, struct message_socket
         if (each->ifa_addr == NULL || each->ifa_addr->sa_family != AF_PACKET ||
             strcmp(each->ifa_name, name) != 0)
             continue;
-        const struct sockaddr_ll *hardware = (const struct sockaddr_ll *)each->ifa_addr;
+        const struct sockaddr_ll *hardware = (const void *)each->ifa_addr;
         socket->index = (guint32)hardware->sll_ifindex;
         memcpy(socket->mac, hardware->sll_addr, ETH_ALEN);
         return hardware->sll_halen == ETH_ALEN;

@@ -83,6 +83,7 @@ test_leap(void)
     const char *state = scratch->path;
     g_autofree char *well = run_once(state, SEEN);
     g_autofree char *far = run_once(state, SEEN + CLOCK_FLOOR_LEAP + 1);
+    g_assert_cmpstr(well, ==, "");
     g_assert_nonnull(strstr(far, "more than a year after it was last seen"));
     g_assert_cmpint(clock_floor_read(state), ==, SEEN);
     g_autofree char *near = run_once(state, SEEN + CLOCK_FLOOR_LEAP);
