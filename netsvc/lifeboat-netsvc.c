@@ -43,8 +43,11 @@ static const struct command commands[] = {
             "has a [subnet]. Started by root, it opens the sockets and hands them to a process for "
             "each service, which has no rights beyond answering; one that dies is started again. "
             "SIGHUP has it read the configuration again: no query is lost, and where there is a "
-            "mistake what served before serves on. SIGTERM ends it.",
+            "mistake what served before serves on. So it does when the machine was started anew, "
+            "as after a power cut, and the file has a mistake: what was served last is served, a "
+            "zone that cannot be read is left out, and `lifeboat status` tells. SIGTERM ends it.",
         .takes = FOR_NET_RUN,
+        .rereads = TRUE,
         .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_LATER},
         .run = run_command,
     },

@@ -285,28 +285,38 @@ parse_configuration(struct command_line *line, const char *path, GError **error)
 }
 
 static gboolean
-load_configuration(struct command_line *line, GError **error)
+read_configuration(struct command_line *line, GError **error)
 {
     const struct option_table *table = line->program->options;
     guint64 takes = line->command->takes;
     if (option_find(table, "config", takes) == NULL)
         return TRUE;
-    g_autoptr(GError) failure = NULL;
     const char *path = options_string(line, "config");
     const char *copy =
         option_find(table, "in-force", takes) != NULL ? options_string(line, "in-force") : NULL;
-    line->configuration = configuration_read(
-        copy != NULL ? copy : path, copy != NULL || options_given(line, "config"), &failure);
-    if (line->configuration != NULL && parse_configuration(line, path, &failure))
+    line->configuration = configuration_read(copy != NULL ? copy : path,
+                                             copy != NULL || options_given(line, "config"), error);
+    return line->configuration != NULL && parse_configuration(line, path, error);
+}
+
+/* Or what can be read of it, for a command that can live with that. */
+static gboolean
+load_configuration(struct command_line *line, GError **error)
+{
+    const struct command *command = line->command;
+    g_autoptr(GError) failure = NULL;
+    if (read_configuration(line, &failure))
         return TRUE;
-    if (!line->command->forgives) {
+    if (!command->forgives && !command->rereads) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
     g_autofree char *message = fail_message(failure->message);
-    log_warning("%s; going on with what can be read", message);
+    if (command->forgives)
+        log_warning("%s; going on with what can be read", message);
     if (line->configuration != NULL)
-        configuration_glean(table, line->configuration, takes, line->values);
+        configuration_glean(line->program->options, line->configuration, command->takes,
+                            line->values);
     return TRUE;
 }
 
@@ -445,8 +455,8 @@ command_line_typed(const struct command_line *line)
 }
 
 /* What was typed, from the values: argv shows no passwords any more. */
-struct command_line *
-command_line_again(const struct command_line *line, GError **error)
+static struct command_line *
+typed_again(const struct command_line *line, GError **error)
 {
     const struct option_table *table = line->program->options;
     AUTO(command_line) *again = command_line_new(line->program);
@@ -461,9 +471,30 @@ command_line_again(const struct command_line *line, GError **error)
                                   OPTION_COMMAND_LINE, error))
                 return NULL;
     }
-    return load_configuration(again, error) && check_required(again, error)
-               ? g_steal_pointer(&again)
-               : NULL;
+    return g_steal_pointer(&again);
+}
+
+struct command_line *
+command_line_again(const struct command_line *line, GError **error)
+{
+    AUTO(command_line) *again = typed_again(line, error);
+    gboolean done = again != NULL &&
+                    (line->command->forgives ? load_configuration(again, error)
+                                             : read_configuration(again, error)) &&
+                    check_required(again, error);
+    return done ? g_steal_pointer(&again) : NULL;
+}
+
+struct command_line *
+command_line_with(const struct command_line *line, GBytes *configuration, GError **error)
+{
+    AUTO(command_line) *with = typed_again(line, error);
+    if (with == NULL)
+        return NULL;
+    with->configuration = g_bytes_ref(configuration);
+    gboolean done = parse_configuration(with, options_string(with, "config"), error) &&
+                    check_required(with, error);
+    return done ? g_steal_pointer(&with) : NULL;
 }
 
 static gboolean

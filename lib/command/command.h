@@ -47,6 +47,7 @@ struct command {
                             its own then */
     const char *pass_as; /* a command of that program, put before what follows; or NULL */
     gboolean forgives;   /* a mistake in the configuration is a warning; what can be read counts */
+    gboolean rereads;    /* the same without a word: it reads it again by itself */
     command_run run;
 };
 
@@ -118,6 +119,10 @@ GPtrArray *command_line_typed(const struct command_line *line);
 
 /* The same command line, and the configuration as it is now. */
 struct command_line *command_line_again(const struct command_line *line, GError **error);
+
+/* The same command line, with that text as its configuration. */
+struct command_line *command_line_with(const struct command_line *line, GBytes *configuration,
+                                       GError **error);
 
 /* Those that one of `commands` takes and the two set otherwise: struct option, in the order of the
  * table. */

@@ -853,6 +853,13 @@ static const struct option options[] = {
             "--config /dev/null runs without one. What is given on the command line wins over it.",
     },
     {
+        .name = "lenient",
+        .type = OPTION_FLAG,
+        .commands = FOR_NET_CHILD,
+        .help = "Leave out what cannot be served, rather than serve nothing.",
+        .text = "As after a boot, when nobody is there to mend it.",
+    },
+    {
         .name = "in-force",
         .placeholder = "FILE",
         .type = OPTION_PATH,

@@ -21,7 +21,7 @@ struct child {
     struct channel *channel;
     GArray *sockets; /* struct child_socket */
     gpointer self;
-    gboolean serves, ending, only_tries;
+    gboolean serves, ending, only_tries, lenient;
     GHashTable *alerts; /* name → text, as told last */
     GError *failure;
 };
@@ -177,6 +177,7 @@ child_serve(const struct child_role *role, const struct command_line *line, GErr
     child->sockets = g_array_new(FALSE, TRUE, sizeof(struct child_socket));
     child->alerts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     child->channel = channel_new(child->events, CHILD_CHANNEL, take, hung_up, child);
+    child->lenient = options_flag(line, "lenient");
     child->config = config_read(line, error);
     if (child->config == NULL) {
         refuse(child, *error);
@@ -207,6 +208,12 @@ const struct config *
 child_config(const struct child *child)
 {
     return child->config;
+}
+
+gboolean
+child_is_lenient(const struct child *child)
+{
+    return child->lenient;
 }
 
 struct event_base *

@@ -56,6 +56,9 @@ int child_serve(const struct child_role *role, const struct command_line *line, 
 gboolean child_try(const struct child_role *role, struct config *config, GError **error);
 
 const struct config *child_config(const struct child *child);
+/* Whether what cannot be served is to be left out, and told, rather than that nothing is: nobody
+ * may be there to mend it. */
+gboolean child_is_lenient(const struct child *child);
 struct event_base *child_events(const struct child *child);
 const GArray *child_sockets(const struct child *child); /* struct child_socket; from `begin` on */
 

@@ -137,8 +137,10 @@ dns_open(struct child *child, GError **error)
     const struct holding_role role = {.config = config,
                                       .folder = dns->folder,
                                       .clock_is_sure = dns->clock_is_sure,
+                                      .lenient = child_is_lenient(child),
                                       .changed = zone_changed,
                                       .tell = tell,
+                                      .trouble = trouble,
                                       .context = dns};
     dns->holding = holding_new(&role, error);
     if (dns->holding == NULL)

@@ -207,11 +207,27 @@ sign_look(evutil_socket_t fd, short what, void *context)
 
 /* ---- the beginning ---- */
 
+/* A zone of ours that is not there: an error, or told and answered SERVFAIL. */
+static gboolean
+lack(struct holding *holding, const struct config_zone *zone, GError **cause, GError **error)
+{
+    g_prefix_error(cause, "zone '%s': ", zone->name);
+    if (!holding->role.lenient) {
+        g_propagate_error(error, g_steal_pointer(cause));
+        return FALSE;
+    }
+    holding_expired(holding, zone);
+    g_autofree char *message = fail_message((*cause)->message);
+    holding->role.trouble(holding->role.context, zone, message);
+    return TRUE;
+}
+
 static gboolean
 load_files(struct holding *holding, const struct config_dns *config, GError **error)
 {
     for (guint i = 0; i < config->zones->len; i++) {
         const struct config_zone *zone = config->zones->pdata[i];
+        g_autoptr(GError) cause = NULL;
         struct name origin;
         if (!name_from_text(&origin, zone->name))
             return fail_set(error, FAIL_USAGE, "zone '%s': this is no domain name", zone->name);
@@ -219,14 +235,19 @@ load_files(struct holding *holding, const struct config_dns *config, GError **er
             g_ptr_array_add(holding->lacking, (gpointer)zone);
         if (zone->primaries->len > 0 || zone->file == NULL)
             continue;
-        struct zone *loaded = load_file(zone->file, &origin, error);
-        if (loaded == NULL) {
-            g_prefix_error(error, "zone '%s': ", zone->name);
+        struct zone *loaded = load_file(zone->file, &origin, &cause);
+        if (loaded != NULL)
+            put(holding, loaded);
+        else if (!lack(holding, zone, &cause, error))
             return FALSE;
-        }
-        put(holding, loaded);
     }
     return TRUE;
+}
+
+static gboolean
+is_lacking(const struct holding *holding, const struct config_zone *zone)
+{
+    return g_ptr_array_find(holding->lacking, zone, NULL);
 }
 
 static gboolean
@@ -234,10 +255,10 @@ sign_all(struct holding *holding, const struct config_dns *config, GError **erro
 {
     for (guint i = 0; i < config->zones->len; i++) {
         const struct config_zone *zone = config->zones->pdata[i];
-        if (zone->sign && !sign_first(holding, zone, error)) {
-            g_prefix_error(error, "zone '%s': ", zone->name);
+        g_autoptr(GError) cause = NULL;
+        if (zone->sign && !is_lacking(holding, zone) && !sign_first(holding, zone, &cause) &&
+            !lack(holding, zone, &cause, error))
             return FALSE;
-        }
     }
     return TRUE;
 }

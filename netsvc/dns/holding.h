@@ -21,9 +21,11 @@ struct holding_role {
     const struct config *config; /* outlives it */
     int folder;                  /* the only one that may be written to; the caller's */
     gboolean clock_is_sure;
+    gboolean lenient; /* a zone that cannot be read is one that is lacking, and told */
     /* A zone is there, or has changed. */
     void (*changed)(gpointer context, struct zone *zone);
     void (*tell)(gpointer context, const char *text);
+    void (*trouble)(gpointer context, const struct config_zone *config, const char *text);
     gpointer context;
 };
 

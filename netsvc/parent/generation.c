@@ -18,17 +18,18 @@ copy_bytes(struct generation *generation, GError **error)
     return size == 0 || file_write(generation->copy, data, size, "lifeboat.conf", error);
 }
 
-struct generation *
-generation_read(const struct command_line *line, gboolean again, GError **error)
+/* Of `line`, or of the one that is `owned`; NULL where that is missing. */
+static struct generation *
+make(const struct command_line *line, struct command_line *owned, GError **error)
 {
     AUTO(generation) *generation = g_new0(struct generation, 1);
     generation->uses = 1;
     generation->copy = -1;
     generation->read = g_get_real_time() / G_USEC_PER_SEC;
-    generation->again = again ? command_line_again(line, error) : NULL;
-    if (again && generation->again == NULL)
+    generation->again = owned;
+    generation->line = owned != NULL ? owned : line;
+    if (generation->line == NULL)
         return NULL;
-    generation->line = again ? generation->again : line;
     generation->config = config_read(generation->line, error);
     if (generation->config == NULL || !copy_bytes(generation, error))
         return NULL;
@@ -36,9 +37,21 @@ generation_read(const struct command_line *line, gboolean again, GError **error)
 }
 
 struct generation *
+generation_read(const struct command_line *line, GError **error)
+{
+    return make(NULL, command_line_again(line, error), error);
+}
+
+struct generation *
+generation_with(const struct command_line *line, GBytes *text, GError **error)
+{
+    return make(NULL, command_line_with(line, text, error), error);
+}
+
+struct generation *
 generation_again(struct generation *generation, GError **error)
 {
-    struct generation *same = generation_read(generation->line, FALSE, error);
+    struct generation *same = make(generation->line, NULL, error);
     if (same != NULL) {
         same->of = generation_use(generation);
         same->read = generation->read;

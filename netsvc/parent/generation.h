@@ -13,12 +13,14 @@ struct generation {
     struct command_line *again; /* owned, where it was read again */
     const struct command_line *line;
     struct config *config;
-    int copy; /* a file of its bytes in memory, for children */
+    int copy;         /* a file of its bytes in memory, for children */
+    gboolean lenient; /* what of it cannot be served is left out, and told */
 };
 
-/* `line` is borrowed, or read again (and then owned) where `again`. A mistake names file and line.
- */
-struct generation *generation_read(const struct command_line *line, gboolean again, GError **error);
+/* The file as it is now; a mistake names file and line. */
+struct generation *generation_read(const struct command_line *line, GError **error);
+/* Of that text instead of the file's, as the command line has the rest. */
+struct generation *generation_with(const struct command_line *line, GBytes *text, GError **error);
 /* The same configuration once more, for other sockets. */
 struct generation *generation_again(struct generation *generation, GError **error);
 struct generation *generation_use(struct generation *generation);

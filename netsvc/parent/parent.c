@@ -1,5 +1,6 @@
 #include "netsvc/parent/world.h"
 
+#include "netsvc/parent/last_good.h"
 #include "netsvc/parent/parent.h"
 
 #include "lib/base/account.h"
@@ -136,8 +137,11 @@ change_done(struct world *world)
     generation_free(world->current);
     world->current = g_steal_pointer(&world->next);
     g_clear_pointer(&world->before, sockets_free);
-    g_clear_pointer(&world->problem, g_free);
+    g_free(world->problem);
+    world->problem = g_steal_pointer(&world->fallen_back);
     world->started = TRUE;
+    if (world->problem == NULL)
+        last_good_keep(world->current->config->state, command_configuration(world->current->line));
     timekeeper_look(world->timekeeper, world->current->config->state);
     tell_served(world);
     change_over(world);
@@ -216,7 +220,7 @@ parent_reload(struct world *world)
     }
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
     g_clear_pointer(&world->next, generation_free);
-    world->next = generation_read(world->current->line, TRUE, &error);
+    world->next = generation_read(world->current->line, &error);
     if (world->next != NULL)
         sockets = open_sockets(world, world->next->config, &error);
     if (sockets != NULL)
@@ -478,11 +482,36 @@ clear(struct world *world)
     event_base_free(world->events);
 }
 
+/* After a boot what was served before it is served again, if the file has a mistake. */
+static struct generation *
+read_first(struct world *world, const struct command_line *line, GError **error)
+{
+    const char *state = options_string(line, "state");
+    g_autoptr(GError) mistake = NULL;
+    const gboolean booted = last_good_is_older(state);
+    struct generation *first = generation_read(line, &mistake);
+    if (first == NULL && booted) {
+        g_autoptr(GBytes) text = last_good_text(state);
+        first = text != NULL ? generation_with(line, text, NULL) : NULL;
+    }
+    if (first == NULL) {
+        g_propagate_error(error, g_steal_pointer(&mistake));
+        return NULL;
+    }
+    first->lenient = booted;
+    if (mistake != NULL) {
+        g_autofree char *message = fail_message(mistake->message);
+        log_error("%s; what was served before the machine started is served on", message);
+        world->fallen_back = g_strdup(mistake->message);
+    }
+    return first;
+}
+
 gboolean
 parent_run(const struct command_line *line, GError **error)
 {
     struct world world = {.since = g_get_real_time() / G_USEC_PER_SEC};
-    struct generation *first = generation_read(line, FALSE, error);
+    struct generation *first = read_first(&world, line, error);
     if (first == NULL)
         return FALSE;
     if (!privileges_limit(error)) {

@@ -40,7 +40,7 @@ struct process {
 /* ---- the child's side ---- */
 
 static char **
-arguments_of(const struct child_role *role, const struct generation *generation)
+arguments_of(const struct child_role *role, const struct generation *generation, gboolean lenient)
 {
     GPtrArray *arguments = g_ptr_array_new();
     g_autoptr(GPtrArray) typed = command_line_typed(generation->line);
@@ -48,6 +48,8 @@ arguments_of(const struct child_role *role, const struct generation *generation)
     g_ptr_array_add(arguments, g_strdup("child"));
     g_ptr_array_add(arguments, g_strdup(role->name));
     g_ptr_array_add(arguments, g_strdup_printf("--in-force=/proc/self/fd/%d", CONFIG_FD));
+    if (lenient)
+        g_ptr_array_add(arguments, g_strdup("--lenient"));
     for (guint i = 0; i < typed->len; i++)
         g_ptr_array_add(arguments, g_strdup(typed->pdata[i]));
     g_ptr_array_add(arguments, NULL);
@@ -206,7 +208,8 @@ listen_to(struct process *process, struct event_base *events, int fd)
 
 struct process *
 process_start(struct event_base *events, const struct child_role *role,
-              struct generation *generation, const struct process_ears *ears, GError **error)
+              struct generation *generation, gboolean lenient, const struct process_ears *ears,
+              GError **error)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
@@ -214,7 +217,7 @@ process_start(struct event_base *events, const struct child_role *role,
         return NULL;
     }
     AUTO_FD int ours = pair[0], theirs = pair[1];
-    g_auto(GStrv) arguments = arguments_of(role, generation);
+    g_auto(GStrv) arguments = arguments_of(role, generation, lenient);
     pid_t pid = fork();
     if (pid == 0)
         become(theirs, generation->copy, arguments);

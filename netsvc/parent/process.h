@@ -41,9 +41,10 @@ struct process_ears {
     void *context;
 };
 
+/* `lenient`: what cannot be served is left out rather than that nothing is. */
 struct process *process_start(struct event_base *events, const struct child_role *role,
-                              struct generation *generation, const struct process_ears *ears,
-                              GError **error);
+                              struct generation *generation, gboolean lenient,
+                              const struct process_ears *ears, GError **error);
 void process_serve(struct process *process, const struct sockets *sockets);
 void process_end(struct process *process);
 void process_send(struct process *process, enum message_kind kind, const void *data, gsize size);

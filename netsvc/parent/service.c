@@ -150,10 +150,10 @@ has_said(void *context, struct process *process, enum message_kind kind, const v
 }
 
 static struct process *
-start(struct service *service, struct generation *generation, GError **error)
+start(struct service *service, struct generation *generation, gboolean lenient, GError **error)
 {
     const struct process_ears ears = {is_prepared, is_ready, has_ended, has_said, service};
-    return process_start(service->events, service->role, generation, &ears, error);
+    return process_start(service->events, service->role, generation, lenient, &ears, error);
 }
 
 /* ---- again, after a death ---- */
@@ -168,7 +168,7 @@ is_time(evutil_socket_t fd, short what, void *context)
     if (service->stops || service->next != NULL || service->serving != NULL)
         return;
     service->switches = TRUE;
-    service->next = start(service, service->lost, &error);
+    service->next = start(service, service->lost, TRUE, &error);
     if (service->next != NULL)
         return;
     log_error("%s", error->message);
@@ -197,7 +197,7 @@ service_prepare(struct service *service, struct generation *generation, GError *
         let_end(service, &service->next);
     evtimer_del(service->again);
     service->switches = FALSE;
-    service->next = start(service, generation, error);
+    service->next = start(service, generation, generation->lenient, error);
     return service->next != NULL;
 }
 

@@ -19,9 +19,10 @@ struct world {
     struct links *links;
     struct timekeeper *timekeeper;
     struct control *control;
-    char *problem;        /* of the configuration that was read last; NULL: it is served */
-    GHashTable *alerts;   /* "dhcp: pool clinic", "clock" → text */
-    GPtrArray *reloading; /* struct control_question: wait for the end of a change */
+    char *fallen_back;  /* of the file, while what served before the boot is begun; NULL: nothing */
+    char *problem;      /* of the configuration that was read last; NULL: it is served */
+    GHashTable *alerts; /* "dhcp: pool clinic", "clock" → text */
+    GPtrArray *reloading;             /* struct control_question: wait for the end of a change */
     GQueue questions[WORLD_SERVICES]; /* struct control_question: wait for that child's answer */
     gboolean started, ending;
     gint64 since; /* wall clock, seconds */

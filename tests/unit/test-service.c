@@ -214,7 +214,7 @@ generation_of(struct around *around, const char *way)
     struct command_line *line = command_line_parse(&program, 3, argv, &error);
     g_assert_no_error(error);
     g_ptr_array_add(around->lines, line);
-    struct generation *generation = generation_read(line, FALSE, &error);
+    struct generation *generation = generation_read(line, &error);
     g_assert_no_error(error);
     return generation;
 }
