@@ -3,14 +3,26 @@
 
 #include "lib/base/fail.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static enum log_level limit = LOG_LEVEL_INFO;
 static void (*interrupted)(void *context);
 static void *interrupted_context;
+
+static struct {
+    gboolean is_set;
+    gboolean is_socket;
+    gboolean is_cut; /* the last line went out in part */
+    int fd;
+    guint dropped;
+} never;
 
 void
 log_limit(enum log_level level)
@@ -82,12 +94,63 @@ is_for_journal(void)
     return getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO);
 }
 
+/* ---- without waiting ---- */
+
+void
+log_never_wait(void)
+{
+    struct stat what;
+    if (never.is_set || fstat(STDERR_FILENO, &what) != 0)
+        return;
+    never.is_socket = S_ISSOCK(what.st_mode);
+    /* O_NONBLOCK is of what was opened, which others have, too: so it is opened anew. A file is
+     * not: that would begin at its head, and does not wait for a reader anyway. */
+    never.fd = STDERR_FILENO;
+    if (S_ISFIFO(what.st_mode) || S_ISCHR(what.st_mode))
+        never.fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    never.is_set = never.fd >= 0;
+}
+
+/* A line that goes out in part is ended by the next. */
+static gboolean
+put_at_once(const char *text)
+{
+    const gsize size = strlen(text);
+    ssize_t put;
+    do
+        put = never.is_socket ? send(never.fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+                              : write(never.fd, text, size);
+    while (put < 0 && errno == EINTR);
+    if (put >= 0)
+        never.is_cut = (gsize)put < size;
+    return put >= 0;
+}
+
+static void
+put_or_drop(const char *text)
+{
+    g_autofree char *before =
+        never.dropped == 0 ? g_strdup("")
+                           : g_strdup_printf("%s%u line%s could not be logged\n",
+                                             is_for_journal() ? "<4>" : "warning: ", never.dropped,
+                                             never.dropped == 1 ? "" : "s");
+    g_autofree char *all = g_strconcat(never.is_cut ? "\n" : "", before, text, NULL);
+    if (put_at_once(all))
+        never.dropped = 0;
+    else if (never.dropped < G_MAXUINT)
+        never.dropped++;
+}
+
 /* Nothing can be done about a standard error that does not take it. */
 static void
 put(const char *text)
 {
     if (interrupted != NULL)
         interrupted(interrupted_context);
+    if (never.is_set) {
+        put_or_drop(text);
+        return;
+    }
     fwrite(text, 1, strlen(text), stderr);
     fflush(stderr);
 }

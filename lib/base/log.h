@@ -38,6 +38,10 @@ void log_failure(const char *program, const GError *error);
  */
 void log_interrupt(void (*before)(void *context), void *context);
 
+/* For what serves, and must go on when nobody reads the journal: from now on a line that standard
+ * error does not take at once is dropped. How many were, the next one that it takes tells. */
+void log_never_wait(void);
+
 /* The line as log_write would write it, newline included; for tests. */
 char *log_format(enum log_level level, gboolean people, const char *message);
 

@@ -168,6 +168,7 @@ int
 child_serve(const struct child_role *role, const struct command_line *line, GError **error)
 {
     struct child *child = g_new0(struct child, 1);
+    log_never_wait();
     signal(SIGINT, SIG_IGN); /* ends the parent, which hangs up then */
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);

@@ -511,6 +511,7 @@ gboolean
 parent_run(const struct command_line *line, GError **error)
 {
     struct world world = {.since = g_get_real_time() / G_USEC_PER_SEC};
+    log_never_wait();
     struct generation *first = read_first(&world, line, error);
     if (first == NULL)
         return FALSE;

@@ -1,0 +1,84 @@
+"""Nobody reads what it logs: a journal that hangs, a pipe that is full. Nothing that it serves waits for that."""
+
+import contextlib
+import os
+import signal
+import time
+
+from support import clinic
+from support.case import Case
+from support.dhcp import Wire
+from support.dns import Asker
+from support.netsvc import READY, Netsvc, program
+from support.process import PATIENCE, Process
+
+
+class Mute(Case):
+    """`self.netsvc` serves, and its standard error, a pipe, is full."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.lan.host(*clinic.ADDRESSES)
+        self.netsvc = Netsvc(self, self.server, clinic.whole(dhcp='probe = no'), start=False)
+        pipe = self.netsvc.path('journal')
+        os.mkfifo(pipe)
+        self.journal = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, self.journal)
+        self.netsvc.process = Process(self, self.server, ['sh', '-c', 'exec "$@" 2>%s' % pipe, 'sh', program('lifeboat-netsvc'), 'run',
+                                                          '--config', self.netsvc.config])
+        self.read_until(READY)
+        self.fill()
+
+    def read(self):
+        try:
+            return os.read(self.journal, 65536).decode()
+        except BlockingIOError:
+            return ''
+
+    def read_until(self, text):
+        seen, begun = '', time.monotonic()
+        while text not in seen:
+            self.assertLess(time.monotonic() - begun, PATIENCE, seen)
+            seen += self.read()
+        return seen
+
+    def fill(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.journal, b'x')
+
+    def wait_for_new(self, name, old):
+        """Until that child is another, and serves."""
+        begun = time.monotonic()
+        while self.netsvc.children().get(name, old) == old:
+            self.assertLess(time.monotonic() - begun, PATIENCE)
+
+    def answers(self):
+        return Asker(self, self.lan.host('10.66.0.77/16'), '10.66.0.1').ask('clinic.example').answer[0][0].address
+
+
+class Journal(Mute):
+    def test_a_child_that_dies_is_started_again_although_nobody_reads_the_log(self):
+        wire = Wire(self, self.lan.host())
+        for name in ('dns', 'dhcp'):
+            self.wait_for_new(name, self.netsvc.kill(name))
+        self.assertEqual('10.66.0.10', self.answers())
+        wire.client().get()
+
+    def test_a_reload_comes_to_its_end_although_nobody_reads_the_log(self):
+        old = self.netsvc.children()['dns']
+        self.netsvc.configure(clinic.whole(dhcp='probe = no').replace('=10.66.0.10', '=10.66.0.11'))
+        self.netsvc.process.send(signal.SIGHUP)
+        self.wait_for_new('dns', old)
+        begun = time.monotonic()
+        while self.answers() != '10.66.0.11':
+            self.assertLess(time.monotonic() - begun, PATIENCE)
+        self.assertIn('clinic.example', self.netsvc.zones())
+
+    def test_how_much_was_not_logged_is_told_when_somebody_reads_again(self):
+        self.wait_for_new('dns', self.netsvc.kill('dns'))
+        self.answers()
+        while self.read():
+            pass
+        self.netsvc.kill('dns')
+        self.assertRegex(self.read_until("'dns' serves"), r'\d+ lines? could not be logged')
