@@ -1,8 +1,10 @@
 """Nobody reads what it logs: a journal that hangs, a pipe that is full. Nothing that it serves waits for that."""
 
 import contextlib
+import ctypes
 import os
 import signal
+import socket
 import time
 
 from support import clinic
@@ -13,21 +15,30 @@ from support.netsvc import READY, Netsvc, program
 from support.process import PATIENCE, Process
 
 
+SYS_PIDFD_GETFD = 438
+AS_STANDARD_ERROR = '''import os, socket, sys
+journal = socket.socket(socket.AF_UNIX)
+journal.connect(sys.argv[1])
+os.dup2(journal.fileno(), 2)
+os.execv(sys.argv[2], sys.argv[2:])'''
+
+
 class Mute(Case):
-    """`self.netsvc` serves, and its standard error, a pipe, is full."""
+    """`self.netsvc` serves, and its standard error is full."""
 
     def setUp(self):
         super().setUp()
         self.server = self.lan.host(*clinic.ADDRESSES)
         self.netsvc = Netsvc(self, self.server, clinic.whole(dhcp='probe = no'), start=False)
-        pipe = self.netsvc.path('journal')
-        os.mkfifo(pipe)
-        self.journal = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        command = self.connect(self.netsvc.path('journal'))
+        self.netsvc.process = Process(self, self.server, [*command, program('lifeboat-netsvc'), 'run', '--config', self.netsvc.config])
+        self.accept()
         self.addCleanup(os.close, self.journal)
-        self.netsvc.process = Process(self, self.server, ['sh', '-c', 'exec "$@" 2>%s' % pipe, 'sh', program('lifeboat-netsvc'), 'run',
-                                                          '--config', self.netsvc.config])
         self.read_until(READY)
         self.fill()
+
+    def accept(self):
+        """What is there once it runs."""
 
     def read(self):
         try:
@@ -42,11 +53,6 @@ class Mute(Case):
             seen += self.read()
         return seen
 
-    def fill(self):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(self.journal, b'x')
-
     def wait_for_new(self, name, old):
         """Until that child is another, and serves."""
         begun = time.monotonic()
@@ -57,7 +63,7 @@ class Mute(Case):
         return Asker(self, self.lan.host('10.66.0.77/16'), '10.66.0.1').ask('clinic.example').answer[0][0].address
 
 
-class Journal(Mute):
+class Tests:
     def test_a_child_that_dies_is_started_again_although_nobody_reads_the_log(self):
         wire = Wire(self, self.lan.host())
         for name in ('dns', 'dhcp'):
@@ -82,3 +88,38 @@ class Journal(Mute):
             pass
         self.netsvc.kill('dns')
         self.assertRegex(self.read_until("'dns' serves"), r'\d+ lines? could not be logged')
+
+
+class Pipe(Tests, Mute):
+    def connect(self, path):
+        os.mkfifo(path)
+        self.journal = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        return ['sh', '-c', 'exec "$@" 2>%s' % path, 'sh']
+
+    def fill(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.journal, b'x')
+
+
+class Journal(Tests, Mute):
+    """Of systemd: a socket."""
+
+    def connect(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.listener.close)
+        self.listener.bind(path)
+        self.listener.listen()
+        return ['/usr/bin/python3', '-c', AS_STANDARD_ERROR, path]
+
+    def accept(self):
+        self.journal = self.listener.accept()[0].detach()
+        os.set_blocking(self.journal, False)
+
+    def fill(self):
+        """By its own end of it."""
+        process = os.pidfd_open(self.netsvc.process.pid)
+        self.addCleanup(os.close, process)
+        with socket.socket(fileno=ctypes.CDLL(None).syscall(SYS_PIDFD_GETFD, process, 2, 0)) as end, contextlib.suppress(BlockingIOError):
+            while True:
+                end.send(b'x' * 4000, socket.MSG_DONTWAIT)
