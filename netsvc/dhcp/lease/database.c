@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,12 +34,19 @@ static const char *const statement_text[STATEMENTS] = {
     [CLOCK] = "INSERT OR REPLACE INTO clock VALUES (0, ?, ?, ?, ?)",
 };
 
+/* Which one has the name. */
+struct database_file {
+    dev_t device;
+    ino_t number; /* 0: none has */
+};
+
 struct database {
     sqlite3 *sqlite;
     sqlite3_stmt *statements[STATEMENTS];
     char *path;
     guint wal_pages;
     gboolean damaged; /* closing it changes nothing any more */
+    struct database_file main, wal;
 };
 
 /* ---- errors ---- */
@@ -85,6 +93,32 @@ failed(struct database *database, int code, GError **error)
     if (primary == SQLITE_FULL)
         fail_add_hint(error, "make room on that disk; no lease is given until then");
     return fault_of(code);
+}
+
+/* ---- its files ---- */
+
+static struct database_file
+file_of(const struct database *database, const char *suffix)
+{
+    char name[PATH_MAX];
+    struct stat found;
+    g_snprintf(name, sizeof name, "%s%s", database->path, suffix);
+    if (stat(name, &found) != 0)
+        return (struct database_file){0};
+    return (struct database_file){found.st_dev, found.st_ino};
+}
+
+static gboolean
+is_file(struct database_file a, struct database_file b)
+{
+    return a.device == b.device && a.number == b.number;
+}
+
+gboolean
+database_is_lost(const struct database *database)
+{
+    return !is_file(database->main, file_of(database, "")) ||
+           !is_file(database->wal, file_of(database, "-wal"));
 }
 
 /* ---- opening ---- */
@@ -191,6 +225,8 @@ open_here(struct database *database, GError **error)
     if (code != SQLITE_OK)
         return failed(database, code, error);
     sqlite3_wal_hook(database->sqlite, count_wal, database);
+    database->main = file_of(database, "");
+    database->wal = file_of(database, "-wal");
     return DATABASE_FINE;
 }
 
@@ -206,6 +242,13 @@ database_free(struct database *database)
     sqlite3_close(database->sqlite);
     g_free(database->path);
     g_free(database);
+}
+
+void
+database_abandon(struct database *database)
+{
+    database->damaged = TRUE;
+    database_free(database);
 }
 
 /* ---- rows ---- */
@@ -444,14 +487,26 @@ install(const char *path, GError **error)
     return sync_folder(path, error);
 }
 
+/* By another name, until the new one takes its own. One that others put there may not be linked to
+ * (protected_hardlinks): it is renamed, once NAME.built is there to be found instead. */
 static gboolean
-keep_as(const char *path, const char *aside, const char *suffix, GError **error)
+keep_as(const char *path, const char *aside, const char *suffix, gboolean is_built, GError **error)
 {
     g_autofree char *from = g_strconcat(path, suffix, NULL);
     g_autofree char *to = g_strconcat(aside, suffix, NULL);
-    if (link(from, to) != 0 && errno != ENOENT && errno != EEXIST)
+    int result = is_built ? rename(from, to) : link(from, to);
+    if (result != 0 && errno != ENOENT && errno != EEXIST && (is_built || errno != EPERM))
         return fail_errno(error, errno, "cannot keep '%s' as '%s'", from, to);
     return TRUE;
+}
+
+static gboolean
+keep(const char *path, const char *aside, gboolean is_built, GError **error)
+{
+    if (is_built && access(aside, F_OK) == 0)
+        return TRUE;
+    return keep_as(path, aside, "", is_built, error) &&
+           keep_as(path, aside, "-wal", is_built, error);
 }
 
 gboolean
@@ -459,9 +514,8 @@ database_replace(const char *path, const struct database_change *changes, gsize 
                  const struct database_clock *clock, gint64 time, char **aside, GError **error)
 {
     g_autofree char *name = g_strdup_printf("%s.damaged-%" G_GINT64_FORMAT, path, time);
-    if (!keep_as(path, name, "", error) || !keep_as(path, name, "-wal", error))
-        return FALSE;
-    if (!build(path, changes, count, clock, error) || !install(path, error))
+    if (!keep(path, name, FALSE, error) || !build(path, changes, count, clock, error) ||
+        !keep(path, name, TRUE, error) || !install(path, error))
         return FALSE;
     if (aside != NULL)
         *aside = g_steal_pointer(&name);

@@ -59,6 +59,11 @@ struct database *database_open(const char *path, enum database_fault *fault, GEr
 void database_free(struct database *database);
 AUTO_DEFINE(database)
 
+/* Whether the file or its WAL was removed or replaced since it was opened. Then it is to be
+ * abandoned: freed, with nothing written. */
+gboolean database_is_lost(const struct database *database);
+void database_abandon(struct database *database);
+
 enum database_fault database_read_clock(struct database *database, struct database_clock *clock,
                                         GError **error);
 

@@ -6,6 +6,7 @@
 #include "netsvc/dhcp/lease/database.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define FOREVER G_MAXINT64
 #define CLOCK_SECONDS 10       /* the clock goes into a commit when it was not in one for so long */
@@ -181,7 +182,7 @@ rebuild(struct store *store, const struct database_clock *clock, GError **error)
                                      (const struct database_change *)(gpointer)store->changes->data,
                                      store->changes->len, clock != NULL ? clock : &salvaged,
                                      store->clock->wall(store->clock->context), &aside, error);
-    if (done)
+    if (done && access(aside, F_OK) == 0)
         log_warning("leases '%s' were damaged; they are kept as '%s', and %u could be read of them",
                     store->path, aside, count);
     return done;
@@ -339,10 +340,23 @@ commit(struct store *store, const struct database_clock *clock, GError **error)
     return TRUE;
 }
 
+/* Where its files were removed, or others have their names, commits would be in no file. */
+static void
+leave_lost(struct store *store)
+{
+    if (store->database == NULL || !database_is_lost(store->database))
+        return;
+    log_warning("leases '%s' were removed or replaced while they are in use; making them anew",
+                store->path);
+    database_abandon(store->database);
+    store->database = NULL;
+}
+
 gboolean
 store_commit(struct store *store, GError **error)
 {
-    if (store->changes->len == 0)
+    leave_lost(store);
+    if (store->database != NULL && store->changes->len == 0)
         return TRUE;
     struct database_clock now = clock_now(store);
     gboolean due = is_clock_due(&store->kept, &now, CLOCK_SECONDS);

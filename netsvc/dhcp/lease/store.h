@@ -31,7 +31,8 @@ AUTO_DEFINE(store)
 void store_put(struct store *store, const struct lease *lease);
 void store_remove(struct store *store, guint32 address);
 
-/* FALSE: nothing of what was put since the last one is durable, and must not be answered; all of it
+/* Where the files were removed or replaced meanwhile, they are made anew of what is in memory.
+ * FALSE: nothing of what was put since the last one is durable, and must not be answered; all of it
  * stays to be tried again with the next. */
 gboolean store_commit(struct store *store, GError **error);
 
