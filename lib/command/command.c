@@ -643,6 +643,12 @@ options_instances(const struct command_line *line, const char *section)
 }
 
 const char *
+options_instance_section(const struct command_line *view)
+{
+    return view->instance->section->name;
+}
+
+const char *
 options_instance_name(const struct command_line *view)
 {
     return view->instance->name;

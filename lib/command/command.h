@@ -98,6 +98,7 @@ gboolean options_typed(const struct command_line *line, const char *name);
  * file, as a command line that the functions above take, valid as long as `line`. The caller frees
  * the array. */
 GPtrArray *options_instances(const struct command_line *line, const char *section);
+const char *options_instance_section(const struct command_line *instance);
 const char *options_instance_name(const struct command_line *instance);
 guint options_instance_line(const struct command_line *instance); /* of the file */
 

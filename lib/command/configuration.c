@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* as Windows puts before UTF-8 */
+
 /* What the file says in one place: the sections that stand there once, or an instance. */
 struct part {
     struct configuration_instance *instance; /* NULL: the former */
@@ -141,6 +143,28 @@ walk_key(struct reading *reading, char *line, GError **error)
     return wrong(reading, error, "unknown key '%s' in [%s]%s", key, section, hint);
 }
 
+/* GKeyFile would take it for a part of the value. */
+static gboolean
+has_comment_behind(const char *line)
+{
+    for (const char *at = strchr(line, '#'); at != NULL; at = strchr(at + 1, '#'))
+        if (at > line && g_ascii_isspace(at[-1]))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+walk_line(struct reading *reading, char *line, GError **error)
+{
+    if (*line == '\0' || *line == '#')
+        return TRUE;
+    if (has_comment_behind(line))
+        return wrong(reading, error,
+                     "a comment stands behind it\nhint: give the comment a line of its own; where "
+                     "the # belongs to the value, write \\s for the blank before it");
+    return *line == '[' ? walk_section(reading, line, error) : walk_key(reading, line, error);
+}
+
 static gboolean
 walk(struct reading *reading, const char *text, gsize size, GError **error)
 {
@@ -151,11 +175,7 @@ walk(struct reading *reading, const char *text, gsize size, GError **error)
         if (!g_utf8_validate_len(at, length, NULL))
             return wrong(reading, error, "the line is not UTF-8 text");
         g_autofree char *copy = g_strndup(at, length);
-        char *line = g_strstrip(copy);
-        gboolean passed = *line == '\0' || *line == '#' ? TRUE
-                          : *line == '['                ? walk_section(reading, line, error)
-                                                        : walk_key(reading, line, error);
-        if (!passed)
+        if (!walk_line(reading, g_strstrip(copy), error))
             return FALSE;
         at += length + 1;
     }
@@ -168,7 +188,7 @@ set_text(struct reading *reading, const struct option *option, struct option_val
 {
     g_strstrip(text); /* GKeyFile keeps spaces at the end, which nobody sees */
     gsize length = strlen(text);
-    if (length >= 2 && text[0] == '"' && text[length - 1] == '"')
+    if (length >= 2 && (text[0] == '"' || text[0] == '\'') && text[length - 1] == text[0])
         return wrong(reading, error, "%s: values are written without quotation marks", option->key);
     if ((option->type == OPTION_PATH || option->type == OPTION_PATHS) && *text != '\0' &&
         *text != '/')
@@ -240,6 +260,11 @@ read_parts(struct reading *reading, GBytes *text, struct option_value *values, G
     gsize size;
     const char *data = g_bytes_get_data(text, &size);
     add_part(reading, NULL);
+    if (size >= strlen(BYTE_ORDER_MARK) &&
+        memcmp(data, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+        data += strlen(BYTE_ORDER_MARK);
+        size -= strlen(BYTE_ORDER_MARK);
+    }
     if (!walk(reading, data, size, error))
         return FALSE;
     g_autoptr(GKeyFile) file = g_key_file_new();

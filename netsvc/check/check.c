@@ -39,8 +39,8 @@ blame(const struct check *check, const struct command_line *view, const char *op
     if (option != NULL && options_given(view, option))
         options_blame(view, option, error);
     else if (view != check->line)
-        g_prefix_error(error, "%s:%u: [%s]: ", file, options_instance_line(view),
-                       options_instance_name(view));
+        g_prefix_error(error, "%s:%u: [%s %s]: ", file, options_instance_line(view),
+                       options_instance_section(view), options_instance_name(view));
     else
         g_prefix_error(error, "%s: ", file);
 }

@@ -102,6 +102,27 @@ check_dns(struct check *check, const struct ifaddrs *own, const struct config_su
                 config_address_text(address_of(own->ifa_addr), text));
 }
 
+/* With two nodes it is on one of them; with one, somebody forgot it. */
+static void
+check_service(struct check *check, const struct ifaddrs *all)
+{
+    const guint32 service = check_config(check)->service_address;
+    const struct config_subnet *subnet = config_subnet_of(&check_config(check)->dhcp, service);
+    char text[INET_ADDRSTRLEN];
+    if (service == 0)
+        return;
+    for (const struct ifaddrs *each = all; each != NULL; each = each->ifa_next)
+        if (is_ipv4(each) && address_of(each->ifa_addr) == service)
+            return;
+    g_autofree char *give = g_strdup_printf(
+        "unless it is another node's: `ip address add %s/%u dev %s`, and for good in "
+        "/etc/network/interfaces",
+        config_address_text(service, text), subnet != NULL ? subnet->prefix : 32,
+        subnet != NULL && subnet->interface != NULL ? subnet->interface : "INTERFACE");
+    check_found(check, CHECK_NOTE, check_line(check), "service-address", give,
+                "no interface here has %s: clients find nobody there", text);
+}
+
 void
 check_interfaces(struct check *check)
 {
@@ -109,6 +130,7 @@ check_interfaces(struct check *check)
     struct ifaddrs *all = NULL;
     if (getifaddrs(&all) != 0)
         return;
+    check_service(check, all);
     for (guint i = 0; i < config->dhcp.subnets->len; i++) {
         const struct config_subnet *subnet = config->dhcp.subnets->pdata[i];
         const struct command_line *view = check_view(check, "subnet", i);

@@ -108,8 +108,13 @@ static void
 check_addresses(struct check *check, const struct config_subnet *subnet,
                 const struct command_line *view)
 {
+    char begin[INET_ADDRSTRLEN], end[INET_ADDRSTRLEN];
+    g_autofree char *give =
+        g_strdup_printf("set 'pools', as in `pools = %s-%s`",
+                        config_address_text(subnet->network + (~subnet->mask + 1) / 2, begin),
+                        config_address_text((subnet->network | ~subnet->mask) - 1, end));
     if (subnet->pools->len == 0 && !has_host(&check_config(check)->dhcp, subnet))
-        check_found(check, CHECK_NOTE, view, "subnet-pool", "set 'pools'",
+        check_found(check, CHECK_NOTE, view, "subnet-pool", give,
                     "no client gets an address: there is neither a pool nor a [host]");
     if (!is_private(subnet))
         check_found(check, CHECK_NOTE, view, "subnet-network",

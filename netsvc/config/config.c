@@ -17,6 +17,8 @@ config_each(const struct command_line *line, const char *option, config_add add,
     for (const char *const *each = options_list(line, option); *each != NULL; each++)
         if (!add(list, *each, error)) {
             options_blame(line, option, error);
+            if (strpbrk(*each, ", \t") != NULL && error != NULL)
+                fail_add_hint(error, "several are separated by ;");
             return FALSE;
         }
     return TRUE;

@@ -81,8 +81,8 @@ read_network(struct config_subnet *subnet, const struct command_line *view, GErr
     }
     if (network.family != AF_INET || network.prefix < PREFIX_MIN || network.prefix > PREFIX_MAX)
         return wrong(view, "subnet-network", error,
-                     "'%s' is no IPv4 network with a prefix of %d to %d bits", text, PREFIX_MIN,
-                     PREFIX_MAX);
+                     "'%s' is no IPv4 network with a prefix of %d to %d bits, such as 10.66.0.0/16",
+                     text, PREFIX_MIN, PREFIX_MAX);
     memcpy(&address, network.address, sizeof address);
     subnet->network = ntohl(address);
     subnet->prefix = network.prefix;
@@ -139,16 +139,19 @@ check_pools(const struct config_subnet *subnet, const struct command_line *view,
 {
     const guint32 begin = subnet->network + 1, end = (subnet->network | ~subnet->mask) - 1;
     char first[INET_ADDRSTRLEN], last[INET_ADDRSTRLEN];
+    char lowest[INET_ADDRSTRLEN], highest[INET_ADDRSTRLEN];
     g_array_sort(subnet->pools, compare_ranges);
     for (guint i = 0; i < subnet->pools->len; i++) {
         const struct config_range *pool = &g_array_index(subnet->pools, struct config_range, i);
         config_address_text(pool->first, first);
         config_address_text(pool->last, last);
         if (pool->first < begin || pool->last > end)
-            return wrong(view, "subnet-pool", error,
-                         "%s-%s is not inside the network %s\nhint: its first address names the "
-                         "network and its last one all of it: neither is a client's",
-                         first, last, options_string(view, "subnet-network"));
+            return wrong(
+                view, "subnet-pool", error,
+                "%s-%s is not inside the network %s\nhint: its clients can have %s-%s: its "
+                "first address names the network, and its last one all of it",
+                first, last, options_string(view, "subnet-network"),
+                config_address_text(begin, lowest), config_address_text(end, highest));
         if (i > 0 && pool->first <= pool[-1].last)
             return wrong(view, "subnet-pool", error, "%s-%s overlaps the pool before it", first,
                          last);

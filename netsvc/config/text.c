@@ -27,13 +27,22 @@ parse_either(const char *text, int *family, guint8 address[16])
 
 /* ---- networks ---- */
 
+/* Refuses bits that are set behind the prefix, and tells which network they are in. */
 static gboolean
-ends_behind(const guint8 *address, guint prefix, guint bits)
+check_end(const char *text, const struct config_network *network, guint bits, GError **error)
 {
-    for (guint i = prefix; i < bits; i++)
-        if ((address[i / 8] & 0x80u >> i % 8) != 0)
-            return FALSE;
-    return TRUE;
+    guint8 cut[sizeof network->address];
+    char written[INET6_ADDRSTRLEN];
+    memcpy(cut, network->address, sizeof cut);
+    for (guint i = network->prefix; i < bits; i++)
+        cut[i / 8] &= (guint8) ~(0x80u >> i % 8);
+    if (memcmp(cut, network->address, bits / 8) == 0)
+        return TRUE;
+    inet_ntop(network->family, cut, written, sizeof written);
+    return fail_set(error, FAIL_USAGE,
+                    "'%s' is an address in a network, not a network: bits behind the first %u are "
+                    "set\nhint: write %s/%u",
+                    text, network->prefix, written, network->prefix);
 }
 
 gboolean
@@ -50,14 +59,14 @@ text_network(const char *text, struct config_network *network, GError **error)
     if (slash == NULL)
         prefix = bits;
     else if (!g_ascii_string_to_unsigned(slash + 1, 10, 0, bits, &prefix, NULL))
-        return fail_set(error, FAIL_USAGE, "'%s': behind the slash stands no number from 0 to %u",
-                        text, bits);
+        return fail_set(
+            error, FAIL_USAGE,
+            "'%s': behind the slash stands no number from 0 to %u\nhint: write the number "
+            "of its first bits that all have in common: 24 for 255.255.255.0, 16 for "
+            "255.255.0.0",
+            text, bits);
     network->prefix = (guint)prefix;
-    return ends_behind(network->address, network->prefix, bits) ||
-           fail_set(error, FAIL_USAGE,
-                    "'%s' is an address in a network, not a network: bits behind the first %u are "
-                    "set",
-                    text, network->prefix);
+    return check_end(text, network, bits, error);
 }
 
 static gboolean

@@ -135,11 +135,11 @@ the_closest_word_is_guessed_and_no_far_one(void)
 static void
 a_configuration_sets_values(void)
 {
-    static const char text[] = "# comment\n"
+    static const char text[] = "\xef\xbb\xbf# comment\n"
                                "\n"
                                "[source]\n"
                                "url = http://x:y@h/ \r\n"
-                               "folder=/a b\n"
+                               "folder=/a b#c\\s#d\n"
                                "[snapshot]\n"
                                "  # indented\n"
                                "skip = a*; b ;\n"
@@ -150,7 +150,7 @@ a_configuration_sets_values(void)
     parse(&table, text, values, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(values[URL].texts->pdata[0], ==, "http://x:y@h/");
-    g_assert_cmpstr(values[TO].texts->pdata[0], ==, "/a b");
+    g_assert_cmpstr(values[TO].texts->pdata[0], ==, "/a b#c #d");
     g_assert_cmpuint(values[SKIP].texts->len, ==, 2);
     g_assert_cmpstr(values[SKIP].texts->pdata[1], ==, "b");
     g_assert_cmpint(values[FULL].number, ==, 1);
@@ -210,6 +210,12 @@ mistakes_are_named_with_their_line(void)
     }
     assert_refused("[source]\nfolder = a/b\n", "2: folder: 'a/b' is not an absolute path");
     assert_refused("[source]\nurl = \"a\"\n", "2: url: values are written without quotation marks");
+    assert_refused("[source]\nurl = 'a'\n", "2: url: values are written without quotation marks");
+    static const char comment[] =
+        "2: a comment stands behind it\nhint: give the comment a line of its own; where the # "
+        "belongs to the value, write \\s for the blank before it";
+    assert_refused("[source]\nurl = a # b\n", comment);
+    assert_refused("\n[source]\t# b\n", comment);
     assert_refused("\n[snapshot]\nmemory = 65\n",
                    "3: memory: '65' is not a whole number from 4 to 64 MB");
     assert_refused("[snapshot]\nfull = true\n", "2: full: 'true' is neither yes nor no");

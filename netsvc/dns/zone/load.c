@@ -320,6 +320,16 @@ has_address(const struct zone *zone, const struct name *name)
            zone_find(zone, name, &hashes, &match) == ZONE_WILDCARD;
 }
 
+/* The usual mistake: a whole name without the dot at its end, so that the zone's stands twice. */
+static const char *
+dot_hint(const struct zone *zone, const char *name)
+{
+    char origin[NAME_TEXT_MAX];
+    name_text(zone_origin(zone), origin);
+    g_autofree char *twice = g_strdup_printf("%s.%s", origin, origin);
+    return g_str_has_suffix(name, twice) ? "\nhint: a whole name ends with a dot" : "";
+}
+
 /* Name servers inside the zone that they serve have addresses there: without, nobody comes to them.
  */
 static gboolean
@@ -335,9 +345,10 @@ check_glue(const struct zone *zone, const char *path, GError **error)
             char text[NAME_TEXT_MAX], of[NAME_TEXT_MAX];
             name_from_wire(&target, ns.rdata, ns.size, NULL);
             if (name_is_below(&target, owner) && !has_address(zone, &target))
-                return fail_set(error, FAIL_USAGE,
-                                "%s: '%s' is a name server of '%s', but has no address (A or AAAA)",
-                                path, name_text(&target, text), name_text(owner, of));
+                return fail_set(
+                    error, FAIL_USAGE,
+                    "%s: '%s' is a name server of '%s', but has no address (A or AAAA)%s", path,
+                    name_text(&target, text), name_text(owner, of), dot_hint(zone, text));
         }
     }
     return TRUE;
