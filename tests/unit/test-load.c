@@ -133,7 +133,8 @@ test_mistakes(void)
     wrong("", "/etc/test.zone: zone 'test' has no SOA record");
     wrong("@ SOA ns h 1 2 3 4 5\n", "/etc/test.zone: zone 'test' has no NS record at its head");
     wrong("@ SOA ns h 1 2 3 4 5\n@ NS ns.test\n",
-          "name server of 'test', but has no address (A or AAAA)\nhint: a whole name ends with a dot");
+          "/etc/test.zone: 'ns.test.test' is a name server of 'test', but has no address (A or "
+          "AAAA)\nhint: a whole name ends with a dot");
     wrong("@ SOA ns h 1 2 3 4 5\n@ NS ns\n",
           "/etc/test.zone: 'ns.test' is a name server of 'test', but has no address (A or AAAA)");
     wrong(HEAD "cut NS a.cut\n", "/etc/test.zone: 'a.cut.test' is a name server of 'cut.test'");
