@@ -11,112 +11,22 @@
 A Wire answers ARP for the addresses in `wire.owners` ({address: MAC}), as whoever had them would.
 """
 
-import ipaddress
 import itertools
 import select
 import socket
 import struct
 import threading
 
+from dhcp_packet import (  # noqa: F401: tests take them from here
+    ACK, AGENT, ALL, BROADCAST, DECLINE, DISCOVER, DNS, DOMAIN, ETH_P_IP, EVERYTHING, FQDN, HOSTNAME, ID, INFORM, LEASE, MASK, MTU,
+    NAK, NTP, OFFER, PARAMETERS, PORTAL, RAPID, RELEASE, REQUEST, REQUESTED, ROUTER, SEARCH, SERVER, SIZE, T1, T2, TYPE, Packet,
+    address_bytes, address_text, mac_bytes, mac_text, read_frame, write_frame)
+
 from .process import PATIENCE
 
-DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
-MASK, ROUTER, DNS, HOSTNAME, DOMAIN, MTU, BROADCAST, NTP, VENDOR = 1, 3, 6, 12, 15, 26, 28, 42, 43
-REQUESTED, LEASE, OVERLOAD, TYPE, SERVER, PARAMETERS, MESSAGE, SIZE, T1, T2, CLASS, ID = range(50, 62)
-RAPID, FQDN, AGENT, PORTAL, SEARCH, ROUTES = 80, 81, 82, 114, 119, 121
-MAGIC = b'\x63\x82\x53\x63'
-ALL = 'ff:ff:ff:ff:ff:ff'
-EVERYTHING = bytes((MASK, ROUTER, DNS, HOSTNAME, DOMAIN, MTU, BROADCAST, NTP, LEASE, SERVER, T1, T2, PORTAL, SEARCH, ROUTES))
-ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 3, 0x800, 0x806
+ETH_P_ALL, ETH_P_ARP = 3, 0x806
 PACKET_OUTGOING = 4
 SOL_PACKET, PACKET_AUXDATA, CHECKSUM_NOT_READY = 263, 8, 8  # the kernel's own packets, whose checksum the card would make
-HEAD = struct.Struct('!BBBBIHH4s4s4s4s16s64s128s')
-
-
-def mac_bytes(text):
-    return bytes.fromhex(text.replace(':', ''))
-
-
-def mac_text(data):
-    return data.hex(':')
-
-
-def address_bytes(text):
-    return ipaddress.ip_address(text).packed
-
-
-def address_text(data):
-    return str(ipaddress.ip_address(data))
-
-
-class Packet:
-    """`options` is {code: bytes}; the addresses are text. `raw` is what came."""
-
-    def __init__(self, op=1, xid=0, secs=0, flags=0, ciaddr='0.0.0.0', yiaddr='0.0.0.0', siaddr='0.0.0.0', giaddr='0.0.0.0', chaddr=b'',
-                 hops=0, htype=1, hlen=None, options=()):
-        self.op, self.htype, self.hlen, self.hops = op, htype, len(chaddr) if hlen is None else hlen, hops
-        self.xid, self.secs, self.flags = xid, secs, flags
-        self.ciaddr, self.yiaddr, self.siaddr, self.giaddr, self.chaddr = ciaddr, yiaddr, siaddr, giaddr, chaddr
-        self.options = dict(options)
-        self.order, self.raw, self.frame = [], b'', None
-
-    @classmethod
-    def read(cls, raw):
-        fields = HEAD.unpack_from(raw)
-        packet = cls(fields[0], fields[4], fields[5], fields[6], *map(address_text, fields[7:11]), fields[11][:min(fields[2], 16)], fields[3],
-                     fields[1], fields[2])
-        packet.raw, packet.file_fields = raw, fields[12:]
-        assert raw[HEAD.size:HEAD.size + 4] == MAGIC, 'no magic cookie'
-        packet._read_options(raw[HEAD.size + 4:])
-        overload = packet.options.get(OVERLOAD, b'\0')[0]
-        if overload & 1:
-            packet._read_options(fields[13])
-        if overload & 2:
-            packet._read_options(fields[12])
-        return packet
-
-    def _read_options(self, data):
-        at = 0
-        while data[at] != 255:
-            if data[at] == 0:
-                at += 1
-                continue
-            code, size = data[at], data[at + 1]
-            assert at + 2 + size < len(data), 'option %d is longer than the packet' % code
-            self.order.append(code)
-            self.options[code] = self.options.get(code, b'') + data[at + 2:at + 2 + size]  # RFC 3396
-            at += 2 + size
-
-    def write(self):
-        head = HEAD.pack(self.op, self.htype, self.hlen, self.hops, self.xid, self.secs, self.flags,
-                         *map(address_bytes, (self.ciaddr, self.yiaddr, self.siaddr, self.giaddr)), self.chaddr, b'', b'')
-        return head + MAGIC + b''.join(map(self._option, self.options.items())) + b'\xff'
-
-    @staticmethod
-    def _option(option):
-        code, data = option
-        pieces = [data[at:at + 255] for at in range(0, len(data), 255)] or [b'']
-        return b''.join(bytes((code, len(piece))) + piece for piece in pieces)
-
-    @property
-    def type(self):
-        return self.options[TYPE][0]
-
-    @property
-    def server(self):
-        return address_text(self.options[SERVER])
-
-    def number(self, code):
-        return int.from_bytes(self.options[code], 'big')
-
-    def addresses(self, code):
-        data = self.options[code]
-        return [address_text(data[at:at + 4]) for at in range(0, len(data), 4)]
-
-    def __repr__(self):
-        return '<%s yiaddr %s ciaddr %s giaddr %s options %s>' % (
-            dict(enumerate('- DISCOVER OFFER REQUEST DECLINE ACK NAK RELEASE INFORM'.split())).get(self.options.get(TYPE, b'\0')[0]),
-            self.yiaddr, self.ciaddr, self.giaddr, {code: data.hex() for code, data in self.options.items()})
 
 
 class Wire:
@@ -147,12 +57,7 @@ class Wire:
     # ---- frames ----
 
     def send(self, payload, source_mac, mac=ALL, source='0.0.0.0', to='255.255.255.255', port=67, source_port=68):
-        udp = struct.pack('!HHHH', source_port, port, 8 + len(payload), 0) + payload
-        pseudo = address_bytes(source) + address_bytes(to) + struct.pack('!BBH', 0, 17, len(udp))
-        udp = udp[:6] + struct.pack('!H', checksum(pseudo + udp) or 0xffff) + udp[8:]
-        ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + address_bytes(source) + address_bytes(to)
-        ip = ip[:10] + struct.pack('!H', checksum(ip)) + ip[12:]
-        self.socket.send(mac_bytes(mac) + mac_bytes(source_mac) + struct.pack('!H', ETH_P_IP) + ip + udp)
+        self.socket.send(write_frame(payload, source_mac, mac, source, to, port, source_port))
 
     def send_arp(self, operation, mac, address, to_mac, to_address):
         frame = mac_bytes(to_mac) + mac_bytes(mac) + struct.pack('!HHHBBH', ETH_P_ARP, 1, ETH_P_IP, 6, 4, operation)
@@ -187,17 +92,9 @@ class Wire:
             self.send_arp(2, owner, target, sender, source)
 
     def _take_ip(self, frame, not_ready):
-        ip = frame[14:14 + struct.unpack_from('!H', frame, 16)[0]]
-        head = (ip[0] & 15) * 4
-        udp = ip[head:]
-        if struct.unpack_from('!HH', udp) not in ((67, 68), (67, 67)):
+        packet = read_frame(frame, not not_ready)
+        if not packet:
             return
-        packet = Packet.read(udp[8:])
-        packet.frame = {'mac': mac_text(frame[:6]), 'from': mac_text(frame[6:12]), 'source': address_text(ip[12:16]),
-                        'to': address_text(ip[16:20]), 'ttl': ip[8], 'port': struct.unpack_from('!H', udp, 2)[0],
-                        'checksum': checksum(ip[:head]) == 0 and (
-                            not_ready or udp[6:8] == b'\0\0' or
-                            checksum(ip[12:20] + struct.pack('!BBH', 0, 17, len(udp)) + udp) == 0)}
         with self.arrived:
             self.replies.setdefault(packet.xid, []).append(packet)
             self.arrived.notify_all()
@@ -305,13 +202,3 @@ class Client:
         if answer.type == ACK:
             self.lease, self.server, self.server_mac = answer, answer.server, answer.frame['from']
         return answer
-
-
-def checksum(data):
-    """RFC 1071."""
-    if len(data) % 2:
-        data += b'\0'
-    total = sum(struct.unpack('!%dH' % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return total ^ 0xffff
