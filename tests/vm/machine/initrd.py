@@ -16,7 +16,7 @@ from .kernel import Lacking
 from .tree import Tree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = ('replicator/lifeboat', 'replicator/lifeboat-replicator', 'restore/lifeboat-restore')
+PROGRAMS = ('replicator/lifeboat', 'replicator/lifeboat-replicator', 'restore/lifeboat-restore', 'netsvc/lifeboat-netsvc')
 TOOLS = ('mkfs.ext4', 'mkfs.vfat', 'mkfs.exfat', 'e2fsck', 'fsck.fat', 'fsck.exfat')
 RULES = ('50-udev-default', '60-block', '60-persistent-storage', '80-drivers')
 GROUPS = {'root': 0, 'tty': 5, 'disk': 6, 'lp': 7, 'kmem': 15, 'dialout': 20, 'cdrom': 24, 'tape': 26, 'audio': 29,
@@ -29,8 +29,8 @@ FILES = {
     'etc/hosts': '127.0.0.1 localhost\n',
     'etc/hostname': 'clinic\n'}
 BUSYBOX_FILES = {
-    'etc/passwd': PASSWD + 'lifeboat:x:990:990::/var/lib/lifeboat:/bin/false\n',
-    'etc/group': GROUP + 'lifeboat:x:990:\n',
+    'etc/passwd': PASSWD + 'lifeboat:x:990:990::/var/lib/lifeboat:/bin/false\nlifeboat-net:x:991:991::/:/bin/false\n',
+    'etc/group': GROUP + 'lifeboat:x:990:\nlifeboat-net:x:991:\n',
     'etc/inittab': '::sysinit:/etc/start\n::respawn:/bin/nc -ll -p 7 -e /etc/ask\n'}
 FOLDERS = ('dev', 'proc', 'sys', 'run', 'mnt', 'root', 'var/lib/lifeboat', 'etc/lifeboat')
 LINKS = {'sbin': 'bin', 'usr/bin': '../bin', 'usr/sbin': '../bin', 'usr/lib': '../lib', 'lib64': 'lib', 'var/run': '../run',

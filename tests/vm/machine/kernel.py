@@ -1,14 +1,15 @@
 """Debian's kernel for the test machine, downloaded and not installed.
 
-`kernel()` gives the folder with `vmlinux` and `lib/modules/`, kept in build-vm/ in the tree. It is made the first time: the
-package that `linux-image-amd64` stands for is downloaded with apt-get, its image unpacked to the ELF file that QEMU
-boots directly, and of its modules those are kept that MODULES names and they depend on.
+`kernel()` gives the folder with `vmlinux` and `lib/modules/`, kept in build-vm/ in the tree. It is made the first time, and when
+MODULES changes: the package that `linux-image-amd64` stands for is downloaded with apt-get, its image unpacked to the ELF file
+that QEMU boots directly, and of its modules those are kept that MODULES names and they depend on.
 
 What the machine that runs the tests lacks is said with `Lacking`, which skips them.
 """
 
 import fcntl
 import glob
+import hashlib
 import lzma
 import os
 import platform
@@ -22,8 +23,11 @@ from support.lifeboat import ROOT
 
 CACHE = os.path.join(ROOT, 'build-vm')
 MODULES = ('virtio_pci', 'virtio_net', 'virtio_blk', 'xhci_pci', 'usb_storage', 'uas', 'sd_mod', 'ext4', 'vfat', 'exfat',
-           'crc32c_generic', 'nls_ascii', 'nls_cp437', 'nls_utf8', 'nls_iso8859_1', 'af_packet')
+           'crc32c_generic', 'nls_ascii', 'nls_cp437', 'nls_utf8', 'nls_iso8859_1', 'af_packet',
+           'xfs', 'btrfs', 'cdc_ether',
+           'mac80211_hwsim', 'ccm', 'ctr', 'cmac', 'aes_generic')
 FOLDERS = ('arch', 'block', 'crypto', 'drivers/block', 'drivers/net', 'drivers/scsi', 'drivers/usb', 'drivers/virtio', 'fs', 'lib', 'net')
+KEY = hashlib.sha256(repr((MODULES, FOLDERS)).encode()).hexdigest()[:8]
 XZ = b'\xfd7zXZ\0'
 ELF = b'\x7fELF'
 
@@ -39,8 +43,11 @@ def kernel():
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, 'lock'), 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = glob.glob(os.path.join(CACHE, 'kernel-*'))
-        return made[0] if made else _make()
+        known = set(glob.glob(os.path.join(CACHE, 'kernel-*')))
+        ours = {path for path in known if path.endswith('-' + KEY)}
+        for old in known - ours:
+            shutil.rmtree(old)
+        return ours.pop() if ours else _make()
 
 
 def _make():
@@ -56,7 +63,7 @@ def _make():
         with open(os.path.join(made, 'vmlinux'), 'wb') as file:
             file.write(image)
         _choose_modules(unpacked, made, release)
-        final = os.path.join(CACHE, 'kernel-' + release)
+        final = os.path.join(CACHE, 'kernel-%s-%s' % (release, KEY))
         os.rename(made, final)
     return final
 

@@ -18,11 +18,11 @@ from .kernel import Lacking
 MIB = 1 << 20
 SECTOR = 512
 MAKE = {'ext4': ['mkfs.ext4', '-q', '-F', '-L'], 'vfat': ['mkfs.vfat', '-F', '32', '-n'], 'exfat': ['mkfs.exfat', '-L'],
-        'ntfs': ['mkfs.ntfs', '-q', '-F', '-f', '-L']}
+        'ntfs': ['mkfs.ntfs', '-q', '-F', '-f', '-L'], 'xfs': ['mkfs.xfs', '-q', '-f', '-L'], 'btrfs': ['mkfs.btrfs', '-q', '-f', '-L']}
 CHECK = {'ext4': ['e2fsck', '-fn'], 'vfat': ['fsck.vfat', '-n'], 'exfat': ['fsck.exfat', '-n']}
 DIRTY = {'vfat': (0x41, 1), 'exfat': (106, 2)}  # place and bit of the flag that it was not unmounted
 LOST = 14000  # a cluster that files do not come to
-MBR_TYPE = {'ext4': 0x83, 'vfat': 0x0c, 'exfat': 0x07, 'ntfs': 0x07}
+MBR_TYPE = {'ext4': 0x83, 'vfat': 0x0c, 'exfat': 0x07, 'ntfs': 0x07, 'xfs': 0x83, 'btrfs': 0x83}
 KINDS = ('ext4', 'vfat', 'exfat')  # on which drives can be
 
 
@@ -144,7 +144,7 @@ def _tool(command):
     try:
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     except FileNotFoundError:
-        raise Lacking('no %s: install e2fsprogs, dosfstools, exfatprogs and ntfs-3g' % command[0]) from None
+        raise Lacking('no %s: install e2fsprogs, dosfstools, exfatprogs, ntfs-3g, xfsprogs and btrfs-progs' % command[0]) from None
 
 
 def disk(path, size=64):

@@ -5,6 +5,7 @@ of `sector, sectors, flags, length` and the data. The head lags behind, so it is
 read.
 """
 
+import bisect
 import shutil
 import struct
 
@@ -24,7 +25,7 @@ class Writes:
     def __init__(self, path):
         with open(path, 'rb') as file:
             log = memoryview(file.read())
-        self.list = []
+        self.list, self.ends = [], []
         at = SECTOR
         while at + SECTOR <= len(log):
             sector, sectors, flags, _ = struct.unpack_from('<QQQQ', log, at)
@@ -34,7 +35,12 @@ class Writes:
                 break
             data = None if flags & DISCARD else log[at + SECTOR:end]
             self.list.append(Write(sector * SECTOR, length, flags, data))
+            self.ends.append(end)
             at = end
+
+    def within(self, size):
+        """How many requests there were when the log had so many bytes."""
+        return bisect.bisect_right(self.ends, size)
 
     def __len__(self):
         return len(self.list)
