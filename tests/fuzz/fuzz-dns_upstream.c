@@ -116,7 +116,10 @@ answer_client(const struct relay *relay, const struct cache_key *key, guint8 con
     answer.until = (gint64)relay_seconds(relay);
     gint64 now = (control & ASK_LATER) != 0 ? answer.until / 2 + 1 : 0;
     gsize room = udp ? QUERY_UDP_MAX : sizeof out;
-    size = relay_write(&answer, now, FALSE, &query, NULL, udp, out, room);
+    struct reply reply;
+    reply_begin(&reply, &query, NULL, udp, out, room);
+    relay_write(&answer, now, FALSE, &reply);
+    size = reply_end(&reply);
     g_assert_cmpuint(size, <=, udp ? query.udp_size : room);
     check(out, size, &query);
 }

@@ -30,8 +30,10 @@ written_for(const struct relay *relay, const char *name, guint16 type, gint64 la
     answer.put = 1000;
     answer.until = 1000 + relay_seconds(relay);
     g_byte_array_set_size(out, QUERY_UDP_MAX);
-    gsize size = relay_write(&answer, 1000 + later, FALSE, &query, NULL, TRUE, out->data, out->len);
-    g_byte_array_set_size(out, (guint)size);
+    struct reply reply;
+    reply_begin(&reply, &query, NULL, TRUE, out->data, out->len);
+    relay_write(&answer, 1000 + later, FALSE, &reply);
+    g_byte_array_set_size(out, (guint)reply_end(&reply));
     return out;
 }
 
@@ -228,8 +230,10 @@ test_what_does_not_fit_into_a_datagram_is_cut_and_whole_by_tcp(void)
     g_assert_cmpint(query_parse(&query, packet->data, packet->len), ==, QUERY_GOOD);
     struct cache_answer answer = *relay_answer(relay);
     answer.until = 60;
-    gsize size = relay_write(&answer, 0, FALSE, &query, NULL, FALSE, whole, 65535);
-    g_autofree char *all = packet_section(whole, size, LDNS_SECTION_ANSWER);
+    struct reply reply;
+    reply_begin(&reply, &query, NULL, FALSE, whole, 65535);
+    relay_write(&answer, 0, FALSE, &reply);
+    g_autofree char *all = packet_section(whole, reply_end(&reply), LDNS_SECTION_ANSWER);
     g_assert_cmpuint(strlen(all), >, 8 * 250);
 }
 

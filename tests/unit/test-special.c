@@ -16,7 +16,9 @@ ask_below(const char *name, guint16 type, gboolean exists)
     struct query query;
     struct asked asked;
     g_assert_cmpint(query_parse(&query, packet->data, packet->len), ==, QUERY_GOOD);
-    asked.size = special_answer(special, &query, NULL, TRUE, exists, asked.wire, sizeof asked.wire);
+    struct reply reply;
+    reply_begin(&reply, &query, NULL, TRUE, asked.wire, sizeof asked.wire);
+    asked.size = special_answer(special, &query.name, exists, &reply) ? reply_end(&reply) : 0;
     return asked;
 }
 

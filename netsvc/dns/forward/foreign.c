@@ -20,27 +20,20 @@ foreign_soa(struct reply *reply, guint32 seconds)
                  sizeof rdata);
 }
 
-gsize
-foreign_absent(const struct query *query, const struct reply_options *options, gboolean udp,
-               gboolean exists, guint32 seconds, enum reply_error error, guint8 *out, gsize room)
+void
+foreign_absent(struct reply *reply, gboolean exists, guint32 seconds, enum reply_error error)
 {
-    struct reply reply;
-    reply_begin(&reply, query, options, udp, out, room);
-    reply.flags = FLAG_RA;
-    reply.rcode = exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
-    reply.error = error;
-    foreign_soa(&reply, seconds);
-    return reply_end(&reply);
+    reply->flags |= FLAG_RA;
+    reply->rcode = exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
+    reply->error = error;
+    foreign_soa(reply, seconds);
 }
 
-gsize
-foreign_code(const struct query *query, const struct reply_options *options, gboolean udp,
-             enum rcode rcode, enum reply_error error, guint8 *out, gsize room)
+void
+foreign_code(struct reply *reply, enum rcode rcode, enum reply_error error)
 {
-    struct reply reply;
-    reply_begin(&reply, query, options, udp, out, room);
-    reply.flags = rcode == RCODE_REFUSED ? 0 : FLAG_RA;
-    reply.rcode = rcode;
-    reply.error = error;
-    return reply_end(&reply);
+    if (rcode != RCODE_REFUSED)
+        reply->flags |= FLAG_RA;
+    reply->rcode = rcode;
+    reply->error = error;
 }

@@ -17,11 +17,9 @@
 /* The record that a negative answer is kept by. Its data stand in memory of ours. */
 void foreign_soa(struct reply *reply, guint32 seconds);
 
-/* NXDOMAIN, or no data where `exists`, with why. */
-gsize foreign_absent(const struct query *query, const struct reply_options *options, gboolean udp,
-                     gboolean exists, guint32 seconds, enum reply_error error, guint8 *out,
-                     gsize room);
+/* These fill a reply that has begun, to be ended by the caller: NXDOMAIN, or no data where
+ * `exists`, with why. */
+void foreign_absent(struct reply *reply, gboolean exists, guint32 seconds, enum reply_error error);
 
 /* A code with why, and no SOA record. */
-gsize foreign_code(const struct query *query, const struct reply_options *options, gboolean udp,
-                   enum rcode rcode, enum reply_error error, guint8 *out, gsize room);
+void foreign_code(struct reply *reply, enum rcode rcode, enum reply_error error);

@@ -29,14 +29,11 @@ struct forward {
     } counted;
 };
 
-/* A query on its way through. */
+/* A reply that has begun, on its way through. */
 struct passage {
     struct forward *forward;
-    const struct query *query;
-    const struct reply_options *options;
-    gboolean udp;
-    guint8 *out;
-    gsize room;
+    struct reply *reply;
+    const struct name *name; /* that is not ours */
 };
 
 static gint64
@@ -77,28 +74,20 @@ exists(const struct forward *forward, const struct name *name)
 
 /* ---- answers ---- */
 
-static gsize
+static void
 absent(const struct passage *p, guint32 seconds, enum reply_error error)
 {
-    return foreign_absent(p->query, p->options, p->udp, exists(p->forward, &p->query->name),
-                          seconds, error, p->out, p->room);
+    foreign_absent(p->reply, exists(p->forward, p->name), seconds, error);
 }
 
-static gsize
+static void
 cached(const struct passage *p, const struct cache_answer *answer)
 {
-    return relay_write(answer, now_seconds(p->forward), exists(p->forward, &p->query->name),
-                       p->query, p->options, p->udp, p->out, p->room);
-}
-
-static gsize
-code(const struct passage *p, enum rcode rcode, enum reply_error error)
-{
-    return foreign_code(p->query, p->options, p->udp, rcode, error, p->out, p->room);
+    relay_write(answer, now_seconds(p->forward), exists(p->forward, p->name), p->reply);
 }
 
 /* What there is while upstream has nothing for us: an answer that is over (RFC 8767), or none. */
-static gsize
+static void
 without_uplink(const struct passage *p, const struct cache_key *key, guint32 seconds,
                enum reply_error error)
 {
@@ -106,10 +95,11 @@ without_uplink(const struct passage *p, const struct cache_key *key, guint32 sec
     if (cache_get(p->forward->cache, key, now_seconds(p->forward), &answer) &&
         relay_rcode(&answer) != RCODE_SERVFAIL) {
         p->forward->counted.stale++;
-        return cached(p, &answer);
+        cached(p, &answer);
+        return;
     }
     p->forward->counted.absent++;
-    return absent(p, seconds, error);
+    absent(p, seconds, error);
 }
 
 /* ---- from upstream ---- */
@@ -128,7 +118,7 @@ learn(void *context, const struct cache_key *key, const struct relay *relay)
 }
 
 /* RFC 9520 3.2: so that what cannot be resolved is not asked for all the time. */
-static gsize
+static void
 failed(const struct passage *p, const struct cache_key *key)
 {
     struct forward *forward = p->forward;
@@ -137,8 +127,10 @@ failed(const struct passage *p, const struct cache_key *key)
     struct cache_answer answer;
     struct reply reply;
     forward->counted.failed++;
-    if (cache_get(forward->cache, key, time, &answer))
-        return cached(p, &answer);
+    if (cache_get(forward->cache, key, time, &answer)) {
+        cached(p, &answer);
+        return;
+    }
     reply_begin_question(&reply, &key->name, key->type, CLASS_IN, wire, sizeof wire);
     reply.rcode = RCODE_SERVFAIL;
     answer = (struct cache_answer){.wire = wire,
@@ -147,10 +139,10 @@ failed(const struct passage *p, const struct cache_key *key)
                                    .put = time,
                                    .until = time + FAILED_TTL};
     cache_put(forward->cache, key, &answer);
-    return cached(p, &answer);
+    cached(p, &answer);
 }
 
-static gsize
+static void
 outcome_answer(const struct passage *p, enum exchange_outcome outcome, const struct cache_key *key,
                const struct relay *relay)
 {
@@ -161,16 +153,19 @@ outcome_answer(const struct passage *p, enum exchange_outcome outcome, const str
         answer = *relay_answer(relay);
         answer.put = now_seconds(forward);
         answer.until = G_MAXINT64;
-        return cached(p, &answer);
+        cached(p, &answer);
+        break;
     case EXCHANGE_DEAD:
-        return without_uplink(p, key, FOREIGN_TTL, ERROR_NO_REACHABLE_AUTHORITY);
+        without_uplink(p, key, FOREIGN_TTL, ERROR_NO_REACHABLE_AUTHORITY);
+        break;
     case EXCHANGE_SLOW:
         forward->counted.slow++;
-        return without_uplink(p, key, FOREIGN_SLOW_TTL, ERROR_NETWORK_ERROR);
+        without_uplink(p, key, FOREIGN_SLOW_TTL, ERROR_NETWORK_ERROR);
+        break;
     case EXCHANGE_FAILED:
+        failed(p, key);
         break;
     }
-    return failed(p, key);
 }
 
 static void
@@ -179,16 +174,12 @@ serve(void *context, enum exchange_outcome outcome, const struct cache_key *key,
 {
     struct forward *forward = context;
     gboolean udp = waiter->asker.tcp == NULL;
-    const struct passage p = {
-        .forward = forward,
-        .query = &waiter->query,
-        .options = &waiter->options,
-        .udp = udp,
-        .out = forward->out,
-        .room = udp ? QUERY_UDP_MAX : sizeof forward->out,
-    };
-    gsize size = outcome_answer(&p, outcome, key, relay);
-    asker_send(&waiter->asker, forward->out, size);
+    struct reply reply;
+    const struct passage p = {forward, &reply, &key->name};
+    reply_begin(&reply, &waiter->query, &waiter->options, udp, forward->out,
+                udp ? QUERY_UDP_MAX : sizeof forward->out);
+    outcome_answer(&p, outcome, key, relay);
+    asker_send(&waiter->asker, forward->out, reply_end(&reply));
 }
 
 /* ---- time ---- */
@@ -293,7 +284,8 @@ can_be_forwarded(guint16 type)
            (type != 0 && type != TYPE_OPT && (type < TYPE_META_FIRST || type > TYPE_META_LAST));
 }
 
-static gsize
+/* FALSE: the reply is not to be sent, as one goes through the asker later. */
+static gboolean
 ask_upstream(const struct passage *p, const struct cache_key *key, const struct asker *asker)
 {
     struct forward *forward = p->forward;
@@ -301,22 +293,24 @@ ask_upstream(const struct passage *p, const struct cache_key *key, const struct 
         upstream_wanted(g_ptr_array_index(forward->upstreams, i));
     if (!exchanges_can_ask(forward->exchanges)) {
         look_again(forward);
-        return without_uplink(p, key, FOREIGN_TTL, ERROR_NO_REACHABLE_AUTHORITY);
+        without_uplink(p, key, FOREIGN_TTL, ERROR_NO_REACHABLE_AUTHORITY);
+        return TRUE;
     }
-    if (!exchanges_join(forward->exchanges, key, asker, p->query, p->options)) {
+    if (!exchanges_join(forward->exchanges, key, asker, p->reply->query, p->reply->options)) {
         forward->counted.full++;
-        return without_uplink(p, key, FOREIGN_SLOW_TTL, ERROR_NETWORK_ERROR);
+        without_uplink(p, key, FOREIGN_SLOW_TTL, ERROR_NETWORK_ERROR);
+        return TRUE;
     }
     look_again(forward);
-    return 0;
+    return FALSE;
 }
 
-static gsize
+static gboolean
 from_internet(const struct passage *p, const struct asker *asker)
 {
     struct forward *forward = p->forward;
-    const struct query *query = p->query;
-    const struct cache_key key = {.name = query->name,
+    const struct query *query = p->reply->query;
+    const struct cache_key key = {.name = *p->name,
                                   .type = query->type,
                                   .dnssec_ok = query->dnssec_ok,
                                   .checking_disabled = (query->flags & FLAG_CD) != 0};
@@ -324,42 +318,57 @@ from_internet(const struct passage *p, const struct asker *asker)
     if (cache_get(forward->cache, &key, now_seconds(forward), &answer) &&
         now_seconds(forward) < answer.until) {
         forward->counted.hits++;
-        return cached(p, &answer);
+        cached(p, &answer);
+        return TRUE;
     }
-    if ((query->flags & FLAG_RD) == 0)
-        return code(p, RCODE_REFUSED, ERROR_NOT_AUTHORITATIVE);
+    if ((query->flags & FLAG_RD) == 0) {
+        foreign_code(p->reply, RCODE_REFUSED, ERROR_NOT_AUTHORITATIVE);
+        return TRUE;
+    }
     forward->counted.misses++;
     return ask_upstream(p, &key, asker);
+}
+
+static gboolean
+find(const struct passage *p, const struct asker *asker)
+{
+    struct forward *forward = p->forward;
+    if (special_answer(forward->special, p->name, is_parent(forward, p->name), p->reply)) {
+        forward->counted.special++;
+        return TRUE;
+    }
+    return from_internet(p, asker);
+}
+
+static gboolean
+answer(const struct passage *p, const struct asker *asker)
+{
+    struct forward *forward = p->forward;
+    const struct query *query = p->reply->query;
+    if (saw_ourselves(forward, query)) {
+        absent(p, FOREIGN_SLOW_TTL, ERROR_NO_REACHABLE_AUTHORITY);
+    } else if (!is_inside(forward, asker)) {
+        forward->counted.refused++;
+        foreign_code(p->reply, RCODE_REFUSED, ERROR_PROHIBITED);
+    } else if (query->class != CLASS_IN) {
+        foreign_code(p->reply, RCODE_REFUSED, ERROR_NOT_AUTHORITATIVE);
+    } else if (!can_be_forwarded(query->type)) {
+        foreign_code(p->reply, RCODE_NOTIMP, ERROR_NONE);
+    } else {
+        return find(p, asker);
+    }
+    return TRUE;
 }
 
 gsize
 forward_answer(struct forward *forward, const struct asker *asker, const struct query *query,
                const struct reply_options *options, guint8 *out, gsize room)
 {
-    const struct passage p = {.forward = forward,
-                              .query = query,
-                              .options = options,
-                              .udp = asker->tcp == NULL,
-                              .out = out,
-                              .room = room};
+    struct reply reply;
+    const struct passage p = {forward, &reply, &query->name};
     forward->counted.queries++;
-    if (saw_ourselves(forward, query))
-        return absent(&p, FOREIGN_SLOW_TTL, ERROR_NO_REACHABLE_AUTHORITY);
-    if (!is_inside(forward, asker)) {
-        forward->counted.refused++;
-        return code(&p, RCODE_REFUSED, ERROR_PROHIBITED);
-    }
-    if (query->class != CLASS_IN)
-        return code(&p, RCODE_REFUSED, ERROR_NOT_AUTHORITATIVE);
-    if (!can_be_forwarded(query->type))
-        return code(&p, RCODE_NOTIMP, ERROR_NONE);
-    gsize size = special_answer(forward->special, query, options, p.udp,
-                                is_parent(forward, &query->name), out, room);
-    if (size > 0) {
-        forward->counted.special++;
-        return size;
-    }
-    return from_internet(&p, asker);
+    reply_begin(&reply, query, options, asker->tcp == NULL, out, room);
+    return answer(&p, asker) ? reply_end(&reply) : 0;
 }
 
 /* ---- begin, end, tell ---- */

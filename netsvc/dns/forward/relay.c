@@ -312,30 +312,26 @@ rewrite_ttls(guint8 *at, const guint8 *end, guint32 age, gboolean stale)
     g_assert(at == end);
 }
 
-gsize
-relay_write(const struct cache_answer *answer, gint64 now, gboolean parent,
-            const struct query *query, const struct reply_options *options, gboolean udp,
-            guint8 *out, gsize room)
+void
+relay_write(const struct cache_answer *answer, gint64 now, gboolean parent, struct reply *reply)
 {
     gboolean stale = now >= answer->until;
-    gsize question_end = HEADER_SIZE + query->name.size + 4U;
+    gsize question_end = HEADER_SIZE + reply->query->name.size + 4U;
     const guint8 *records = answer->wire + question_end;
     guint16 answers = get16(answer->wire + COUNTS_OFFSET);
     guint16 authority = get16(answer->wire + COUNTS_OFFSET + 2);
     g_assert(answer->size >= question_end);
-    struct reply reply;
-    reply_begin(&reply, query, options, udp, out, room);
-    reply.flags = FLAG_RA;
-    reply.rcode = relay_rcode(answer);
-    reply.error = answer->error;
-    if (reply.error == ERROR_NONE && stale)
-        reply.error = reply.rcode == RCODE_NXDOMAIN ? ERROR_STALE_NXDOMAIN : ERROR_STALE;
-    if (parent && reply.rcode == RCODE_NXDOMAIN)
-        reply.rcode = RCODE_NOERROR;
-    gsize begin_at = reply.size;
-    reply_raw(&reply, SECTION_ANSWER, records, answer->size - question_end, answers);
-    reply.counts[SECTION_AUTHORITY] = authority;
-    if (!reply.full)
-        rewrite_ttls(out + begin_at, out + reply.size, (guint32)MAX(now - answer->put, 0), stale);
-    return reply_end(&reply);
+    reply->flags |= FLAG_RA;
+    reply->rcode = relay_rcode(answer);
+    reply->error = answer->error;
+    if (reply->error == ERROR_NONE && stale)
+        reply->error = reply->rcode == RCODE_NXDOMAIN ? ERROR_STALE_NXDOMAIN : ERROR_STALE;
+    if (parent && reply->rcode == RCODE_NXDOMAIN)
+        reply->rcode = RCODE_NOERROR;
+    guint8 *begin_at = reply->wire + reply->size;
+    reply_raw(reply, SECTION_ANSWER, records, answer->size - question_end, answers);
+    reply->counts[SECTION_AUTHORITY] = authority;
+    if (!reply->full)
+        rewrite_ttls(begin_at, reply->wire + reply->size, (guint32)MAX(now - answer->put, 0),
+                     stale);
 }

@@ -50,9 +50,9 @@ guint32 relay_seconds(const struct relay *relay); /* that it may be kept; 0: not
 /* The code in an answer that relay.h made. */
 enum rcode relay_rcode(const struct cache_answer *answer);
 
-/* For a client. Its question has the answer's name and type, in whatever letters. TTLs are what is
- * left of them `now`, or RELAY_STALE_TTL where it is over, which is told with an extended error.
- * `parent`: the name has names of ours below it, so that it exists, whatever was answered. */
-gsize relay_write(const struct cache_answer *answer, gint64 now, gboolean parent,
-                  const struct query *query, const struct reply_options *options, gboolean udp,
-                  guint8 *out, gsize room);
+/* For a client: into a reply that has begun, to a question with the answer's name and type, in
+ * whatever letters. TTLs are what is left of them `now`, or RELAY_STALE_TTL where it is over, which
+ * is told with an extended error. `parent`: the name has names of ours below it, so that it exists,
+ * whatever was answered. */
+void relay_write(const struct cache_answer *answer, gint64 now, gboolean parent,
+                 struct reply *reply);

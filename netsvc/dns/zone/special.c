@@ -156,9 +156,8 @@ static const guint8 ipv4only[] = "\x08ipv4only\x04"
                                  "arpa";
 
 static void
-record(struct reply *reply, guint16 type, const void *rdata, gsize size)
+record(struct reply *reply, const struct name *name, guint16 type, const void *rdata, gsize size)
 {
-    const struct name *name = &reply->query->name;
     reply_record(reply, SECTION_ANSWER, name->wire, name->size, type, CLASS_IN, SPECIAL_TTL, rdata,
                  size);
 }
@@ -211,18 +210,18 @@ soa(struct reply *reply, enum section section, const struct row *row)
 }
 
 static void
-top_of_empty(struct reply *reply, const struct row *row)
+top_of_empty(struct reply *reply, const struct name *name, const struct row *row)
 {
     guint16 type = reply->query->type;
     if (type == TYPE_SOA || type == TYPE_ANY)
         soa(reply, SECTION_ANSWER, row);
     if (type == TYPE_NS || type == TYPE_ANY)
-        record(reply, TYPE_NS, row->name.wire, row->name.size);
+        record(reply, name, TYPE_NS, row->name.wire, row->name.size);
 }
 
 /* What the name itself has of the type that was asked for. */
 static void
-own_records(struct reply *reply, const struct row *row)
+own_records(struct reply *reply, const struct name *name, const struct row *row)
 {
     static const guint8 loopback4[] = {127, 0, 0, 1};
     static const guint8 loopback6[16] = {[15] = 1};
@@ -231,57 +230,55 @@ own_records(struct reply *reply, const struct row *row)
     gboolean any = type == TYPE_ANY;
     switch (row->act) {
     case EMPTY:
-        top_of_empty(reply, row);
+        top_of_empty(reply, name, row);
         break;
     case LOOPBACK:
         if (type == TYPE_A || any)
-            record(reply, TYPE_A, loopback4, sizeof loopback4);
+            record(reply, name, TYPE_A, loopback4, sizeof loopback4);
         if (type == TYPE_AAAA || any)
-            record(reply, TYPE_AAAA, loopback6, sizeof loopback6);
+            record(reply, name, TYPE_AAAA, loopback6, sizeof loopback6);
         break;
     case IPV4ONLY:
         for (guint i = 0; (type == TYPE_A || any) && i < G_N_ELEMENTS(nat64); i++)
-            record(reply, TYPE_A, nat64[i], sizeof nat64[i]);
+            record(reply, name, TYPE_A, nat64[i], sizeof nat64[i]);
         break;
     case IS_LOCALHOST:
         if (type == TYPE_PTR || any)
-            record(reply, TYPE_PTR, localhost, sizeof localhost);
+            record(reply, name, TYPE_PTR, localhost, sizeof localhost);
         break;
     case IS_IPV4ONLY:
         if (type == TYPE_PTR || any)
-            record(reply, TYPE_PTR, ipv4only, sizeof ipv4only);
+            record(reply, name, TYPE_PTR, ipv4only, sizeof ipv4only);
         break;
     case ABSENT:
         break;
     }
 }
 
-gsize
-special_answer(const struct special *special, const struct query *query,
-               const struct reply_options *options, gboolean udp, gboolean exists, guint8 *out,
-               gsize room)
+gboolean
+special_answer(const struct special *special, const struct name *name, gboolean exists,
+               struct reply *reply)
 {
-    const struct row *row = find(special, &query->name);
+    const struct row *row = find(special, name);
     if (row == NULL)
-        return 0;
-    gboolean itself = row->name.labels == query->name.labels || row->act == LOOPBACK;
+        return FALSE;
+    gboolean itself = row->name.labels == name->labels || row->act == LOOPBACK;
     /* That such a zone is not signed is for its parent to say (RFC 8375 4). */
-    if (itself && query->type == TYPE_DS && row->act != ABSENT && row->act != LOOPBACK)
-        return 0;
-    struct reply reply;
-    reply_begin(&reply, query, options, udp, out, room);
-    reply.flags = FLAG_RA;
+    if (itself && reply->query->type == TYPE_DS && row->act != ABSENT && row->act != LOOPBACK)
+        return FALSE;
+    reply->flags |= FLAG_RA;
     if (row->act == ABSENT) {
-        reply.rcode = exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
-        foreign_soa(&reply, SPECIAL_TTL);
-        return reply_end(&reply);
+        reply->rcode = exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
+        foreign_soa(reply, SPECIAL_TTL);
+        return TRUE;
     }
-    reply.flags |= FLAG_AA;
+    guint before = reply->counts[SECTION_ANSWER];
+    reply->flags |= FLAG_AA;
     if (itself)
-        own_records(&reply, row);
-    else if (!exists && !g_hash_table_contains(special->above, &query->name))
-        reply.rcode = RCODE_NXDOMAIN;
-    if (reply.counts[SECTION_ANSWER] == 0)
-        soa(&reply, SECTION_AUTHORITY, row);
-    return reply_end(&reply);
+        own_records(reply, name, row);
+    else if (!exists && !g_hash_table_contains(special->above, name))
+        reply->rcode = RCODE_NXDOMAIN;
+    if (reply->counts[SECTION_ANSWER] == before)
+        soa(reply, SECTION_AUTHORITY, row);
+    return TRUE;
 }

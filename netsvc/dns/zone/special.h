@@ -16,10 +16,10 @@ struct special *special_new(void);
 void special_free(struct special *special);
 AUTO_DEFINE(special)
 
-/* 0: it is not special. `exists`: there are names of ours below it, so that NXDOMAIN is wrong. */
-gsize special_answer(const struct special *special, const struct query *query,
-                     const struct reply_options *options, gboolean udp, gboolean exists,
-                     guint8 *out, gsize room);
+/* What there is to say of `name`, into a reply that has begun. FALSE: it is not special. `exists`:
+ * there are names of ours below it, so that NXDOMAIN is wrong. */
+gboolean special_answer(const struct special *special, const struct name *name, gboolean exists,
+                        struct reply *reply);
 
 /* Whether it is above a special name that exists, or one itself. */
 gboolean special_exists(const struct special *special, const struct name *name);
