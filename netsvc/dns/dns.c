@@ -57,6 +57,13 @@ is_parent(gpointer context, const struct name *name)
     return zones_are_below(holding_zones(dns->holding), name, &hashes);
 }
 
+static enum answer_outcome
+again(gpointer context, struct reply *reply, const struct answer_beyond *beyond)
+{
+    struct dns *dns = context;
+    return answer_write(holding_zones(dns->holding), reply, beyond);
+}
+
 static const struct zone *
 zone_named(gpointer context, const struct name *origin)
 {
@@ -197,8 +204,11 @@ dns_begin(gpointer self, GError **error)
 {
     struct dns *dns = self;
     const struct config_dns *config = &child_config(dns->child)->dns;
-    const struct forward_world world = {
-        .events = child_events(dns->child), .is_parent = is_parent, .alert = alert, .context = dns};
+    const struct forward_world world = {.events = child_events(dns->child),
+                                        .is_parent = is_parent,
+                                        .again = again,
+                                        .alert = alert,
+                                        .context = dns};
     begin_admission(dns);
     dns->forward = forward_new(&world, config);
     dns->serve = (struct serve){.zones = holding_zones(dns->holding),

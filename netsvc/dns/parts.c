@@ -65,6 +65,16 @@ foreign(gpointer context, const struct asker *asker, const struct query *query,
     return forward_answer(dns->forward, asker, query, options, out, room);
 }
 
+static gboolean
+follow(gpointer context, const struct asker *asker, struct reply *reply, const struct name *name)
+{
+    struct dns *dns = context;
+    if (!holding_lacks(dns->holding, name))
+        return forward_follow(dns->forward, asker, reply, name);
+    reply->rcode = RCODE_SERVFAIL;
+    return TRUE;
+}
+
 const struct serve_parts parts = {
     .admit = admit,
     .authenticate = authenticate,
@@ -72,4 +82,5 @@ const struct serve_parts parts = {
     .notify = transfer,
     .made = made,
     .foreign = foreign,
+    .follow = follow,
 };

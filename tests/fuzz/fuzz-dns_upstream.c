@@ -1,6 +1,6 @@
 /*
  * dns_upstream: whatever a forwarder answers, what the client gets can be read, is an answer to its
- * own question, and points at no private address.
+ * own question, and points at no private address; also behind a CNAME of ours.
  *
  * The first byte says what was asked and who asks, the rest is the answer; id and question are put
  * into it, as an upstream's without them is not looked at.
@@ -28,19 +28,23 @@ get16(const guint8 *at)
     return (guint)(at[0] << 8 | at[1]);
 }
 
+#define NAME_BYTES 13
+static const guint8 asked_name[NAME_BYTES] = "\x03wWw\x07"
+                                             "eXample";
+static const guint8 alias[NAME_BYTES] = "\x03our\x07"
+                                        "example"; /* a CNAME of ours that leads there */
+
 /* ---- the client ---- */
 
 static gsize
-write_question(guint8 *wire, guint id, guint16 type)
+write_question(guint8 *wire, guint id, const guint8 owner[NAME_BYTES], guint16 type)
 {
-    static const guint8 name[] = "\x03wWw\x07"
-                                 "eXample";
     const guint8 head[HEADER_SIZE] = {(guint8)(id >> 8), (guint8)id, FLAG_RD >> 8, 0, 0, 1};
     const guint8 tail[] = {(guint8)(type >> 8), (guint8)type, 0, CLASS_IN};
     memcpy(wire, head, sizeof head);
-    memcpy(wire + HEADER_SIZE, name, sizeof name);
-    memcpy(wire + HEADER_SIZE + sizeof name, tail, sizeof tail);
-    return HEADER_SIZE + sizeof name + sizeof tail;
+    memcpy(wire + HEADER_SIZE, owner, NAME_BYTES);
+    memcpy(wire + HEADER_SIZE + NAME_BYTES, tail, sizeof tail);
+    return HEADER_SIZE + NAME_BYTES + sizeof tail;
 }
 
 /* ---- what the client gets ---- */
@@ -98,12 +102,12 @@ check(const guint8 *wire, gsize size, const struct query *query)
 }
 
 static void
-answer_client(const struct relay *relay, const struct cache_key *key, guint8 control)
+answer_client(struct relay *relay, const struct cache_key *key, guint8 control, gboolean behind)
 {
     static guint8 out[DNS_TCP_MAX];
     guint8 packet[128];
     struct query query;
-    gsize size = write_question(packet, ID, key->type);
+    gsize size = write_question(packet, ID, behind ? alias : asked_name, key->type);
     if ((control & (ASK_EDNS | ASK_DNSSEC)) != 0) {
         const guint8 opt[] = {0, 0, TYPE_OPT, 4, 208, 0, 0, key->dnssec_ok ? 0x80 : 0, 0, 0, 0};
         memcpy(packet + size, opt, sizeof opt);
@@ -118,7 +122,10 @@ answer_client(const struct relay *relay, const struct cache_key *key, guint8 con
     gsize room = udp ? QUERY_UDP_MAX : sizeof out;
     struct reply reply;
     reply_begin(&reply, &query, NULL, udp, out, room);
-    relay_write(&answer, now, FALSE, &reply);
+    if (behind)
+        reply_record(&reply, SECTION_ANSWER, query.name.wire, query.name.size, TYPE_CNAME, CLASS_IN,
+                     60, key->name.wire, key->name.size);
+    relay_write(relay, &answer, now, FALSE, &reply);
     size = reply_end(&reply);
     g_assert_cmpuint(size, <=, udp ? query.udp_size : room);
     check(out, size, &query);
@@ -135,7 +142,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     guint8 control = data[0];
     struct cache_key key = {.type = types[control & 15], .dnssec_ok = (control & ASK_DNSSEC) != 0};
-    gsize end = write_question(asked, 1, key.type);
+    gsize end = write_question(asked, 1, asked_name, key.type);
     name_from_wire(&key.name, asked + HEADER_SIZE, end - HEADER_SIZE, NULL);
     gsize wire_size = end + size - 1 - HEADER_REST;
     g_autofree guint8 *wire = g_malloc(wire_size);
@@ -146,7 +153,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire[5] = 1;
     memcpy(wire + end, data + 1 + HEADER_REST, size - 1 - HEADER_REST);
     g_assert_true(relay_matches(asked, end, wire, wire_size, FALSE));
-    if (relay_read(relay, &key, wire, wire_size) == RELAY_GOOD)
-        answer_client(relay, &key, control);
+    if (relay_read(relay, &key, wire, wire_size) == RELAY_GOOD) {
+        answer_client(relay, &key, control, FALSE);
+        answer_client(relay, &key, control, TRUE);
+    }
     return 0;
 }

@@ -36,6 +36,21 @@ mixed.elsewhere.net A 198.51.100.9
 mixed.elsewhere.net A 10.1.2.3
 clinic.example A 203.0.113.66
 '''
+OURS = '''$ORIGIN ours.example.
+$TTL 300
+@ SOA ns root 1 3600 600 86400 60
+@ NS ns
+ns A 10.66.0.1
+web CNAME www.elsewhere.net.
+two CNAME web
+far CNAME alias.elsewhere.net.
+nothing CNAME nothing.elsewhere.net.
+trap CNAME private.elsewhere.net.
+inner CNAME clinic.example.
+*.wild CNAME wild.elsewhere.net.
+big CNAME big.elsewhere.net.
+all DNAME wild.elsewhere.net.
+'''
 AT_ONCE = 0.25  # seconds, of a busy machine; less than anybody waits for an answer from elsewhere
 LONGEST = 2.0   # until an uplink that has just gone silent is known to be dead (RFC 8767 5: 1.8)
 BIG = ''.join('big.elsewhere.net TXT "%s"\n' % ('%03d' % number + 'x' * 100) for number in range(40))
@@ -52,7 +67,9 @@ class Uplink(Case):
         self.client = self.lan.host('10.66.0.2/16')
         self.internet = self.lan.host(UPLINK + '/24', on=self.outside)
         self.upstream()
-        self.netsvc = Netsvc(self, self.server, CONFIGURATION)
+        self.netsvc = Netsvc(self, self.server, CONFIGURATION + '[zone ours.example]\nfile = FOLDER/ours\n', start=False)
+        self.netsvc.write('ours', OURS)
+        self.netsvc.start()
         self.asker = Asker(self, self.client, '10.66.0.1')
         self.until(lambda: self.ask('first.wild.elsewhere.net')[1])
 
@@ -127,6 +144,59 @@ class Alive(Uplink):
         wires = [query('a%d.wild.elsewhere.net' % number, edns=1232, flags=dns.flags.RD).to_wire() for number in range(1000)]
         for answer in self.asker.udp(wires):
             self.assertEqual((0, 1), (answer[3] & 15, struct.unpack_from('!H', answer, 6)[0]))
+
+
+class Chains(Uplink):
+    """CNAMEs of ours that lead elsewhere: who asks gets the whole chain."""
+
+    def chain(self, name, type='A', **how):
+        rcode, _, answer = self.ask(name, type, **how)
+        return rcode, [(rrset.name.to_text(True), sorted(rdata.to_text() for rdata in rrset)) for rrset in answer.answer], answer
+
+    def test_the_rest_of_a_chain_comes_from_there(self):
+        rcode, chain, answer = self.chain('two.ours.example')
+        self.assertEqual([('two.ours.example', ['web.ours.example.']), ('web.ours.example', ['www.elsewhere.net.']),
+                          ('www.elsewhere.net', ['198.51.100.7'])], chain)
+        self.assertEqual((True, True), (bool(answer.flags & dns.flags.AA), bool(answer.flags & dns.flags.RA)))
+        self.assertEqual([('far.ours.example', ['alias.elsewhere.net.']), ('alias.elsewhere.net', ['www.elsewhere.net.']),
+                          ('www.elsewhere.net', ['198.51.100.7'])], self.chain('far.ours.example')[1])
+        self.assertEqual(('x.wild.ours.example', ['wild.elsewhere.net.']), self.chain('x.wild.ours.example')[1][0])
+        self.assertEqual(('y.wild.elsewhere.net', ['198.51.100.8']), self.chain('y.all.ours.example')[1][2])
+
+    def test_a_chain_to_what_is_not_there_says_so(self):
+        rcode, chain, answer = self.chain('nothing.ours.example')
+        self.assertEqual(('NXDOMAIN', [('nothing.ours.example', ['nothing.elsewhere.net.'])]), (rcode, chain))
+        self.assertEqual('SOA', answer.authority[0].to_text().split()[3])
+        self.assertEqual(('NOERROR', 1), (lambda rcode, chain, _: (rcode, len(chain)))(*self.chain('web.ours.example', 'MX')))
+
+    def test_private_addresses_behind_it_are_dropped_but_not_ours(self):
+        self.assertEqual(('NOERROR', [('trap.ours.example', ['private.elsewhere.net.'])]), self.chain('trap.ours.example')[:2])
+        self.assertEqual(('clinic.example', ['10.66.0.10']), self.chain('inner.ours.example')[1][1])
+
+    def test_a_large_rest_comes_by_tcp(self):
+        self.assertTrue(self.chain('big.ours.example', 'TXT')[2].flags & dns.flags.TC)
+        self.assertEqual(40, len(self.chain('big.ours.example', 'TXT', tcp=True)[1][1][1]))
+
+    def test_who_does_not_ask_for_recursion_gets_ours(self):
+        answer = self.asker.ask(query('web.ours.example', edns=1232))
+        self.assertEqual((0, 1, False), (answer.rcode(), len(answer.answer), bool(answer.flags & dns.flags.RA)))
+
+    def test_many_ask_at_once(self):
+        names = ('web.ours.example', 'two.ours.example', 'www.elsewhere.net')
+        wires = [query(names[number % 3], edns=1232, flags=dns.flags.RD).to_wire() for number in range(300)]
+        for number, answer in enumerate(self.asker.udp(wires)):
+            self.assertEqual((0, (2, 3, 1)[number % 3]), (answer[3] & 15, struct.unpack_from('!H', answer, 6)[0]))
+
+    def test_no_question_waits_when_the_cable_is_silent(self):
+        self.internet.silence()
+        begun = time.monotonic()
+        self.until(lambda: time.monotonic() - begun > LONGEST or self.ask('web.ours.example') is None)
+        for number in range(20):
+            took, (rcode, found, answer) = self.timed('%d.all.ours.example' % number)
+            self.assertLess(took, AT_ONCE)
+            self.assertEqual('NXDOMAIN', rcode)
+            self.assertEqual(['%d.wild.elsewhere.net.' % number, 'wild.elsewhere.net.'], found)
+            self.assertEqual('. 30 IN SOA', ' '.join(answer.authority[0].to_text().split()[:4]))
 
 
 class Cut(Uplink):

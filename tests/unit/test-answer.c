@@ -434,6 +434,64 @@ test_parts(void)
     g_assert_cmpuint(serve->counts.limited, ==, 2);
 }
 
+/* What others know: an address where it is asked for, else that there is none. */
+static gboolean
+follow_part(gpointer context, const struct asker *asker, struct reply *reply,
+            const struct name *name)
+{
+    guint *count = context;
+    (void)asker;
+    ++*count;
+    if (reply->query->type == TYPE_TXT)
+        return FALSE;
+    if (reply->query->type == TYPE_A)
+        reply_record(reply, SECTION_ANSWER, name->wire, name->size, TYPE_A, CLASS_IN, 7,
+                     (const guint8 *)"\11\11\11\11", 4);
+    else
+        reply_record(reply, SECTION_AUTHORITY, (const guint8 *)"", 1, TYPE_SOA, CLASS_IN, 7,
+                     (const guint8 *)"\0\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5", 22);
+    return TRUE;
+}
+
+static const char outward[] = "$TTL 300\n@ SOA ns h 1 2 3 4 60\n@ NS ns\n@ DNSKEY 257 3 13 AAAA\n"
+                              "@ NSEC *.w NS SOA\n*.w CNAME out.nowhere.\n*.w NSEC @ CNAME\n"
+                              "*.w RRSIG CNAME" SIGNATURE "*.w RRSIG NSEC" SIGNATURE;
+
+static void
+test_follow(void)
+{
+    AUTO(serve) *serve = serve_new();
+    guint count = 0;
+    struct name origin;
+    guint8 wire[600], out[SERVE_UDP_OUT];
+    const struct asker asker = {.fd = -1};
+    serve->parts = (struct serve_parts){.follow = follow_part};
+    serve->context = &count;
+    expect(serve, "out.test", TYPE_A,
+           "NOERROR aa\nout.test. 3600 CNAME www.nowhere.\nwww.nowhere. 7 A 9.9.9.9\n");
+    expect(serve, "out.test", TYPE_AAAA,
+           "NOERROR aa\nout.test. 3600 CNAME www.nowhere.\n-- authority\n. 7 SOA . . 1 2 3 4 5\n");
+    gsize size = write_question(&(struct question){"out.test", TYPE_TXT, CLASS_IN}, wire);
+    g_assert_cmpuint(serve_packet(serve, &asker, wire, size, out, sizeof out), ==, 0);
+    g_assert_cmpuint(count, ==, 3);
+
+    /* Nobody is to be asked where the name itself was, or the chain ends at one of ours. */
+    expect(serve, "out.test", TYPE_CNAME, "NOERROR aa\nout.test. 3600 CNAME www.nowhere.\n");
+    expect(serve, "loop1.test", TYPE_A,
+           "NOERROR aa\nloop1.test. 3600 CNAME loop2.test.\nloop2.test. 3600 CNAME loop1.test.\n");
+    g_assert_cmpuint(count, ==, 3);
+
+    /* A wildcard's proof comes behind what others say. */
+    name_from_text(&origin, "outward");
+    struct zone *zone = load_text(outward, strlen(outward), "zone", &origin, NULL);
+    g_assert_nonnull(zone);
+    zones_put((struct zones *)serve->zones, zone);
+    expect_signed(serve, "x.w.outward", TYPE_A,
+                  "NOERROR aa\nx.w.outward. 300 CNAME out.nowhere.\n"
+                  "x.w.outward. 300 RRSIG CNAME\nout.nowhere. 7 A 9.9.9.9\n-- authority\n"
+                  "*.w.outward. 300 NSEC outward. CNAME\n*.w.outward. 300 RRSIG NSEC\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -453,5 +511,6 @@ main(int argc, char **argv)
     g_test_add_func("/serve/what we do not do is refused", test_refused);
     g_test_add_func("/serve/foreign names are not there", test_foreign);
     g_test_add_func("/serve/parts do theirs", test_parts);
+    g_test_add_func("/serve/a chain that leads outside is followed by others", test_follow);
     return g_test_run();
 }

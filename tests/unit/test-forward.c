@@ -1,4 +1,5 @@
 /* forward: names that are not ours, with uplinks that live, die, lie and loop. */
+#include "tests/unit/small_zone.h"
 #include "tests/unit/uplink.h"
 
 static void
@@ -357,6 +358,230 @@ test_types_that_are_no_data_are_not_forwarded(void)
     g_assert_null(uplink_ask(uplink, 7, "a.example", TYPE_ANY));
 }
 
+/* ---- chains of ours that lead to others ---- */
+
+static const char *const chains[][2] = {
+    {"out.test", "www.lotus.example"}, {"one.test", "out.test"},    {"home.test", "localhost"},
+    {"inner.test", "ns.test"},         {"none.test", "x.internal"}, {"above.test", "lan"},
+};
+
+/* Names of ours that are said to be others', and a DNAME at d.test for lotus.example. */
+static struct zones *
+chain_zones(void)
+{
+    struct zones *zones = zones_new();
+    struct zone *zone = small_zone("test");
+    struct name target = name_of("lotus.example"), d = name_of("d.test"), ns = name_of("ns.test");
+    zone_add(zone, &d, TYPE_DNAME, 60, target.wire, target.size, NULL);
+    zone_add(zone, &ns, TYPE_A, 60, (const guint8 *)"\12\0\0\1", 4, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(chains); i++) {
+        struct name name = name_of(chains[i][0]);
+        target = name_of(chains[i][1]);
+        zone_add(zone, &name, TYPE_CNAME, 60, target.wire, target.size, NULL);
+    }
+    g_assert_true(zone_finish(zone, NULL));
+    zones_put(zones, zone);
+    return zones;
+}
+
+static void
+expect_answer(const GByteArray *wire, guint rcode, guint flags, const char *expected)
+{
+    g_autofree char *answers = packet_section(wire->data, wire->len, LDNS_SECTION_ANSWER);
+    g_assert_cmpstr(answers, ==, expected);
+    g_assert_cmpuint(packet_rcode(wire->data), ==, rcode);
+    g_assert_cmpuint((wire->data[2] << 8 | wire->data[3]) & (FLAG_AA | FLAG_RA | FLAG_TC), ==,
+                     flags);
+}
+
+static void
+expect_no_uplink(const GByteArray *wire, int error)
+{
+    g_autofree char *authority = packet_section(wire->data, wire->len, LDNS_SECTION_AUTHORITY);
+    g_assert_cmpstr(authority, ==, ".\t30\tIN\tSOA\t. . 1 3600 3600 604800 30\n");
+    g_assert_cmpint(packet_error(wire->data, wire->len), ==, error);
+}
+
+static void
+test_a_chain_of_ours_that_leads_outside_is_followed(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    g_assert_null(uplink_ask(uplink, 7, "One.test", TYPE_A));
+    uplink_take(uplink, server);
+    g_autoptr(GByteArray) answer = uplink_answer(server, RCODE_NOERROR);
+    packet_put_record(answer, 0, "", TYPE_CNAME, 50, "\1a\5lotus\7example", 17);
+    packet_put_record(answer, 0, "a.lotus.example", TYPE_A, 40, "\x09\x09\x09\x09", 4);
+    uplink_send(server, answer);
+    g_autoptr(GByteArray) first = uplink_next(uplink);
+    g_assert_cmpuint(first->data[0] << 8 | first->data[1], ==, 7);
+    g_assert_cmpmem(first->data + HEADER_SIZE, 10, "\3One\4test", 10);
+    expect_answer(first, RCODE_NOERROR, FLAG_AA | FLAG_RA,
+                  "One.test.\t60\tIN\tCNAME\tout.test.\n"
+                  "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n"
+                  "www.lotus.example.\t50\tIN\tCNAME\ta.lotus.example.\n"
+                  "a.lotus.example.\t40\tIN\tA\t9.9.9.9\n");
+
+    uplink->now += 30 * G_TIME_SPAN_SECOND;
+    g_autoptr(GByteArray) second = uplink_ask(uplink, 8, "www.d.test", TYPE_A);
+    g_assert_nonnull(second); /* from the cache, by another way */
+    expect_answer(second, RCODE_NOERROR, FLAG_AA | FLAG_RA,
+                  "d.test.\t60\tIN\tDNAME\tlotus.example.\n"
+                  "www.d.test.\t60\tIN\tCNAME\twww.lotus.example.\n"
+                  "www.lotus.example.\t20\tIN\tCNAME\ta.lotus.example.\n"
+                  "a.lotus.example.\t10\tIN\tA\t9.9.9.9\n");
+    g_assert_true(uplink_has_none(uplink, server));
+}
+
+static void
+test_those_who_come_by_other_ways_wait_for_the_same_answer(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    g_assert_null(uplink_ask(uplink, 1, "out.test", TYPE_A));
+    g_assert_null(uplink_ask(uplink, 2, "www.lotus.example", TYPE_A));
+    uplink_take(uplink, server);
+    uplink_send_address(server, "9.9.9.9", 40);
+    g_autoptr(GByteArray) followed = uplink_next(uplink);
+    g_autoptr(GByteArray) direct = uplink_next(uplink);
+    expect_answer(followed, RCODE_NOERROR, FLAG_AA | FLAG_RA,
+                  "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n"
+                  "www.lotus.example.\t40\tIN\tA\t9.9.9.9\n");
+    expect_answer(direct, RCODE_NOERROR, FLAG_RA, "www.lotus.example.\t40\tIN\tA\t9.9.9.9\n");
+    g_assert_true(uplink_has_none(uplink, server));
+}
+
+static void
+test_what_the_chain_leads_to_may_not_be_there(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    uplink->parent = "lan";
+    for (guint i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "out.test" : "above.test";
+        g_assert_null(uplink_ask(uplink, 7, name, TYPE_A));
+        uplink_take(uplink, server);
+        g_autoptr(GByteArray) absent = uplink_answer(server, RCODE_NXDOMAIN);
+        packet_put_soa(absent, "example", 60, 60);
+        uplink_send(server, absent);
+        g_autoptr(GByteArray) answer = uplink_next(uplink);
+        g_autofree char *soa = packet_section(answer->data, answer->len, LDNS_SECTION_AUTHORITY);
+        expect_answer(answer, i == 0 ? RCODE_NXDOMAIN : RCODE_NOERROR, FLAG_AA | FLAG_RA,
+                      i == 0 ? "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n"
+                             : "above.test.\t60\tIN\tCNAME\tlan.\n");
+        g_assert_cmpstr(soa, ==, "example.\t60\tIN\tSOA\tns.example. root.example. 1 1 1 1 60\n");
+    }
+}
+
+static void
+test_without_an_uplink_the_chain_is_told_at_once(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_A));
+    for (guint i = 0; i < 10; i++)
+        uplink_pass(uplink, 10000);
+    uplink_expect_state(uplink, "dead");
+    g_autoptr(GByteArray) waited = uplink_next(uplink); /* while it was not known yet */
+    g_autoptr(GByteArray) dead = uplink_ask(uplink, 8, "out.test", TYPE_A);
+    static const char *const chain = "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n";
+    expect_answer(waited, RCODE_NXDOMAIN, FLAG_AA | FLAG_RA, chain);
+    g_assert_nonnull(dead);
+    expect_answer(dead, RCODE_NXDOMAIN, FLAG_AA | FLAG_RA, chain);
+    expect_no_uplink(dead, ERROR_NO_REACHABLE_AUTHORITY);
+}
+
+static void
+test_special_names_end_a_chain_here(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    g_autoptr(GByteArray) home = uplink_ask(uplink, 7, "home.test", TYPE_A);
+    expect_answer(home, RCODE_NOERROR, FLAG_AA | FLAG_RA,
+                  "home.test.\t60\tIN\tCNAME\tlocalhost.\n"
+                  "localhost.\t3600\tIN\tA\t127.0.0.1\n");
+    g_autoptr(GByteArray) none = uplink_ask(uplink, 7, "none.test", TYPE_A);
+    expect_answer(none, RCODE_NXDOMAIN, FLAG_AA | FLAG_RA,
+                  "none.test.\t60\tIN\tCNAME\tx.internal.\n");
+    g_assert_true(uplink_has_none(uplink, server));
+}
+
+static void
+test_private_addresses_behind_a_chain_are_dropped_but_ours_are_told(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_A));
+    uplink_take(uplink, server);
+    uplink_send_address(server, "10.0.0.1", 60);
+    g_autoptr(GByteArray) blocked = uplink_next(uplink);
+    expect_answer(blocked, RCODE_NOERROR, FLAG_AA | FLAG_RA,
+                  "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n");
+    expect_no_uplink(blocked, ERROR_BLOCKED);
+    g_autoptr(GByteArray) inner = uplink_ask(uplink, 7, "inner.test", TYPE_A);
+    expect_answer(inner, RCODE_NOERROR, FLAG_AA,
+                  "inner.test.\t60\tIN\tCNAME\tns.test.\nns.test.\t60\tIN\tA\t10.0.0.1\n");
+}
+
+static void
+test_who_may_not_ask_others_through_us_gets_what_is_ours(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    struct sockaddr_in *client = (struct sockaddr_in *)&uplink->asker.address;
+    static const char *const chain = "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n";
+    g_autoptr(GByteArray) iterative = uplink_ask_with(uplink, 0, FALSE, "out.test", TYPE_A);
+    expect_answer(iterative, RCODE_NOERROR, FLAG_AA, chain);
+    client->sin_addr.s_addr = htonl(0x09090909);
+    g_autoptr(GByteArray) outside = uplink_ask(uplink, 7, "out.test", TYPE_A);
+    expect_answer(outside, RCODE_NOERROR, FLAG_AA, chain);
+    g_assert_true(uplink_has_none(uplink, server));
+}
+
+static void
+test_a_chain_whose_rest_does_not_fit_is_truncated(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    guint8 text[251] = {sizeof text - 1};
+    g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_TXT));
+    uplink_take(uplink, server);
+    g_autoptr(GByteArray) short_one = uplink_answer(server, RCODE_NOERROR);
+    short_one->data[2] |= FLAG_TC >> 8;
+    uplink_send(server, short_one);
+    uplink_take_tcp(uplink, server);
+    g_autoptr(GByteArray) answer = uplink_answer(server, RCODE_NOERROR);
+    for (guint i = 0; i < 8; i++)
+        packet_put_record(answer, 0, "", TYPE_TXT, 60, text, sizeof text);
+    uplink_send(server, answer);
+    g_autoptr(GByteArray) cut = uplink_next(uplink);
+    expect_answer(cut, RCODE_NOERROR, FLAG_AA | FLAG_RA | FLAG_TC, "");
+}
+
+/* Its zone may have changed while it waited. */
+static void
+test_what_is_ours_is_looked_up_again_when_the_rest_comes(void)
+{
+    struct uplink_server *server;
+    AUTO(uplink) *uplink = uplink_alive(&server);
+    AUTO(zones) *zones = uplink->zones = chain_zones();
+    g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_A));
+    uplink_take(uplink, server);
+    AUTO(zone) *before = zones_put(zones, small_zone("test"));
+    g_assert_nonnull(before);
+    uplink_send_address(server, "9.9.9.9", 40);
+    g_autoptr(GByteArray) gone = uplink_next(uplink);
+    expect_answer(gone, RCODE_NXDOMAIN, FLAG_AA, "");
+}
+
 #define ADD(name, test) g_test_add_func("/forward/" name, test)
 
 int
@@ -394,5 +619,21 @@ main(int argc, char **argv)
     ADD("who wants no recursion gets what is in the cache only",
         test_who_wants_no_recursion_gets_what_is_in_the_cache_only);
     ADD("types that are no data are not forwarded", test_types_that_are_no_data_are_not_forwarded);
+    ADD("a chain of ours that leads outside is followed",
+        test_a_chain_of_ours_that_leads_outside_is_followed);
+    ADD("those who come by other ways wait for the same answer",
+        test_those_who_come_by_other_ways_wait_for_the_same_answer);
+    ADD("what the chain leads to may not be there", test_what_the_chain_leads_to_may_not_be_there);
+    ADD("without an uplink the chain is told at once",
+        test_without_an_uplink_the_chain_is_told_at_once);
+    ADD("special names end a chain here", test_special_names_end_a_chain_here);
+    ADD("private addresses behind a chain are dropped, but ours are told",
+        test_private_addresses_behind_a_chain_are_dropped_but_ours_are_told);
+    ADD("who may not ask others through us gets what is ours",
+        test_who_may_not_ask_others_through_us_gets_what_is_ours);
+    ADD("a chain whose rest does not fit is truncated",
+        test_a_chain_whose_rest_does_not_fit_is_truncated);
+    ADD("what is ours is looked up again when the rest comes",
+        test_what_is_ours_is_looked_up_again_when_the_rest_comes);
     return g_test_run();
 }

@@ -19,7 +19,7 @@ answer_to(const char *name, guint16 type, enum rcode rcode)
 
 /* For a client that asked `name` in its own letters, so many seconds after it came. */
 static GByteArray *
-written_for(const struct relay *relay, const char *name, guint16 type, gint64 later)
+written_for(struct relay *relay, const char *name, guint16 type, gint64 later)
 {
     g_autoptr(GByteArray) packet = packet_question(0xbeef, FLAG_RD | FLAG_CD, name, type);
     GByteArray *out = g_byte_array_sized_new(QUERY_UDP_MAX);
@@ -32,7 +32,7 @@ written_for(const struct relay *relay, const char *name, guint16 type, gint64 la
     g_byte_array_set_size(out, QUERY_UDP_MAX);
     struct reply reply;
     reply_begin(&reply, &query, NULL, TRUE, out->data, out->len);
-    relay_write(&answer, 1000 + later, FALSE, &reply);
+    relay_write(relay, &answer, 1000 + later, FALSE, &reply);
     g_byte_array_set_size(out, (guint)reply_end(&reply));
     return out;
 }
@@ -232,7 +232,7 @@ test_what_does_not_fit_into_a_datagram_is_cut_and_whole_by_tcp(void)
     answer.until = 60;
     struct reply reply;
     reply_begin(&reply, &query, NULL, FALSE, whole, 65535);
-    relay_write(&answer, 0, FALSE, &reply);
+    relay_write(relay, &answer, 0, FALSE, &reply);
     g_autofree char *all = packet_section(whole, reply_end(&reply), LDNS_SECTION_ANSWER);
     g_assert_cmpuint(strlen(all), >, 8 * 250);
 }

@@ -47,6 +47,13 @@ uplink_is_parent(void *context, const struct name *name)
            name_equal(name, &parent);
 }
 
+static enum answer_outcome
+uplink_again(void *context, struct reply *reply, const struct answer_beyond *beyond)
+{
+    const struct uplink *uplink = context;
+    return answer_write(uplink->zones, reply, beyond);
+}
+
 static void
 uplink_alert(void *context, const char *name, const char *text)
 {
@@ -144,6 +151,7 @@ uplink_begin(struct uplink *uplink)
     const struct forward_world world = {.events = uplink->events,
                                         .now = uplink_now,
                                         .is_parent = uplink_is_parent,
+                                        .again = uplink_again,
                                         .alert = uplink_alert,
                                         .context = uplink};
     uplink->forward = forward_new(&world, &uplink->config);
@@ -292,13 +300,38 @@ uplink_is_alive(struct uplink *uplink, struct uplink_server *server)
 
 /* ---- clients ---- */
 
+static gboolean
+follow(gpointer context, struct reply *reply, const struct name *name)
+{
+    struct uplink *uplink = context;
+    return forward_follow(uplink->forward, &uplink->asker, reply, name);
+}
+
+/* As serve.h does it. */
+static gsize
+answer_query(struct uplink *uplink, const struct query *query, guint8 *out, gsize room)
+{
+    const struct answer_beyond beyond = {follow, uplink};
+    struct reply reply;
+    reply_begin(&reply, query, NULL, TRUE, out, room);
+    switch (uplink->zones != NULL ? answer_write(uplink->zones, &reply, &beyond) : ANSWER_NONE) {
+    case ANSWER_WRITTEN:
+        return reply_end(&reply);
+    case ANSWER_LATER:
+        return 0;
+    case ANSWER_NONE:
+    default:
+        return forward_answer(uplink->forward, &uplink->asker, query, NULL, out, room);
+    }
+}
+
 static GByteArray *
 ask(struct uplink *uplink, const GByteArray *packet)
 {
     struct query query;
     guint8 out[QUERY_UDP_MAX];
     g_assert_cmpint(query_parse(&query, packet->data, packet->len), ==, QUERY_GOOD);
-    gsize size = forward_answer(uplink->forward, &uplink->asker, &query, NULL, out, sizeof out);
+    gsize size = answer_query(uplink, &query, out, sizeof out);
     if (size == 0)
         return NULL;
     GByteArray *answer = g_byte_array_new();

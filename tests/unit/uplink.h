@@ -28,8 +28,9 @@ struct uplink {
     struct forward *forward;
     struct asker asker;
     gint64 now;
-    const char *parent; /* a name that has ours below it */
-    GString *alerts;    /* "name: text\n" */
+    const char *parent;  /* a name that has ours below it */
+    struct zones *zones; /* ours, which are asked first; NULL: none */
+    GString *alerts;     /* "name: text\n" */
     struct uplink_server servers[UPLINK_SERVERS_MAX];
     guint count;
 };

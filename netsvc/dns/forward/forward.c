@@ -19,13 +19,15 @@ struct forward {
     const struct config_dns *config;
     GPtrArray *upstreams; /* struct upstream */
     struct exchanges *exchanges;
+    struct relay *relay; /* room for names of a rest that is written */
     struct cache *cache;
     struct special *special;
     struct event *timer;
     gint64 armed; /* when it goes off */
     guint8 out[DNS_TCP_MAX];
     struct {
-        guint64 queries, refused, special, hits, misses, stale, absent, slow, failed, full;
+        guint64 queries, followed, refused, special, hits, misses, stale, absent, slow, failed,
+            full;
     } counted;
 };
 
@@ -83,7 +85,8 @@ absent(const struct passage *p, guint32 seconds, enum reply_error error)
 static void
 cached(const struct passage *p, const struct cache_answer *answer)
 {
-    relay_write(answer, now_seconds(p->forward), exists(p->forward, p->name), p->reply);
+    struct forward *forward = p->forward;
+    relay_write(forward->relay, answer, now_seconds(forward), exists(forward, p->name), p->reply);
 }
 
 /* What there is while upstream has nothing for us: an answer that is over (RFC 8767), or none. */
@@ -168,17 +171,42 @@ outcome_answer(const struct passage *p, enum exchange_outcome outcome, const str
     }
 }
 
+/* An answer that came, and whom it is for. */
+struct arrival {
+    struct forward *forward;
+    enum exchange_outcome outcome;
+    const struct cache_key *key;
+    const struct relay *relay;
+};
+
+/* A chain that leads to another name by now is not followed a second time. */
+static gboolean
+write_arrival(gpointer context, struct reply *reply, const struct name *name)
+{
+    const struct arrival *arrival = context;
+    const struct passage p = {arrival->forward, reply, name};
+    if (name_equal(name, &arrival->key->name))
+        outcome_answer(&p, arrival->outcome, arrival->key, arrival->relay);
+    else
+        absent(&p, FOREIGN_SLOW_TTL, ERROR_NETWORK_ERROR);
+    return TRUE;
+}
+
 static void
 serve(void *context, enum exchange_outcome outcome, const struct cache_key *key,
       const struct relay *relay, const struct waiter *waiter)
 {
     struct forward *forward = context;
     gboolean udp = waiter->asker.tcp == NULL;
+    struct arrival arrival = {forward, outcome, key, relay};
+    const struct answer_beyond beyond = {write_arrival, &arrival};
     struct reply reply;
-    const struct passage p = {forward, &reply, &key->name};
     reply_begin(&reply, &waiter->query, &waiter->options, udp, forward->out,
                 udp ? QUERY_UDP_MAX : sizeof forward->out);
-    outcome_answer(&p, outcome, key, relay);
+    if (name_equal(&waiter->query.name, &key->name))
+        write_arrival(&arrival, &reply, &key->name);
+    else if (forward->world.again(forward->world.context, &reply, &beyond) != ANSWER_WRITTEN)
+        foreign_code(&reply, RCODE_SERVFAIL, ERROR_NOT_READY); /* the zone has gone */
     asker_send(&waiter->asker, forward->out, reply_end(&reply));
 }
 
@@ -371,6 +399,20 @@ forward_answer(struct forward *forward, const struct asker *asker, const struct 
     return answer(&p, asker) ? reply_end(&reply) : 0;
 }
 
+gboolean
+forward_follow(struct forward *forward, const struct asker *asker, struct reply *reply,
+               const struct name *name)
+{
+    const struct query *query = reply->query;
+    const struct passage p = {forward, reply, name};
+    /* What comes later is not signed: who signs his queries gets what is ours alone. */
+    if ((query->flags & FLAG_RD) == 0 || query->tsig > 0 || !is_inside(forward, asker) ||
+        !can_be_forwarded(query->type))
+        return TRUE;
+    forward->counted.followed++;
+    return find(&p, asker);
+}
+
 /* ---- begin, end, tell ---- */
 
 struct forward *
@@ -383,6 +425,7 @@ forward_new(const struct forward_world *world, const struct config_dns *config)
     forward->config = config;
     forward->armed = G_MAXINT64;
     forward->timer = evtimer_new(world->events, on_timer, forward);
+    forward->relay = relay_new();
     forward->cache = cache_new(CACHE_BYTES);
     forward->special = special_new();
     forward->upstreams = g_ptr_array_new_with_free_func((GDestroyNotify)upstream_free);
@@ -408,6 +451,7 @@ forward_free(struct forward *forward)
     g_ptr_array_unref(forward->upstreams);
     special_free(forward->special);
     cache_free(forward->cache);
+    relay_free(forward->relay);
     event_free(forward->timer);
     g_free(forward);
 }
@@ -426,6 +470,7 @@ forward_append_numbers(const struct forward *forward, GString *json)
 {
     json_text_member_object(json, "others"); /* names that are not ours */
     json_text_member_unsigned(json, "queries", forward->counted.queries);
+    json_text_member_unsigned(json, "followed", forward->counted.followed); /* chains of ours */
     json_text_member_unsigned(json, "refused", forward->counted.refused);
     json_text_member_unsigned(json, "special", forward->counted.special);
     json_text_member_unsigned(json, "absent", forward->counted.absent);

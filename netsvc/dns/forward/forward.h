@@ -8,14 +8,17 @@
  *     no uplink lives                 → the cache's stale one, else no such name (foreign.h), at
  * once else                            → asked upstream (exchange.h), answered later
  *
+ * A chain of CNAMEs of ours that leads to such a name is followed the same way (forward_follow):
+ * who asks for recursion does not follow it himself.
+ *
  * Which uplinks live is known before a client asks: no query ever waits for a dead one. One that
  * finds it alive but slow waits for EXCHANGE_PATIENCE at most.
  */
 #pragma once
 
 #include "netsvc/config/config.h"
+#include "netsvc/dns/serve/answer.h"
 #include "netsvc/dns/serve/asker.h"
-#include "netsvc/dns/wire/reply.h"
 
 #include <event2/event.h>
 
@@ -26,6 +29,9 @@ struct forward_world {
     gint64 (*now)(void *context);
     /* Whether names of ours are below this one, so that it exists; NULL: of none. */
     gboolean (*is_parent)(void *context, const struct name *name);
+    /* answer_write, when the rest of a chain is there; needed by forward_follow only. */
+    enum answer_outcome (*again)(void *context, struct reply *reply,
+                                 const struct answer_beyond *beyond);
     /* child_alert; an empty text ends it. NULL: nobody is told. */
     void (*alert)(void *context, const char *name, const char *text);
     void *context;
@@ -42,6 +48,12 @@ AUTO_DEFINE(forward)
  * what dns_serve's does; 0: it goes through the asker later. */
 gsize forward_answer(struct forward *forward, const struct asker *asker, const struct query *query,
                      const struct reply_options *options, guint8 *out, gsize room);
+
+/* The rest of an answer of ours, whose chain leads to `name`: nothing for who may not ask, or did
+ * not ask, for what others know. FALSE: the whole goes through the asker later; what is ours of it
+ * is looked up again then, as it may have changed. */
+gboolean forward_follow(struct forward *forward, const struct asker *asker, struct reply *reply,
+                        const struct name *name);
 
 /* For tests with a clock of their own: does what is due by now. */
 void forward_tick(struct forward *forward);

@@ -191,10 +191,22 @@ is_kept(const struct reader *reader, enum section section, const struct record *
            (record->type == TYPE_NSEC || record->type == TYPE_NSEC3 || record->type == TYPE_RRSIG);
 }
 
+/* Its names stay where they are if the reply has learnt them. */
+static void
+write_record(struct reader *reader, struct reply *reply, enum section section,
+             const struct record *record)
+{
+    const struct name *owner = &reader->relay->slots[reader->slot].owner;
+    guint known = reply->known_count;
+    reply_record(reply, section, owner->wire, owner->size, record->type, record->class, record->ttl,
+                 record->rdata, record->size);
+    if (reply->known_count > known && reader->slot < REPLY_NAMES_MAX)
+        reader->slot++;
+}
+
 static void
 keep(struct reader *reader, enum section section, struct record *record)
 {
-    struct slot *slot = &reader->relay->slots[reader->slot];
     if (section == SECTION_AUTHORITY && record->type == TYPE_SOA) {
         guint32 minimum = get32(record->rdata + record->size - 4);
         record->ttl = MIN(record->ttl, MIN(minimum, RELAY_NEGATIVE_TTL_MAX)); /* RFC 2308 5 */
@@ -206,11 +218,7 @@ keep(struct reader *reader, enum section section, struct record *record)
     if (private_rdata(record->type, record->rdata, record->size))
         reader->blocked = TRUE;
     reader->ttl = MIN(reader->ttl, record->ttl);
-    guint known = reader->reply.known_count;
-    reply_record(&reader->reply, section, slot->owner.wire, slot->owner.size, record->type,
-                 record->class, record->ttl, record->rdata, record->size);
-    if (reader->reply.known_count > known && reader->slot < REPLY_NAMES_MAX)
-        reader->slot++;
+    write_record(reader, &reader->reply, section, record);
 }
 
 static gboolean
@@ -297,6 +305,12 @@ relay_rcode(const struct cache_answer *answer)
 
 /* ---- writing ---- */
 
+static guint32
+ttl_left(guint32 ttl, guint32 age, gboolean stale)
+{
+    return stale ? RELAY_STALE_TTL : ttl - MIN(ttl, age);
+}
+
 /* Our own records, which need no checks. */
 static void
 rewrite_ttls(guint8 *at, const guint8 *end, guint32 age, gboolean stale)
@@ -305,21 +319,60 @@ rewrite_ttls(guint8 *at, const guint8 *end, guint32 age, gboolean stale)
         while (*at > 0 && *at <= LABEL_MAX)
             at += *at + 1;
         at += *at > 0 ? 2 : 1;
-        guint32 ttl = get32(at + TTL_OFFSET);
-        put32(at + TTL_OFFSET, stale ? RELAY_STALE_TTL : ttl - MIN(ttl, age));
+        put32(at + TTL_OFFSET, ttl_left(get32(at + TTL_OFFSET), age, stale));
         at += RECORD_HEAD + get16(at + 8);
     }
     g_assert(at == end);
 }
 
+/* As they are: the pointers in them lead to the same question. */
+static void
+copy_records(const struct cache_answer *answer, gsize question_end, guint32 age, gboolean stale,
+             struct reply *reply)
+{
+    gsize before = reply->size;
+    reply_raw(reply, SECTION_ANSWER, answer->wire + question_end, answer->size - question_end,
+              get16(answer->wire + COUNTS_OFFSET));
+    reply->counts[SECTION_AUTHORITY] = get16(answer->wire + COUNTS_OFFSET + 2);
+    if (!reply->full)
+        rewrite_ttls(reply->wire + before, reply->wire + reply->size, age, stale);
+}
+
+/* Behind what stands there, so that their names are elsewhere. */
+static void
+append_records(struct relay *relay, const struct cache_answer *answer, gsize question_end,
+               guint32 age, gboolean stale, struct reply *reply)
+{
+    struct reader reader = {
+        .relay = relay, .wire = answer->wire, .size = answer->size, .at = question_end};
+    for (enum section section = SECTION_ANSWER; section <= SECTION_AUTHORITY; section++) {
+        guint count = get16(answer->wire + COUNTS_OFFSET + 2 * section);
+        for (guint i = 0; i < count && !reply->full; i++) {
+            struct record record;
+            gboolean good = read_record(&reader, &record);
+            g_assert(good); /* we wrote it */
+            record.ttl = ttl_left(record.ttl, age, stale);
+            write_record(&reader, reply, section, &record);
+        }
+    }
+}
+
+static gsize
+question_end_of(const struct cache_answer *answer)
+{
+    gsize at = HEADER_SIZE;
+    while (answer->wire[at] > 0)
+        at += answer->wire[at] + 1U;
+    return at + 1 + 4;
+}
+
 void
-relay_write(const struct cache_answer *answer, gint64 now, gboolean parent, struct reply *reply)
+relay_write(struct relay *relay, const struct cache_answer *answer, gint64 now, gboolean parent,
+            struct reply *reply)
 {
     gboolean stale = now >= answer->until;
-    gsize question_end = HEADER_SIZE + reply->query->name.size + 4U;
-    const guint8 *records = answer->wire + question_end;
-    guint16 answers = get16(answer->wire + COUNTS_OFFSET);
-    guint16 authority = get16(answer->wire + COUNTS_OFFSET + 2);
+    guint32 age = (guint32)MAX(now - answer->put, 0);
+    gsize question_end = question_end_of(answer);
     g_assert(answer->size >= question_end);
     reply->flags |= FLAG_RA;
     reply->rcode = relay_rcode(answer);
@@ -328,10 +381,8 @@ relay_write(const struct cache_answer *answer, gint64 now, gboolean parent, stru
         reply->error = reply->rcode == RCODE_NXDOMAIN ? ERROR_STALE_NXDOMAIN : ERROR_STALE;
     if (parent && reply->rcode == RCODE_NXDOMAIN)
         reply->rcode = RCODE_NOERROR;
-    guint8 *begin_at = reply->wire + reply->size;
-    reply_raw(reply, SECTION_ANSWER, records, answer->size - question_end, answers);
-    reply->counts[SECTION_AUTHORITY] = authority;
-    if (!reply->full)
-        rewrite_ttls(begin_at, reply->wire + reply->size, (guint32)MAX(now - answer->put, 0),
-                     stale);
+    if (reply->size == reply->question_end)
+        copy_records(answer, question_end, age, stale, reply);
+    else
+        append_records(relay, answer, question_end, age, stale, reply);
 }

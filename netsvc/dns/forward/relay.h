@@ -51,8 +51,9 @@ guint32 relay_seconds(const struct relay *relay); /* that it may be kept; 0: not
 enum rcode relay_rcode(const struct cache_answer *answer);
 
 /* For a client: into a reply that has begun, to a question with the answer's name and type, in
- * whatever letters. TTLs are what is left of them `now`, or RELAY_STALE_TTL where it is over, which
- * is told with an extended error. `parent`: the name has names of ours below it, so that it exists,
- * whatever was answered. */
-void relay_write(const struct cache_answer *answer, gint64 now, gboolean parent,
-                 struct reply *reply);
+ * whatever letters; or behind a chain that leads to that name: then the reply knows names that
+ * stand in `relay`, whose own answer may be the one that is written. TTLs are what is left of them
+ * `now`, or RELAY_STALE_TTL where it is over, which is told with an extended error. `parent`: the
+ * name has names of ours below it, so that it exists, whatever was answered. */
+void relay_write(struct relay *relay, const struct cache_answer *answer, gint64 now,
+                 gboolean parent, struct reply *reply);

@@ -250,8 +250,17 @@ copy(const struct answer *answer)
     return TRUE;
 }
 
-gboolean
-answer_write(const struct zones *zones, struct reply *reply)
+/* Proofs come behind it, as they are of the authority section. FALSE: it comes later. */
+static gboolean
+go_beyond(const struct answer *answer, const struct answer_beyond *beyond)
+{
+    gboolean written = beyond->write(beyond->context, answer->reply, last_name(answer));
+    answer->reply->known_count = 0; /* theirs are gone */
+    return written;
+}
+
+enum answer_outcome
+answer_write(const struct zones *zones, struct reply *reply, const struct answer_beyond *beyond)
 {
     struct answer answer; /* large; only what is used is set */
     answer.zones = zones;
@@ -263,13 +272,15 @@ answer_write(const struct zones *zones, struct reply *reply)
     name_hashes(&answer.names[0], &answer.hashes);
     answer.zone = zone_for(&answer);
     if (answer.zone == NULL)
-        return FALSE;
+        return ANSWER_NONE;
     if (copy(&answer))
-        return TRUE;
+        return ANSWER_WRITTEN;
     while (answer.zone != NULL && step(&answer) == STEP_FOLLOW)
         answer.zone = zone_for(&answer);
+    if (answer.zone == NULL && !go_beyond(&answer, beyond))
+        return ANSWER_LATER;
     sections_proofs(&answer);
     sections_additional(&answer);
     reply->known_count = 0; /* the names are gone with this function */
-    return TRUE;
+    return ANSWER_WRITTEN;
 }

@@ -12,6 +12,20 @@
 #define ANSWER_STEPS_MAX 8  /* CNAMEs and DNAMEs that are followed */
 #define ANSWER_ANY_TTL 3600 /* seconds, of the HINFO record for ANY (RFC 8482 4.2) */
 
-/* Writes into a reply that has begun, and has AA set where the answer is ours. FALSE: the name is
- * in none of our zones, and nothing was written. */
-gboolean answer_write(const struct zones *zones, struct reply *reply);
+/* What a chain of ours leads to that is in none of our zones: `write` adds what others say of it,
+ * which it need not; FALSE: that comes later. */
+struct answer_beyond {
+    gboolean (*write)(gpointer context, struct reply *reply, const struct name *name);
+    gpointer context;
+};
+
+enum answer_outcome {
+    ANSWER_NONE,    /* the name is in none of our zones, and nothing was written */
+    ANSWER_WRITTEN, /* what we have to say, with AA where it is ours (RFC 1035 4.1.1: the bit is
+                       about the first owner) */
+    ANSWER_LATER,   /* `beyond` said so: what was written is not to be sent */
+};
+
+/* Writes into a reply that has begun. */
+enum answer_outcome answer_write(const struct zones *zones, struct reply *reply,
+                                 const struct answer_beyond *beyond);

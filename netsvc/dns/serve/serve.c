@@ -34,11 +34,27 @@ refuse(struct serve *serve, const struct query *query, const struct reply_option
     return reply_code(query, options, RCODE_REFUSED, udp, out, room);
 }
 
+struct following {
+    const struct serve *serve;
+    const struct asker *asker;
+};
+
+static gboolean
+follow(gpointer context, struct reply *reply, const struct name *name)
+{
+    const struct following *following = context;
+    const struct serve *serve = following->serve;
+    return serve->parts.follow == NULL ||
+           serve->parts.follow(serve->context, following->asker, reply, name);
+}
+
 static gsize
 look_up(struct serve *serve, const struct asker *asker, const struct query *query,
         const struct reply_options *options, guint8 *out, gsize room)
 {
     const gboolean udp = serve_is_udp(asker);
+    struct following following = {serve, asker};
+    const struct answer_beyond beyond = {follow, &following};
     struct reply reply;
     gsize made = serve->parts.made != NULL
                      ? serve->parts.made(serve->context, query, options, udp, out, room)
@@ -46,8 +62,11 @@ look_up(struct serve *serve, const struct asker *asker, const struct query *quer
     if (made > 0)
         return made;
     reply_begin(&reply, query, options, udp, out, room);
-    if (answer_write(serve->zones, &reply))
+    enum answer_outcome outcome = answer_write(serve->zones, &reply, &beyond);
+    if (outcome == ANSWER_WRITTEN)
         return reply_end(&reply);
+    if (outcome == ANSWER_LATER)
+        return 0;
     serve->counts.foreign++;
     if (serve->parts.foreign != NULL)
         return serve->parts.foreign(serve->context, asker, query, options, out, room);

@@ -44,6 +44,10 @@ struct serve_parts {
     /* A name that is in none of our zones. Absent: there is no such name. */
     gsize (*foreign)(gpointer context, const struct asker *asker, const struct query *query,
                      const struct reply_options *options, guint8 *out, gsize room);
+    /* The rest of an answer of ours whose chain leads to such a name; FALSE: the whole comes
+     * through the asker later. Absent: the asker finds it by itself. */
+    gboolean (*follow)(gpointer context, const struct asker *asker, struct reply *reply,
+                       const struct name *name);
 };
 
 /* In numbers, since the start. */
