@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define REFUSAL_MAX 4096 /* bytes of a message */
 #define FLUSH_MS 1000    /* for what is to be said at the end */
@@ -204,6 +205,27 @@ child_try(const struct child_role *role, struct config *config, GError **error)
 }
 
 /* ---- for the role ---- */
+
+guint
+child_descriptors(struct child *child, guint wanted)
+{
+    struct rlimit limit = {0, 0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        const struct rlimit raised = {MIN(wanted, limit.rlim_max), limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit = raised;
+    }
+    if (limit.rlim_cur >= wanted) {
+        child_alert(child, "open files", "%s", "");
+        return wanted;
+    }
+    child_alert(child, "open files",
+                "'%s' may have %u files open, not %u: fewer are served at a time; raise the hard "
+                "limit (LimitNOFILE= of its unit)",
+                child->role->name, (guint)limit.rlim_cur, wanted);
+    return (guint)limit.rlim_cur;
+}
 
 const struct config *
 child_config(const struct child *child)

@@ -55,6 +55,10 @@ int child_serve(const struct child_role *role, const struct command_line *line, 
  * process that ends after it. */
 gboolean child_try(const struct child_role *role, struct config *config, GError **error);
 
+/* Raises what the process may have open to `wanted`, as far as that goes, which is given; from
+ * within `open`, as the sandbox has no such call. Where it is less, there is an alert. */
+guint child_descriptors(struct child *child, guint wanted);
+
 const struct config *child_config(const struct child *child);
 /* Whether what cannot be served is to be left out, and told, rather than that nothing is: nobody
  * may be there to mend it. */

@@ -140,6 +140,8 @@ dns_open(struct child *child, GError **error)
     dns->udp = g_ptr_array_new_with_free_func(free_udp);
     if (!open_folder(dns, config->state, error))
         return NULL;
+    dns->descriptors =
+        descriptors_share(&config->dns, child_descriptors(child, descriptors_wanted(&config->dns)));
     dns->clock_is_sure = g_get_real_time() / G_USEC_PER_SEC >= clock_floor_read(config->state);
     const struct holding_role role = {.config = config,
                                       .folder = dns->folder,
@@ -179,7 +181,11 @@ begin_sockets(struct dns *dns)
 {
     const GArray *sockets = child_sockets(dns->child);
     const struct udp_role udp = {take_packet, dns};
-    const struct tcp_role tcp = {.serve = take_packet, .context = dns};
+    const struct tcp_role tcp = {.serve = take_packet,
+                                 .context = dns,
+                                 .connections = dns->descriptors.connections,
+                                 .per_client =
+                                     MIN(dns->descriptors.connections / 2 + 1, TCP_PER_CLIENT)};
     dns->tcp = tcp_new(child_events(dns->child), &tcp);
     for (guint i = 0; i < sockets->len; i++) {
         const struct child_socket *socket = &g_array_index(sockets, struct child_socket, i);
@@ -207,6 +213,7 @@ dns_begin(gpointer self, GError **error)
     const struct forward_world world = {.events = child_events(dns->child),
                                         .is_parent = is_parent,
                                         .again = again,
+                                        .questions = dns->descriptors.questions,
                                         .alert = alert,
                                         .context = dns};
     begin_admission(dns);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/base/slice.h"
+#include "netsvc/dns/descriptors.h"
 #include "netsvc/dns/dns.h"
 #include "netsvc/dns/forward/forward.h"
 #include "netsvc/dns/holding.h"
@@ -16,6 +17,7 @@ struct dns {
     struct child *child;
     int folder; /* the only one that may be written to */
     gboolean clock_is_sure;
+    struct descriptors descriptors;
     struct holding *holding;
     struct serve serve;
     struct admission admission;

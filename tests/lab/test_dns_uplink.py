@@ -1,5 +1,6 @@
 """Names that are not ours, asked of the uplink's servers; and what happens when it is cut: no question waits."""
 
+import socket
 import struct
 import time
 
@@ -59,6 +60,7 @@ SETTLED = 20    # seconds until it must have noticed that an uplink is dead, or 
 
 class Uplink(Case):
     ttl = 300
+    before = ()  # the command that the server is started by
 
     def setUp(self):
         super().setUp()
@@ -67,7 +69,7 @@ class Uplink(Case):
         self.client = self.lan.host('10.66.0.2/16')
         self.internet = self.lan.host(UPLINK + '/24', on=self.outside)
         self.upstream()
-        self.netsvc = Netsvc(self, self.server, CONFIGURATION + '[zone ours.example]\nfile = FOLDER/ours\n', start=False)
+        self.netsvc = Netsvc(self, self.server, CONFIGURATION + '[zone ours.example]\nfile = FOLDER/ours\n', before=self.before, start=False)
         self.netsvc.write('ours', OURS)
         self.netsvc.start()
         self.asker = Asker(self, self.client, '10.66.0.1')
@@ -269,6 +271,33 @@ class OfDnsmasq(Uplink):
 
     def test_what_is_not_there_is_not_there(self):
         self.assertEqual('NXDOMAIN', self.ask('not.known.net')[0])
+
+
+class FewFiles(Uplink):
+    """No more files may be open than a server on a crowded machine gets."""
+
+    before = ('prlimit', '--nofile=48:48')
+
+    def test_our_own_names_are_answered_whatever_else_is_asked(self):
+        self.netsvc.process.wait_for('48 files open')
+        self.internet.silence()
+        idle = [self.asker.socket(socket.SOCK_STREAM) for _ in range(60)]
+        strangers = self.asker.socket()
+        for number in range(500):
+            strangers.send(query('f%d.wild.elsewhere.net' % number, flags=dns.flags.RD).to_wire())
+            if number % 50 == 0:
+                self.assertLess(self.timed('clinic.example')[0], AT_ONCE)
+                self.assertEqual(['10.66.0.10'], self.ask('clinic.example', tcp=True)[1])
+        self.internet.speak()
+        self.until(lambda: self.ask('after.wild.elsewhere.net')[1])
+        self.assertEqual(60, len(idle))
+
+    def test_many_ask_at_once_and_nobody_waits(self):
+        self.internet.silence()
+        wires = [query('g%d.wild.elsewhere.net' % number, flags=dns.flags.RD).to_wire() for number in range(400)]
+        begun = time.monotonic()
+        self.asker.udp(wires)
+        self.assertLess(time.monotonic() - begun, 2 * LONGEST)
 
 
 class Loop(Case):

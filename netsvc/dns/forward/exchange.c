@@ -32,6 +32,7 @@ struct exchanges {
     struct relay *relay;
     GHashTable *table; /* struct exchange */
     guint waiters, asks;
+    guint max, asks_max;
 };
 
 static gint64
@@ -144,7 +145,7 @@ try_next(struct exchange *exchange, gboolean again)
 {
     struct exchanges *all = exchange->all;
     exchange->next_try = G_MAXINT64;
-    if (exchange->count == EXCHANGE_TRIES || all->asks == EXCHANGE_ASKS_MAX)
+    if (exchange->count == EXCHANGE_TRIES || all->asks == all->asks_max)
         return FALSE;
     struct upstream *upstream = best(exchange, FALSE);
     if (upstream == NULL && again)
@@ -220,6 +221,8 @@ exchanges_new(const struct exchange_world *world, const GPtrArray *upstreams)
 {
     struct exchanges *all = g_new0(struct exchanges, 1);
     all->world = *world;
+    all->asks_max = world->asks > 0 ? world->asks : EXCHANGE_ASKS_MAX;
+    all->max = MAX(all->asks_max * EXCHANGES_MAX / EXCHANGE_ASKS_MAX, 1);
     all->upstreams = upstreams;
     all->relay = relay_new();
     all->table = g_hash_table_new_full(cache_key_hash, cache_key_equal, NULL, exchange_free);
@@ -291,8 +294,10 @@ has_room(const struct exchanges *all, const struct asker *asker)
     guint taken = g_hash_table_size(all->table), own = 0;
     GHashTableIter iter;
     gpointer key;
-    if (taken < EXCHANGES_MAX / 2 || taken == EXCHANGES_MAX)
-        return taken < EXCHANGES_MAX;
+    if (all->asks == all->asks_max)
+        return FALSE;
+    if (taken < all->max / 2 || taken == all->max)
+        return taken < all->max;
     g_hash_table_iter_init(&iter, all->table);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         const struct exchange *exchange = key;

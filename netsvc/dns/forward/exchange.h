@@ -25,7 +25,7 @@
 
 #define EXCHANGES_MAX 512
 #define EXCHANGE_WAITERS_MAX 4096 /* of all exchanges */
-#define EXCHANGE_ASKS_MAX 640     /* sockets; a process may have 1024 descriptors */
+#define EXCHANGE_ASKS_MAX 640     /* sockets */
 #define EXCHANGE_SHARE 64         /* of the questions for one client */
 #define EXCHANGE_TRIES 3          /* of one question */
 
@@ -51,6 +51,8 @@ struct exchange_world {
     void (*serve)(void *context, enum exchange_outcome outcome, const struct cache_key *key,
                   const struct relay *relay, const struct waiter *waiter);
     void *context;
+    guint asks; /* in place of EXCHANGE_ASKS_MAX, where fewer files may be open; 0: that. There are
+                   fewer questions then in proportion. */
 };
 
 struct exchanges;

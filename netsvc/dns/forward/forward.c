@@ -429,8 +429,12 @@ forward_new(const struct forward_world *world, const struct config_dns *config)
     forward->cache = cache_new(CACHE_BYTES);
     forward->special = special_new();
     forward->upstreams = g_ptr_array_new_with_free_func((GDestroyNotify)upstream_free);
-    const struct exchange_world exchanges = {
-        .events = world->events, .now = now, .learn = learn, .serve = serve, .context = forward};
+    const struct exchange_world exchanges = {.events = world->events,
+                                             .now = now,
+                                             .learn = learn,
+                                             .serve = serve,
+                                             .context = forward,
+                                             .asks = world->questions};
     forward->exchanges = exchanges_new(&exchanges, forward->upstreams);
     const struct upstream_world upstreams = {
         .events = world->events, .now = now, .changed = on_changed, .context = forward};

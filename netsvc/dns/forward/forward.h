@@ -35,6 +35,7 @@ struct forward_world {
     /* child_alert; an empty text ends it. NULL: nobody is told. */
     void (*alert)(void *context, const char *name, const char *text);
     void *context;
+    guint questions; /* upstream at a time, EXCHANGE_ASKS_MAX at the most; 0: as many */
 };
 
 struct forward;
