@@ -407,7 +407,8 @@ test_a_chain_of_ours_that_leads_outside_is_followed(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     g_assert_null(uplink_ask(uplink, 7, "One.test", TYPE_A));
     uplink_take(uplink, server);
     g_autoptr(GByteArray) answer = uplink_answer(server, RCODE_NOERROR);
@@ -439,7 +440,8 @@ test_those_who_come_by_other_ways_wait_for_the_same_answer(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     g_assert_null(uplink_ask(uplink, 1, "out.test", TYPE_A));
     g_assert_null(uplink_ask(uplink, 2, "www.lotus.example", TYPE_A));
     uplink_take(uplink, server);
@@ -458,7 +460,8 @@ test_what_the_chain_leads_to_may_not_be_there(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     uplink->parent = "lan";
     for (guint i = 0; i < 2; i++) {
         const char *name = i == 0 ? "out.test" : "above.test";
@@ -481,7 +484,8 @@ test_without_an_uplink_the_chain_is_told_at_once(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_A));
     for (guint i = 0; i < 10; i++)
         uplink_pass(uplink, 10000);
@@ -500,7 +504,8 @@ test_special_names_end_a_chain_here(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     g_autoptr(GByteArray) home = uplink_ask(uplink, 7, "home.test", TYPE_A);
     expect_answer(home, RCODE_NOERROR, FLAG_AA | FLAG_RA,
                   "home.test.\t60\tIN\tCNAME\tlocalhost.\n"
@@ -516,7 +521,8 @@ test_private_addresses_behind_a_chain_are_dropped_but_ours_are_told(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_A));
     uplink_take(uplink, server);
     uplink_send_address(server, "10.0.0.1", 60);
@@ -534,7 +540,8 @@ test_who_may_not_ask_others_through_us_gets_what_is_ours(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     struct sockaddr_in *client = (struct sockaddr_in *)&uplink->asker.address;
     static const char *const chain = "out.test.\t60\tIN\tCNAME\twww.lotus.example.\n";
     g_autoptr(GByteArray) iterative = uplink_ask_with(uplink, 0, FALSE, "out.test", TYPE_A);
@@ -550,7 +557,8 @@ test_a_chain_whose_rest_does_not_fit_is_truncated(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     guint8 text[251] = {sizeof text - 1};
     g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_TXT));
     uplink_take(uplink, server);
@@ -572,7 +580,8 @@ test_what_is_ours_is_looked_up_again_when_the_rest_comes(void)
 {
     struct uplink_server *server;
     AUTO(uplink) *uplink = uplink_alive(&server);
-    AUTO(zones) *zones = uplink->zones = chain_zones();
+    AUTO(zones) *zones = chain_zones();
+    uplink->zones = zones;
     g_assert_null(uplink_ask(uplink, 7, "out.test", TYPE_A));
     uplink_take(uplink, server);
     AUTO(zone) *before = zones_put(zones, small_zone("test"));
