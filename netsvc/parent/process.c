@@ -281,12 +281,6 @@ process_free(struct process *process)
     g_free(process);
 }
 
-const struct child_role *
-process_role(const struct process *process)
-{
-    return process->role;
-}
-
 struct generation *
 process_generation(const struct process *process)
 {

@@ -53,7 +53,6 @@ void process_send(struct process *process, enum message_kind kind, const void *d
 void process_free(struct process *process);
 AUTO_DEFINE(process)
 
-const struct child_role *process_role(const struct process *process);
 struct generation *process_generation(const struct process *process);
 enum process_state process_state(const struct process *process);
 gboolean process_was_prepared(const struct process *process); /* whatever has come since */

@@ -200,7 +200,8 @@ pass_on(struct world *world, guint service, struct slice request, struct control
         g_queue_push_tail(&world->questions[service], question);
         return;
     }
-    message = g_strdup_printf("'%s' is not served", service_name(world->services[service]));
+    message = g_strdup_printf("'%s' is not served: it is not configured, or is being started again",
+                              service_name(world->services[service]));
     control_refuse(question, message);
 }
 

@@ -111,11 +111,11 @@ wrong(const char *text, const char *message)
 static void
 test_mistakes(void)
 {
-    wrong(HEAD "\n\na A 1.2.3\n", "/etc/test.zone:8: no record: ");
+    wrong(HEAD "\n\na A 1.2.3\n", "/etc/test.zone:8: 'a A 1.2.3' is no record: ");
     wrong(HEAD "a TXT (\n\"x\"\ny A 1.2.3.4", "/etc/test.zone:6: '(' without ')'");
     wrong(HEAD "a TXT x)\n", "/etc/test.zone:6: ')' without '('");
     wrong(HEAD "a TXT \"x\n\n", "/etc/test.zone:6: a quoted text has no end");
-    wrong(HEAD "a TXT (\nx ) y z\nb NOTYPE 1", "/etc/test.zone:8: no record: ");
+    wrong(HEAD "a TXT (\nx ) y z\nb NOTYPE 1", "/etc/test.zone:8: 'b NOTYPE 1' is no record: ");
     wrong(HEAD "a CNAME b\na A 1.2.3.4\n",
           "/etc/test.zone:7: record A of 'a.test' stands beside a CNAME, which must be alone");
     wrong(HEAD "a.other. A 1.2.3.4\n",
@@ -187,7 +187,7 @@ test_include(void)
 
     write_file(scratch, "bad", "\nx A 1\n");
     g_assert_null(load_file(path, &origin, &error));
-    g_autofree char *expected = g_strdup_printf("%s/bad:2: no record: ", scratch->path);
+    g_autofree char *expected = g_strdup_printf("%s/bad:2: '", scratch->path);
     g_assert_true(g_str_has_prefix(error->message, expected));
     g_clear_error(&error);
     write_file(scratch, "bad", "$INCLUDE bad\n");

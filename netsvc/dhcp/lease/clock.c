@@ -34,8 +34,8 @@ system_wall(gpointer context)
     return seconds_of(CLOCK_REALTIME);
 }
 
-gboolean
-clock_believes(gint64 wall, gint64 floor)
+static gboolean
+believes(gint64 wall, gint64 floor)
 {
     return floor == 0 || (wall >= floor - CLOCK_FLOOR_SLACK && wall - floor <= CLOCK_FLOOR_LEAP);
 }
@@ -44,7 +44,7 @@ static gboolean
 system_believed(gpointer context)
 {
     (void)context;
-    return clock_believes(seconds_of(CLOCK_REALTIME), the.floor);
+    return believes(seconds_of(CLOCK_REALTIME), the.floor);
 }
 
 void

@@ -18,6 +18,3 @@ struct clock {
 
 /* The system's. Call it before the sandbox: it reads the boot's id, which is "" where it cannot. */
 void clock_system(struct clock *clock, gint64 floor);
-
-/* Whether a wall clock is believed that shows `wall`. A floor of 0: none is known. */
-gboolean clock_believes(gint64 wall, gint64 floor);

@@ -12,7 +12,6 @@
 #define AT_FLAGS 10      /* RFC 2131 figure 1 */
 #define AT_CIADDR 12
 #define AT_YIADDR 16
-#define AT_SIADDR 20
 #define AT_GIADDR 24
 
 void
@@ -45,12 +44,6 @@ void
 writer_yiaddr(struct writer *writer, guint32 address)
 {
     packet_put32(writer->head + AT_YIADDR, address);
-}
-
-void
-writer_siaddr(struct writer *writer, guint32 address)
-{
-    packet_put32(writer->head + AT_SIADDR, address);
 }
 
 void
@@ -93,14 +86,6 @@ void
 writer_u8(struct writer *writer, guint8 code, guint8 value)
 {
     writer_bytes(writer, code, &value, sizeof value);
-}
-
-void
-writer_u16(struct writer *writer, guint8 code, guint16 value)
-{
-    guint8 wire[sizeof value];
-    packet_put16(wire, value);
-    writer_bytes(writer, code, wire, sizeof wire);
 }
 
 void

@@ -34,14 +34,12 @@ void writer_begin(struct writer *writer, const struct packet *request, enum pack
 
 void writer_ciaddr(struct writer *writer, guint32 address);
 void writer_yiaddr(struct writer *writer, guint32 address);
-void writer_siaddr(struct writer *writer, guint32 address);
 void writer_flags(struct writer *writer, guint16 flags);
 
 /* Of a code that is there already the first counts. */
 void writer_bytes(struct writer *writer, guint8 code, const void *data, gsize size);
 void writer_text(struct writer *writer, guint8 code, const char *text);
 void writer_u8(struct writer *writer, guint8 code, guint8 value);
-void writer_u16(struct writer *writer, guint8 code, guint16 value);
 void writer_u32(struct writer *writer, guint8 code, guint32 value); /* an address too */
 gboolean writer_has(const struct writer *writer, guint8 code);
 

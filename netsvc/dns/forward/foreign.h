@@ -14,9 +14,6 @@
 #define FOREIGN_TTL 30     /* seconds, while there is no uplink */
 #define FOREIGN_SLOW_TTL 5 /* while there is one that does not answer in time */
 
-/* The record that a negative answer is kept by. Its data stand in memory of ours. */
-void foreign_soa(struct reply *reply, guint32 seconds);
-
 /* These fill a reply that has begun, to be ended by the caller: NXDOMAIN, or no data where
  * `exists`, with why. */
 void foreign_absent(struct reply *reply, gboolean exists, guint32 seconds, enum reply_error error);

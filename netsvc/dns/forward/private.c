@@ -40,8 +40,8 @@ read32(const guint8 *at)
     return (guint32)at[0] << 24 | (guint32)at[1] << 16 | (guint32)at[2] << 8 | at[3];
 }
 
-gboolean
-private_ipv4(guint32 address)
+static gboolean
+is_private4(guint32 address)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(blocks4); i++)
         if ((address ^ blocks4[i].network) >> (32 - blocks4[i].prefix) == 0)
@@ -57,8 +57,8 @@ begins_with(const guint8 *address, const guint8 *network, guint prefix)
            (bits == 0 || (address[bytes] ^ network[bytes]) >> (8 - bits) == 0);
 }
 
-gboolean
-private_ipv6(const guint8 address[16])
+static gboolean
+is_private6(const guint8 address[16])
 {
     /* With the last 32 bits an IPv4 address: unspecified, loopback and compatible (RFC 4291 2.5),
      * mapped, translated (RFC 2765), NAT64 (RFC 6052). */
@@ -70,10 +70,10 @@ private_ipv6(const guint8 address[16])
     };
     for (gsize i = 0; i < G_N_ELEMENTS(prefixes96); i++)
         if (memcmp(address, prefixes96[i], sizeof prefixes96[i]) == 0)
-            return private_ipv4(read32(address + 12));
+            return is_private4(read32(address + 12));
     for (gsize i = 0; i < G_N_ELEMENTS(blocks6); i++)
         if (begins_with(address, blocks6[i].network, blocks6[i].prefix))
-            return blocks6[i].ipv4 < 0 || private_ipv4(read32(address + blocks6[i].ipv4));
+            return blocks6[i].ipv4 < 0 || is_private4(read32(address + blocks6[i].ipv4));
     return FALSE;
 }
 
@@ -83,7 +83,7 @@ holds_private(const guint8 *addresses, gsize size, gsize each)
     if (size % each != 0)
         return TRUE;
     for (gsize i = 0; i < size; i += each)
-        if (each == 4 ? private_ipv4(read32(addresses + i)) : private_ipv6(addresses + i))
+        if (each == 4 ? is_private4(read32(addresses + i)) : is_private6(addresses + i))
             return TRUE;
     return FALSE;
 }
@@ -119,9 +119,9 @@ private_rdata(guint16 type, const guint8 *rdata, gsize size)
 {
     switch (type) {
     case TYPE_A:
-        return size != 4 || private_ipv4(read32(rdata));
+        return size != 4 || is_private4(read32(rdata));
     case TYPE_AAAA:
-        return size != 16 || private_ipv6(rdata);
+        return size != 16 || is_private6(rdata);
     case TYPE_SVCB:
     case TYPE_HTTPS:
         return svcb_private(rdata, size);

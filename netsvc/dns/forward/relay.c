@@ -250,7 +250,7 @@ end(struct reader *reader, enum rcode rcode)
     relay->answer.error = ERROR_NONE;
     if (reader->blocked) {
         begin(reader);
-        foreign_soa(&reader->reply, RELAY_BLOCKED_TTL);
+        reply_root_soa(&reader->reply, RELAY_BLOCKED_TTL);
         relay->seconds = RELAY_BLOCKED_TTL;
         relay->answer.error = ERROR_BLOCKED;
         rcode = RCODE_NOERROR;

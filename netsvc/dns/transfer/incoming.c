@@ -27,7 +27,6 @@ struct incoming {
     guint32 reached;   /* changes: the serial that they have come to */
     guint32 first_ttl; /* of the first SOA, which comes into the content when it is a zone */
     GByteArray *first;
-    gboolean is_changes;
     struct content *content;
     struct records records;
 };
@@ -59,12 +58,6 @@ gint64
 incoming_skew(const struct incoming *incoming)
 {
     return incoming->tsig.skew;
-}
-
-const struct soa *
-incoming_soa(const struct incoming *incoming)
-{
-    return &incoming->newest;
 }
 
 const struct content *
@@ -240,7 +233,6 @@ take_second(struct incoming *incoming, const struct record *record, const struct
 {
     gboolean is_soa = record->type == TYPE_SOA;
     if (is_soa && incoming->role.kind == INCOMING_IXFR && soa->serial == incoming->role.serial) {
-        incoming->is_changes = TRUE;
         incoming->phase = PHASE_REMOVED;
         return keep_more(incoming, record, error);
     }

@@ -57,7 +57,6 @@ enum incoming_state incoming_take(struct incoming *incoming, const guint8 *wire,
                                   guint64 now, GError **error);
 
 gint64 incoming_skew(const struct incoming *incoming);
-const struct soa *incoming_soa(const struct incoming *incoming); /* of the primary */
 
 /* Stays the incoming's. */
 const struct content *incoming_content(const struct incoming *incoming);

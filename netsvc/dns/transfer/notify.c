@@ -258,12 +258,3 @@ notify_free(struct notify *notify)
     }
     g_free(notify);
 }
-
-guint
-notify_pending(const struct notify *notify)
-{
-    guint pending = 0;
-    for (guint i = 0; i < notify->told->len; i++)
-        pending += ((const struct told *)notify->told->pdata[i])->pending ? 1 : 0;
-    return pending;
-}

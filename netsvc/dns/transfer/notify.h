@@ -28,6 +28,3 @@ AUTO_DEFINE(notify)
 
 /* The zone is new, or its serial is. Cheap: it is for each change. */
 void notify_changed(struct notify *notify, const struct zone *zone);
-
-/* Secondaries that have not answered yet. */
-guint notify_pending(const struct notify *notify);

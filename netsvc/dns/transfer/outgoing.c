@@ -55,12 +55,6 @@ outgoings_free(struct outgoings *outgoings)
     g_free(outgoings);
 }
 
-guint
-outgoings_count(const struct outgoings *outgoings)
-{
-    return outgoings->all->len;
-}
-
 static gboolean
 is_one_too_many(const struct outgoings *outgoings, const struct sockaddr_storage *client)
 {
@@ -132,8 +126,9 @@ version_of(struct outgoings *outgoings, const struct zone *zone)
 
 /* ---- IXFR ---- */
 
-gboolean
-outgoing_serial(const struct query *query, guint32 *serial)
+/* The serial that the asker of an IXFR has; FALSE: the query does not say. */
+static gboolean
+serial_of(const struct query *query, guint32 *serial)
 {
     g_autofree struct records *records = g_new(struct records, 1);
     struct record record;
@@ -250,7 +245,7 @@ static gboolean
 fill(struct outgoing *outgoing, const struct zone *zone, const struct journal *journal)
 {
     guint32 serial = 0;
-    if (outgoing->query.type == TYPE_IXFR && outgoing_serial(&outgoing->query, &serial))
+    if (outgoing->query.type == TYPE_IXFR && serial_of(&outgoing->query, &serial))
         outgoing->content = changes_since(zone, journal, serial);
     if (outgoing->content != NULL)
         return TRUE;
@@ -269,7 +264,7 @@ outgoing_new(struct outgoings *outgoings, const struct query *query, struct tsig
 {
     guint32 serial;
     *rcode = RCODE_FORMERR;
-    if (query->type == TYPE_IXFR && !outgoing_serial(query, &serial))
+    if (query->type == TYPE_IXFR && !serial_of(query, &serial))
         return NULL;
     *rcode = RCODE_SERVFAIL;
     if (is_one_too_many(outgoings, client))

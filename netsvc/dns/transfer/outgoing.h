@@ -59,9 +59,5 @@ AUTO_DEFINE(outgoing)
  * does not fit into one, and the transfer cannot be ended well. `now`: seconds since 1970. */
 gssize outgoing_next(struct outgoing *outgoing, guint8 *out, guint64 now);
 
-/* The serial that the asker of an IXFR has; FALSE: the query does not say. */
-gboolean outgoing_serial(const struct query *query, guint32 *serial);
-
-/* In numbers, and for the log: records so far. */
-guint outgoings_count(const struct outgoings *outgoings);
+/* Records so far, for the log. */
 guint64 outgoing_sent(const struct outgoing *outgoing);

@@ -58,12 +58,6 @@ algorithm_of(const char *name)
     return NULL;
 }
 
-gboolean
-tsig_algorithm_is_known(const char *algorithm)
-{
-    return algorithm_of(algorithm) != NULL;
-}
-
 /* OpenSSL wants text that it does not change as `char *`. */
 static EVP_MAC_CTX *
 context_new(EVP_MAC *hmac, const char *digest, GBytes *secret)
@@ -467,6 +461,23 @@ take_unsigned(struct tsig *tsig, const guint8 *wire, gsize size, GError **error)
     return TSIG_GOOD;
 }
 
+static const char *
+error_text(guint code)
+{
+    switch (code) {
+    case TSIG_BADSIG:
+        return "BADSIG";
+    case TSIG_BADKEY:
+        return "BADKEY";
+    case TSIG_BADTIME:
+        return "BADTIME";
+    case TSIG_BADTRUNC:
+        return "BADTRUNC";
+    default:
+        return "an error of which we know nothing";
+    }
+}
+
 static enum tsig_verdict
 judge(struct tsig *tsig, const struct signature *record, guint64 now, GError **error)
 {
@@ -476,7 +487,7 @@ judge(struct tsig *tsig, const struct signature *record, guint64 now, GError **e
     }
     if (record->error != 0) {
         fail_set(error, FAIL_FAILED, "it does not take our signature: %s",
-                 tsig_error_text(record->error));
+                 error_text(record->error));
         return TSIG_WRONG;
     }
     if (!time_is_near(now + (guint64)tsig->skew, record->time, MIN(record->fudge, TSIG_FUDGE)))
@@ -502,7 +513,7 @@ tsig_check_answer(struct tsig *tsig, const guint8 *wire, gsize size, gsize offse
         fail_set(error, FAIL_FAILED,
                  "it does not take our signature: %s\n"
                  "hint: name, algorithm and secret of the key must be the same on both sides",
-                 tsig_error_text(record.error));
+                 error_text(record.error));
         return TSIG_WRONG;
     }
     if (!name_equal(&record.name, &tsig->name) || !name_equal(&record.algorithm, &tsig->algorithm))
@@ -523,21 +534,4 @@ gboolean
 tsig_is_done(const struct tsig *tsig)
 {
     return tsig->key == NULL || (tsig->later && tsig->gap == 0);
-}
-
-const char *
-tsig_error_text(guint error)
-{
-    switch (error) {
-    case TSIG_BADSIG:
-        return "BADSIG";
-    case TSIG_BADKEY:
-        return "BADKEY";
-    case TSIG_BADTIME:
-        return "BADTIME";
-    case TSIG_BADTRUNC:
-        return "BADTRUNC";
-    default:
-        return "an error of which we know nothing";
-    }
 }

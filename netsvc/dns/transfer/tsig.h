@@ -101,9 +101,3 @@ gsize tsig_size(const struct tsig *tsig);
 /* Adds the record to a whole message, for which `room` bytes are there in all, and counts it in
  * its header. Gives the new size; 0: no room. */
 gsize tsig_sign(struct tsig *tsig, guint8 *wire, gsize size, gsize room, guint64 now);
-
-/* "hmac-sha256" → whether there is such an algorithm here, for check-config. */
-gboolean tsig_algorithm_is_known(const char *algorithm);
-
-/* Of an error, for messages: "BADKEY". */
-const char *tsig_error_text(guint error);

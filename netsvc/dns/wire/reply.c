@@ -314,6 +314,24 @@ cut(struct reply *reply)
         reply->rcode = RCODE_SERVFAIL;
 }
 
+/* Of the root, made by nobody: names `.` and `.`, serial, refresh, retry, expire (a week); what
+ * follows is the minimum. */
+static const guint8 soa_head[] = {
+    0, 0, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x0e, 0x10, 0, 0x09, 0x3a, 0x80,
+};
+
+void
+reply_root_soa(struct reply *reply, guint32 seconds)
+{
+    static const guint8 root[] = {0};
+    guint8 rdata[sizeof soa_head + sizeof seconds];
+    guint32 minimum = GUINT32_TO_BE(seconds);
+    memcpy(rdata, soa_head, sizeof soa_head);
+    memcpy(rdata + sizeof soa_head, &minimum, sizeof minimum);
+    reply_record(reply, SECTION_AUTHORITY, root, sizeof root, TYPE_SOA, CLASS_IN, seconds, rdata,
+                 sizeof rdata);
+}
+
 gsize
 reply_end(struct reply *reply)
 {

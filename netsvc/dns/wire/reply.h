@@ -97,6 +97,9 @@ void reply_record(struct reply *reply, enum section section, const guint8 *owner
 void reply_raw(struct reply *reply, enum section section, const guint8 *records, gsize size,
                guint16 count);
 
+/* The SOA record of the root, by which a negative answer for nobody's name is kept (RFC 2308 5). */
+void reply_root_soa(struct reply *reply, guint32 seconds);
+
 struct reply_mark {
     gsize size;
     guint known_count;

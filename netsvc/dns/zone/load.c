@@ -10,7 +10,8 @@
 #define TTL_MAX 0x7FFFFFFF /* RFC 2181 8 */
 #define NO_TTL 0x7FFFFFFE  /* given to ldns as the default, to see that a record has none */
 #define TEXT_MAX                                                                                   \
-    65000 /* bytes of a record's text: beyond 65535 ldns cuts it off and says nothing */
+    65000            /* bytes of a record's text: beyond 65535 ldns cuts it off and says nothing */
+#define SHOWN_MAX 60 /* bytes of a record that is none */
 
 /* A file that is being read. */
 struct source {
@@ -189,10 +190,11 @@ record(struct load *load, const struct source *source, char *line, GError **erro
     if (g_ascii_isspace(line[0]) && load->owner == NULL)
         return wrong(source, error, "the first record begins without a name");
     put_ttl_first(line);
+    g_autofree char *shown = g_utf8_make_valid(line, (gssize)MIN(strlen(line), SHOWN_MAX));
     ldns_status status = ldns_rr_new_frm_str(&rr, line, NO_TTL, load->origin, &load->owner);
     if (status != LDNS_STATUS_OK)
-        return fail_set(error, FAIL_USAGE, "%s:%u: no record: %s", source->path, source->begun,
-                        ldns_get_errorstr_by_id(status));
+        return fail_set(error, FAIL_USAGE, "%s:%u: '%s' is no record: %s", source->path,
+                        source->begun, g_strchug(shown), ldns_get_errorstr_by_id(status));
     gboolean added = ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN
                          ? add_rr(load, source, rr, error)
                          : wrong(source, error, "the class is not IN");
@@ -344,11 +346,13 @@ check_glue(const struct zone *zone, const char *path, GError **error)
             struct name target;
             char text[NAME_TEXT_MAX], of[NAME_TEXT_MAX];
             name_from_wire(&target, ns.rdata, ns.size, NULL);
-            if (name_is_below(&target, owner) && !has_address(zone, &target))
+            if (name_is_below(&target, owner) && !has_address(zone, &target)) {
+                name_text(&target, text);
                 return fail_set(
                     error, FAIL_USAGE,
                     "%s: '%s' is a name server of '%s', but has no address (A or AAAA)%s", path,
-                    name_text(&target, text), name_text(owner, of), dot_hint(zone, text));
+                    text, name_text(owner, of), dot_hint(zone, text));
+            }
         }
     }
     return TRUE;

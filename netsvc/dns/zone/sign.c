@@ -33,8 +33,7 @@ struct signer {
     guint32 nsec_ttl, serial;
     guint at;                /* the owner that is next */
     const struct owner *top; /* the last cut or DNAME that was passed; NULL: none */
-    gboolean top_is_cut;
-    guint signatures; /* that have been made */
+    guint signatures;        /* that have been made */
 };
 
 struct sign_period

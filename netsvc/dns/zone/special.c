@@ -1,7 +1,4 @@
 #include "netsvc/dns/zone/special.h"
-
-#include "netsvc/dns/forward/foreign.h"
-
 #include <string.h>
 
 enum act {
@@ -269,7 +266,7 @@ special_answer(const struct special *special, const struct name *name, gboolean 
     reply->flags |= FLAG_RA;
     if (row->act == ABSENT) {
         reply->rcode = exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
-        foreign_soa(reply, SPECIAL_TTL);
+        reply_root_soa(reply, SPECIAL_TTL);
         return TRUE;
     }
     guint before = reply->counts[SECTION_ANSWER];
