@@ -6,8 +6,9 @@
  *       → PREPARED
  *       → sockets come     (message.h), then SERVE
  *       → the sandbox      chroot into the only folder that it may write to, no root, no new
- * rights, and of the kernel's calls only those that it needs (sandbox.h) → role.begin       opens
- * its state, serves on the loop → READY            and runs until the parent hangs up
+ *                          rights, of the kernel's calls only what it needs (sandbox.h)
+ *       → role.begin       opens its state, serves on the loop
+ *       → READY            and runs until the parent hangs up
  *
  * Where the parent has no root's rights there is no chroot and no other user; the rest is the same.
  */

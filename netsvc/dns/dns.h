@@ -1,11 +1,17 @@
 /*
  * dns: the child that answers names.
  *
- *     wire/     names, queries, writing answers, cookies, TSIG
+ *     wire/     names, queries, writing answers, cookies
  *     zone/     what we know: zones of files and names, of DHCP's clients, reverse zones, special
  *               names, DNSSEC
- *     serve/    how a query gets its answer: lookup, UDP, TCP, rate limit, transfers
+ *     serve/    how a query gets its answer: lookup, UDP, TCP, rate limit
  *     forward/  what we do not know: the uplink's servers, their health, the cache
+ *     transfer/ zones to and from other servers: AXFR, IXFR, NOTIFY, TSIG
+ *
+ *     dns.c        puts them together: sockets, begin, end
+ *     holding.c    all zones, wherever they come from
+ *     parts.c      what serve/ asks the others for
+ *     questions.c  `lifeboat net zones`
  *
  * Data flows one way: a packet → query → dns_serve → answer (zone/) or forward/ → packet.
  */

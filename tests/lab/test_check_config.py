@@ -28,7 +28,7 @@ SERVICE = 'service_address = 10.66.0.10'
 class Checking(Case):
     def setUp(self):
         super().setUp()
-        self.server = self.lan.host('10.66.0.1/16')
+        self.server = self.lan.host('10.66.0.1/16', '10.66.0.10/16')
         self.netsvc = Netsvc(self, self.server, '', start=False)
 
     def assert_found(self, *wanted, configuration=WELL, code=None, options=()):
@@ -125,12 +125,16 @@ class OfTheMachine(Checking):
         self.assert_found()
         self.netsvc.end()
 
+    def test_a_service_address_that_no_interface_has_is_noted(self):
+        self.server.move('10.66.0.1/16')
+        self.assert_found(('note', 'no interface here has 10.66.0.10'))
+
     def test_an_interface_that_is_not_there_is_in_the_way(self):
         self.assert_found(('in the way', "there is no interface 'eth7' here; there is eth0"), configuration=self.change(interface='eth7'))
         self.server.ip('addr flush dev eth0')
-        self.assert_found(('in the way', "interface 'eth0' has no address in 10.66.0.0/16"))
+        self.assert_found(('in the way', "interface 'eth0' has no address in 10.66.0.0/16"), ('note', 'no interface here has 10.66.0.10'))
         self.server.ip('addr add 10.66.0.1/24 dev eth0')
-        self.assert_found(('in the way', "interface 'eth0' has 10.66.0.1/24"))
+        self.assert_found(('in the way', "interface 'eth0' has 10.66.0.1/24"), ('note', 'no interface here has 10.66.0.10'))
 
     def test_a_network_that_overlaps_is_in_the_way(self):
         self.server.ip('link add br-0123456789ab type bridge', 'link set br-0123456789ab up', 'addr add 10.66.128.1/20 dev br-0123456789ab')
