@@ -238,8 +238,13 @@ links_changed(void *context)
     if (world->ending || !world->started || world->next != NULL)
         return;
     AUTO(sockets) *sockets = open_sockets(world, world->current->config, &error);
-    if (sockets != NULL && sockets_equal(sockets, world->sockets))
+    if (sockets != NULL && sockets_equal(sockets, world->sockets)) {
+        GPtrArray *absent = world->sockets->absent;
+        world->sockets->absent = g_steal_pointer(&sockets->absent);
+        sockets->absent = absent;
+        questions_changed(world);
         return;
+    }
     if (sockets != NULL)
         world->next = generation_again(world->current, &error);
     if (world->next == NULL) {

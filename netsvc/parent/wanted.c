@@ -125,6 +125,23 @@ want_dns(const struct config *config, const struct ifaddrs *all, GArray *wanted)
             add_address(wanted, own);
 }
 
+/* It is another node's, or somebody forgot it. */
+static void
+tell_service(guint32 service, const struct ifaddrs *all, GPtrArray *absent)
+{
+    struct in_addr address = {htonl(service)};
+    char text[INET_ADDRSTRLEN];
+    if (service == 0)
+        return;
+    for (const struct ifaddrs *each = all; each != NULL; each = each->ifa_next)
+        if (each->ifa_addr != NULL && each->ifa_addr->sa_family == AF_INET &&
+            ((const struct sockaddr_in *)(const void *)each->ifa_addr)->sin_addr.s_addr ==
+                address.s_addr)
+            return;
+    inet_ntop(AF_INET, &address, text, sizeof text);
+    g_ptr_array_add(absent, g_strdup_printf("service address %s here", text));
+}
+
 void
 wanted_list(const struct config *config, GArray *wanted, GPtrArray *absent)
 {
@@ -135,6 +152,7 @@ wanted_list(const struct config *config, GArray *wanted, GPtrArray *absent)
         want_dhcp(config, all, wanted, absent);
     if (config->dns.enabled)
         want_dns(config, all, wanted);
+    tell_service(config->service_address, all, absent);
     if (all != NULL)
         freeifaddrs(all);
 }
