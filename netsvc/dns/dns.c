@@ -142,10 +142,11 @@ dns_open(struct child *child, GError **error)
         return NULL;
     dns->descriptors =
         descriptors_share(&config->dns, child_descriptors(child, descriptors_wanted(&config->dns)));
-    dns->clock_is_sure = g_get_real_time() / G_USEC_PER_SEC >= clock_floor_read(config->state);
+    const gint64 floor = clock_floor_read(config->state);
+    dns->clock_is_sure = g_get_real_time() / G_USEC_PER_SEC >= floor;
     const struct holding_role role = {.config = config,
                                       .folder = dns->folder,
-                                      .clock_is_sure = dns->clock_is_sure,
+                                      .clock_floor = floor,
                                       .lenient = child_is_lenient(child),
                                       .changed = zone_changed,
                                       .tell = tell,

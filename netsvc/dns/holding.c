@@ -34,9 +34,22 @@ struct holding {
 };
 
 static gint64
-now(void)
+wall_seconds(void)
 {
     return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+static gint64
+now(const struct holding *holding)
+{
+    return holding->role.now();
+}
+
+/* Looked at each time, as somebody may have set the clock. */
+static struct sign_period
+period_from_now(const struct holding *holding)
+{
+    return sign_period_at(now(holding), now(holding) >= holding->role.clock_floor);
 }
 
 /* ---- zones come and go ---- */
@@ -132,7 +145,7 @@ sign_first(struct holding *holding, const struct config_zone *config, GError **e
     if (added->keys == NULL)
         return FALSE;
     added->ds = sign_keys_ds(added->keys);
-    added->period = sign_period_at(now(), holding->role.clock_is_sure);
+    added->period = period_from_now(holding);
     struct zone *zone = sign_zone(plain, added->keys, &added->period, holding->first_serial, error);
     if (zone == NULL)
         return FALSE;
@@ -188,21 +201,26 @@ sign_step(evutil_socket_t fd, short what, void *context)
         evtimer_add(holding->step, &soon);
 }
 
-static void
-sign_look(evutil_socket_t fd, short what, void *context)
+void
+holding_look(struct holding *holding)
 {
-    struct holding *holding = context;
-    (void)fd;
-    (void)what;
     for (guint i = 0; i < holding->signed_zones->len; i++) {
         struct signed_zone *zone = holding->signed_zones->pdata[i];
         const struct zone *served = zones_named(holding->zones, &zone->origin);
-        if (zone->signer != NULL || served == NULL || !sign_is_due(&zone->period, now()))
+        if (zone->signer != NULL || served == NULL || !sign_is_due(&zone->period, now(holding)))
             continue;
-        zone->next = sign_period_at(now(), holding->role.clock_is_sure);
+        zone->next = period_from_now(holding);
         zone->signer = signer_new(served, zone->keys, &zone->next, zone_serial(served) + 1);
     }
     sign_step(-1, 0, holding);
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    holding_look(context);
 }
 
 /* ---- the beginning ---- */
@@ -270,7 +288,7 @@ fill(struct holding *holding, GError **error)
     holding->address_names.networks = config->dns.address_networks;
     if (config->dns.address_zone != NULL)
         name_from_text(&holding->address_origin, config->dns.address_zone);
-    if (!serial_begin(&holding->serial, holding->role.folder, now(), &holding->first_serial,
+    if (!serial_begin(&holding->serial, holding->role.folder, now(holding), &holding->first_serial,
                       error) ||
         !load_files(holding, &config->dns, error) ||
         !site_build(holding->zones, config, holding->first_serial, error))
@@ -327,6 +345,8 @@ holding_new(const struct holding_role *role, GError **error)
     AUTO(holding) *holding = g_new0(struct holding, 1);
     const struct clients_role clients = {is_ours, clients_tell, clients_changed, holding};
     holding->role = *role;
+    if (role->now == NULL)
+        holding->role.now = wall_seconds;
     holding->zones = zones_new();
     holding->clients = clients_new(holding->zones, &clients);
     holding->signed_zones = g_ptr_array_new_with_free_func(signed_zone_free);
@@ -338,7 +358,7 @@ void
 holding_begin(struct holding *holding, struct event_base *events)
 {
     const struct timeval interval = {.tv_sec = SIGN_LOOK_SECONDS};
-    holding->look = event_new(events, -1, EV_PERSIST, sign_look, holding);
+    holding->look = event_new(events, -1, EV_PERSIST, on_look, holding);
     holding->step = evtimer_new(events, sign_step, holding);
     if (holding->signed_zones->len > 0)
         event_add(holding->look, &interval);

@@ -20,8 +20,9 @@ struct holding;
 struct holding_role {
     const struct config *config; /* outlives it */
     int folder;                  /* the only one that may be written to; the caller's */
-    gboolean clock_is_sure;
-    gboolean lenient; /* a zone that cannot be read is one that is lacking, and told */
+    gint64 clock_floor;  /* seconds since 1970: a wall clock below it is not sure (clock_floor.h) */
+    gint64 (*now)(void); /* the wall clock, for tests; NULL: the system's */
+    gboolean lenient;    /* a zone that cannot be read is one that is lacking, and told */
     /* A zone is there, or has changed. */
     void (*changed)(gpointer context, struct zone *zone);
     void (*tell)(gpointer context, const char *text);
@@ -32,6 +33,9 @@ struct holding_role {
 /* With root's rights still: reads files and keys. */
 struct holding *holding_new(const struct holding_role *role, GError **error);
 void holding_begin(struct holding *holding, struct event_base *events);
+
+/* Whether signatures are to be made anew, which begins then. Each hour by itself, but for tests. */
+void holding_look(struct holding *holding);
 void holding_free(struct holding *holding);
 AUTO_DEFINE(holding)
 

@@ -15,8 +15,8 @@
 
 struct dns {
     struct child *child;
-    int folder; /* the only one that may be written to */
-    gboolean clock_is_sure;
+    int folder;             /* the only one that may be written to */
+    gboolean clock_is_sure; /* when it began */
     struct descriptors descriptors;
     struct holding *holding;
     struct serve serve;

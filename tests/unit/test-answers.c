@@ -156,7 +156,7 @@ static void
 test_a_lease_is_told_whole(struct site *site, gconstpointer data)
 {
     struct slice value;
-    guint64 seconds;
+    guint64 seconds = 0;
     (void)data;
     put(site, 1, LEASE_LEASED, 2);
     struct slice lease = only_lease(site);
@@ -188,7 +188,7 @@ static void
 test_pools_are_counted(struct site *site, gconstpointer data)
 {
     struct slice pools, pool, value;
-    guint64 number;
+    guint64 number = 0;
     gsize place = 0;
     (void)data;
     put(site, 1, LEASE_LEASED, 2);
