@@ -20,16 +20,17 @@ from dhcp_clients import Client, Clients
 from machine.cable import Cable
 from machine.stick import Stick
 from machine.writes import Writes
-from netsvc import Netsvc
+from netsvc import GONE, Netsvc
 
 FULL = bool(os.environ.get('LIFEBOAT_TEST_FULL'))
 GENERATIONS = 10 if FULL else 1
-CUTS = 25 if FULL else 6  # of each generation
+CUTS = 25 if FULL else 4  # of each generation
 ACKS = 400 if FULL else 150
 AT_ONCE = 12  # clients; also one after the other
 RETURNING, NEW = 3, 3  # clients, after each cut
 SIZES = {'ext4': 64, 'xfs': 320, 'btrfs': 128}  # MiB
 ADDRESS = '10.66.0.1/16'
+END = 'killall -KILL lifeboat-netsvc; %s; umount /mnt' % GONE
 CONFIGURATION = '''[net]
 state = /mnt/net
 [dhcp]
@@ -60,16 +61,20 @@ class PowerCut(unittest.TestCase):
         self.live('btrfs')
 
     def live(self, kind):
-        disk, self.clients = self.disk(kind), []
-        for generation in range(GENERATIONS):
-            writes = self.recorded(disk)
-            for place in self.places(writes):
-                with self.subTest(generation=generation, at='%d of %d' % (place, len(writes))):
-                    cut = self.disk(kind)
-                    writes.cut(disk.base, cut.image, place, self.random, cached=True)
-                    shutil.copyfile(cut.image, disk.image)
-                    leases = self.survive(cut, place)
-            self.clients = list(map(known, leases))
+        disk, cut = self.disk(kind), self.disk(kind)
+        self.clients = []
+        with self.plugged(self.reader, cut) as (device, cable):
+            for generation in range(GENERATIONS):
+                writes = self.recorded(disk)
+                for place in self.places(writes):
+                    with self.subTest(generation=generation, at='%d of %d' % (place, len(writes))):
+                        writes.cut(disk.base, cut.image, place, self.random, cached=True)
+                        shutil.copyfile(cut.image, disk.image)
+                        with self.served(self.reader, cut, device) as netsvc:
+                            leases = netsvc.leases()
+                            self.survived(leases, place)
+                            self.serve_on(cable, place)
+                self.clients = list(map(known, leases))
 
     def disk(self, kind):
         return Stick(self.folder, kind, size=SIZES[kind], partitioned=False, caches=True)
@@ -77,7 +82,7 @@ class PowerCut(unittest.TestCase):
     def recorded(self, disk):
         """Clients come and come back, one and many at a time."""
         disk.record()
-        with self.served(self.writer, disk) as (_, cable):
+        with self.plugged(self.writer, disk) as (device, cable), self.served(self.writer, disk, device):
             load = Clients(cable, self.random, lambda: os.path.getsize(disk.log), self.clients)
             load.work(ACKS // 2, at_once=1)
             load.work(ACKS // 2, at_once=AT_ONCE)
@@ -88,45 +93,49 @@ class PowerCut(unittest.TestCase):
         return writes
 
     @contextlib.contextmanager
-    def served(self, machine, disk):
+    def plugged(self, machine, disk):
+        """Gives the disk's device and the cable to the network adapter, which has its address."""
         name, device = machine.plug(disk)
-        machine.run('mount -t %s %s /mnt' % (disk.kind, device))
         cable = Cable(machine)
         cable.up(ADDRESS)
-        netsvc = Netsvc(machine, CONFIGURATION)
         try:
-            yield netsvc, cable
+            yield device, cable
         finally:
-            netsvc.crash()
-            machine.run('umount /mnt')
             machine.pull(name)
             cable.pull()
+
+    @contextlib.contextmanager
+    def served(self, machine, disk, device):
+        machine.run('mount -t %s %s /mnt' % (disk.kind, device))
+        try:
+            netsvc = Netsvc(machine, CONFIGURATION)
+            yield netsvc
+        finally:
+            machine.run(END)
 
     def places(self, writes):
         """When a client had just been told, and any others."""
         told = [place for client in self.clients for place, _ in client.promised if place]
-        return sorted(self.random.sample(told, CUTS // 2)) + self.random.sample(range(min(told), len(writes) + 1), CUTS - CUTS // 2)
+        return self.random.choices(told, k=CUTS // 2) + self.random.choices(range(min(told), len(writes) + 1), k=CUTS - CUTS // 2)
 
-    def survive(self, cut, place):
-        """What was promised by then is kept. Gives what is stored."""
-        with self.served(self.reader, cut) as (netsvc, cable):
-            leases = netsvc.leases()
-            stored = {lease['mac']: lease for lease in leases}
-            self.assertEqual(len(leases), len(stored), 'a client has two addresses')
-            self.assertEqual(len(leases), len({lease['address'] for lease in leases}), 'an address has two owners')
-            promised = [client for client in self.clients if client.allowed(place)]
-            for client in promised:
-                lease = stored.get(client.mac)
-                self.assertIsNotNone(lease, '%s was told of %s' % (client.mac, client.address))
-                self.assertEqual((client.address, 'leased'), (lease['address'], lease['state']))
-                self.assertIn(lease['name'], client.allowed(place))
-            self.assertLessEqual(set(stored), {client.mac for client in self.clients})
-            self.serve_on(cable, promised)
-        return leases
+    def promised(self, place):
+        return [client for client in self.clients if client.allowed(place)]
 
-    def serve_on(self, cable, promised):
+    def survived(self, leases, place):
+        """What was promised by then is kept."""
+        stored = {lease['mac']: lease for lease in leases}
+        self.assertEqual(len(leases), len(stored), 'a client has two addresses')
+        self.assertEqual(len(leases), len({lease['address'] for lease in leases}), 'an address has two owners')
+        for client in self.promised(place):
+            lease = stored.get(client.mac)
+            self.assertIsNotNone(lease, '%s was told of %s' % (client.mac, client.address))
+            self.assertEqual((client.address, 'leased'), (lease['address'], lease['state']))
+            self.assertIn(lease['name'], client.allowed(place))
+        self.assertLessEqual(set(stored), {client.mac for client in self.clients})
+
+    def serve_on(self, cable, place):
         """Those who were promised an address get it, and others none of those."""
-        load = Clients(cable, self.random)
+        load, promised = Clients(cable, self.random), self.promised(place)
         returning = [copy.deepcopy(client) for client in self.random.sample(promised, min(RETURNING, len(promised)))]
         new = [Client() for _ in range(NEW)]
         for client in returning + new:
