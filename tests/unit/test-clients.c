@@ -74,6 +74,21 @@ take(enum message_name_act act, const char *name, guint8 last)
 #define ASSERT_TOLD(text) g_assert_cmpstr(world.told->str, ==, text)
 
 static void
+test_nobody_takes_a_name_that_a_wildcard_answers(void)
+{
+    set_up();
+    struct name wildcard = name_of("*.lan.test");
+    zone_set(zone_holding(world.zones, "lan.test"), &wildcard, TYPE_A, 60,
+             (const guint8 *)"\12\0\0\3", 4);
+    SET("portal.lan.test", 7);
+    ASSERT_NAME("portal.lan.test", "");
+    ASSERT_POINTER(7, "");
+    ASSERT_TOLD("the client 10.0.0.7 calls itself 'portal.lan.test', which is answered by a "
+                "wildcard of the configuration; it gets no name");
+    tear_down();
+}
+
+static void
 test_a_name_comes_with_its_lease_and_goes_with_it(void)
 {
     set_up();
@@ -319,6 +334,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/clients/a name comes with its lease and goes with it",
                     test_a_name_comes_with_its_lease_and_goes_with_it);
+    g_test_add_func("/clients/nobody takes a name that a wildcard answers",
+                    test_nobody_takes_a_name_that_a_wildcard_answers);
     g_test_add_func("/clients/each change raises the serial and is in the journal",
                     test_each_change_raises_the_serial_and_is_in_the_journal);
     g_test_add_func("/clients/it is kept for a third of the lease at most",

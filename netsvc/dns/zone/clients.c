@@ -132,6 +132,16 @@ is_occupied(const struct zone *zone, const struct name *name)
     }
 }
 
+/* Under a wildcard every name is the service's: who calls itself so is not the service. */
+static gboolean
+is_under_wildcard(const struct zone *zone, const struct name *name)
+{
+    struct name_hashes hashes;
+    struct zone_match match;
+    name_hashes(name, &hashes);
+    return zone_find(zone, name, &hashes, &match) == ZONE_WILDCARD;
+}
+
 /* A reservation's name is there by configuration, with its client's address. */
 static gboolean
 has_address(const struct zone *zone, const struct name *name, guint32 address)
@@ -307,7 +317,9 @@ claim(struct clients *clients, const struct message_name *told, const struct nam
         struct in_addr address = {htonl(holder->address)};
         g_snprintf(text, sizeof text, "that of %s", inet_ntoa(address));
         dispute(clients, told, name, text);
-    } else if (!is_occupied(zone, name))
+    } else if (is_under_wildcard(zone, name))
+        dispute(clients, told, name, "answered by a wildcard of the configuration");
+    else if (!is_occupied(zone, name))
         give(clients, told, name);
     else if (!has_address(zone, name, told->address))
         dispute(clients, told, name, "set by the configuration");
