@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define REFUSAL_MAX 4096 /* bytes of a message */
 #define FLUSH_MS 1000    /* for what is to be said at the end */
@@ -181,6 +182,7 @@ child_serve(const struct child_role *role, const struct command_line *line, GErr
     child->channel = channel_new(child->events, CHILD_CHANNEL, take, hung_up, child);
     child->lenient = options_flag(line, "lenient");
     child->config = config_read(line, error);
+    close(CHILD_CONFIG);
     if (child->config == NULL) {
         refuse(child, *error);
         return FAIL_USAGE;

@@ -48,6 +48,7 @@ struct child_role {
 
 #define CHILD_END_SECONDS 5
 #define CHILD_CHANNEL 3 /* its descriptor: the socket to the parent */
+#define CHILD_CONFIG 4  /* the configuration in force, until it is read */
 
 /* Runs until the end; the exit code of the command. */
 int child_serve(const struct child_role *role, const struct command_line *line, GError **error);

@@ -4,18 +4,25 @@
 #include "lib/base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 
+#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+
+/* It is what the next child reads as root: none that has become somebody's may change it. */
 static gboolean
 copy_bytes(struct generation *generation, GError **error)
 {
     gsize size = 0;
     GBytes *bytes = command_configuration(generation->line);
     const void *data = bytes != NULL ? g_bytes_get_data(bytes, &size) : NULL;
-    generation->copy = memfd_create("lifeboat.conf", MFD_CLOEXEC);
+    generation->copy = memfd_create("lifeboat.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (generation->copy < 0)
         return fail_errno(error, errno, "cannot make a copy of the configuration");
-    return size == 0 || file_write(generation->copy, data, size, "lifeboat.conf", error);
+    if (size > 0 && !file_write(generation->copy, data, size, "lifeboat.conf", error))
+        return FALSE;
+    return fcntl(generation->copy, F_ADD_SEALS, SEALS) == 0 ||
+           fail_errno(error, errno, "cannot seal the copy of the configuration");
 }
 
 /* Of `line`, or of the one that is `owned`; NULL where that is missing. */

@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 
 #define PINGS_LOST 2
-#define CONFIG_FD (CHILD_CHANNEL + 1)
 
 struct process_times process_times = {
     .begin = 600 * 1000, /* millions of records */
@@ -47,7 +46,7 @@ arguments_of(const struct child_role *role, const struct generation *generation,
     g_ptr_array_add(arguments, g_strdup("lifeboat-netsvc"));
     g_ptr_array_add(arguments, g_strdup("child"));
     g_ptr_array_add(arguments, g_strdup(role->name));
-    g_ptr_array_add(arguments, g_strdup_printf("--in-force=/proc/self/fd/%d", CONFIG_FD));
+    g_ptr_array_add(arguments, g_strdup_printf("--in-force=/proc/self/fd/%d", CHILD_CONFIG));
     if (lenient)
         g_ptr_array_add(arguments, g_strdup("--lenient"));
     for (guint i = 0; i < typed->len; i++)
@@ -66,10 +65,10 @@ become(int channel, int config, char *const *arguments)
     dup2(nothing, STDIN_FILENO);
     dup2(nothing, STDOUT_FILENO);
     /* both may stand where one of them is to go */
-    channel = fcntl(channel, F_DUPFD, CONFIG_FD + 1);
-    config = fcntl(config, F_DUPFD, CONFIG_FD + 1);
-    if (dup2(channel, CHILD_CHANNEL) >= 0 && dup2(config, CONFIG_FD) >= 0) {
-        close_range(CONFIG_FD + 1, ~0U, 0);
+    channel = fcntl(channel, F_DUPFD, CHILD_CONFIG + 1);
+    config = fcntl(config, F_DUPFD, CHILD_CONFIG + 1);
+    if (dup2(channel, CHILD_CHANNEL) >= 0 && dup2(config, CHILD_CONFIG) >= 0) {
+        close_range(CHILD_CONFIG + 1, ~0U, 0);
         execv("/proc/self/exe", arguments);
     }
     log_error("'%s' cannot be run: %s", arguments[2], g_strerror(errno));

@@ -97,3 +97,14 @@ class Load(Case):
             self.assertEqual(0, int(status['CapEff'], 16), name)
             self.assertEqual(('2', '1'), (status['Seccomp'].strip(), status['NoNewPrivs'].strip()), name)
             self.assertNotEqual(os.readlink('/proc/self/root'), os.readlink('/proc/%d/root' % pid), name)
+
+    def test_no_child_can_change_the_configuration_that_the_next_one_reads_as_root(self):
+        children = self.netsvc.children()
+        for pid in (self.netsvc.process.pid, *children.values()):
+            folder = '/proc/%d/fd' % pid
+            copies = [os.path.join(folder, each) for each in os.listdir(folder) if 'memfd' in os.readlink(os.path.join(folder, each))]
+            self.assertEqual([] if pid in children.values() else [1], [1 for _ in copies])
+            for copy in copies:
+                with open(copy, 'r+b', buffering=0) as file:
+                    self.assertRaises(PermissionError, file.write, b'[net]')
+                    self.assertRaises(PermissionError, file.truncate, 0)
