@@ -4,11 +4,14 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* What the loop, memory, the clock, files that are open, and SQLite in its folder need. All else is
  * refused with EPERM: a library that tries in vain goes another way, a thief does not get far. */
@@ -21,9 +24,9 @@ static const int everybody[] = {
     SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
     SCMP_SYS(mprotect), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group),
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(restart_syscall), SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(gettid),
-    SCMP_SYS(getpid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
-    SCMP_SYS(sched_yield), SCMP_SYS(membarrier), SCMP_SYS(rseq), SCMP_SYS(getrusage),
+    SCMP_SYS(restart_syscall), SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),
+    SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(sched_yield),
+    SCMP_SYS(membarrier), SCMP_SYS(rseq), SCMP_SYS(getrusage),
     /* time and chance */
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
     SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(nanosleep), SCMP_SYS(getrandom),
@@ -37,13 +40,24 @@ static const int everybody[] = {
     SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(preadv), SCMP_SYS(lseek), SCMP_SYS(openat),
     SCMP_SYS(open), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
     SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(statfs),
-    SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fcntl), SCMP_SYS(flock),
-    SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
-    SCMP_SYS(fadvise64), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat),
-    SCMP_SYS(renameat2), SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat),
-    SCMP_SYS(rmdir), SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
-    SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(utimensat), SCMP_SYS(getcwd), SCMP_SYS(umask),
-    SCMP_SYS(dup), SCMP_SYS(ioctl)};
+    SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(flock), SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fadvise64),
+    SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
+    SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir),
+    SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(fchmod),
+    SCMP_SYS(fchown), SCMP_SYS(utimensat), SCMP_SYS(getcwd), SCMP_SYS(umask), SCMP_SYS(dup)};
+
+/* Of these calls only what is said in their second argument. Others would have the kernel signal
+ * whom one likes (F_SETOWN, SIOCSPGRP), or type into the terminal (TIOCSTI). */
+static const struct {
+    int call;
+    unsigned int what;
+} commands[] = {
+    {SCMP_SYS(fcntl), F_DUPFD},  {SCMP_SYS(fcntl), F_DUPFD_CLOEXEC}, {SCMP_SYS(fcntl), F_GETFD},
+    {SCMP_SYS(fcntl), F_SETFD},  {SCMP_SYS(fcntl), F_GETFL},         {SCMP_SYS(fcntl), F_SETFL},
+    {SCMP_SYS(fcntl), F_GETLK},  {SCMP_SYS(fcntl), F_SETLK},         {SCMP_SYS(fcntl), F_SETLKW},
+    {SCMP_SYS(ioctl), FIONREAD}, {SCMP_SYS(ioctl), FIONBIO},         {SCMP_SYS(ioctl), TCGETS},
+};
 
 /* ---- system calls ---- */
 
@@ -56,6 +70,24 @@ allow(scmp_filter_ctx filter, const int *calls, gsize n)
             return FALSE;
     }
     return TRUE;
+}
+
+static gboolean
+allow_commands(scmp_filter_ctx filter)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, commands[i].call, 1,
+                             SCMP_A1(SCMP_CMP_EQ, commands[i].what)) != 0)
+            return FALSE;
+    return TRUE;
+}
+
+/* As abort does; the other children are of the same user. */
+static gboolean
+allow_signals_to_itself(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
 }
 
 static gboolean
@@ -80,6 +112,7 @@ limit_calls(const struct sandbox *sandbox, GError **error)
         n_more++;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     gboolean done = filter != NULL && allow(filter, everybody, G_N_ELEMENTS(everybody)) &&
+                    allow_commands(filter) && allow_signals_to_itself(filter) &&
                     allow(filter, sandbox->calls, n_more) &&
                     (!sandbox->makes_sockets || allow_sockets(filter)) && seccomp_load(filter) == 0;
     if (filter != NULL)

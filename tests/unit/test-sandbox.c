@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -89,6 +90,32 @@ static int
 signal_other(void)
 {
     return result(kill(getppid(), 0));
+}
+
+/* None has that number: who may try is told so. */
+static int
+signal_threads_of_another(void)
+{
+    return result(syscall(SYS_tgkill, G_MAXINT, G_MAXINT, 0));
+}
+
+static int
+signal_itself(void)
+{
+    return result(syscall(SYS_tgkill, getpid(), getpid(), 0));
+}
+
+static int
+have_another_signalled(void)
+{
+    int fd = open("/dev/null", O_RDONLY);
+    return result(fcntl(fd >= 0 ? fd : 0, F_SETOWN, getpid()));
+}
+
+static int
+type_into_terminal(void)
+{
+    return result(ioctl(STDERR_FILENO, TIOCSTI, "x"));
 }
 
 static int
@@ -195,6 +222,10 @@ static const struct {
     {"look into another process", look_into, EPERM},
     {"read another process", read_other, EPERM},
     {"signal another process", signal_other, EPERM},
+    {"signal a thread of another process", signal_threads_of_another, EPERM},
+    {"signal itself", signal_itself, 0},
+    {"have the kernel signal another process", have_another_signalled, EPERM},
+    {"type into the terminal", type_into_terminal, EPERM},
     {"mount something", mount_something, EPERM},
     {"make a namespace", leave_namespace, EPERM},
     {"change the root", change_root, EPERM},
@@ -254,6 +285,8 @@ test_before(void)
     g_assert_cmpint(start_process(), ==, 0);
     g_assert_cmpint(open_outside(), ==, 0);
     g_assert_cmpint(signal_other(), ==, 0);
+    g_assert_cmpint(signal_threads_of_another(), ==, ESRCH);
+    g_assert_cmpint(have_another_signalled(), ==, 0);
     g_assert_cmpint(open_local(), ==, 0);
 }
 
