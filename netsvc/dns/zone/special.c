@@ -1,4 +1,5 @@
 #include "netsvc/dns/zone/special.h"
+
 #include <string.h>
 
 enum act {
