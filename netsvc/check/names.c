@@ -6,6 +6,7 @@
 #include <ldns/ldns.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DNS_PORT 53
 #define STUB_ADDRESS 0x7f000035u /* 127.0.0.53: systemd-resolved */
@@ -280,6 +281,19 @@ check_listening(struct check *check)
             "names are to be answered, but at no address");
 }
 
+/* Who has a key may take our zones, and give the other node others. */
+static void
+check_key_file(struct check *check)
+{
+    const char *path = options_string(check_line(check), "tsig");
+    struct stat status;
+    if (path == NULL || stat(path, &status) != 0 || (status.st_mode & S_IRWXO) == 0)
+        return;
+    g_autofree char *give = g_strdup_printf("`chmod 600 %s`", path);
+    check_found(check, CHECK_NOTE, check_line(check), "tsig", give,
+                "everybody on this machine can read the keys in '%s'", path);
+}
+
 void
 check_names(struct check *check)
 {
@@ -292,4 +306,5 @@ check_names(struct check *check)
     check_primaries(check);
     check_address_zone(check);
     check_zones(check);
+    check_key_file(check);
 }

@@ -95,6 +95,14 @@ class OfTheConfiguration(Checking):
         self.assert_found(('wrong', '%s:3: ' % zone), configuration=WELL + '[zone b.example]\nfile = %s\n' % zone)
         self.assert_found(('wrong', '/does/not/exist'), configuration=WELL + '[zone b.example]\nfile = /does/not/exist\n')
 
+    def test_keys_that_everybody_can_read_are_noted(self):
+        path = self.netsvc.write('tsig.keys', 'key k { algorithm hmac-sha256; secret "c2VjcmV0IG9mIHRoZSBjbGluaWM="; };')
+        configuration = WELL.replace('names = ', 'tsig = %s\n    names = ' % path)
+        os.chmod(path, 0o604)
+        self.assert_found(('note', 'everybody on this machine can read the keys'), configuration=configuration)
+        os.chmod(path, 0o600)
+        self.assert_found(configuration=configuration)
+
     def test_all_mistakes_are_told_at_once(self):
         self.assert_found(('wrong', 'router: '), ('wrong', 'listen: '),
                           configuration=self.change(router='x').replace('listen = ', 'listen = y;'))
