@@ -6,6 +6,7 @@
  * behind its length in two bytes; id and the bit of an answer are put into them, as others are not
  * looked at.
  */
+#include "netsvc/bytes.h"
 #include "netsvc/dns/dns.h"
 #include "netsvc/dns/transfer/apply.h"
 #include "netsvc/dns/transfer/incoming.h"
@@ -136,7 +137,7 @@ take_message(struct incoming *incoming, const guint8 *data, gsize size)
     g_autofree guint8 *wire = g_malloc(size + 1);
     memcpy(wire, data, size);
     if (size >= HEADER_SIZE) {
-        wire_put16(wire, ID);
+        bytes_put16(wire, ID);
         wire[2] |= FLAG_QR >> 8;
     }
     enum incoming_state state = incoming_take(incoming, wire, size, 0, &error);
@@ -157,7 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum incoming_kind kind = data[0];
     AUTO(incoming) *incoming = ask(kind, request, &unused);
     for (data++, size--; state == INCOMING_MORE && size >= LENGTH;) {
-        gsize length = MIN(wire_get16(data), size - LENGTH);
+        gsize length = MIN(bytes_get16(data), size - LENGTH);
         state = take_message(incoming, data + LENGTH, length);
         data += LENGTH + length;
         size -= LENGTH + length;

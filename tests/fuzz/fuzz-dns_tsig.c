@@ -3,6 +3,7 @@
  * the rest is: 0 a request, 1 an answer to ours, 2 how to damage a good request: offset (two bytes)
  * and what to change there (one), again and again.
  */
+#include "netsvc/bytes.h"
 #include "netsvc/config/config.h"
 #include "netsvc/dns/transfer/incoming.h"
 #include "netsvc/dns/transfer/tsig.h"
@@ -37,8 +38,8 @@ good_request(struct tsig *tsig, guint8 out[MESSAGE_MAX])
     g_assert(good);
     reply_begin_question(&reply, &name, TYPE_SOA, CLASS_IN, out, MESSAGE_MAX);
     gsize size = reply_end(&reply);
-    wire_put16(out, ID);
-    wire_put16(out + 2, 0);
+    bytes_put16(out, ID);
+    bytes_put16(out + 2, 0);
     tsig_begin(tsig, tsig_keys_find(keys, "key.site"), 0);
     return tsig_sign(tsig, out, size, MESSAGE_MAX, NOW);
 }
@@ -100,7 +101,7 @@ check_damage(const guint8 *data, gsize size)
     tsig_clear(&tsig);
     memcpy(bad, good, whole);
     for (; size >= DAMAGE; data += DAMAGE, size -= DAMAGE)
-        bad[wire_get16(data) % whole] ^= data[2];
+        bad[bytes_get16(data) % whole] ^= data[2];
     /* The id may be another, and letters of the key's name. */
     for (gsize i = 0; i < whole; i++)
         same = same && folded(good, i) == folded(bad, i);

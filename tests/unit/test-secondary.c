@@ -2,6 +2,7 @@
  * secondary: a node follows the zone of another over loopback: at first, at each change that it is
  * told of, with clocks that differ; without a primary it serves what it kept until that expires.
  */
+#include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/incoming.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/transfer_server.h"
@@ -261,7 +262,7 @@ ask_for_text(struct server *server, const struct tsig_keys *keys, guint8 length,
     zone_set(zone_at(server), &owner, TYPE_TXT, 60, rdata, 256 + 1u + length);
     reply_begin_question(&reply, &owner, TYPE_TXT, CLASS_IN, wire, sizeof wire);
     gsize size = reply_end(&reply);
-    wire_put16(wire + 2, 0);
+    bytes_put16(wire + 2, 0);
     tsig_begin(&tsig, tsig_keys_find(keys, "transfer"), 0);
     size = tsig_sign(&tsig, wire, size, sizeof wire, (guint64)time(NULL));
     gsize answer = server_serve(server, &asker, wire, size, out);
@@ -285,11 +286,11 @@ by_udp_an_answer_leaves_room_for_its_signature(void)
     for (guint length = 1; length < 256; length++) {
         gsize size = ask_for_text(&world.primary, keys, (guint8)length, out);
         g_assert_cmpuint(size, <=, 512);
-        if (wire_get16(out + 2) & FLAG_TC)
+        if (bytes_get16(out + 2) & FLAG_TC)
             truncated++;
         else
             whole++;
-        g_assert_true(truncated == 0 || wire_get16(out + 2) & FLAG_TC);
+        g_assert_true(truncated == 0 || bytes_get16(out + 2) & FLAG_TC);
     }
     g_assert_cmpuint(whole, >, 100);
     g_assert_cmpuint(truncated, >, 100);

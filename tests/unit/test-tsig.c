@@ -4,6 +4,7 @@
  * the server's time.
  */
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 #include "netsvc/config/config.h"
 #include "netsvc/dns/transfer/records.h"
 #include "netsvc/dns/transfer/tsig.h"
@@ -96,8 +97,8 @@ bare_answer(struct tsig *tsig, enum rcode rcode, guint64 now)
 {
     struct packet answer = packet_of(request_hex);
     answer.size = answer.tsig;
-    wire_put16(answer.wire + 2, 0x8000u | rcode);
-    wire_put16(answer.wire + 10, 0);
+    bytes_put16(answer.wire + 2, 0x8000u | rcode);
+    bytes_put16(answer.wire + 10, 0);
     answer.size = tsig_sign(tsig, answer.wire, answer.size, sizeof answer.wire, now);
     g_assert_cmpuint(answer.size, >, 0);
     return locate(answer);
@@ -108,7 +109,7 @@ static struct packet
 signed_request(struct tsig *tsig, guint64 now)
 {
     struct packet request = packet_of(request_hex);
-    wire_put16(request.wire + 10, 0);
+    bytes_put16(request.wire + 10, 0);
     request.size = tsig_sign(tsig, request.wire, request.tsig, sizeof request.wire, now);
     return locate(request);
 }
@@ -204,7 +205,7 @@ our_stream_is_byte_for_byte_that_of_dnspython(void)
     struct tsig tsig;
     g_assert_cmpint(check(&tsig, keys, &request, SIGNED_AT), ==, RCODE_NOERROR);
     struct packet ours = theirs;
-    wire_put16(ours.wire + 10, 0);
+    bytes_put16(ours.wire + 10, 0);
     ours.size = tsig_sign(&tsig, ours.wire, ours.tsig, sizeof ours.wire, SIGNED_AT);
     g_assert_cmpmem(ours.wire, (int)ours.size, theirs.wire, (int)theirs.size);
     tsig_clear(&tsig);
@@ -368,12 +369,12 @@ a_mac_that_is_cut_off_is_badtrunc_and_one_cut_too_short_is_malformed(void)
         struct packet request = packet_of(request_hex);
         struct tsig tsig;
         guint8 *at = request.wire + request.tsig + mac;
-        g_assert_cmpuint(wire_get16(at), ==, 32);
+        g_assert_cmpuint(bytes_get16(at), ==, 32);
         guint8 *length = request.wire + request.tsig + 15 + 8;
-        g_assert_cmpuint(wire_get16(length), ==, 61);
+        g_assert_cmpuint(bytes_get16(length), ==, 61);
         memmove(at + 2 + kept, at + 2 + 32, 6);
-        wire_put16(at, kept);
-        wire_put16(length, 61 - 32 + kept);
+        bytes_put16(at, kept);
+        bytes_put16(length, 61 - 32 + kept);
         request.size -= 32 - kept;
         enum rcode rcode = check(&tsig, keys, &request, SIGNED_AT);
         g_assert_cmpint(rcode, ==, kept < 16 ? RCODE_FORMERR : RCODE_NOTAUTH);
@@ -404,7 +405,7 @@ a_record_that_does_not_fit_is_not_begun(void)
     struct packet packet = packet_of(request_hex);
     struct tsig tsig;
     tsig_begin(&tsig, tsig_keys_find(keys, "transfer.site"), 0);
-    wire_put16(packet.wire + 10, 0);
+    bytes_put16(packet.wire + 10, 0);
     gsize need = packet.tsig + tsig_size(&tsig);
     g_assert_cmpuint(tsig_sign(&tsig, packet.wire, packet.tsig, need - 1, SIGNED_AT), ==, 0);
     g_assert_cmpuint(tsig_sign(&tsig, packet.wire, packet.tsig, need, SIGNED_AT), >, 0);

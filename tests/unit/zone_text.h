@@ -1,6 +1,7 @@
 /* zone_text: zones from text and to text, by ldns, for tests. */
 #pragma once
 
+#include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/records.h"
 #include "netsvc/dns/zone/zone.h"
 
@@ -57,8 +58,8 @@ rr_of_record(const struct name *owner, guint16 type, const struct rrset_record *
     ldns_rr *rr = NULL;
     size_t position = 0;
     memcpy(wire, owner->wire, owner->size);
-    guint8 *at = wire_put16(wire_put16(wire + owner->size, type), CLASS_IN);
-    memcpy(wire_put16(wire_put32(at, record->ttl), record->size), record->rdata, record->size);
+    guint8 *at = bytes_put16(bytes_put16(wire + owner->size, type), CLASS_IN);
+    memcpy(bytes_put16(bytes_put32(at, record->ttl), record->size), record->rdata, record->size);
     ldns_status status =
         ldns_wire2rr(&rr, wire, owner->size + 10u + record->size, &position, LDNS_SECTION_ANSWER);
     g_assert_cmpint(status, ==, LDNS_STATUS_OK);

@@ -1,5 +1,6 @@
 #include "netsvc/dns/forward/ask.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dns/dns.h"
 #include "netsvc/dns/forward/relay.h"
 
@@ -60,7 +61,7 @@ on_tcp_data(struct bufferevent *tcp, void *context)
     guint8 head[LENGTH_SIZE];
     if (evbuffer_copyout(input, head, sizeof head) < LENGTH_SIZE)
         return;
-    gsize size = (gsize)(head[0] << 8 | head[1]);
+    gsize size = bytes_get16(head);
     if (evbuffer_get_length(input) < LENGTH_SIZE + size)
         return;
     const guint8 *wire = evbuffer_pullup(input, (ev_ssize_t)(LENGTH_SIZE + size)) + LENGTH_SIZE;
@@ -84,7 +85,8 @@ on_tcp_event(struct bufferevent *tcp, short what, void *context)
 static gboolean
 begin_tcp(struct ask *ask)
 {
-    guint8 head[LENGTH_SIZE] = {(guint8)(ask->size >> 8), (guint8)ask->size};
+    guint8 head[LENGTH_SIZE];
+    bytes_put16(head, (guint)ask->size);
     close_udp(ask);
     ask->tcp =
         bufferevent_socket_new(ask->events, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);

@@ -1,5 +1,7 @@
 #include "netsvc/dns/forward/private.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 enum { TYPE_A = 1, TYPE_AAAA = 28, TYPE_SVCB = 64, TYPE_HTTPS = 65 };
@@ -34,12 +36,6 @@ static const struct {
     {{0x20, 0x02}, 16, 2},                    /* 6to4, RFC 3056 */
 };
 
-static guint32
-read32(const guint8 *at)
-{
-    return (guint32)at[0] << 24 | (guint32)at[1] << 16 | (guint32)at[2] << 8 | at[3];
-}
-
 static gboolean
 is_private4(guint32 address)
 {
@@ -70,10 +66,10 @@ is_private6(const guint8 address[16])
     };
     for (gsize i = 0; i < G_N_ELEMENTS(prefixes96); i++)
         if (memcmp(address, prefixes96[i], sizeof prefixes96[i]) == 0)
-            return is_private4(read32(address + 12));
+            return is_private4(bytes_get32(address + 12));
     for (gsize i = 0; i < G_N_ELEMENTS(blocks6); i++)
         if (begins_with(address, blocks6[i].network, blocks6[i].prefix))
-            return blocks6[i].ipv4 < 0 || is_private4(read32(address + blocks6[i].ipv4));
+            return blocks6[i].ipv4 < 0 || is_private4(bytes_get32(address + blocks6[i].ipv4));
     return FALSE;
 }
 
@@ -83,7 +79,7 @@ holds_private(const guint8 *addresses, gsize size, gsize each)
     if (size % each != 0)
         return TRUE;
     for (gsize i = 0; i < size; i += each)
-        if (each == 4 ? is_private4(read32(addresses + i)) : is_private6(addresses + i))
+        if (each == 4 ? is_private4(bytes_get32(addresses + i)) : is_private6(addresses + i))
             return TRUE;
     return FALSE;
 }
@@ -101,8 +97,8 @@ svcb_private(const guint8 *rdata, gsize size)
     while (at < size) {
         if (size - at < 4)
             return TRUE;
-        guint key = (guint)(rdata[at] << 8 | rdata[at + 1]);
-        gsize length = (gsize)(rdata[at + 2] << 8 | rdata[at + 3]);
+        guint key = bytes_get16(rdata + at);
+        gsize length = bytes_get16(rdata + at + 2);
         at += 4;
         if (length > size - at)
             return TRUE;
@@ -119,7 +115,7 @@ private_rdata(guint16 type, const guint8 *rdata, gsize size)
 {
     switch (type) {
     case TYPE_A:
-        return size != 4 || is_private4(read32(rdata));
+        return size != 4 || is_private4(bytes_get32(rdata));
     case TYPE_AAAA:
         return size != 16 || is_private6(rdata);
     case TYPE_SVCB:

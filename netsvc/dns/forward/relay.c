@@ -1,5 +1,6 @@
 #include "netsvc/dns/forward/relay.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dns/dns.h"
 #include "netsvc/dns/forward/foreign.h"
 #include "netsvc/dns/forward/private.h"
@@ -62,33 +63,14 @@ relay_free(struct relay *relay)
     g_free(relay);
 }
 
-static guint16
-get16(const guint8 *at)
-{
-    return (guint16)(at[0] << 8 | at[1]);
-}
-
-static guint32
-get32(const guint8 *at)
-{
-    return (guint32)get16(at) << 16 | get16(at + 2);
-}
-
-static void
-put32(guint8 *at, guint32 value)
-{
-    value = GUINT32_TO_BE(value);
-    memcpy(at, &value, sizeof value);
-}
-
 /* ---- is it an answer at all ---- */
 
 gboolean
 relay_matches(const guint8 *asked, gsize end, const guint8 *wire, gsize size, gboolean fold)
 {
-    if (size < end || get16(wire) != get16(asked) || get16(wire + 4) != 1)
+    if (size < end || bytes_get16(wire) != bytes_get16(asked) || bytes_get16(wire + 4) != 1)
         return FALSE;
-    guint16 flags = get16(wire + 2);
+    guint16 flags = bytes_get16(wire + 2);
     if ((flags & (FLAG_QR | FLAG_OPCODE_MASK)) != FLAG_QR)
         return FALSE;
     if (!fold)
@@ -162,13 +144,13 @@ read_record(struct reader *reader, struct record *record)
         return FALSE;
     const guint8 *head = reader->wire + reader->at + taken;
     reader->at += taken + RECORD_HEAD;
-    record->type = get16(head);
-    record->class = get16(head + 2);
-    record->ttl = get32(head + TTL_OFFSET);
+    record->type = bytes_get16(head);
+    record->class = bytes_get16(head + 2);
+    record->ttl = bytes_get32(head + TTL_OFFSET);
     if (record->ttl > TTL_HIGHEST)
         record->ttl = 0;
     record->ttl = MIN(record->ttl, RELAY_TTL_MAX);
-    gsize size = get16(head + 8);
+    gsize size = bytes_get16(head + 8);
     return size <= reader->size - reader->at && read_data(reader, record, reader->at + size);
 }
 
@@ -208,7 +190,7 @@ static void
 keep(struct reader *reader, enum section section, struct record *record)
 {
     if (section == SECTION_AUTHORITY && record->type == TYPE_SOA) {
-        guint32 minimum = get32(record->rdata + record->size - 4);
+        guint32 minimum = bytes_get32(record->rdata + record->size - 4);
         record->ttl = MIN(record->ttl, MIN(minimum, RELAY_NEGATIVE_TTL_MAX)); /* RFC 2308 5 */
         reader->negative = record->ttl;
     }
@@ -268,7 +250,7 @@ relay_read(struct relay *relay, const struct cache_key *key, const guint8 *wire,
     gsize question_end = HEADER_SIZE + key->name.size + 4U;
     if (size < question_end)
         return RELAY_BROKEN;
-    enum rcode rcode = get16(wire + 2) & RCODE_MASK;
+    enum rcode rcode = bytes_get16(wire + 2) & RCODE_MASK;
     if (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)
         return RELAY_NO_EDNS;
     if (rcode == RCODE_REFUSED)
@@ -277,8 +259,8 @@ relay_read(struct relay *relay, const struct cache_key *key, const guint8 *wire,
         return RELAY_FAILED;
     reader.at = question_end;
     begin(&reader);
-    if (!read_section(&reader, SECTION_ANSWER, get16(wire + COUNTS_OFFSET)) ||
-        !read_section(&reader, SECTION_AUTHORITY, get16(wire + COUNTS_OFFSET + 2)) ||
+    if (!read_section(&reader, SECTION_ANSWER, bytes_get16(wire + COUNTS_OFFSET)) ||
+        !read_section(&reader, SECTION_AUTHORITY, bytes_get16(wire + COUNTS_OFFSET + 2)) ||
         reader.reply.full)
         return RELAY_BROKEN;
     end(&reader, rcode);
@@ -300,7 +282,7 @@ relay_seconds(const struct relay *relay)
 enum rcode
 relay_rcode(const struct cache_answer *answer)
 {
-    return get16(answer->wire + 2) & RCODE_MASK;
+    return bytes_get16(answer->wire + 2) & RCODE_MASK;
 }
 
 /* ---- writing ---- */
@@ -319,8 +301,8 @@ rewrite_ttls(guint8 *at, const guint8 *end, guint32 age, gboolean stale)
         while (*at > 0 && *at <= LABEL_MAX)
             at += *at + 1;
         at += *at > 0 ? 2 : 1;
-        put32(at + TTL_OFFSET, ttl_left(get32(at + TTL_OFFSET), age, stale));
-        at += RECORD_HEAD + get16(at + 8);
+        bytes_put32(at + TTL_OFFSET, ttl_left(bytes_get32(at + TTL_OFFSET), age, stale));
+        at += RECORD_HEAD + bytes_get16(at + 8);
     }
     g_assert(at == end);
 }
@@ -332,8 +314,8 @@ copy_records(const struct cache_answer *answer, gsize question_end, guint32 age,
 {
     gsize before = reply->size;
     reply_raw(reply, SECTION_ANSWER, answer->wire + question_end, answer->size - question_end,
-              get16(answer->wire + COUNTS_OFFSET));
-    reply->counts[SECTION_AUTHORITY] = get16(answer->wire + COUNTS_OFFSET + 2);
+              bytes_get16(answer->wire + COUNTS_OFFSET));
+    reply->counts[SECTION_AUTHORITY] = bytes_get16(answer->wire + COUNTS_OFFSET + 2);
     if (!reply->full)
         rewrite_ttls(reply->wire + before, reply->wire + reply->size, age, stale);
 }
@@ -346,7 +328,7 @@ append_records(struct relay *relay, const struct cache_answer *answer, gsize que
     struct reader reader = {
         .relay = relay, .wire = answer->wire, .size = answer->size, .at = question_end};
     for (enum section section = SECTION_ANSWER; section <= SECTION_AUTHORITY; section++) {
-        guint count = get16(answer->wire + COUNTS_OFFSET + 2 * section);
+        guint count = bytes_get16(answer->wire + COUNTS_OFFSET + 2 * section);
         for (guint i = 0; i < count && !reply->full; i++) {
             struct record record;
             gboolean good = read_record(&reader, &record);

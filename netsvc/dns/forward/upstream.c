@@ -1,6 +1,7 @@
 #include "netsvc/dns/forward/upstream.h"
 
 #include "lib/base/jsontext.h"
+#include "netsvc/bytes.h"
 #include "netsvc/dns/forward/relay.h"
 
 #include <arpa/inet.h>
@@ -74,13 +75,6 @@ random_bytes(void *to, gsize size)
 
 /* ---- asking ---- */
 
-static void
-put16(guint8 *at, guint value)
-{
-    at[0] = (guint8)(value >> 8);
-    at[1] = (guint8)value;
-}
-
 /* Each letter large or small by chance: more that a stranger must guess. */
 static void
 mix_case(guint8 *name, gsize size)
@@ -99,15 +93,15 @@ write_question(const struct cache_key *key, gboolean mixed, gboolean edns,
 {
     memset(wire, 0, HEADER_SIZE);
     random_bytes(wire, 2);
-    put16(wire + 2, FLAG_RD | (key->checking_disabled ? FLAG_CD : 0u));
-    put16(wire + 4, 1);
+    bytes_put16(wire + 2, FLAG_RD | (key->checking_disabled ? FLAG_CD : 0u));
+    bytes_put16(wire + 4, 1);
     guint8 *at = wire + HEADER_SIZE;
     memcpy(at, key->name.wire, key->name.size);
     if (mixed)
         mix_case(at, key->name.size);
     at += key->name.size;
-    put16(at, key->type);
-    put16(at + 2, CLASS_IN);
+    bytes_put16(at, key->type);
+    bytes_put16(at + 2, CLASS_IN);
     at += 4;
     *end = (gsize)(at - wire);
     if (!edns)
@@ -115,7 +109,7 @@ write_question(const struct cache_key *key, gboolean mixed, gboolean edns,
     const guint8 opt[] = {
         0, 0, TYPE_OPT, QUERY_UDP_MAX >> 8, QUERY_UDP_MAX & 255, 0, 0, key->dnssec_ok ? 0x80 : 0,
         0, 0, 0};
-    put16(wire + 10, 1);
+    bytes_put16(wire + 10, 1);
     memcpy(at, opt, sizeof opt);
     return *end + sizeof opt;
 }

@@ -1,5 +1,7 @@
 #include "netsvc/dns/serve/sections.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 #define ROOT_SIZE 1 /* bytes of its name */
@@ -12,12 +14,6 @@ sections_signed(const struct answer *answer)
 
 /* ---- RRsets ---- */
 
-static guint
-get16(const guint8 *at)
-{
-    return (guint)(at[0] << 8 | at[1]);
-}
-
 static void
 signatures(struct answer *answer, enum section section, const guint8 *owner, gsize size,
            const struct node *node, guint16 type, guint32 ttl_max)
@@ -26,7 +22,7 @@ signatures(struct answer *answer, enum section section, const guint8 *owner, gsi
     if (set == NULL || type == TYPE_RRSIG)
         return;
     for (struct rrset_record record = {0}; rrset_next(set, &record);)
-        if (get16(record.rdata) == type) /* covered: RFC 4034 3.1.1 */
+        if (bytes_get16(record.rdata) == type) /* covered: RFC 4034 3.1.1 */
             reply_record(answer->reply, section, owner, size, TYPE_RRSIG, CLASS_IN,
                          MIN(record.ttl, ttl_max), record.rdata, record.size);
 }

@@ -1,3 +1,4 @@
+#include "netsvc/bytes.h"
 #include "netsvc/dns/serve/tcp_inside.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ whole_message(const guint8 *data, gsize size)
 {
     if (size < TCP_PREFIX)
         return 0;
-    gsize message = TCP_PREFIX + ((gsize)data[0] << 8 | data[1]);
+    gsize message = TCP_PREFIX + bytes_get16(data);
     return message <= size ? message : 0;
 }
 
@@ -148,8 +149,7 @@ write_out(struct connection *connection, const struct iovec *data, int count)
 static void
 put_prefix(guint8 *at, gsize size)
 {
-    at[0] = (guint8)(size >> 8);
-    at[1] = (guint8)size;
+    bytes_put16(at, (guint)size);
 }
 
 static struct connection *

@@ -1,6 +1,7 @@
 #include "apply.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/records.h"
 
 #include <string.h>
@@ -272,7 +273,7 @@ apply_in_place(struct zone *zone, const struct content *changes, GError **error)
     set_all(zone, fates, FALSE);
     set_all(zone, fates, TRUE);
     zone_set(zone, zone_origin(zone), TYPE_SOA, soa.ttl, soa.rdata, soa.size);
-    zone_set_serial(zone, wire_get32(soa.rdata + soa.size - SOA_NUMBERS));
+    zone_set_serial(zone, bytes_get32(soa.rdata + soa.size - SOA_NUMBERS));
     return has_become(zone, fates) ||
            fail_set(error, FAIL_FAILED, "its changes lead to what no zone can be");
 }

@@ -1,6 +1,7 @@
 #include "content.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/records.h"
 
 #include <string.h>
@@ -69,7 +70,7 @@ content_add(struct content *content, const struct name *owner, guint16 type, gui
     guint8 *at = content->bytes + content->size;
     *at++ = (guint8)name;
     memcpy(at, owner->wire, name);
-    at = wire_put16(wire_put32(wire_put16(at + name, type), ttl), (guint)size);
+    at = bytes_put16(bytes_put32(bytes_put16(at + name, type), ttl), (guint)size);
     if (size > 0)
         memcpy(at, rdata, size);
     content->size += 1 + name + HEAD + size;
@@ -143,9 +144,9 @@ content_next(const struct content *content, struct content_position *position,
     at += 1 + *at;
     record->owner = position->owner;
     record->owner_size = position->owner_size;
-    record->type = wire_get16(at);
-    record->ttl = wire_get32(at + 2);
-    record->size = wire_get16(at + 6);
+    record->type = bytes_get16(at);
+    record->ttl = bytes_get32(at + 2);
+    record->size = bytes_get16(at + 6);
     record->rdata = at + HEAD;
     position->at = (gsize)(record->rdata + record->size - content->bytes);
     return TRUE;

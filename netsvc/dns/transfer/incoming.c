@@ -1,6 +1,7 @@
 #include "incoming.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 
 #include <ldns/ldns.h>
 #include <string.h>
@@ -86,7 +87,7 @@ static void
 add_serial(struct reply *reply, const struct incoming *incoming)
 {
     guint8 rdata[2 + SOA_NUMBERS] = {0};
-    wire_put32(rdata + 2, incoming->role.serial);
+    bytes_put32(rdata + 2, incoming->role.serial);
     reply_record(reply, SECTION_AUTHORITY, incoming->origin.wire, incoming->origin.size, TYPE_SOA,
                  CLASS_IN, 0, rdata, sizeof rdata);
 }
@@ -101,8 +102,8 @@ incoming_request(struct incoming *incoming, guint16 id, guint8 out[INCOMING_REQU
     if (incoming->role.kind == INCOMING_IXFR)
         add_serial(&reply, incoming);
     gsize size = reply_end(&reply);
-    wire_put16(out, id);
-    wire_put16(out + 2, 0); /* a query, of one who does not recurse */
+    bytes_put16(out, id);
+    bytes_put16(out + 2, 0); /* a query, of one who does not recurse */
     incoming->id = id;
     tsig_clear(&incoming->tsig);
     tsig_begin(&incoming->tsig, incoming->role.key, incoming->role.skew);

@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
+#include "netsvc/bytes.h"
 #include "netsvc/dns/dns.h"
 #include "netsvc/dns/transfer/incoming.h"
 #include "netsvc/dns/transfer/outgoing.h"
@@ -49,7 +50,7 @@ write_out(struct outgoing *outgoing)
     gssize size;
     g_byte_array_append(bytes, (const guint8 *)MAGIC, strlen(MAGIC));
     while ((size = outgoing_next(outgoing, message + LENGTH, 0)) > 0) {
-        wire_put16(message, (guint)size);
+        bytes_put16(message, (guint)size);
         g_byte_array_append(bytes, message, (guint)size + LENGTH);
     }
     guint8 digest[HASH_SHA256_SIZE];
@@ -101,8 +102,8 @@ read_in(const struct name *origin, const guint8 *at, const guint8 *end, GError *
     gsize unused;
     AUTO(incoming) *incoming = ask(origin, request, &unused);
     enum incoming_state state = INCOMING_MORE;
-    while (state == INCOMING_MORE && end - at > LENGTH && end - at - LENGTH >= wire_get16(at)) {
-        guint16 size = wire_get16(at);
+    while (state == INCOMING_MORE && end - at > LENGTH && end - at - LENGTH >= bytes_get16(at)) {
+        guint16 size = bytes_get16(at);
         state = incoming_take(incoming, at + LENGTH, size, 0, error);
         at += LENGTH + size;
     }

@@ -2,6 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/peer.h"
 #include "netsvc/dns/transfer/records.h"
 
@@ -56,8 +57,8 @@ write_message(struct told *told, guint8 *out)
     gsize size = reply_end(&reply);
     if (getrandom(&told->id, sizeof told->id, 0) != sizeof told->id)
         g_error("no random numbers");
-    wire_put16(out, told->id);
-    wire_put16(out + 2, OPCODE_NOTIFY << FLAG_OPCODE_SHIFT | FLAG_AA);
+    bytes_put16(out, told->id);
+    bytes_put16(out + 2, OPCODE_NOTIFY << FLAG_OPCODE_SHIFT | FLAG_AA);
     tsig_clear(&told->tsig);
     tsig_begin(&told->tsig, told->key, 0);
     return tsig_sign(&told->tsig, out, size, MESSAGE_MAX, (guint64)time(NULL));
@@ -145,7 +146,7 @@ take_answer(struct told *told, const guint8 *wire, gsize size)
     g_autoptr(GError) error = NULL;
     if (!read_answer(told, wire, size, &signature))
         return;
-    guint rcode = wire_get16(wire + 2) & RCODE_MASK;
+    guint rcode = bytes_get16(wire + 2) & RCODE_MASK;
     /* Signed or not, it only keeps us from saying it again. */
     if (tsig_check_answer(&told->tsig, wire, size, signature, (guint64)time(NULL), &error) !=
         TSIG_GOOD)

@@ -1,4 +1,5 @@
 #include "outgoing.h"
+#include "netsvc/bytes.h"
 
 #include "netsvc/dns/dns.h"
 #include "netsvc/dns/transfer/peer.h"
@@ -199,7 +200,7 @@ add_soa(struct content *content, const struct zone *zone, guint32 serial)
     if (soa == NULL || !rrset_next(soa, &record))
         return FALSE;
     g_autofree guint8 *rdata = g_memdup2(record.rdata, record.size);
-    wire_put32(rdata + record.size - SOA_NUMBERS, serial);
+    bytes_put32(rdata + record.size - SOA_NUMBERS, serial);
     return content_add(content, zone_origin(zone), TYPE_SOA, record.ttl, rdata, record.size);
 }
 

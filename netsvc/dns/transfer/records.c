@@ -1,36 +1,10 @@
 #include "records.h"
+#include "netsvc/bytes.h"
 
 #include <string.h>
 
 #define COUNTS 4      /* offset of the numbers of records in the header */
 #define FIXED_SIZE 10 /* type, class, TTL, size of RDATA */
-
-guint16
-wire_get16(const guint8 *at)
-{
-    return (guint16)(at[0] << 8 | at[1]);
-}
-
-guint32
-wire_get32(const guint8 *at)
-{
-    return (guint32)wire_get16(at) << 16 | wire_get16(at + 2);
-}
-
-guint8 *
-wire_put16(guint8 *at, guint value)
-{
-    at[0] = (guint8)(value >> 8);
-    at[1] = (guint8)value;
-    return at + 2;
-}
-
-guint8 *
-wire_put32(guint8 *at, guint32 value)
-{
-    wire_put16(at, value >> 16);
-    return wire_put16(at + 2, value & 0xffff);
-}
 
 gboolean
 serial_is_after(guint32 a, guint32 b)
@@ -48,11 +22,11 @@ records_begin(struct records *records, const guint8 *wire, gsize size)
     records->wire = wire;
     records->size = size;
     records->at = HEADER_SIZE;
-    records->id = wire_get16(wire);
-    records->flags = wire_get16(wire + 2);
+    records->id = bytes_get16(wire);
+    records->flags = bytes_get16(wire + 2);
     for (int section = 0; section < SECTIONS; section++)
-        records->left[section] = wire_get16(wire + COUNTS + 2 + 2 * section);
-    guint questions = wire_get16(wire + COUNTS);
+        records->left[section] = bytes_get16(wire + COUNTS + 2 + 2 * section);
+    guint questions = bytes_get16(wire + COUNTS);
     records->asks = questions == 1;
     if (!records->asks)
         return questions == 0;
@@ -60,8 +34,8 @@ records_begin(struct records *records, const guint8 *wire, gsize size)
     records->at += took;
     if (took == 0 || size - records->at < 4)
         return FALSE;
-    records->type = wire_get16(wire + records->at);
-    records->class = wire_get16(wire + records->at + 2);
+    records->type = bytes_get16(wire + records->at);
+    records->class = bytes_get16(wire + records->at + 2);
     records->at += 4;
     return TRUE;
 }
@@ -148,10 +122,10 @@ records_next(struct records *records, struct record *record)
     if (took == 0 || left - took < FIXED_SIZE)
         return RECORDS_WRONG;
     at += took;
-    record->type = wire_get16(at);
-    record->class = wire_get16(at + 2);
-    record->ttl = wire_get32(at + 4);
-    gsize size = wire_get16(at + 8);
+    record->type = bytes_get16(at);
+    record->class = bytes_get16(at + 2);
+    record->ttl = bytes_get32(at + 4);
+    gsize size = bytes_get16(at + 8);
     records->at += took + FIXED_SIZE;
     if (size > records->size - records->at)
         return RECORDS_WRONG;
@@ -168,10 +142,10 @@ records_soa(struct soa *soa, const guint8 *rdata, gsize size)
     if (size < SOA_NUMBERS + 2)
         return FALSE;
     const guint8 *numbers = rdata + size - SOA_NUMBERS;
-    soa->serial = wire_get32(numbers);
-    soa->refresh = wire_get32(numbers + 4);
-    soa->retry = wire_get32(numbers + 8);
-    soa->expire = wire_get32(numbers + 12);
-    soa->minimum = wire_get32(numbers + 16);
+    soa->serial = bytes_get32(numbers);
+    soa->refresh = bytes_get32(numbers + 4);
+    soa->retry = bytes_get32(numbers + 8);
+    soa->expire = bytes_get32(numbers + 12);
+    soa->minimum = bytes_get32(numbers + 16);
     return TRUE;
 }

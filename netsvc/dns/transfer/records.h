@@ -46,10 +46,3 @@ gboolean records_soa(struct soa *soa, const guint8 *rdata, gsize size);
 
 /* Whether serial a comes after b (RFC 1982); of two that are 2³¹ apart neither does. */
 gboolean serial_is_after(guint32 a, guint32 b);
-
-/* ---- numbers in network order ---- */
-
-guint16 wire_get16(const guint8 *at);
-guint32 wire_get32(const guint8 *at);
-guint8 *wire_put16(guint8 *at, guint value);
-guint8 *wire_put32(guint8 *at, guint32 value);

@@ -1,4 +1,5 @@
 /* secondary_ask: see secondary_inside.h. */
+#include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/secondary_inside.h"
 
 #include "lib/base/log.h"
@@ -53,7 +54,7 @@ send_request(struct secondary *secondary, enum incoming_kind kind)
     secondary->kind = kind;
     gsize size = incoming_request(secondary->incoming, id, message + LENGTH,
                                   (guint64)secondary->role.wall());
-    wire_put16(message, (guint)size);
+    bytes_put16(message, (guint)size);
     bufferevent_write(secondary->connection, message, size + LENGTH);
 }
 
@@ -194,7 +195,7 @@ on_read(struct bufferevent *connection, void *context)
     guint8 length[LENGTH];
     gboolean more = TRUE;
     while (more && evbuffer_copyout(input, length, LENGTH) == LENGTH) {
-        gsize size = wire_get16(length);
+        gsize size = bytes_get16(length);
         if (evbuffer_get_length(input) < LENGTH + size)
             return;
         evbuffer_drain(input, LENGTH);

@@ -1,6 +1,7 @@
 #include "tsig.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 #include "netsvc/config/config.h"
 #include "netsvc/dns/transfer/records.h"
 
@@ -156,15 +157,14 @@ struct signature {
 static guint64
 get48(const guint8 *at)
 {
-    return (guint64)wire_get16(at) << 32 | (guint64)wire_get16(at + 2) << 16 | wire_get16(at + 4);
+    return (guint64)bytes_get16(at) << 32 | (guint64)bytes_get16(at + 2) << 16 |
+           bytes_get16(at + 4);
 }
 
 static guint8 *
 put48(guint8 *at, guint64 value)
 {
-    wire_put16(at, (guint)(value >> 32) & 0xffff);
-    wire_put16(at + 2, (guint)(value >> 16) & 0xffff);
-    return wire_put16(at + 4, (guint)value & 0xffff);
+    return bytes_put32(bytes_put16(at, (guint)(value >> 32)), (guint32)value);
 }
 
 static guint8 *
@@ -178,14 +178,14 @@ put_name(guint8 *at, const struct name *name)
 static gboolean
 record_parse(struct signature *record, const guint8 *wire, gsize size, gsize offset)
 {
-    if (offset < HEADER_SIZE || offset >= size || wire_get16(wire + ARCOUNT) == 0)
+    if (offset < HEADER_SIZE || offset >= size || bytes_get16(wire + ARCOUNT) == 0)
         return FALSE;
     const guint8 *at = wire + offset, *end = wire + size;
     gsize took = name_from_wire(&record->name, at, (gsize)(end - at), wire);
     at += took;
-    if (took == 0 || end - at < FIXED_SIZE || wire_get16(at) != TYPE_TSIG ||
-        wire_get16(at + 2) != CLASS_ANY || wire_get16(at + 4) != 0 || wire_get16(at + 6) != 0 ||
-        end - at - FIXED_SIZE != wire_get16(at + 8))
+    if (took == 0 || end - at < FIXED_SIZE || bytes_get16(at) != TYPE_TSIG ||
+        bytes_get16(at + 2) != CLASS_ANY || bytes_get16(at + 4) != 0 || bytes_get16(at + 6) != 0 ||
+        end - at - FIXED_SIZE != bytes_get16(at + 8))
         return FALSE;
     at += FIXED_SIZE;
     took = name_from_wire(&record->algorithm, at, (gsize)(end - at), NULL);
@@ -193,16 +193,16 @@ record_parse(struct signature *record, const guint8 *wire, gsize size, gsize off
     if (took == 0 || end - at < TIMERS_SIZE + 2)
         return FALSE;
     record->time = get48(at);
-    record->fudge = wire_get16(at + 6);
-    record->mac_size = wire_get16(at + 8);
+    record->fudge = bytes_get16(at + 6);
+    record->mac_size = bytes_get16(at + 8);
     record->mac = at + TIMERS_SIZE + 2;
     at = record->mac;
     if ((gsize)(end - at) < record->mac_size + 6)
         return FALSE;
     at += record->mac_size;
-    record->original_id = wire_get16(at);
-    record->error = wire_get16(at + 2);
-    record->other_size = wire_get16(at + 4);
+    record->original_id = bytes_get16(at);
+    record->error = bytes_get16(at + 2);
+    record->other_size = bytes_get16(at + 4);
     record->other = at + 6;
     return (gsize)(end - record->other) == record->other_size;
 }
@@ -229,7 +229,7 @@ static void
 feed_last(EVP_MAC_CTX *digest, const struct tsig *tsig)
 {
     guint8 size[2];
-    wire_put16(size, (guint)tsig->mac_size);
+    bytes_put16(size, (guint)tsig->mac_size);
     feed(digest, size, sizeof size);
     feed(digest, tsig->mac, tsig->mac_size);
 }
@@ -240,8 +240,8 @@ feed_message(EVP_MAC_CTX *digest, const guint8 *wire, gsize size, guint16 id, gu
 {
     guint8 header[HEADER_SIZE];
     memcpy(header, wire, HEADER_SIZE);
-    wire_put16(header, id);
-    wire_put16(header + ARCOUNT, wire_get16(wire + ARCOUNT) - counted);
+    bytes_put16(header, id);
+    bytes_put16(header + ARCOUNT, bytes_get16(wire + ARCOUNT) - counted);
     feed(digest, header, sizeof header);
     feed(digest, wire + HEADER_SIZE, size - HEADER_SIZE);
 }
@@ -252,12 +252,12 @@ feed_variables(EVP_MAC_CTX *digest, const struct signature *record, gboolean tim
 {
     guint8 bytes[2 * NAME_SIZE_MAX + 24], *at = bytes;
     if (!timers_only) {
-        at = wire_put16(put_name(at, &record->name), CLASS_ANY);
-        at = put_name(wire_put16(wire_put16(at, 0), 0), &record->algorithm);
+        at = bytes_put16(put_name(at, &record->name), CLASS_ANY);
+        at = put_name(bytes_put16(bytes_put16(at, 0), 0), &record->algorithm);
     }
-    at = wire_put16(put48(at, record->time), record->fudge);
+    at = bytes_put16(put48(at, record->time), record->fudge);
     if (!timers_only)
-        at = wire_put16(wire_put16(at, record->error), (guint)record->other_size);
+        at = bytes_put16(bytes_put16(at, record->error), (guint)record->other_size);
     feed(digest, bytes, (gsize)(at - bytes));
     if (!timers_only)
         feed(digest, record->other, record->other_size);
@@ -368,17 +368,17 @@ static gsize
 record_write(guint8 *wire, gsize size, const struct signature *record)
 {
     guint8 *at = put_name(wire + size, &record->name);
-    at = wire_put16(wire_put16(wire_put16(wire_put16(at, TYPE_TSIG), CLASS_ANY), 0), 0);
+    at = bytes_put16(bytes_put16(bytes_put16(bytes_put16(at, TYPE_TSIG), CLASS_ANY), 0), 0);
     guint8 *length = at;
     at = put_name(at + 2, &record->algorithm);
-    at = wire_put16(wire_put16(put48(at, record->time), record->fudge), (guint)record->mac_size);
+    at = bytes_put16(bytes_put16(put48(at, record->time), record->fudge), (guint)record->mac_size);
     memcpy(at, record->mac, record->mac_size);
-    at = wire_put16(wire_put16(at + record->mac_size, record->original_id), record->error);
-    at = wire_put16(at, (guint)record->other_size);
+    at = bytes_put16(bytes_put16(at + record->mac_size, record->original_id), record->error);
+    at = bytes_put16(at, (guint)record->other_size);
     memcpy(at, record->other, record->other_size);
     at += record->other_size;
-    wire_put16(length, (guint)(at - length - 2));
-    wire_put16(wire + ARCOUNT, wire_get16(wire + ARCOUNT) + 1u);
+    bytes_put16(length, (guint)(at - length - 2));
+    bytes_put16(wire + ARCOUNT, bytes_get16(wire + ARCOUNT) + 1u);
     return (gsize)(at - wire);
 }
 
@@ -396,7 +396,7 @@ tsig_sign(struct tsig *tsig, guint8 *wire, gsize size, gsize room, guint64 now)
         .algorithm = tsig->algorithm,
         .time = now + (guint64)tsig->skew,
         .fudge = TSIG_FUDGE,
-        .original_id = wire_get16(wire),
+        .original_id = bytes_get16(wire),
         .error = (guint16)tsig->error,
         .mac = mac,
         .other = other,
@@ -457,7 +457,7 @@ take_unsigned(struct tsig *tsig, const guint8 *wire, gsize size, GError **error)
         tsig->digest = digest_new(tsig->key);
         feed_last(tsig->digest, tsig);
     }
-    feed_message(tsig->digest, wire, size, wire_get16(wire), 0);
+    feed_message(tsig->digest, wire, size, bytes_get16(wire), 0);
     return TSIG_GOOD;
 }
 

@@ -1,5 +1,6 @@
 #include "netsvc/dns/wire/query.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dns/wire/reply.h"
 
 #include <string.h>
@@ -16,12 +17,6 @@
 #define NOTIFY_ANSWERS_MAX 1 /* RFC 1996 3.7: the SOA */
 #define IXFR_AUTHORITY_MAX 1 /* RFC 1995 3: the SOA */
 #define ADDITIONAL_MAX 2     /* OPT and TSIG */
-
-static guint
-get16(const guint8 *at)
-{
-    return (guint)(at[0] << 8 | at[1]);
-}
 
 /* ---- OPT ---- */
 
@@ -43,7 +38,7 @@ parse_options(struct query *query, const guint8 *at, gsize size)
     while (size > 0) {
         if (size < OPTION_HEAD)
             return FALSE;
-        guint code = get16(at), length = get16(at + 2);
+        guint code = bytes_get16(at), length = bytes_get16(at + 2);
         at += OPTION_HEAD;
         size -= OPTION_HEAD;
         if (length > size)
@@ -65,11 +60,11 @@ take_opt(struct query *query, gsize owner_size, const guint8 *at)
     if (query->has_opt || owner_size != 1)
         return FALSE;
     query->has_opt = TRUE;
-    query->udp_size = (guint16)MAX(get16(at + 2), UDP_SIZE_MIN);
+    query->udp_size = (guint16)MAX(bytes_get16(at + 2), UDP_SIZE_MIN);
     query->edns_version = at[5];
     query->dnssec_ok = (at[6] & 0x80) != 0;
     /* Of another version we do not know what its options look like (RFC 6891 6.1.3). */
-    return query->edns_version != 0 || parse_options(query, at + RECORD_TAIL, get16(at + 8));
+    return query->edns_version != 0 || parse_options(query, at + RECORD_TAIL, bytes_get16(at + 8));
 }
 
 /* ---- sections ---- */
@@ -86,7 +81,7 @@ parse_record(struct query *query, gsize *offset, gboolean additional, gboolean l
         return FALSE;
     const guint8 *at = query->wire + start + taken;
     gsize left = query->size - start - taken - RECORD_TAIL;
-    guint type = get16(at), length = get16(at + 8);
+    guint type = bytes_get16(at), length = bytes_get16(at + 8);
     if (length > left)
         return FALSE;
     *offset = start + taken + RECORD_TAIL + length;
@@ -94,7 +89,7 @@ parse_record(struct query *query, gsize *offset, gboolean additional, gboolean l
         return additional && take_opt(query, taken, at);
     if (type == TYPE_TSIG) {
         query->tsig = start;
-        return additional && last && get16(at + 2) == CLASS_ANY;
+        return additional && last && bytes_get16(at + 2) == CLASS_ANY;
     }
     return TRUE;
 }
@@ -107,8 +102,8 @@ parse_question(struct query *query, gsize *offset)
     if (taken == 0 || left - taken < QUESTION_TAIL)
         return FALSE;
     *offset = HEADER_SIZE + taken;
-    query->type = (guint16)get16(query->wire + *offset);
-    query->class = (guint16)get16(query->wire + *offset + 2);
+    query->type = bytes_get16(query->wire + *offset);
+    query->class = bytes_get16(query->wire + *offset + 2);
     *offset += QUESTION_TAIL;
     query->question_end = *offset;
     return TRUE;
@@ -129,7 +124,8 @@ static gboolean
 parse_sections(struct query *query, gsize offset)
 {
     const guint8 *wire = query->wire;
-    guint answers = get16(wire + 6), authority = get16(wire + 8), additional = get16(wire + 10);
+    guint answers = bytes_get16(wire + 6), authority = bytes_get16(wire + 8),
+          additional = bytes_get16(wire + 10);
     if (!counts_are_good(query, answers, authority, additional))
         return FALSE;
     for (; answers > 0; answers--)
@@ -150,18 +146,18 @@ parse_sections(struct query *query, gsize offset)
 static gboolean
 is_for_cookie(const struct query *query)
 {
-    return query->opcode == OPCODE_QUERY && get16(query->wire + 4) == 0;
+    return query->opcode == OPCODE_QUERY && bytes_get16(query->wire + 4) == 0;
 }
 
 enum query_outcome
 query_parse(struct query *query, const guint8 *wire, gsize size)
 {
-    if (size < HEADER_SIZE || get16(wire + 2) & FLAG_QR)
+    if (size < HEADER_SIZE || bytes_get16(wire + 2) & FLAG_QR)
         return QUERY_IGNORE;
     query->wire = wire;
     query->size = size;
-    query->id = (guint16)get16(wire);
-    query->flags = (guint16)get16(wire + 2);
+    query->id = bytes_get16(wire);
+    query->flags = bytes_get16(wire + 2);
     query->opcode = (query->flags & FLAG_OPCODE_MASK) >> FLAG_OPCODE_SHIFT;
     query->name.size = query->name.labels = 0;
     query->type = query->class = 0;
@@ -175,7 +171,7 @@ query_parse(struct query *query, const guint8 *wire, gsize size)
     gsize offset = HEADER_SIZE;
     if (is_for_cookie(query))
         return parse_sections(query, offset) && query->cookie != NULL ? QUERY_GOOD : QUERY_WRONG;
-    if (get16(wire + 4) != 1 || !parse_question(query, &offset))
+    if (bytes_get16(wire + 4) != 1 || !parse_question(query, &offset))
         return ours ? QUERY_WRONG : QUERY_GOOD;
     return !ours || parse_sections(query, offset) ? QUERY_GOOD : QUERY_WRONG;
 }

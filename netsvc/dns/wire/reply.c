@@ -1,5 +1,7 @@
 #include "netsvc/dns/wire/reply.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 #define OPT_SIZE 11        /* with no option */
@@ -10,20 +12,6 @@
 #define DNSSEC_OK 0x80     /* RFC 3225: in the third byte of the OPT record's TTL */
 #define POINTER 0xC000     /* RFC 1035 4.1.4 */
 #define POINTER_MAX 0x3FFF /* where it can lead to */
-
-static void
-put16(guint8 *at, guint value)
-{
-    at[0] = (guint8)(value >> 8);
-    at[1] = (guint8)value;
-}
-
-static void
-put32(guint8 *at, guint32 value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xFFFF);
-}
 
 /* Room for so many bytes, which are then written; NULL: there is none. */
 static guint8 *
@@ -109,8 +97,8 @@ reply_begin_question(struct reply *reply, const struct name *name, guint16 type,
 {
     begin(reply, out, room);
     memcpy(out + HEADER_SIZE, name->wire, name->size);
-    put16(out + HEADER_SIZE + name->size, type);
-    put16(out + HEADER_SIZE + name->size + 2, class);
+    bytes_put16(out + HEADER_SIZE + name->size, type);
+    bytes_put16(out + HEADER_SIZE + name->size + 2, class);
     reply->size = reply->question_end = HEADER_SIZE + name->size + 4U;
 }
 
@@ -157,7 +145,7 @@ write_name(struct reply *reply, const guint8 *wire, gsize size)
         }
         memcpy(to, wire, at);
         if (pointer > 0)
-            put16(to + at, pointer);
+            bytes_put16(to + at, pointer);
         else
             to[at] = 0;
         return;
@@ -203,9 +191,9 @@ reply_record(struct reply *reply, enum section section, const guint8 *owner, gsi
     guint8 *head = take(reply, 10);
     if (head == NULL)
         return;
-    put16(head, type);
-    put16(head + 2, class);
-    put32(head + 4, ttl);
+    bytes_put16(head, type);
+    bytes_put16(head + 2, class);
+    bytes_put32(head + 4, ttl);
     const char *form = rdata_form(type);
     if (form != NULL && strchr(form, 'N') != NULL)
         write_rdata(reply, form, rdata, size);
@@ -213,7 +201,7 @@ reply_record(struct reply *reply, enum section section, const guint8 *owner, gsi
         write_bytes(reply, rdata, size);
     if (reply->full)
         return;
-    put16(head + 8, (guint)(reply->wire + reply->size - head - 10));
+    bytes_put16(head + 8, (guint)(reply->wire + reply->size - head - 10));
     reply->counts[section]++;
 }
 
@@ -248,8 +236,8 @@ reply_back(struct reply *reply, const struct reply_mark *mark)
 static guint8 *
 option_head(guint8 *at, guint code, gsize size)
 {
-    put16(at, code);
-    put16(at + 2, (guint)size);
+    bytes_put16(at, code);
+    bytes_put16(at + 2, (guint)size);
     return at + OPTION_HEAD;
 }
 
@@ -264,7 +252,7 @@ write_error(const struct reply *reply, guint8 *at)
     if (OPTION_HEAD + 2 > left)
         return at;
     at = option_head(at, OPTION_ERROR, 2 + text);
-    put16(at, (guint)reply->error);
+    bytes_put16(at, (guint)reply->error);
     if (text > 0)
         memcpy(at + 2, reply->error_text, text);
     return at + 2 + text;
@@ -276,8 +264,8 @@ write_opt(struct reply *reply)
     const struct query *query = reply->query;
     guint8 *opt = reply->wire + reply->size;
     opt[0] = 0;
-    put16(opt + 1, TYPE_OPT);
-    put16(opt + 3, QUERY_UDP_MAX);
+    bytes_put16(opt + 1, TYPE_OPT);
+    bytes_put16(opt + 3, QUERY_UDP_MAX);
     opt[5] = (guint8)(reply->rcode >> 4);
     opt[6] = 0; /* our version */
     opt[7] = query->dnssec_ok ? DNSSEC_OK : 0;
@@ -296,7 +284,7 @@ write_opt(struct reply *reply)
     }
     if (reply->error != ERROR_NONE)
         at = write_error(reply, at);
-    put16(opt + 9, (guint)(at - opt) - OPT_SIZE);
+    bytes_put16(opt + 9, (guint)(at - opt) - OPT_SIZE);
     reply->counts[SECTION_ADDITIONAL]++;
     reply->size = (gsize)(at - reply->wire);
 }
@@ -344,11 +332,11 @@ reply_end(struct reply *reply)
         if (query->has_opt)
             write_opt(reply);
     }
-    put16(reply->wire, query != NULL ? query->id : 0);
-    put16(reply->wire + 2, flags | (reply->rcode & RCODE_MASK));
-    put16(reply->wire + 4, reply->question_end > HEADER_SIZE);
+    bytes_put16(reply->wire, query != NULL ? query->id : 0);
+    bytes_put16(reply->wire + 2, flags | (reply->rcode & RCODE_MASK));
+    bytes_put16(reply->wire + 4, reply->question_end > HEADER_SIZE);
     for (guint i = 0; i < SECTIONS; i++)
-        put16(reply->wire + 6 + i * 2, reply->counts[i]);
+        bytes_put16(reply->wire + 6 + i * 2, reply->counts[i]);
     return reply->size;
 }
 

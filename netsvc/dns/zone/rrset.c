@@ -1,35 +1,11 @@
 #include "netsvc/dns/zone/rrset.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 #define TTL_AT 6
 #define LENGTH_AT 10
-
-static guint
-get16(const guint8 *at)
-{
-    return (guint)(at[0] << 8 | at[1]);
-}
-
-static guint32
-get32(const guint8 *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
-
-static void
-put16(guint8 *at, guint value)
-{
-    at[0] = (guint8)(value >> 8);
-    at[1] = (guint8)value;
-}
-
-static void
-put32(guint8 *at, guint32 value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xFFFF);
-}
 
 gboolean
 rrset_next(const struct rrset *set, struct rrset_record *record)
@@ -37,8 +13,8 @@ rrset_next(const struct rrset *set, struct rrset_record *record)
     const guint8 *at = record->rdata == NULL ? set->records : record->rdata + record->size;
     if (at == set->records + set->size)
         return FALSE;
-    record->ttl = get32(at + TTL_AT);
-    record->size = (guint16)get16(at + LENGTH_AT);
+    record->ttl = bytes_get32(at + TTL_AT);
+    record->size = bytes_get16(at + LENGTH_AT);
     record->rdata = at + RRSET_RECORD_HEAD;
     return TRUE;
 }
@@ -48,11 +24,11 @@ static gboolean
 append(struct rrset *set, guint32 ttl, const guint8 *rdata, gsize size)
 {
     guint8 *at = set->records + set->size;
-    put16(at, QUESTION_AT);
-    put16(at + 2, set->type);
-    put16(at + 4, CLASS_IN);
-    put32(at + TTL_AT, ttl);
-    put16(at + LENGTH_AT, (guint)size);
+    bytes_put16(at, QUESTION_AT);
+    bytes_put16(at + 2, set->type);
+    bytes_put16(at + 4, CLASS_IN);
+    bytes_put32(at + TTL_AT, ttl);
+    bytes_put16(at + LENGTH_AT, (guint)size);
     if (size > 0)
         memcpy(at + RRSET_RECORD_HEAD, rdata, size);
     if (!rdata_canonical(set->type, at + RRSET_RECORD_HEAD, size))
@@ -84,7 +60,7 @@ lower_ttl(struct rrset *set, guint32 ttl)
         return;
     set->ttl = MIN(set->ttl, ttl);
     for (struct rrset_record record = {0}; rrset_next(set, &record);)
-        put32((guint8 *)record.rdata - RRSET_RECORD_HEAD + TTL_AT, set->ttl);
+        bytes_put32((guint8 *)record.rdata - RRSET_RECORD_HEAD + TTL_AT, set->ttl);
 }
 
 /* The record whose data, which stand behind the others, are there already. */

@@ -2,6 +2,7 @@
 #include "sign_inside.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 
 #include <string.h>
 
@@ -119,14 +120,6 @@ signer_free(struct signer *signer)
 
 /* ---- ldns ---- */
 
-static guint8 *
-put16(guint8 *at, guint value)
-{
-    at[0] = (guint8)(value >> 8);
-    at[1] = (guint8)value;
-    return at + 2;
-}
-
 /* One record in ldns' form; NULL: it does not take it. */
 static ldns_rr *
 rr_of(const struct name *owner, guint16 type, guint32 ttl, const guint8 *rdata, gsize size)
@@ -135,8 +128,8 @@ rr_of(const struct name *owner, guint16 type, guint32 ttl, const guint8 *rdata, 
     ldns_rr *rr = NULL;
     size_t position = 0;
     memcpy(wire, owner->wire, owner->size);
-    guint8 *at = put16(put16(wire + owner->size, type), CLASS_IN);
-    at = put16(put16(put16(at, ttl >> 16), ttl & 0xffff), (guint)size);
+    guint8 *at = bytes_put16(bytes_put16(wire + owner->size, type), CLASS_IN);
+    at = bytes_put16(bytes_put32(at, ttl), (guint)size);
     if (size > 0)
         memcpy(at, rdata, size);
     ldns_status status =

@@ -1,6 +1,7 @@
 #include "netsvc/dns/zone/zone.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 
 #include <ldns/ldns.h>
 #include <string.h>
@@ -250,12 +251,6 @@ zone_finish(struct zone *zone, GError **error)
 
 /* ---- SOA ---- */
 
-static guint32
-get32(const guint8 *at)
-{
-    return (guint32)at[0] << 24 | (guint32)at[1] << 16 | (guint32)at[2] << 8 | at[3];
-}
-
 /* What stands behind the names in a SOA's data. */
 static const guint8 *
 soa_numbers(const struct rrset *soa)
@@ -270,14 +265,14 @@ guint32
 zone_serial(const struct zone *zone)
 {
     const struct rrset *soa = node_rrset(zone_apex(zone), TYPE_SOA);
-    return soa != NULL ? get32(soa_numbers(soa)) : 0;
+    return soa != NULL ? bytes_get32(soa_numbers(soa)) : 0;
 }
 
 guint32
 zone_negative_ttl(const struct zone *zone)
 {
     const struct rrset *soa = node_rrset(zone_apex(zone), TYPE_SOA);
-    return soa != NULL ? MIN(soa->ttl, get32(soa_numbers(soa) + SOA_MINIMUM)) : 0;
+    return soa != NULL ? MIN(soa->ttl, bytes_get32(soa_numbers(soa) + SOA_MINIMUM)) : 0;
 }
 
 /* It ends both copies. */
@@ -287,10 +282,9 @@ zone_set_serial(struct zone *zone, guint32 serial)
     struct rrset *soa = node_rrset(nodes_apex(&zone->nodes), TYPE_SOA);
     if (soa == NULL)
         return;
-    serial = GUINT32_TO_BE(serial);
-    memcpy((guint8 *)soa_numbers(soa), &serial, sizeof serial);
+    bytes_put32((guint8 *)soa_numbers(soa), serial);
     if (soa->compact_size > 0)
-        memcpy(soa->records + soa->size + soa->compact_size - SOA_TAIL, &serial, sizeof serial);
+        bytes_put32(soa->records + soa->size + soa->compact_size - SOA_TAIL, serial);
 }
 
 /* ---- at run time ---- */
