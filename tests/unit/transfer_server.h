@@ -154,9 +154,9 @@ server_changed(struct server *server)
 
 /* ---- begin and end ---- */
 
-/* `port` 0: any. */
-static inline void
-server_listen(struct server *server, guint16 port)
+/* FALSE: UDP's port is somebody's by TCP. */
+static inline gboolean
+server_bind(struct server *server, guint16 port)
 {
     socklen_t size;
     struct sockaddr_storage address = server_address(port, &size);
@@ -170,7 +170,18 @@ server_listen(struct server *server, guint16 port)
     address = server_address(server->port, &size);
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    g_assert_cmpint(bind(server->listener, (struct sockaddr *)&address, size), ==, 0);
+    return bind(server->listener, (struct sockaddr *)&address, size) == 0;
+}
+
+/* `port` 0: any. */
+static inline void
+server_listen(struct server *server, guint16 port)
+{
+    while (!server_bind(server, port)) {
+        g_assert_cmpuint(port, ==, 0);
+        close(server->udp);
+        close(server->listener);
+    }
     g_assert_cmpint(listen(server->listener, 16), ==, 0);
 }
 
