@@ -1,11 +1,14 @@
 """lifeboat-netsvc under a real systemd, installed as README.md tells: confined and no less able for it; it serves on whatever
 happens to one of its processes, and to its configuration."""
 
+import random
 import re
 import unittest
 
 from case import shared_machine
+from dhcp_clients import Client, Clients
 from machine import initrd
+from machine.cable import Cable
 from support.server import wait_until
 
 UNIT = 'lifeboat-netsvc'
@@ -21,6 +24,14 @@ network = 127.0.0.0/8
 interface = lo
 pools = 127.1.0.1-127.1.0.99
 '''  # not QEMU's network: the machine is asked through that
+LAN = '''[dns]
+names = clinic.example=10.66.0.10
+listen = 10.66.0.1
+[subnet clinic]
+network = 10.66.0.0/16
+pools = 10.66.16.0-10.66.16.255
+domain = lan.clinic.example
+'''
 RIGHTS = 'CHOWN DAC_OVERRIDE KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN NET_RAW SYS_CHROOT'.split()
 NUMBERS = {'CHOWN': 0, 'DAC_OVERRIDE': 1, 'KILL': 5, 'SETGID': 6, 'SETUID': 7, 'SETPCAP': 8, 'NET_BIND_SERVICE': 10, 'NET_ADMIN': 12,
            'NET_RAW': 13, 'SYS_CHROOT': 18}
@@ -37,7 +48,7 @@ class Netsvc(unittest.TestCase):
     def setUp(self):
         self.configure(CONFIGURATION)
         self.machine.run('rm -rf /var/lib/lifeboat-net')
-        self.machine.write('/run/systemd/system/%s.service.d/test.conf' % UNIT, '[Service]\nRestartSec=100ms\nWatchdogSec=3s\n')
+        self.machine.write('/run/systemd/system/%s.service.d/test.conf' % UNIT, '[Service]\nRestartSec=100ms\nWatchdogSec=3s\nTimeoutStopSec=10s\n')
         self.machine.run('systemctl daemon-reload; systemctl reset-failed')
         self.addCleanup(self.machine.run, 'systemctl stop ' + UNIT)
 
@@ -50,8 +61,8 @@ class Netsvc(unittest.TestCase):
     def show(self, name):
         return self.machine.run('systemctl show --value -p %s %s' % (name, UNIT)).strip()
 
-    def assert_answered(self, name='clinic.example', address='10.66.0.10'):
-        said = self.machine.run('nslookup -type=a %s 127.0.66.10 2>&1' % name)
+    def assert_answered(self, name='clinic.example', address='10.66.0.10', server='127.0.66.10'):
+        said = self.machine.run('nslookup -type=a %s %s 2>&1' % (name, server))
         self.assertIn(address, said)
 
     def processes(self):
@@ -121,6 +132,36 @@ class Netsvc(unittest.TestCase):
         self.machine.run('date -s 2001-01-01 && systemctl start ' + UNIT)
         said = self.machine.run('lifeboat status 2>&1', expect=1)
         self.assertIn('ALERT        the clock is wrong: it says 2001-01-01', said)
+
+    def test_an_adapter_that_is_plugged_in_later_is_served_each_time(self):
+        self.configure(LAN)
+        self.start()
+        client = Client()
+        for _ in range(2):
+            cable = Cable(self.machine)
+            cable.up('10.66.0.1/16')
+            clients = Clients(cable, random.Random(self.id()))
+            clients.ask(client)
+            clients.finish()
+            self.assertRegex(client.address, r'^10\.66\.16\.')
+            self.assert_answered(server='10.66.0.1')
+            self.assert_answered(client.asked[-1] + '.lan.clinic.example', client.address, '10.66.0.1')
+            cable.pull()
+        self.assertEqual('0', self.show('NRestarts'))
+
+    def test_stopped_it_ends_in_time_and_leaves_what_it_must_keep(self):
+        self.start()
+        children = self.processes()[1:]
+        self.assertEqual('755 root', self.machine.run("stat -c '%a %U' /run/lifeboat-net").strip())
+        self.machine.run('systemctl stop ' + UNIT)
+        self.assertEqual(('inactive', 'success', '0'), tuple(map(self.show, ('ActiveState', 'Result', 'ExecMainStatus'))))
+        self.machine.run('ls -d /run/lifeboat-net', expect=1)
+        self.assertEqual('755 root', self.machine.run("stat -c '%a %U' /var/lib/lifeboat-net").strip())
+        self.assertEqual(2, len(children))
+        for child in children:
+            self.machine.run('ls -d /proc/' + child['Pid'], expect=1)
+            self.assertEqual('700 lifeboat-net', self.machine.run("stat -c '%a %U' " + child['Root']).strip())
+        self.machine.run('test -s /var/lib/lifeboat-net/dhcp/leases.db')
 
 
 if __name__ == '__main__':
