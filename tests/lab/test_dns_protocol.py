@@ -19,6 +19,7 @@ ADDRESS = '127.0.0.1'
 NSID, COOKIE, KEEPALIVE, PADDING, SUBNET, UNKNOWN = 3, 10, 11, 12, 8, 100
 NAME, CUT = 'mail.' + ORIGIN, 'big.' + ORIGIN
 UDP_MAX = 1232
+DESCRIPTORS = 40
 
 
 class Protocol(Case):
@@ -324,6 +325,22 @@ class Tcp(Protocol):
                 except ConnectionResetError:
                     pass
         self.assert_answers(self.ask(query(NAME), tcp=True))
+
+
+class Poor(Protocol):
+    """It has few descriptors."""
+
+    def setUp(self):
+        super().setUp()
+        self.netsvc.end()
+        self.netsvc.before = ('prlimit', '--nofile=%d' % DESCRIPTORS)
+        self.netsvc.start()
+
+    def test_connections_that_ask_nothing_make_room_when_descriptors_run_out(self):
+        for _ in range(2 * DESCRIPTORS):
+            self.asker.socket(socket.SOCK_STREAM)
+        for _ in range(10):
+            self.assert_answers(self.ask(query(NAME), tcp=True))
 
 
 class Hostile(Protocol):

@@ -64,6 +64,19 @@ make_room(struct tcp *tcp, const guint8 client[TCP_CLIENT])
     return leaves;
 }
 
+/* Its descriptor, and what the kernel holds for it, are for another. FALSE: none is idle. */
+static gboolean
+cut_idlest(struct tcp *tcp)
+{
+    struct connection *idle = NULL;
+    for (guint i = 0; i < tcp->role.connections; i++)
+        if (tcp->connections[i].fd >= 0)
+            idle = longer_idle(&tcp->connections[i], idle);
+    if (idle != NULL)
+        tcp_connection_cut(idle);
+    return idle != NULL;
+}
+
 void
 tcp_adopt(struct tcp *tcp, int fd, const struct sockaddr_storage *address, socklen_t size)
 {
@@ -95,6 +108,12 @@ tcp_adopt(struct tcp *tcp, int fd, const struct sockaddr_storage *address, sockl
     tcp_connection_begin(connection);
 }
 
+static gboolean
+is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void
 on_connection(evutil_socket_t fd, short what, void *context)
 {
@@ -109,13 +128,16 @@ on_connection(evutil_socket_t fd, short what, void *context)
             tcp_adopt(tcp, accepted, &address, size);
             continue;
         }
+        const int cause = errno;
+        if (is_shortage(cause) && cut_idlest(tcp))
+            continue;
         /* Out of something: it would be told again at once, for ever. */
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        if (is_shortage(cause)) {
             tcp->deaf = TRUE;
             for (guint j = 0; j < tcp->listener_count; j++)
                 event_del(tcp->listeners[j]);
         }
-        if (errno != ECONNABORTED && errno != EINTR)
+        if (cause != ECONNABORTED && cause != EINTR)
             return;
     }
 }

@@ -19,7 +19,7 @@
  *     - sends what is no query: shorter than a header, or an answer.
  *
  * When all connections are taken the one that has been idle longest makes room for a new one; of
- * a client that has all that one may have, one of its own.
+ * a client that has all that one may have, one of its own. Where descriptors run out, likewise.
  *
  * A zone transfer is a stream: a callback gives its messages one by one as the socket drains, so
  * that a zone of any size costs one message's memory.
