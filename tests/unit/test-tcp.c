@@ -153,8 +153,10 @@ answer(int fd, gsize *size)
         got = recv(fd, message + have, want - have, 0);
         if (got > 0)
             have += (gsize)got;
-        else
+        else if (got < 0 && errno == EAGAIN)
             turn();
+        else
+            return -2; /* cut in the midst of it */
     }
     g_assert_true(message[2] & 0x80);
     if (size != NULL)
