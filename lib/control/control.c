@@ -171,7 +171,7 @@ make_room(const struct sockaddr_un *address, GError **error)
     if (lstat(address->sun_path, &there) != 0 || !S_ISSOCK(there.st_mode))
         return TRUE;
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN)
-        return fail_set(error, FAIL_LATER, "another lifeboat-replicator answers at '%s'",
+        return fail_set(error, FAIL_LATER, "another daemon answers at '%s'",
                         address->sun_path);
     if (errno == ECONNREFUSED)
         unlink(address->sun_path);

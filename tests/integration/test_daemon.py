@@ -246,7 +246,7 @@ class Life(Watching):
         os.mkdir(self.site.path('other'))
         second = Daemon(self.site, self.server.url, NEVER, arguments=('--state', self.site.path('other')))
         self.assertEqual(LATER, second.process.wait(60))
-        second.wait_for('another lifeboat-replicator answers')
+        second.wait_for('another daemon answers')
         daemon.status()
         daemon.end()
         self.assertFalse(os.path.exists(daemon.control))

@@ -453,9 +453,11 @@ follow_part(gpointer context, const struct asker *asker, struct reply *reply,
     return TRUE;
 }
 
-static const char outward[] = "$TTL 300\n@ SOA ns h 1 2 3 4 60\n@ NS ns\n@ DNSKEY 257 3 13 AAAA\n"
-                              "@ NSEC *.w NS SOA\n*.w CNAME out.nowhere.\n*.w NSEC @ CNAME\n"
-                              "*.w RRSIG CNAME" SIGNATURE "*.w RRSIG NSEC" SIGNATURE;
+static const char outward[] =
+    "$TTL 300\n@ SOA ns.test. h 1 2 3 4 60\n@ NS ns.test.\n@ DNSKEY 257 3 13 AAAA\n"
+    "@ NSEC *.w NS SOA\n@ RRSIG SOA" SIGNATURE "@ RRSIG NSEC" SIGNATURE
+    "*.w CNAME out.nowhere.\n*.w NSEC @ CNAME\n"
+    "*.w RRSIG CNAME" SIGNATURE "*.w RRSIG NSEC" SIGNATURE;
 
 static void
 test_follow(void)
@@ -483,8 +485,9 @@ test_follow(void)
 
     /* A wildcard's proof comes behind what others say. */
     name_from_text(&origin, "outward");
-    struct zone *zone = load_text(outward, strlen(outward), "zone", &origin, NULL);
-    g_assert_nonnull(zone);
+    g_autoptr(GError) error = NULL;
+    struct zone *zone = load_text(outward, strlen(outward), "zone", &origin, &error);
+    g_assert_no_error(error);
     zones_put((struct zones *)serve->zones, zone);
     expect_signed(serve, "x.w.outward", TYPE_A,
                   "NOERROR aa\nx.w.outward. 300 CNAME out.nowhere.\n"
