@@ -196,7 +196,7 @@ class Networkd(Real):
 
     more = '''mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
 chown -R systemd-network: /run/systemd/netif 2>/dev/null || true
-mount -o remount,ro /sys
+mount -o bind,remount,ro /sys
 printf '%s' > /run/systemd/network/10-eth0.network
 '''
     NETWORK = '[Match]\\nName=eth0\\n[Network]\\nDHCP=ipv4\\nLinkLocalAddressing=no\\nIPv6AcceptRA=no\\n%s'
