@@ -55,7 +55,7 @@ open_dns(const struct message_socket *what)
         enlarge(fd);
         /* no path tells us how large an answer may be (RFC 9715) */
         set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER,
-            six ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT);
+            IP_PMTUDISC_OMIT /* IPv6 has the same */);
     }
     if (bind(fd, (const struct sockaddr *)&what->address, size_of(&what->address)) != 0 ||
         (tcp && listen(fd, LISTEN_BACKLOG) != 0))

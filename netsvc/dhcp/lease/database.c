@@ -29,7 +29,7 @@ static const char *const statement_text[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    [PUT] = "INSERT OR REPLACE INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [PUT] = ("INSERT OR REPLACE INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
     [REMOVE] = "DELETE FROM lease WHERE address = ?",
     [CLOCK] = "INSERT OR REPLACE INTO clock VALUES (0, ?, ?, ?, ?)",
 };

@@ -61,6 +61,7 @@ entry_bytes(const struct entry *entry)
 static void
 unlink_entry(struct cache *cache, struct entry *entry)
 {
+    g_assert(entry != NULL);
     *(entry->newer != NULL ? &entry->newer->older : &cache->newest) = entry->older;
     *(entry->older != NULL ? &entry->older->newer : &cache->oldest) = entry->newer;
 }
