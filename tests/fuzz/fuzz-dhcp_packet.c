@@ -9,6 +9,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/dhcp_clinic.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/packet/writer.h"
 
 #define HOW_TO_ALL 0x01
@@ -206,8 +207,8 @@ make_message(guint8 how, guint32 offered, const guint8 *data, gsize size, guint8
         return 0;
     request_begin(&request, data[0]);
     guint32 ciaddr = data[1] == 255 ? offered : ciaddrs[data[1] % G_N_ELEMENTS(ciaddrs)];
-    packet_put32(request.data + 12, ciaddr);
-    packet_put32(request.data + 24, giaddrs[data[2] % G_N_ELEMENTS(giaddrs)]);
+    bytes_put32(request.data + 12, ciaddr);
+    bytes_put32(request.data + 24, giaddrs[data[2] % G_N_ELEMENTS(giaddrs)]);
     if ((how & HOW_LAST) != 0)
         request_u32(&request, PACKET_REQUESTED, offered);
     if ((how & HOW_TO_US) != 0)
@@ -247,7 +248,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     clinic->config.dhcp.probe = size > 0 && (data[0] & HOW_NO_ANSWER) == 0;
     for (guint i = 0; i < MESSAGES && size >= 3; i++) {
         guint8 how = data[0];
-        gsize take_size = MIN((gsize)packet_get16(data + 1), MIN(size - 3, PACKET_MAX));
+        gsize take_size = MIN((gsize)bytes_get16(data + 1), MIN(size - 3, PACKET_MAX));
         guint8 message[PACKET_MAX];
         gsize message_size = make_message(how, offered, data + 3, take_size, message);
         g_autofree guint8 *exact = g_memdup2(message, message_size);

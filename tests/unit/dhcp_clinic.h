@@ -10,6 +10,8 @@
 #pragma once
 
 #include "netsvc/dhcp/serve/server.h"
+
+#include "netsvc/bytes.h"
 #include "tests/unit/dhcp_request.h"
 
 #define WARD(host) (0x0a000000u + (host))
@@ -219,9 +221,9 @@ clinic_compose(struct request *request, const struct wish *wish)
     guint8 *data = request->data;
     if (wish->htype != 0)
         data[1] = wish->htype;
-    packet_put16(data + 10, wish->flags);
-    packet_put32(data + 12, wish->ciaddr);
-    packet_put32(data + 24, wish->giaddr);
+    bytes_put16(data + 10, wish->flags);
+    bytes_put32(data + 12, wish->ciaddr);
+    bytes_put32(data + 24, wish->giaddr);
     request_u8(request, PACKET_TYPE, (guint8)wish->type);
     if (wish->requested != 0)
         request_u32(request, PACKET_REQUESTED, wish->requested);

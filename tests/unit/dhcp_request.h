@@ -3,6 +3,8 @@
 
 #include "netsvc/dhcp/packet/packet.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 struct request {
@@ -19,10 +21,10 @@ request_begin(struct request *request, guint16 client)
     data[0] = PACKET_REQUEST_OP;
     data[1] = PACKET_ETHERNET;
     data[2] = PACKET_ETHERNET_SIZE;
-    packet_put32(data + 4, 0x1000u + client);
+    bytes_put32(data + 4, 0x1000u + client);
     data[PACKET_CHADDR] = 0x02;
-    packet_put16(data + PACKET_CHADDR + 4, client);
-    packet_put32(data + PACKET_COOKIE, 0x63825363);
+    bytes_put16(data + PACKET_CHADDR + 4, client);
+    bytes_put32(data + PACKET_COOKIE, 0x63825363);
     request->size = PACKET_OPTIONS;
 }
 
@@ -47,7 +49,7 @@ static inline void
 request_u16(struct request *request, guint8 code, guint16 value)
 {
     guint8 wire[2];
-    packet_put16(wire, value);
+    bytes_put16(wire, value);
     request_option(request, code, wire, sizeof wire);
 }
 
@@ -55,7 +57,7 @@ static inline void
 request_u32(struct request *request, guint8 code, guint32 value)
 {
     guint8 wire[4];
-    packet_put32(wire, value);
+    bytes_put32(wire, value);
     request_option(request, code, wire, sizeof wire);
 }
 

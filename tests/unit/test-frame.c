@@ -1,4 +1,5 @@
 /* frame: what goes out is what the RFCs draw, what comes in is taken only when it makes sense. */
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/link/frame.h"
 #include "netsvc/dhcp/packet/packet.h"
 
@@ -98,17 +99,17 @@ assert_right(gsize size)
     g_assert_cmpmem(frame, FRAME_MAC, theirs, FRAME_MAC);
     g_assert_cmpmem(frame + FRAME_MAC, FRAME_MAC, ours, FRAME_MAC);
     const guint8 *ip = frame + 14, *head = ip + 20;
-    g_assert_cmphex(packet_get16(frame + 12), ==, 0x0800);
+    g_assert_cmphex(bytes_get16(frame + 12), ==, 0x0800);
     g_assert_cmphex(ip[0], ==, 0x45);
-    g_assert_cmpuint(packet_get16(ip + 2), ==, 28 + size);
-    g_assert_cmphex(packet_get32(ip + 12), ==, OWN);
-    g_assert_cmphex(packet_get32(ip + 16), ==, ADDRESS);
+    g_assert_cmpuint(bytes_get16(ip + 2), ==, 28 + size);
+    g_assert_cmphex(bytes_get32(ip + 12), ==, OWN);
+    g_assert_cmphex(bytes_get32(ip + 16), ==, ADDRESS);
     g_assert_cmphex(sum_of(ip, 20, 0), ==, 0xffff);
-    g_assert_cmpuint(packet_get16(head), ==, 67);
-    g_assert_cmpuint(packet_get16(head + 2), ==, 68);
-    g_assert_cmpuint(packet_get16(head + 4), ==, 8 + size);
+    g_assert_cmpuint(bytes_get16(head), ==, 67);
+    g_assert_cmpuint(bytes_get16(head + 2), ==, 68);
+    g_assert_cmpuint(bytes_get16(head + 4), ==, 8 + size);
     guint32 pseudo = sum_of(ip + 12, 8, 17 + 8 + (guint32)size);
-    g_assert_cmphex(packet_get16(head + 6), !=, 0);
+    g_assert_cmphex(bytes_get16(head + 6), !=, 0);
     g_assert_cmphex(sum_of(head, 8 + size, pseudo), ==, 0xffff);
     g_assert_cmpint(memcmp(head + 8, data, size), ==, 0);
     for (gsize i = size + FRAME_UDP_HEADERS; i < written; i++)

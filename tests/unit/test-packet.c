@@ -1,6 +1,7 @@
 /* packet: what is understood and what is refused; what is written can be read again. */
 #include "netsvc/dhcp/packet/packet.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/packet/writer.h"
 #include "tests/unit/dhcp_request.h"
 
@@ -38,8 +39,8 @@ a_request_has_its_fields_and_options(void)
 {
     struct request request;
     request_begin(&request, 7);
-    packet_put32(request.data + 12, 0x0a000007);
-    packet_put16(request.data + 10, PACKET_FLAG_BROADCAST);
+    bytes_put32(request.data + 12, 0x0a000007);
+    bytes_put16(request.data + 10, PACKET_FLAG_BROADCAST);
     request_u8(&request, PACKET_TYPE, PACKET_REQUEST);
     request.data[request.size++] = PACKET_PAD;
     request_u32(&request, PACKET_REQUESTED, 0x0a000008);
@@ -260,7 +261,7 @@ begin_reply(void)
 {
     struct request request;
     request_begin(&request, 7);
-    packet_put32(request.data + 24, 0x0a0000fe);
+    bytes_put32(request.data + 24, 0x0a0000fe);
     request_u8(&request, PACKET_TYPE, PACKET_DISCOVER);
     parse(&request);
     writer_begin(&writer, &packet, PACKET_OFFER);

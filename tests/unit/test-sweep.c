@@ -1,4 +1,5 @@
 /* sweep, sightings, held, rivals: the small parts between the LAN and the DHCP server. */
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/link/held.h"
 #include "netsvc/dhcp/link/rivals.h"
 #include "netsvc/dhcp/link/sightings.h"
@@ -278,7 +279,7 @@ told_by(guint8 op, guint8 type, guint32 giaddr, guint32 server)
     memcpy(option, options, sizeof options);
     if (server != 0) {
         option[4] = 4;
-        packet_put32(option + 5, server);
+        bytes_put32(option + 5, server);
     }
     option[9] = PACKET_END;
     g_assert_true(packet_parse(packet, data, sizeof data, &why));

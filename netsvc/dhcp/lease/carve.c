@@ -1,6 +1,7 @@
 #include "netsvc/dhcp/lease/carve.h"
 
 #include "lib/base/cleanup.h"
+#include "netsvc/bytes.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -123,12 +124,6 @@ read_row(struct bytes cell, struct lease *lease)
 
 /* ---- pages ---- */
 
-static guint
-number_at(const guint8 *data)
-{
-    return (guint)data[0] << 8 | data[1];
-}
-
 void
 carve_page(const guint8 page[CARVE_PAGE], gboolean is_first, database_row row, void *context)
 {
@@ -136,8 +131,8 @@ carve_page(const guint8 page[CARVE_PAGE], gboolean is_first, database_row row, v
     const guint8 *place = head + PAGE_HEADER;
     if (head[0] != LEAF_OF_ROWS)
         return;
-    for (guint i = number_at(head + 3); i > 0 && place + 2 <= end; i--, place += 2) {
-        guint begin = number_at(place);
+    for (guint i = bytes_get16(head + 3); i > 0 && place + 2 <= end; i--, place += 2) {
+        guint begin = bytes_get16(place);
         struct lease lease;
         if (begin < CARVE_PAGE && read_row((struct bytes){.at = page + begin, .end = end}, &lease))
             row(context, &lease);

@@ -1,5 +1,6 @@
 #include "netsvc/dhcp/link/frame.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/packet/packet.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ write_head(guint8 *out, const guint8 *to, const guint8 *from, guint16 type)
 {
     memcpy(out, to, FRAME_MAC);
     memcpy(out + FRAME_MAC, from, FRAME_MAC);
-    packet_put16(out + ETHERTYPE_AT, type);
+    bytes_put16(out + ETHERTYPE_AT, type);
 }
 
 /* ---- ARP ---- */
@@ -40,19 +41,19 @@ gboolean
 frame_read_arp(const guint8 *data, gsize size, struct frame_arp *arp)
 {
     const guint8 *body = data + BODY_AT;
-    if (size < BODY_AT + ARP_SIZE || packet_get16(data + ETHERTYPE_AT) != TYPE_ARP)
+    if (size < BODY_AT + ARP_SIZE || bytes_get16(data + ETHERTYPE_AT) != TYPE_ARP)
         return FALSE;
-    if (packet_get16(body) != HARDWARE_ETHERNET || packet_get16(body + 2) != TYPE_IPV4 ||
+    if (bytes_get16(body) != HARDWARE_ETHERNET || bytes_get16(body + 2) != TYPE_IPV4 ||
         body[4] != FRAME_MAC || body[5] != sizeof arp->sender)
         return FALSE;
-    guint16 act = packet_get16(body + 6);
+    guint16 act = bytes_get16(body + 6);
     if ((act != FRAME_ARP_REQUEST && act != FRAME_ARP_REPLY) || !is_station(body + 8))
         return FALSE;
     arp->act = act;
     memcpy(arp->sender_mac, body + 8, FRAME_MAC);
-    arp->sender = packet_get32(body + 14);
+    arp->sender = bytes_get32(body + 14);
     memcpy(arp->target_mac, body + 18, FRAME_MAC);
-    arp->target = packet_get32(body + 24);
+    arp->target = bytes_get32(body + 24);
     return TRUE;
 }
 
@@ -63,13 +64,13 @@ frame_write_probe(guint8 out[FRAME_MIN], const guint8 mac[FRAME_MAC], guint32 ta
     guint8 *body = out + BODY_AT;
     memset(out, 0, FRAME_MIN);
     write_head(out, all, mac, TYPE_ARP);
-    packet_put16(body, HARDWARE_ETHERNET);
-    packet_put16(body + 2, TYPE_IPV4);
+    bytes_put16(body, HARDWARE_ETHERNET);
+    bytes_put16(body + 2, TYPE_IPV4);
     body[4] = FRAME_MAC;
     body[5] = sizeof target;
-    packet_put16(body + 6, FRAME_ARP_REQUEST);
+    bytes_put16(body + 6, FRAME_ARP_REQUEST);
     memcpy(body + 8, mac, FRAME_MAC);
-    packet_put32(body + 24, target);
+    bytes_put32(body + 24, target);
     return FRAME_MIN;
 }
 
@@ -81,7 +82,7 @@ sum_of(const guint8 *data, gsize size)
 {
     guint32 sum = 0;
     for (gsize i = 0; i + 1 < size; i += 2)
-        sum += packet_get16(data + i);
+        sum += bytes_get16(data + i);
     return size % 2 == 1 ? sum + ((guint32)data[size - 1] << 8) : sum;
 }
 
@@ -98,13 +99,13 @@ write_ip(guint8 *ip, const struct frame_udp *udp, gsize size)
 {
     memset(ip, 0, IPV4_SIZE);
     ip[0] = IPV4_VERSION_AND_SIZE;
-    packet_put16(ip + 2, (guint16)size);
-    packet_put16(ip + 6, IPV4_NO_FRAGMENTS);
+    bytes_put16(ip + 2, (guint16)size);
+    bytes_put16(ip + 6, IPV4_NO_FRAGMENTS);
     ip[8] = IPV4_TTL;
     ip[9] = IPV4_UDP;
-    packet_put32(ip + 12, udp->from);
-    packet_put32(ip + 16, udp->to);
-    packet_put16(ip + 10, checksum(sum_of(ip, IPV4_SIZE)));
+    bytes_put32(ip + 12, udp->from);
+    bytes_put32(ip + 16, udp->to);
+    bytes_put16(ip + 10, checksum(sum_of(ip, IPV4_SIZE)));
 }
 
 gsize
@@ -116,15 +117,15 @@ frame_write_udp(guint8 out[FRAME_MAX], const struct frame_udp *udp, const guint8
     gsize udp_size = UDP_SIZE + size;
     write_head(out, udp->to_mac, udp->from_mac, TYPE_IPV4);
     write_ip(ip, udp, IPV4_SIZE + udp_size);
-    packet_put16(head, udp->from_port);
-    packet_put16(head + 2, udp->to_port);
-    packet_put16(head + 4, (guint16)udp_size);
-    packet_put16(head + 6, 0);
+    bytes_put16(head, udp->from_port);
+    bytes_put16(head + 2, udp->to_port);
+    bytes_put16(head + 4, (guint16)udp_size);
+    bytes_put16(head + 6, 0);
     memcpy(head + UDP_SIZE, data, size);
     /* RFC 768: over the addresses, protocol and size, too; 0 means that there is none */
     guint32 sum = sum_of(ip + 12, 8) + IPV4_UDP + (guint32)udp_size + sum_of(head, udp_size);
     guint16 check = checksum(sum);
-    packet_put16(head + 6, check != 0 ? check : G_MAXUINT16);
+    bytes_put16(head + 6, check != 0 ? check : G_MAXUINT16);
     gsize written = FRAME_UDP_HEADERS + size;
     if (written < FRAME_MIN)
         memset(out + written, 0, FRAME_MIN - written);

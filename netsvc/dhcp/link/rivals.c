@@ -1,5 +1,7 @@
 #include "netsvc/dhcp/link/rivals.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 #define XID 0x4c424f54  /* "LBOT": we know our question again */
@@ -26,8 +28,8 @@ rivals_question(guint8 out[RIVALS_QUESTION_SIZE], const guint8 *mac, guint32 own
     out[1] = PACKET_ETHERNET;
     out[2] = MAC_SIZE;
     out[3] = 1; /* hops: as relays do */
-    packet_put32(out + 4, XID);
-    packet_put32(out + 24, own);
+    bytes_put32(out + 4, XID);
+    bytes_put32(out + 24, own);
     made_up_mac(out + PACKET_CHADDR, mac);
     memcpy(out + PACKET_COOKIE, cookie, sizeof cookie);
     memcpy(out + PACKET_OPTIONS, options, sizeof options);

@@ -2,6 +2,7 @@
 #include "netsvc/dhcp/packet/dhcp_option.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/packet/packet.h"
 
 #include <arpa/inet.h>
@@ -137,7 +138,7 @@ add_number(GByteArray *bytes, const char *text, gsize size, GError **error)
         return fail_set(error, FAIL_USAGE, "'%s' is no number from 0 to %" G_GUINT64_FORMAT, text,
                         most);
     guint8 wire[4];
-    packet_put32(wire, (guint32)number);
+    bytes_put32(wire, (guint32)number);
     g_byte_array_append(bytes, wire + sizeof wire - size, (guint)size);
     return TRUE;
 }
@@ -263,7 +264,7 @@ add_domain(GByteArray *bytes, guint begin, GHashTable *places, const char *name,
         gpointer place = g_hash_table_lookup(places, tail);
         if (place != NULL) { /* stored as one more than it is */
             guint8 pointer[2];
-            packet_put16(pointer, (guint16)(POINTER << 8 | (GPOINTER_TO_UINT(place) - 1)));
+            bytes_put16(pointer, (guint16)(POINTER << 8 | (GPOINTER_TO_UINT(place) - 1)));
             g_byte_array_append(bytes, pointer, sizeof pointer);
             g_free(tail);
             return TRUE;

@@ -1,6 +1,8 @@
 /* packet: two passes over the options, so that those in pieces cost no more than others. */
 #include "netsvc/dhcp/packet/packet.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 #define COOKIE 0x63825363 /* RFC 2131 3 */
@@ -185,8 +187,7 @@ packet_parse(struct packet *packet, const guint8 *data, gsize size, const char *
     why = why != NULL ? why : &ignored;
     packet->type = PACKET_BOOTP;
     memset(packet->options, 0, sizeof packet->options);
-    if (size < PACKET_OPTIONS || size > PACKET_MAX ||
-        packet_get32(data + PACKET_COOKIE) != COOKIE) {
+    if (size < PACKET_OPTIONS || size > PACKET_MAX || bytes_get32(data + PACKET_COOKIE) != COOKIE) {
         *why = size > PACKET_MAX ? "it is longer than 4096 bytes" : "it is no DHCP message";
         return FALSE;
     }
@@ -194,13 +195,13 @@ packet_parse(struct packet *packet, const guint8 *data, gsize size, const char *
     packet->htype = data[1];
     packet->hlen = data[2];
     packet->hops = data[3];
-    packet->xid = packet_get32(data + 4);
-    packet->secs = packet_get16(data + 8);
-    packet->flags = packet_get16(data + 10);
-    packet->ciaddr = packet_get32(data + 12);
-    packet->yiaddr = packet_get32(data + 16);
-    packet->siaddr = packet_get32(data + 20);
-    packet->giaddr = packet_get32(data + 24);
+    packet->xid = bytes_get32(data + 4);
+    packet->secs = bytes_get16(data + 8);
+    packet->flags = bytes_get16(data + 10);
+    packet->ciaddr = bytes_get32(data + 12);
+    packet->yiaddr = bytes_get32(data + 16);
+    packet->siaddr = bytes_get32(data + 20);
+    packet->giaddr = bytes_get32(data + 24);
     memcpy(packet->chaddr, data + PACKET_CHADDR, PACKET_CHADDR_SIZE);
     if (packet->op != PACKET_REQUEST_OP && packet->op != PACKET_REPLY_OP) {
         *why = "it is neither a request nor a reply";
@@ -216,7 +217,7 @@ packet_address(const struct packet *packet, guint8 code, guint32 *address)
     struct packet_bytes option = packet->options[code];
     if (option.data == NULL || option.size != sizeof *address)
         return FALSE;
-    *address = packet_get32(option.data);
+    *address = bytes_get32(option.data);
     return TRUE;
 }
 
@@ -232,7 +233,7 @@ packet_u16(const struct packet *packet, guint8 code, guint16 *value)
     struct packet_bytes option = packet->options[code];
     if (option.data == NULL || option.size != sizeof *value)
         return FALSE;
-    *value = packet_get16(option.data);
+    *value = bytes_get16(option.data);
     return TRUE;
 }
 
@@ -247,7 +248,7 @@ packet_agent_address(const struct packet *packet, guint8 suboption, guint32 *add
         if (agent.size - place < size)
             return FALSE;
         if (code == suboption && size == sizeof *address) {
-            *address = packet_get32(agent.data + place);
+            *address = bytes_get32(agent.data + place);
             return TRUE;
         }
         place += size;

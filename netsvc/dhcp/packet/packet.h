@@ -121,30 +121,3 @@ gboolean packet_u16(const struct packet *packet, guint8 code, guint16 *value);
 
 /* A suboption of option 82 with four bytes. */
 gboolean packet_agent_address(const struct packet *packet, guint8 suboption, guint32 *address);
-
-/* Numbers as they are on the wire. */
-static inline guint16
-packet_get16(const guint8 *data)
-{
-    return (guint16)(data[0] << 8 | data[1]);
-}
-
-static inline guint32
-packet_get32(const guint8 *data)
-{
-    return (guint32)data[0] << 24 | (guint32)data[1] << 16 | (guint32)data[2] << 8 | data[3];
-}
-
-static inline void
-packet_put16(guint8 *data, guint16 value)
-{
-    data[0] = (guint8)(value >> 8);
-    data[1] = (guint8)value;
-}
-
-static inline void
-packet_put32(guint8 *data, guint32 value)
-{
-    packet_put16(data, (guint16)(value >> 16));
-    packet_put16(data + 2, (guint16)value);
-}

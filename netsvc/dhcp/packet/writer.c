@@ -1,6 +1,8 @@
 /* writer: first collected, then laid out. */
 #include "netsvc/dhcp/packet/writer.h"
 
+#include "netsvc/bytes.h"
+
 #include <string.h>
 
 #define COOKIE 0x63825363
@@ -22,11 +24,11 @@ writer_begin(struct writer *writer, const struct packet *request, enum packet_ty
     head[0] = PACKET_REPLY_OP;
     head[1] = request->htype;
     head[2] = request->hlen;
-    packet_put32(head + 4, request->xid);
-    packet_put16(head + AT_FLAGS, request->flags);
-    packet_put32(head + AT_GIADDR, request->giaddr);
+    bytes_put32(head + 4, request->xid);
+    bytes_put16(head + AT_FLAGS, request->flags);
+    bytes_put32(head + AT_GIADDR, request->giaddr);
     memcpy(head + PACKET_CHADDR, request->chaddr, PACKET_CHADDR_SIZE);
-    packet_put32(head + PACKET_COOKIE, COOKIE);
+    bytes_put32(head + PACKET_COOKIE, COOKIE);
     writer->n = writer->required = 0;
     writer->used = 0;
     writer->failed = FALSE;
@@ -37,19 +39,19 @@ writer_begin(struct writer *writer, const struct packet *request, enum packet_ty
 void
 writer_ciaddr(struct writer *writer, guint32 address)
 {
-    packet_put32(writer->head + AT_CIADDR, address);
+    bytes_put32(writer->head + AT_CIADDR, address);
 }
 
 void
 writer_yiaddr(struct writer *writer, guint32 address)
 {
-    packet_put32(writer->head + AT_YIADDR, address);
+    bytes_put32(writer->head + AT_YIADDR, address);
 }
 
 void
 writer_flags(struct writer *writer, guint16 flags)
 {
-    packet_put16(writer->head + AT_FLAGS, flags);
+    bytes_put16(writer->head + AT_FLAGS, flags);
 }
 
 gboolean
@@ -92,7 +94,7 @@ void
 writer_u32(struct writer *writer, guint8 code, guint32 value)
 {
     guint8 wire[sizeof value];
-    packet_put32(wire, value);
+    bytes_put32(wire, value);
     writer_bytes(writer, code, wire, sizeof wire);
 }
 

@@ -1,6 +1,7 @@
 /* reply: from the terms to bytes and a destination. */
 #include "netsvc/dhcp/serve/reply.h"
 
+#include "netsvc/bytes.h"
 #include "netsvc/dhcp/packet/dhcp_option.h"
 #include "netsvc/dhcp/packet/writer.h"
 
@@ -33,7 +34,7 @@ static void
 set_u32(struct reply_options *options, guint8 code, guint32 value)
 {
     guint8 wire[sizeof value];
-    packet_put32(wire, value);
+    bytes_put32(wire, value);
     set_option(options, code, wire, sizeof wire);
 }
 
@@ -43,7 +44,7 @@ set_addresses(struct reply_options *options, guint8 code, const GArray *addresse
     guint8 wire[DHCP_OPTION_MAX];
     guint n = addresses != NULL ? MIN(addresses->len, (guint)sizeof wire / 4) : 0;
     for (guint i = 0; i < n; i++)
-        packet_put32(wire + 4 * i, g_array_index(addresses, guint32, i));
+        bytes_put32(wire + 4 * i, g_array_index(addresses, guint32, i));
     set_option(options, code, wire, 4 * n);
 }
 
@@ -74,7 +75,7 @@ reply_options_new(const struct config_subnet *subnet)
     set_search(options, subnet->search);
     set_addresses(options, PACKET_NTP, subnet->ntp);
     guint8 mtu[2];
-    packet_put16(mtu, subnet->mtu);
+    bytes_put16(mtu, subnet->mtu);
     set_option(options, PACKET_MTU, mtu, subnet->mtu != 0 ? sizeof mtu : 0);
     for (guint i = 0; subnet->options != NULL && i < subnet->options->len; i++) {
         const struct config_option *option = subnet->options->pdata[i];
