@@ -130,8 +130,8 @@ tell_configuration(struct slice configuration)
     g_autofree char *hint = tell_text(configuration, "hint");
     if (problem != NULL) {
         g_autofree char *read = tell_time(json_member_time(configuration, "read"));
-        printf("configuration: MISTAKE: %s%s%s%s\n", problem, hint != NULL ? " (" : "",
-               hint != NULL ? hint : "", hint != NULL ? ")" : "");
+        g_autofree char *mistake = fail_line(problem, hint);
+        printf("configuration: MISTAKE: %s\n", mistake);
         printf("  in force     as it was read %s; mend it, then: lifeboat reload\n", read);
     }
     tell_waiting(configuration);

@@ -42,6 +42,12 @@ fail_hint(const char *message)
     return hint != NULL ? hint + strlen(HINT) : NULL;
 }
 
+char *
+fail_line(const char *message, const char *hint)
+{
+    return hint != NULL ? g_strdup_printf("%s (%s)", message, hint) : g_strdup(message);
+}
+
 void
 fail_add_hint(GError **error, const char *hint)
 {

@@ -38,6 +38,10 @@ gboolean fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_
 char *fail_message(const char *message);
 const char *fail_hint(const char *message);
 
+/* The two in one line, "MESSAGE (HINT)", for a log or a list; the caller frees it. Without a hint
+ * (NULL) it is the message alone. */
+char *fail_line(const char *message, const char *hint);
+
 /* Adds a hint to an error that has none. NULL is fine. */
 void fail_add_hint(GError **error, const char *hint);
 

@@ -123,9 +123,8 @@ tell_problem(const struct configured *configured)
 {
     g_autofree char *read = rfc3339_local(configured->read);
     g_autofree char *problem = fail_message(configured->problem);
-    const char *hint = fail_hint(configured->problem);
-    log_error("the configuration has a mistake: %s%s%s%s; what was read at %s stays in force",
-              problem, hint != NULL ? " (" : "", hint != NULL ? hint : "", hint != NULL ? ")" : "",
+    g_autofree char *mistake = fail_line(problem, fail_hint(configured->problem));
+    log_error("the configuration has a mistake: %s; what was read at %s stays in force", mistake,
               read);
 }
 

@@ -91,8 +91,8 @@ tell_mistake(GString *out, struct slice status)
     if (problem == NULL)
         return;
     g_autofree char *read = tell_time(json_member_time(configuration, "read"));
-    g_string_append_printf(out, "  MISTAKE      %s%s%s%s\n", problem, hint != NULL ? " (" : "",
-                           hint != NULL ? hint : "", hint != NULL ? ")" : "");
+    g_autofree char *mistake = fail_line(problem, hint);
+    g_string_append_printf(out, "  MISTAKE      %s\n", mistake);
     g_string_append_printf(
         out, "  in force     as it was read %s; mend it, then: lifeboat reload\n", read);
 }
