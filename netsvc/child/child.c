@@ -30,22 +30,20 @@ struct child {
 
 /* ---- who it becomes ---- */
 
-/* Root's rights go to the user of the configuration, or to nobody (whom every system has). */
-static gboolean
-choose_account(const struct config *config, struct account *account)
+gboolean
+child_account(const struct config *config, struct account *account)
 {
-    if (geteuid() != 0)
-        return FALSE;
-    if (!account_find(config->user, account) && !account_find("nobody", account))
-        *account = (struct account){65534, 65534};
-    return TRUE;
+    return account_find(config->user, account) || account_find("nobody", account);
 }
 
 static gboolean
 enter_sandbox(struct child *child, GError **error)
 {
     struct account account;
-    gboolean becomes = choose_account(child->config, &account);
+    const gboolean becomes = geteuid() == 0;
+    if (becomes && !child_account(child->config, &account))
+        return fail_set(error, FAIL_FAILED, "there is no user '%s', and no 'nobody'",
+                        child->config->user);
     g_autofree char *folder = g_build_filename(child->config->state, child->role->name, NULL);
     const struct sandbox sandbox = {
         .account = becomes ? &account : NULL,

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "lib/base/account.h"
 #include "netsvc/config/config.h"
 #include "netsvc/message.h"
 
@@ -60,6 +61,10 @@ gboolean child_try(const struct child_role *role, struct config *config, GError 
 /* Raises what the process may have open to `wanted`, as far as that goes, which is given; from
  * within `open`, as the sandbox has no such call. Where it is less, there is an alert. */
 guint child_descriptors(struct child *child, guint wanted);
+
+/* Whom a child of root's becomes: the user of the configuration, else `nobody`. FALSE: there is
+ * neither. */
+gboolean child_account(const struct config *config, struct account *account);
 
 const struct config *child_config(const struct child *child);
 /* Whether what cannot be served is to be left out, and told, rather than that nothing is: nobody

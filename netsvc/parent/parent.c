@@ -39,15 +39,12 @@ make_folders(const struct config *config, gboolean tell, GError **error)
 {
     struct account account;
     gboolean root = geteuid() == 0;
-    if (root && !account_find(config->user, &account)) {
-        if (tell)
-            log_warning(
-                "there is no user '%s': what serves becomes 'nobody'; `systemd-sysusers` makes "
-                "that user",
-                config->user);
-        if (!account_find("nobody", &account))
-            return fail_set(error, FAIL_FAILED, "there is no user 'nobody' either");
-    }
+    if (root && tell && !account_find(config->user, &account))
+        log_warning("there is no user '%s': what serves becomes 'nobody'; `systemd-sysusers` makes "
+                    "that user",
+                    config->user);
+    if (root && !child_account(config, &account))
+        return fail_set(error, FAIL_FAILED, "there is no user 'nobody' either");
     if (!make_folder(config->state, 0755, NULL, error))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(roles); i++) {
@@ -92,7 +89,7 @@ static void
 change_failed(struct world *world, const char *message, int code)
 {
     g_autofree char *text = fail_message(message);
-    const char *hint = fail_hint(message);
+    g_autofree char *mistake = fail_line(text, fail_hint(message));
     if (world->before != NULL) {
         sockets_free(world->sockets);
         world->sockets = g_steal_pointer(&world->before);
@@ -108,8 +105,7 @@ change_failed(struct world *world, const char *message, int code)
         return;
     }
     return_to_current(world);
-    log_error("%s%s%s%s; what served before serves on", text, hint != NULL ? " (" : "",
-              hint != NULL ? hint : "", hint != NULL ? ")" : "");
+    log_error("%s; what served before serves on", mistake);
     change_over(world);
 }
 
@@ -483,6 +479,7 @@ clear(struct world *world)
     g_hash_table_unref(world->alerts);
     g_ptr_array_unref(world->reloading);
     g_free(world->problem);
+    g_free(world->fallen_back);
     g_free(world->published);
     event_base_free(world->events);
 }
