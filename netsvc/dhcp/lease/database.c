@@ -181,7 +181,8 @@ check(struct database *database, GError **error)
 {
     g_autofree char *version = NULL, *found = NULL;
     int code = ask(database, "PRAGMA user_version", &version);
-    if (code == SQLITE_OK && version != NULL && atoi(version) > DATABASE_VERSION) {
+    if (code == SQLITE_OK && version != NULL &&
+        g_ascii_strtoll(version, NULL, 10) > DATABASE_VERSION) {
         fail_set(error, FAIL_FAILED, "leases '%s' were written by a newer Lifeboat",
                  database->path);
         return DATABASE_FAILED;

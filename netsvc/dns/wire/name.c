@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define ESCAPE_SIZE 5 /* of \DDD with its zero byte */
+
 #define POINTER 0xC0      /* the two top bits of a compression pointer, RFC 1035 4.1.4 */
 #define POINTER_MASK 0x3F /* the rest of its first byte */
 
@@ -73,7 +75,7 @@ name_text(const struct name *name, char *text)
             *end++ = '.';
         for (guint i = 1; i <= *at; i++) {
             if (!g_ascii_isgraph(at[i])) {
-                end += sprintf(end, "\\%03u", at[i]);
+                end += g_snprintf(end, ESCAPE_SIZE, "\\%03u", at[i]);
                 continue;
             }
             if (strchr(".\\\"();@$", at[i]) != NULL)
