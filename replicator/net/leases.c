@@ -79,19 +79,13 @@ leases_text(const GPtrArray *pages)
     GString *out = g_string_new(NULL);
     AUTO(table) *table = table_new(titles, COLUMNS);
     struct pages_place place = {0};
-    struct slice each, pools;
+    struct slice each;
     while (pages_next(pages, "leases", &place, &each))
         add_lease(table, each);
     if (table_rows(table) > 0)
         table_append(table, out);
     else
         g_string_append(out, "no client has an address\n");
-    if (!json_member(pages_first(pages), "pools", &pools) || json_type(pools) != JSON_ARRAY)
-        return g_string_free(out, FALSE);
-    gsize at = 0;
-    for (gboolean first = TRUE, full; json_next_element(pools, &at, &each); first = FALSE) {
-        g_autofree char *line = leases_pool_text(each, &full);
-        g_string_append_printf(out, "%s%s\n", first ? "\n" : "", line);
-    }
+    pages_append_lines(pages, "pools", leases_pool_text, out);
     return g_string_free(out, FALSE);
 }

@@ -22,10 +22,25 @@ page_at(const GPtrArray *pages, guint i)
     return (struct slice){text->str, text->len};
 }
 
-struct slice
-pages_first(const GPtrArray *pages)
+/* As what json_member takes. */
+static struct slice
+first_page(const GPtrArray *pages)
 {
     return page_at(pages, 0);
+}
+
+void
+pages_append_lines(const GPtrArray *pages, const char *member,
+                   char *(*line)(struct slice entry, gboolean *bad), GString *out)
+{
+    struct slice entries, each;
+    if (!json_member(first_page(pages), member, &entries) || json_type(entries) != JSON_ARRAY)
+        return;
+    gsize at = 0;
+    for (gboolean first = TRUE, bad; json_next_element(entries, &at, &each); first = FALSE) {
+        g_autofree char *text = line(each, &bad);
+        g_string_append_printf(out, "%s%s\n", first ? "\n" : "", text);
+    }
 }
 
 static char *
@@ -133,6 +148,6 @@ pages_print_json(const GPtrArray *pages, const char *ask, const char *kind)
     json_text_begin_object(out);
     json_text_member_string(out, "event", "summary");
     json_text_member_unsigned(out, ask, entries);
-    append_members(out, pages_first(pages), ask, "more");
+    append_members(out, first_page(pages), ask, "more");
     print_line(out);
 }

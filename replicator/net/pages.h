@@ -22,8 +22,11 @@ struct pages_place {
 gboolean pages_next(const GPtrArray *pages, const char *ask, struct pages_place *place,
                     struct slice *entry);
 
-/* A page as what json_member takes; the first one has what is not a list of pages. */
-struct slice pages_first(const GPtrArray *pages);
+/* What the first page has beside the list, an array `member`: a line each, as `line` has it, with
+ * an empty one before the first. `line` also says whether the entry is bad, which is of no use
+ * here. */
+void pages_append_lines(const GPtrArray *pages, const char *member,
+                        char *(*line)(struct slice entry, gboolean *bad), GString *out);
 
 /* For --json: an object for each entry, {"event": KIND, …}, a line each; and the summary that ends
  * them, with the number of entries and what the first page has beside the list. */

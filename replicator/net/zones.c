@@ -109,20 +109,13 @@ zones_text(const GPtrArray *pages)
     GString *out = g_string_new(NULL);
     AUTO(table) *table = table_new(titles, COLUMNS);
     struct pages_place place = {0};
-    struct slice each, forwarders;
+    struct slice each;
     while (pages_next(pages, "zones", &place, &each))
         add_zone(table, each);
     if (table_rows(table) > 0)
         table_append(table, out);
     else
         g_string_append(out, "no zone is served\n");
-    if (!json_member(pages_first(pages), "forwarders", &forwarders) ||
-        json_type(forwarders) != JSON_ARRAY)
-        return g_string_free(out, FALSE);
-    gsize at = 0;
-    for (gboolean first = TRUE, dead; json_next_element(forwarders, &at, &each); first = FALSE) {
-        g_autofree char *line = zones_forwarder_text(each, &dead);
-        g_string_append_printf(out, "%s%s\n", first ? "\n" : "", line);
-    }
+    pages_append_lines(pages, "forwarders", zones_forwarder_text, out);
     return g_string_free(out, FALSE);
 }
