@@ -29,7 +29,7 @@ struct holding {
     struct serial serial;
     guint32 first_serial;
     GPtrArray *signed_zones; /* struct signed_zone */
-    GPtrArray *lacking;      /* const struct config_zone *: of others, and not here */
+    GPtrArray *lacking;      /* const struct config_zone *: not here, of others or unreadable */
     struct event *look, *step;
 };
 

@@ -62,6 +62,7 @@ generation_again(struct generation *generation, GError **error)
     if (same != NULL) {
         same->of = generation_use(generation);
         same->read = generation->read;
+        same->lenient = TRUE;
     }
     return same;
 }

@@ -21,7 +21,8 @@ struct generation {
 struct generation *generation_read(const struct command_line *line, GError **error);
 /* Of that text instead of the file's, as the command line has the rest. */
 struct generation *generation_with(const struct command_line *line, GBytes *text, GError **error);
-/* The same configuration once more, for other sockets. */
+/* The same configuration once more, for other sockets: leniently, since nobody is there who changed
+ * something and could mend it. */
 struct generation *generation_again(struct generation *generation, GError **error);
 struct generation *generation_use(struct generation *generation);
 void generation_free(struct generation *generation); /* one use less */

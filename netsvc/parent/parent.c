@@ -57,14 +57,16 @@ make_folders(const struct config *config, gboolean tell, GError **error)
 
 /* ---- changes ---- */
 
-/* Well or not: who waits for it is told, and what has changed meanwhile is looked at. */
+/* Well or not: who waits for it is told, and what has changed meanwhile is looked at; unless that
+ * is what could not be served, and would not be the next time. */
 static void
-change_over(struct world *world)
+change_over(struct world *world, gboolean looks)
 {
     sd_notify(0, "READY=1");
     questions_reloaded(world);
     questions_changed(world);
-    links_look(world->links);
+    if (looks)
+        links_look(world->links);
 }
 
 gboolean
@@ -90,6 +92,7 @@ change_failed(struct world *world, const char *message, int code)
 {
     g_autofree char *text = fail_message(message);
     g_autofree char *mistake = fail_line(text, fail_hint(message));
+    const gboolean was_of_links = world->next != NULL && world->next->of != NULL;
     if (world->before != NULL) {
         sockets_free(world->sockets);
         world->sockets = g_steal_pointer(&world->before);
@@ -106,7 +109,7 @@ change_failed(struct world *world, const char *message, int code)
     }
     return_to_current(world);
     log_error("%s; what served before serves on", mistake);
-    change_over(world);
+    change_over(world, !was_of_links);
 }
 
 static void
@@ -140,7 +143,7 @@ change_done(struct world *world)
         last_good_keep(world->current->config->state, command_configuration(world->current->line));
     timekeeper_look(world->timekeeper, world->current->config->state);
     tell_served(world);
-    change_over(world);
+    change_over(world, TRUE);
 }
 
 static gboolean

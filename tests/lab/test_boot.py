@@ -19,6 +19,19 @@ $TTL 60
 @ NS ns
 ns A 10.66.0.1
 '''
+CLINIC = '''
+[subnet clinic]
+network = 10.66.0.0/16
+interface = eth0
+pools = 10.66.1.0-10.66.1.255
+'''
+
+
+def boots(netsvc):
+    """The same as a power cut, and another boot, for all that is kept on disk."""
+    netsvc.crash()
+    with open(netsvc.path('state', 'last-good.boot'), 'w') as file:
+        file.write('11111111-2222-3333-4444-555555555555\n')
 
 
 class Boot(Case):
@@ -30,12 +43,6 @@ class Boot(Case):
         self.netsvc.start()
         self.asker = Asker(self, self.host, '127.0.0.1')
 
-    def boots(self):
-        """The same as a power cut, and another boot, for all that is kept on disk."""
-        self.netsvc.crash()
-        with open(self.netsvc.path('state', 'last-good.boot'), 'w') as file:
-            file.write('11111111-2222-3333-4444-555555555555\n')
-
     def rcode(self, name):
         return self.asker.ask(query(name)).rcode()
 
@@ -46,7 +53,7 @@ class Boot(Case):
         return done.stdout
 
     def test_what_was_served_before_is_served_although_the_file_has_a_mistake(self):
-        self.boots()
+        boots(self.netsvc)
         self.netsvc.configure('[dns]\nlistne = 127.0.0.1\n')
         self.netsvc.start()
         self.assertEqual(0, self.rcode('clinic.example'))
@@ -65,7 +72,7 @@ class Boot(Case):
         self.host.run(program('lifeboat-netsvc'), 'run', '--config', self.netsvc.config, expect=2)
 
     def test_a_zone_that_cannot_be_read_is_left_out_and_told(self):
-        self.boots()
+        boots(self.netsvc)
         self.netsvc.write('files.zone', ZONE + 'nonsense\n')
         self.netsvc.start()
         self.assertEqual(0, self.rcode('clinic.example'))
@@ -86,3 +93,20 @@ class Boot(Case):
         self.netsvc.write('files.zone', ZONE + 'nonsense\n')
         self.assertIn('files.zone:6', self.netsvc.reload('serves on'))
         self.assertEqual(0, self.rcode('ns.files.example'))
+
+
+class LateInterface(Case):
+    def test_an_interface_that_comes_late_is_served_although_a_zone_is_left_out(self):
+        host = self.lan.host()
+        netsvc = Netsvc(self, host, GOOD.replace('listen = 127.0.0.1', '') + CLINIC, start=False)
+        netsvc.write('files.zone', ZONE)
+        netsvc.start()
+        boots(netsvc)
+        netsvc.write('files.zone', ZONE + 'nonsense\n')
+        netsvc.start()
+        host.ip('addr add 10.66.0.1/16 dev eth0')
+        netsvc.process.wait_for('interfaces have changed')
+        netsvc.process.wait_for('serving', 2)
+        asker = Asker(self, host, '10.66.0.1')
+        self.assertEqual(0, asker.ask(query('clinic.example')).rcode())
+        self.assertEqual(2, asker.ask(query('ns.files.example')).rcode())
