@@ -137,7 +137,7 @@ channel_flush(struct channel *channel, int milliseconds)
     const gint64 until = g_get_monotonic_time() + milliseconds * (gint64)1000;
     while (!channel->is_closed && !g_queue_is_empty(&channel->kept)) {
         struct pollfd ready = {.fd = channel->fd, .events = POLLOUT};
-        gint64 left = (until - g_get_monotonic_time()) / 1000;
+        gint64 left = (until - g_get_monotonic_time() + 999) / 1000; /* rounded up */
         if (left <= 0 || poll(&ready, 1, (int)left) <= 0)
             return;
         send_kept(channel);
