@@ -9,13 +9,16 @@
  *                      MESSAGE_QUESTION of `lifeboat net …`; one at a time
  *                      MESSAGE_NAMES    what dhcp told, to dns
  *                      MESSAGE_TELL_NAMES  to dhcp: a dns is new, tell all again
+ *                      MESSAGE_ROLE     active, standby, …: at first, and when it changes (task.h)
  *     child → parent   MESSAGE_PREPARED the configuration can be served
  *                      MESSAGE_READY    it serves; what served before may end
  *                      MESSAGE_REFUSED  the configuration cannot be served: text
  *                      MESSAGE_ANSWER   to a question
  *                      MESSAGE_NAMES    of dhcp's clients
  *                      MESSAGE_ALERT    what people must be told of
+ *                      MESSAGE_ROLE     by failover: what all are to be told
  *                      MESSAGE_PING
+ *     both             MESSAGE_TASK, MESSAGE_DONE  what one asks of another (task.h)
  *
  * A child ends when its socket does.
  */
@@ -40,6 +43,9 @@ enum message_kind {
     MESSAGE_ANSWER,
     MESSAGE_ALERT,
     MESSAGE_PING,
+    MESSAGE_ROLE,
+    MESSAGE_TASK,
+    MESSAGE_DONE,
     MESSAGE_KINDS,
 };
 
@@ -57,12 +63,15 @@ enum message_socket_kind {
     MESSAGE_FRAME,   /* AF_PACKET, SOCK_RAW: sends to clients that have no address yet; receives
                         nothing */
     MESSAGE_ARP,     /* AF_PACKET, SOCK_RAW, ETH_P_ARP */
+    MESSAGE_HTTP,    /* TCP, listens at `address` */
+    MESSAGE_HTTPS,
+    MESSAGE_LINK, /* TCP: the other node calls there */
     MESSAGE_SOCKETS,
 };
 
 struct message_socket {
     guint32 kind;
-    /* DNS */
+    /* DNS, HTTP, the link */
     struct sockaddr_storage address;
     /* DHCP: the interface */
     char interface[IF_NAMESIZE];

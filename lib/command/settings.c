@@ -24,6 +24,11 @@ static const struct option_section sections[] = {
     {"dhcp", "Addresses for clients: they are given in each [subnet]."},
     {"subnet", "A network whose clients get addresses.", "clinic"},
     {"host", "A client that always gets the same address, and a name.", "printer"},
+    {"peer", "A node of a pair, as the other one reaches it: two sections, the same on both nodes.",
+     "a"},
+    {"failover", "The switch from one node of a pair to the other."},
+    {"cert", "Certificates of the server: the site's own, or a public one that a drive brings."},
+    {"web", "The page and the ACME server that certificates come from."},
 };
 
 static const struct option options[] = {
@@ -736,6 +741,7 @@ static const struct option options[] = {
         .help = "Bring everything up to date, and end.",
     },
 #include "lib/command/settings_net.inc"
+#include "lib/command/settings_switch.inc"
     /* ---- keys ---- */
     {
         .name = "keys",
@@ -823,7 +829,7 @@ static const struct option options[] = {
         .name = "control",
         .placeholder = "SOCKET",
         .type = OPTION_PATH,
-        .commands = FOR_DAEMON | FOR_STATUS | FOR_RELOAD | FOR_SNAPSHOT | FOR_DRIVE,
+        .commands = FOR_DAEMON | FOR_STATUS | FOR_RELOAD | FOR_SNAPSHOT | FOR_DRIVE | FOR_NET,
         .fallback = "/run/lifeboat/replicator.sock",
         .section = "node",
         .key = "control",

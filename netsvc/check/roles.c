@@ -96,6 +96,6 @@ check_roles(struct check *check)
     const struct config *config = check_config(check);
     /* it tells one mistake, and not in which line: those that are known come first */
     for (gsize i = 0; i < G_N_ELEMENTS(roles) && !check_is_wrong(check); i++)
-        if (strcmp(roles[i]->name, "dns") == 0 ? config->dns.enabled : config->dhcp.enabled)
+        if (roles[i]->wanted(config))
             check_role(check, roles[i]);
 }

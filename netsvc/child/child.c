@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "netsvc/channel.h"
+#include "netsvc/child/asked.h"
 #include "netsvc/child/sandbox.h"
 
 #include <errno.h>
@@ -21,7 +22,10 @@ struct child {
     struct event_base *events;
     struct event *overdue; /* the end takes too long */
     struct channel *channel;
-    GArray *sockets; /* struct child_socket */
+    struct asked *asked;
+    struct task_state state; /* as it was told last … */
+    gboolean has_state;      /* … if it was */
+    GArray *sockets;         /* struct child_socket */
     gpointer self;
     gboolean serves, ending, only_tries, lenient;
     GHashTable *alerts; /* name → text, as told last */
@@ -80,6 +84,7 @@ refuse(struct child *child, const GError *error)
 }
 
 static void send_alerts(struct child *child);
+static void tell_role(struct child *child);
 
 static void
 serve(struct child *child)
@@ -89,11 +94,44 @@ serve(struct child *child)
     if (child->serves) {
         channel_send(child->channel, MESSAGE_READY, NULL, 0, -1);
         send_alerts(child);
+        tell_role(child);
     } else {
         refuse(child, error);
         child->failure = g_steal_pointer(&error);
         event_base_loopbreak(child->events);
     }
+}
+
+static void
+take_task(struct child *child, const void *data, gsize size)
+{
+    static const char nobody[] = "nothing is done for others there";
+    struct child_task task;
+    g_autofree char *copy = NULL;
+    if (!asked_parse(data, size, &task, &copy))
+        return;
+    if (child->role->task != NULL)
+        child->role->task(child->self, &task);
+    else
+        child_task_done(child, task.number, FALSE, nobody, sizeof nobody - 1);
+}
+
+/* What has come before it serves is told as soon as it does. */
+static void
+tell_role(struct child *child)
+{
+    if (child->serves && child->has_state && child->role->role != NULL)
+        child->role->role(child->self, &child->state);
+}
+
+static void
+take_role(struct child *child, const void *data, gsize size)
+{
+    if (size != sizeof child->state)
+        return;
+    memcpy(&child->state, data, size);
+    child->has_state = TRUE;
+    tell_role(child);
 }
 
 static void
@@ -110,6 +148,12 @@ take(void *context, enum message_kind kind, const void *data, gsize size, int fd
         channel_send(child->channel, MESSAGE_PING, NULL, 0, -1);
     else if (kind == MESSAGE_SERVE && !child->serves)
         serve(child);
+    else if (kind == MESSAGE_ROLE)
+        take_role(child, data, size);
+    else if (kind == MESSAGE_DONE)
+        asked_take(child->asked, data, size);
+    else if (kind == MESSAGE_TASK && child->serves && !child->ending)
+        take_task(child, data, size);
     else if (child->serves && !child->ending &&
              (kind != MESSAGE_NAMES || size % sizeof(struct message_name) == 0))
         child->role->take(child->self, kind, data, size);
@@ -177,6 +221,7 @@ child_serve(const struct child_role *role, const struct command_line *line, GErr
     child->overdue = evtimer_new(child->events, is_overdue, child);
     child->sockets = g_array_new(FALSE, TRUE, sizeof(struct child_socket));
     child->alerts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    child->asked = asked_new();
     child->channel = channel_new(child->events, CHILD_CHANNEL, take, hung_up, child);
     child->lenient = options_flag(line, "lenient");
     child->config = config_read(line, error);
@@ -306,4 +351,31 @@ child_alert(struct child *child, const char *name, const char *format, ...)
     if (child->serves)
         send_alert(child, name, text);
     g_hash_table_replace(child->alerts, g_strdup(name), g_steal_pointer(&text));
+}
+
+/* ---- tasks ---- */
+
+void
+child_ask(struct child *child, const char *name, const char *body, gsize size,
+          child_answered answered, gpointer context)
+{
+    asked_send(child->asked, child->channel, name, body, size, answered, context);
+}
+
+void
+child_forget(struct child *child, gpointer context)
+{
+    asked_forget(child->asked, context);
+}
+
+void
+child_task_done(struct child *child, guint32 number, gboolean done, const char *answer, gsize size)
+{
+    asked_done(child->channel, number, done, answer, size);
+}
+
+void
+child_tell_role(struct child *child, const struct task_state *state)
+{
+    child_send(child, MESSAGE_ROLE, state, sizeof *state);
 }

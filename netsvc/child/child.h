@@ -1,5 +1,5 @@
 /*
- * child: the frame of a process that serves: `dns`, `dhcp`.
+ * child: the frame of a process that serves: those of roles.h.
  *
  *     started as root by the parent, with the configuration in force as a file and a socket to it
  *       → role.open        reads what the configuration names (zone files, keys)
@@ -17,6 +17,7 @@
 #include "lib/base/account.h"
 #include "netsvc/config/config.h"
 #include "netsvc/message.h"
+#include "netsvc/task.h"
 
 #include <event2/event.h>
 
@@ -28,9 +29,19 @@ struct child_socket {
     struct message_socket what;
 };
 
+/* One that is to be done; valid until the call returns. */
+struct child_task {
+    guint32 number;   /* for its answer; 0: nobody waits */
+    const char *what; /* of WHO/WHAT */
+    const char *body; /* with a zero byte behind it */
+    gsize size;
+};
+
 struct child_role {
     const char *name;
+    gboolean (*wanted)(const struct config *config); /* has it anything to serve? */
     const int *calls; /* system calls that it needs beside everybody's; ends with -1; NULL: none */
+    const int *rights; /* capabilities that it keeps (CAP_NET_ADMIN, …); ends with -1; NULL: none */
     gboolean makes_sockets; /* it also asks others: UDP and TCP sockets may be made */
 
     /* With root's rights still. Gives its own struct; NULL: the configuration cannot be served. */
@@ -40,6 +51,11 @@ struct child_role {
     /* A packet: MESSAGE_QUESTION, MESSAGE_NAMES, MESSAGE_TELL_NAMES; its size has been checked.
      * A question has an answer, by child_answer, now or later. */
     void (*take)(gpointer self, enum message_kind kind, const void *data, gsize size);
+    /* What another part asks of it (task.h). It is answered, now or later, with child_task_done;
+     * NULL: it does nothing for others. */
+    void (*task)(gpointer self, const struct child_task *task);
+    /* Which role the node has; at first when it has begun, and whenever that changes. */
+    void (*role)(gpointer self, const struct task_state *state);
     /* The parent hung up: nothing is taken in any more, and what must be written, is. Where it
      * `drains`, the child goes on until child_ended, CHILD_END_SECONDS at most. */
     void (*end)(gpointer self);
@@ -81,3 +97,23 @@ void child_answer(struct child *child, const GString *json);
 /* An empty text ends the alert. One that was told already with the same text is not told again. */
 void child_alert(struct child *child, const char *name, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
+
+/* ---- tasks (task.h) ---- */
+
+/* What comes of one: its answer, or why it was not done. Both have a zero byte behind them. */
+typedef void (*child_answered)(gpointer context, gboolean done, const char *answer, gsize size);
+
+/* Asks another part. Its answer always comes, later: where nobody can do it, that is the answer.
+ * `answered` NULL: nobody waits. A body longer than TASK_BODY_MAX is a bug. */
+void child_ask(struct child *child, const char *name, const char *body, gsize size,
+               child_answered answered, gpointer context);
+
+/* Whoever asked waits for it no longer: nothing asked with that context is answered any more. */
+void child_forget(struct child *child, gpointer context);
+
+/* Answers a task; with number 0 nothing is sent. */
+void child_task_done(struct child *child, guint32 number, gboolean done, const char *answer,
+                     gsize size);
+
+/* By the failover child: what all are told. */
+void child_tell_role(struct child *child, const struct task_state *state);

@@ -8,6 +8,21 @@
 
 #define DNS_PORT 53
 
+/* ---- mistakes ---- */
+
+gboolean
+config_wrong(const struct command_line *view, const char *option, GError **error,
+             const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *message = g_strdup_vprintf(format, args);
+    va_end(args);
+    fail_set(error, FAIL_USAGE, "%s", message);
+    options_blame(view, option, error);
+    return FALSE;
+}
+
 /* ---- lists ---- */
 
 gboolean
@@ -99,6 +114,10 @@ complete(struct config *config)
         add_subnets(&config->dhcp, config->dns.networks);
     if (config->dns.address_networks->len == 0)
         add_subnets(&config->dhcp, config->dns.address_networks);
+    if (config->cert.networks->len == 0)
+        add_subnets(&config->dhcp, config->cert.networks);
+    if (config->web.acme_networks->len == 0)
+        add_subnets(&config->dhcp, config->web.acme_networks);
 }
 
 gboolean
@@ -118,7 +137,9 @@ read_whole(const struct command_line *line, GPtrArray *mistakes, GError **error)
     config->mistakes = mistakes;
     if (!config_part(config, read_net(config, line, error), error) ||
         !config_part(config, config_dhcp_read(config, line, error), error) ||
-        !config_part(config, config_dns_read(config, line, error), error))
+        !config_part(config, config_dns_read(config, line, error), error) ||
+        !config_part(config, config_failover_read(config, line, error), error) ||
+        !config_part(config, config_cert_read(config, line, error), error))
         return NULL;
     if (mistakes != NULL && mistakes->len > 0)
         return NULL;
@@ -147,6 +168,8 @@ config_free(struct config *config)
         return;
     config_dns_clear(&config->dns);
     config_dhcp_clear(&config->dhcp);
+    config_failover_clear(config);
+    config_cert_clear(config);
     g_free(config->node);
     g_free(config->user);
     g_free(config->state);

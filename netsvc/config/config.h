@@ -126,6 +126,50 @@ struct config_dhcp {
     guint16 port;           /* 67; the client's is one more */
 };
 
+/* ---- the two nodes ---- */
+
+/* [peer NAME]: a node, as the other one reaches it. */
+struct config_node {
+    char *name;
+    GArray *addresses; /* struct config_peer: where its link listens; the first is in the LAN,
+                          others are further paths */
+    char *couchdb;     /* URL of its CouchDB; NULL: through the link */
+    guint line;
+};
+
+/* [failover] */
+struct config_failover {
+    char *interface; /* that the service address is put on; NULL: the one in its network */
+    guint boot_wait; /* seconds */
+    guint catch_up;  /* seconds that a planned switch may keep clients waiting */
+    char *start, *stop, *fence; /* hooks; NULL: none */
+    gboolean automatic;
+    guint automatic_after; /* seconds */
+};
+
+/* ---- certificates ---- */
+
+/* [cert] */
+struct config_cert {
+    char *name;         /* of the service, as clients call it; NULL: there are no certificates */
+    GPtrArray *names;   /* char *: further ones */
+    char *organisation; /* who the root says that it is of */
+    GArray *networks;   /* struct config_network: addresses that the root may certify */
+    guint days;         /* a leaf's life */
+    char *install;      /* folder for CHT's nginx; NULL: none */
+    char *hook;         /* run when that has changed; NULL: none */
+};
+
+/* [web] */
+struct config_web {
+    gboolean enabled;
+    GArray *listen; /* struct config_peer without ports; none: the service address and own ones */
+    guint16 http, https;  /* ports; 0: not served */
+    GArray *key_networks; /* struct config_network: who may fetch the private key; none: nobody */
+    gboolean acme;
+    GArray *acme_networks; /* struct config_network: who may order certificates */
+};
+
 /* ---- all ---- */
 
 struct config {
@@ -136,6 +180,12 @@ struct config {
     guint32 service_address; /* moves with the active node; 0: none */
     struct config_dns dns;
     struct config_dhcp dhcp;
+    GPtrArray *nodes;                      /* struct config_node: none, or both of a pair */
+    const struct config_node *own, *other; /* of `nodes`; NULL: there is no pair */
+    struct config_failover failover;
+    guint hook_seconds; /* that a hook may take */
+    struct config_cert cert;
+    struct config_web web;
     GPtrArray *mistakes; /* while config_read_all reads it */
 };
 

@@ -15,23 +15,6 @@
 #define HOST_LABEL 63
 #define CLIENT_ID_MAX 255
 
-/* ---- mistakes ---- */
-
-static gboolean wrong(const struct command_line *view, const char *option, GError **error,
-                      const char *format, ...) G_GNUC_PRINTF(4, 5);
-
-static gboolean
-wrong(const struct command_line *view, const char *option, GError **error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *message = g_strdup_vprintf(format, args);
-    va_end(args);
-    fail_set(error, FAIL_USAGE, "%s", message);
-    options_blame(view, option, error);
-    return FALSE;
-}
-
 /* ---- [subnet NAME] ---- */
 
 static void
@@ -80,9 +63,10 @@ read_network(struct config_subnet *subnet, const struct command_line *view, GErr
         return FALSE;
     }
     if (network.family != AF_INET || network.prefix < PREFIX_MIN || network.prefix > PREFIX_MAX)
-        return wrong(view, "subnet-network", error,
-                     "'%s' is no IPv4 network with a prefix of %d to %d bits, such as 10.66.0.0/16",
-                     text, PREFIX_MIN, PREFIX_MAX);
+        return config_wrong(
+            view, "subnet-network", error,
+            "'%s' is no IPv4 network with a prefix of %d to %d bits, such as 10.66.0.0/16", text,
+            PREFIX_MIN, PREFIX_MAX);
     memcpy(&address, network.address, sizeof address);
     subnet->network = ntohl(address);
     subnet->prefix = network.prefix;
@@ -146,15 +130,15 @@ check_pools(const struct config_subnet *subnet, const struct command_line *view,
         config_address_text(pool->first, first);
         config_address_text(pool->last, last);
         if (pool->first < begin || pool->last > end)
-            return wrong(
+            return config_wrong(
                 view, "subnet-pool", error,
                 "%s-%s is not inside the network %s\nhint: its clients can have %s-%s: its "
                 "first address names the network, and its last one all of it",
                 first, last, options_string(view, "subnet-network"),
                 config_address_text(begin, lowest), config_address_text(end, highest));
         if (i > 0 && pool->first <= pool[-1].last)
-            return wrong(view, "subnet-pool", error, "%s-%s overlaps the pool before it", first,
-                         last);
+            return config_wrong(view, "subnet-pool", error, "%s-%s overlaps the pool before it",
+                                first, last);
     }
     return TRUE;
 }
@@ -169,14 +153,15 @@ check_service(const struct config *config, const struct config_subnet *subnet,
         return TRUE;
     config_address_text(config->service_address, text);
     if (config_pool_of(subnet, config->service_address) != NULL)
-        return wrong(view, "subnet-pool", error,
-                     "a pool holds the service address %s\nhint: leave it out, as in "
-                     "FIRST-BEFORE;BEHIND-LAST",
-                     text);
+        return config_wrong(view, "subnet-pool", error,
+                            "a pool holds the service address %s\nhint: leave it out, as in "
+                            "FIRST-BEFORE;BEHIND-LAST",
+                            text);
     for (guint i = 0; i < subnet->routers->len; i++)
         if (g_array_index(subnet->routers, guint32, i) == config->service_address)
-            return wrong(view, "subnet-router", error,
-                         "the service address %s is no router: it moves from node to node", text);
+            return config_wrong(view, "subnet-router", error,
+                                "the service address %s is no router: it moves from node to node",
+                                text);
     return TRUE;
 }
 
@@ -217,11 +202,12 @@ read_values(struct config_subnet *subnet, const struct command_line *view, GErro
     subnet->mtu = (guint16)mtu;
     subnet->interface = g_strdup(interface);
     if (interface != NULL && strlen(interface) >= IF_NAMESIZE)
-        return wrong(view, "subnet-interface", error, "'%s' is no name of an interface", interface);
+        return config_wrong(view, "subnet-interface", error, "'%s' is no name of an interface",
+                            interface);
     if (mtu != 0 && mtu < MTU_MIN)
-        return wrong(view, "subnet-mtu", error, "it is less than %d", MTU_MIN);
+        return config_wrong(view, "subnet-mtu", error, "it is less than %d", MTU_MIN);
     if (subnet->lease > subnet->lease_max && options_given(view, "subnet-lease-max"))
-        return wrong(view, "subnet-lease-max", error, "it is less than 'lease'");
+        return config_wrong(view, "subnet-lease-max", error, "it is less than 'lease'");
     subnet->lease_max = MAX(subnet->lease, subnet->lease_max);
     if (domain == NULL)
         return TRUE;
@@ -239,8 +225,8 @@ check_overlap(const struct config_dhcp *dhcp, const struct config_subnet *subnet
         const struct config_subnet *other = dhcp->subnets->pdata[i];
         const guint32 mask = other->mask & subnet->mask;
         if (mask != 0 && (other->network & mask) == (subnet->network & mask)) /* 0: a mistake */
-            return wrong(view, "subnet-network", error, "it overlaps [subnet %s], in line %u",
-                         other->name, other->line);
+            return config_wrong(view, "subnet-network", error,
+                                "it overlaps [subnet %s], in line %u", other->name, other->line);
     }
     return TRUE;
 }
@@ -253,8 +239,8 @@ read_subnet(struct config *config, const struct command_line *view, GError **err
     subnet->name = g_strdup(options_instance_name(view));
     subnet->line = options_instance_line(view);
     if (config->dhcp.subnets->len > CONFIG_SUBNETS_MAX)
-        return wrong(view, "subnet-network", error, "there are more than %d subnets",
-                     CONFIG_SUBNETS_MAX);
+        return config_wrong(view, "subnet-network", error, "there are more than %d subnets",
+                            CONFIG_SUBNETS_MAX);
     return read_network(subnet, view, error) && check_overlap(&config->dhcp, subnet, view, error) &&
            read_lists(subnet, view, error) && read_values(subnet, view, error) &&
            check_pools(subnet, view, error) && check_service(config, subnet, view, error);
@@ -281,8 +267,8 @@ read_mac(struct config_host *host, const struct command_line *view, GError **err
     g_autoptr(GBytes) bytes = text_hex(text, CONFIG_MAC_SIZE, NULL);
     const guint8 *data = bytes != NULL ? g_bytes_get_data(bytes, &size) : NULL;
     if (size != CONFIG_MAC_SIZE)
-        return wrong(view, "host-mac", error,
-                     "'%s' is no hardware address such as 52:54:00:12:34:56", text);
+        return config_wrong(view, "host-mac", error,
+                            "'%s' is no hardware address such as 52:54:00:12:34:56", text);
     memcpy(host->mac, data, CONFIG_MAC_SIZE);
     host->has_mac = TRUE;
     return TRUE;
@@ -311,11 +297,12 @@ read_address(const struct config *config, struct config_host *host, const struct
     }
     const struct config_subnet *subnet = config_subnet_of(&config->dhcp, host->address);
     if (subnet == NULL)
-        return wrong(view, "host-address", error, "%s is in no [subnet]", text);
+        return config_wrong(view, "host-address", error, "%s is in no [subnet]", text);
     if (host->address == subnet->network || host->address == (subnet->network | ~subnet->mask))
-        return wrong(view, "host-address", error, "%s is no host's: it names the network", text);
+        return config_wrong(view, "host-address", error, "%s is no host's: it names the network",
+                            text);
     if (host->address == config->service_address)
-        return wrong(view, "host-address", error, "%s is the service address", text);
+        return config_wrong(view, "host-address", error, "%s is the service address", text);
     return TRUE;
 }
 
@@ -336,12 +323,13 @@ check_others(const struct config_dhcp *dhcp, const struct config_host *host,
     for (guint i = 0; i + 1 < dhcp->hosts->len; i++) {
         const struct config_host *other = dhcp->hosts->pdata[i];
         if (other->address == host->address)
-            return wrong(view, "host-address", error, "[host %s] has it already, in line %u",
-                         other->name, other->line);
+            return config_wrong(view, "host-address", error, "[host %s] has it already, in line %u",
+                                other->name, other->line);
         if (is_same_client(host, other) &&
             config_subnet_of(dhcp, host->address) == config_subnet_of(dhcp, other->address))
-            return wrong(view, host->has_mac ? "host-mac" : "host-client-id", error,
-                         "[host %s] is the same client, in line %u", other->name, other->line);
+            return config_wrong(view, host->has_mac ? "host-mac" : "host-client-id", error,
+                                "[host %s] is the same client, in line %u", other->name,
+                                other->line);
     }
     return TRUE;
 }
@@ -363,7 +351,8 @@ read_host(struct config *config, const struct command_line *view, GError **error
         return FALSE;
     }
     if (config->dhcp.hosts->len > CONFIG_NAMES_MAX)
-        return wrong(view, "host-address", error, "there are more than %d hosts", CONFIG_NAMES_MAX);
+        return config_wrong(view, "host-address", error, "there are more than %d hosts",
+                            CONFIG_NAMES_MAX);
     return read_mac(host, view, error) && read_client_id(host, view, error) &&
            read_address(config, host, view, error) &&
            check_others(&config->dhcp, host, view, error);

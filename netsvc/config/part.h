@@ -7,11 +7,22 @@
  * next part is read. */
 gboolean config_part(struct config *config, gboolean done, GError **error);
 
+/* A mistake in an option's value: FALSE, with where it stands. */
+gboolean config_wrong(const struct command_line *view, const char *option, GError **error,
+                      const char *format, ...) G_GNUC_PRINTF(4, 5);
+
 gboolean config_dns_read(struct config *config, const struct command_line *line, GError **error);
 void config_dns_clear(struct config_dns *dns);
 
 gboolean config_dhcp_read(struct config *config, const struct command_line *line, GError **error);
 void config_dhcp_clear(struct config_dhcp *dhcp);
+
+gboolean config_failover_read(struct config *config, const struct command_line *line,
+                              GError **error);
+void config_failover_clear(struct config *config);
+
+gboolean config_cert_read(struct config *config, const struct command_line *line, GError **error);
+void config_cert_clear(struct config *config);
 
 /* The file of `[dns] tsig` into `keys` (struct config_tsig). */
 gboolean config_tsig_read(GPtrArray *keys, const char *path, GError **error);

@@ -537,8 +537,15 @@ dhcp_end(gpointer self)
     g_clear_pointer(&dhcp->store, store_free);
 }
 
+static gboolean
+dhcp_wanted(const struct config *config)
+{
+    return config->dhcp.enabled;
+}
+
 const struct child_role dhcp_role = {
     .name = "dhcp",
+    .wanted = dhcp_wanted,
     .open = dhcp_open,
     .begin = dhcp_begin,
     .take = dhcp_take,

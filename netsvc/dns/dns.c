@@ -272,8 +272,15 @@ dns_end(gpointer self)
     look_whether_drained(-1, 0, dns);
 }
 
+static gboolean
+dns_wanted(const struct config *config)
+{
+    return config->dns.enabled;
+}
+
 const struct child_role dns_role = {
     .name = "dns",
+    .wanted = dns_wanted,
     .makes_sockets = TRUE,
     .open = dns_open,
     .begin = dns_begin,

@@ -6,7 +6,10 @@
 #include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
+#include "netsvc/parent/hooks.h"
 #include "netsvc/parent/privileges.h"
+#include "netsvc/parent/replicator.h"
+#include "netsvc/parent/tasks.h"
 #include "netsvc/roles.h"
 
 #include <errno.h>
@@ -69,18 +72,12 @@ change_over(struct world *world, gboolean looks)
         links_look(world->links);
 }
 
-gboolean
-parent_wants(const struct config *config, const struct service *service)
-{
-    return strcmp(service_name(service), "dns") == 0 ? config->dns.enabled : config->dhcp.enabled;
-}
-
 /* What served before serves on: also where some have taken over already. */
 static void
 return_to_current(struct world *world)
 {
     for (guint i = 0; i < WORLD_SERVICES; i++) {
-        if (parent_wants(world->current->config, world->services[i]))
+        if (service_is_wanted(world->services[i], world->current->config))
             service_return(world->services[i], world->current);
         else
             service_retire(world->services[i]);
@@ -150,7 +147,7 @@ static gboolean
 serves_next(const struct world *world, guint i)
 {
     const struct process *process = service_process(world->services[i]);
-    return !parent_wants(world->next->config, world->services[i]) ||
+    return !service_is_wanted(world->services[i], world->next->config) ||
            (process != NULL && process_generation(process) == world->next);
 }
 
@@ -168,11 +165,11 @@ static void
 look_whether_prepared(struct world *world)
 {
     for (guint i = 0; i < WORLD_SERVICES; i++)
-        if (parent_wants(world->next->config, world->services[i]) &&
+        if (service_is_wanted(world->services[i], world->next->config) &&
             !service_is_prepared(world->services[i]))
             return;
     for (guint i = 0; i < WORLD_SERVICES; i++) {
-        if (parent_wants(world->next->config, world->services[i]))
+        if (service_is_wanted(world->services[i], world->next->config))
             service_switch(world->services[i]);
         else
             service_retire(world->services[i]);
@@ -193,7 +190,7 @@ begin_change(struct world *world, struct sockets *sockets)
     world->sockets = sockets;
     make_folders(config, !world->started, &error);
     for (guint i = 0; i < WORLD_SERVICES && error == NULL; i++)
-        if (parent_wants(config, world->services[i]))
+        if (service_is_wanted(world->services[i], config))
             service_prepare(world->services[i], world->next, &error);
     if (error != NULL)
         change_failed(world, error->message, fail_exit_code(error));
@@ -297,15 +294,40 @@ find_service(const struct world *world, const char *name)
 }
 
 static void
+send_role(struct world *world, struct service *service)
+{
+    service_send(service, MESSAGE_ROLE, &world->state, sizeof world->state);
+}
+
+static void
 serves(void *context, struct service *service)
 {
     struct world *world = context;
     log_info("'%s' serves (process %d)", service_name(service),
              process_pid(service_process(service)));
+    send_role(world, service);
     service_send(find_service(world, "dhcp"), MESSAGE_TELL_NAMES, NULL, 0);
     questions_changed(world);
     if (world->next != NULL)
         look_whether_done(world);
+}
+
+/* By the failover child alone. */
+static void
+take_role(struct world *world, guint number, const void *data, gsize size)
+{
+    if (strcmp(service_name(world->services[number]), "failover") != 0 ||
+        size != sizeof world->state)
+        return;
+    const guint32 before = world->state.role;
+    memcpy(&world->state, data, size);
+    if (world->state.role >= TASK_ROLES)
+        world->state.role = TASK_WAIT;
+    if (world->state.role != before)
+        log_notice("this node is %s", task_role_name(world->state.role));
+    for (guint i = 0; i < WORLD_SERVICES; i++)
+        send_role(world, world->services[i]);
+    questions_changed(world);
 }
 
 static void
@@ -313,7 +335,11 @@ take(void *context, struct service *service, enum message_kind kind, const void 
 {
     struct world *world = context;
     guint number = number_of(world, service);
-    if (kind == MESSAGE_ANSWER)
+    if (kind == MESSAGE_TASK || kind == MESSAGE_DONE)
+        tasks_take(world->tasks, number, kind, data, size);
+    else if (kind == MESSAGE_ROLE)
+        take_role(world, number, data, size);
+    else if (kind == MESSAGE_ANSWER)
         questions_answered(world, number, data, size);
     else if (kind == MESSAGE_ALERT)
         questions_alert(world, number, data, size);
@@ -326,6 +352,7 @@ lost(void *context, struct service *service)
 {
     struct world *world = context;
     questions_lost(world, number_of(world, service));
+    tasks_lost(world->tasks, number_of(world, service));
     questions_forget_alerts(world, number_of(world, service));
     questions_changed(world);
 }
@@ -408,6 +435,9 @@ listen_to_signals(struct world *world)
 static void
 make_services(struct world *world)
 {
+    const struct child_role *failover = roles[ROLE_FAILOVER];
+    /* until the failover child says which; where there is one, that is unknown at first */
+    world->state.role = failover->wanted(world->next->config) ? TASK_WAIT : TASK_ALONE;
     const struct service_ears ears = {prepared, refused, serves, take, lost, sockets_now, world};
     G_STATIC_ASSERT(G_N_ELEMENTS(roles) == WORLD_SERVICES);
     for (guint i = 0; i < WORLD_SERVICES; i++) {
@@ -433,6 +463,9 @@ run(struct world *world, GError **error)
     if (world->links == NULL || !make_folder(folder, 0755, NULL, error) ||
         !make_folder(config->state, 0755, NULL, error))
         return FALSE;
+    world->tasks = tasks_new(world);
+    world->hooks = hooks_new(world);
+    world->replicator = replicator_new(world);
     world->timekeeper = timekeeper_new(world->events, config->state, NULL, clock_judged, world);
     world->control = control_new(world->events, config->control, questions_ask, world, error);
     if (world->control == NULL)
@@ -465,6 +498,9 @@ free_event(struct event *event)
 static void
 clear(struct world *world)
 {
+    hooks_free(world->hooks);
+    replicator_free(world->replicator);
+    tasks_free(world->tasks);
     control_free(world->control);
     links_free(world->links);
     timekeeper_free(world->timekeeper);

@@ -6,6 +6,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/parent/tasks.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -82,7 +83,7 @@ append_services(const struct world *world, GString *out)
         json_text_begin_object(out);
         json_text_member_string(out, "name", service_name(world->services[i]));
         json_text_member_boolean(out, "wanted",
-                                 parent_wants(world->current->config, world->services[i]));
+                                 service_is_wanted(world->services[i], world->current->config));
         json_text_member_boolean(out, "serves", process != NULL);
         if (process != NULL) {
             json_text_member_integer(out, "process", process_pid(process));
@@ -136,6 +137,7 @@ status(const struct world *world)
     json_text_begin_object(out);
     json_text_member_string(out, "node", world->current->config->node);
     json_text_member_time(out, "since", world->since);
+    json_text_member_string(out, "role", task_role_name(world->state.role));
     append_configuration(world, out);
     append_services(world, out);
     append_absent(world, out);
@@ -254,7 +256,8 @@ questions_ask(void *context, struct slice request, struct control_question *ques
     } else if (strcmp(ask, "reload") == 0) {
         g_ptr_array_add(world->reloading, question);
         parent_reload(world);
-    } else if (!ask_child(world, ask, request, question)) {
+    } else if (!tasks_question(world->tasks, ask, request, question) &&
+               !ask_child(world, ask, request, question)) {
         control_refuse(question, "it is not known what that asks for");
     }
 }

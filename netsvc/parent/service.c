@@ -304,6 +304,12 @@ service_free(struct service *service)
     g_free(service);
 }
 
+gboolean
+service_is_wanted(const struct service *service, const struct config *config)
+{
+    return service->role->wanted(config);
+}
+
 const char *
 service_name(const struct service *service)
 {

@@ -56,6 +56,9 @@ gboolean service_has_ended(const struct service *service);
 gboolean service_send(struct service *service, enum message_kind kind, const void *data,
                       gsize size);
 
+/* Whether the configuration has it serve anything. */
+gboolean service_is_wanted(const struct service *service, const struct config *config);
+
 const char *service_name(const struct service *service);
 const struct process *service_process(const struct service *service); /* that serves; NULL: none */
 guint service_restarts(const struct service *service);                /* of those that died */

@@ -7,7 +7,7 @@
 #include "netsvc/parent/service.h"
 #include "netsvc/parent/timekeeper.h"
 
-#define WORLD_SERVICES 2 /* dns, dhcp */
+#define WORLD_SERVICES 6 /* of roles.h */
 
 struct world {
     struct event_base *events;
@@ -19,6 +19,10 @@ struct world {
     struct links *links;
     struct timekeeper *timekeeper;
     struct control *control;
+    struct tasks *tasks;
+    struct hooks *hooks;
+    struct replicator *replicator;
+    struct task_state state; /* which role the node has; by failover, or alone */
     char *fallen_back;  /* of the file, while what served before the boot is begun; NULL: nothing */
     char *problem;      /* of the configuration that was read last; NULL: it is served */
     GHashTable *alerts; /* "dhcp: pool clinic", "clock" → text */
@@ -33,9 +37,6 @@ struct world {
 
 /* Reads the configuration anew; its end is told by questions_reloaded. */
 void parent_reload(struct world *world);
-
-/* Whether the configuration has that service serve anything. */
-gboolean parent_wants(const struct config *config, const struct service *service);
 
 /* ---- questions.c ---- */
 

@@ -1,0 +1,25 @@
+/*
+ * address: the service address on this node, and the fence that keeps clients off it. The one child
+ * that keeps rights of root's: CAP_NET_ADMIN and CAP_NET_RAW.
+ *
+ *     fenced ── address/take → the address is there, the fence still stands
+ *            ── address/open → the fence is gone, clients are told where the address is (ARP)
+ *     open   ── address/fence → clients are reset, the address is gone
+ *
+ * It begins fenced. A fence is asserted again when somebody takes it away or adds the address; the
+ * address lasts 6 s, unless address/keep comes every 2 s: so a node that hangs or dies loses it.
+ *
+ * Tasks, all by the failover child alone; answers are {} unless told:
+ *     address/probe  {}   → {"mac": "52:54:…"} who answers ARP for the address, null: nobody
+ *     address/take   {}
+ *     address/open   {}   and then tells at 0, 1, 3 and 10 s, and every 60 s to all
+ *     address/keep   {}   nobody waits
+ *     address/announce {} once more: contact is regained
+ *     address/fence  {}   answered when no client can be answered any more
+ *     address/look   {}   → {"held": true, "fenced": false, "trouble": null}
+ */
+#pragma once
+
+#include "netsvc/child/child.h"
+
+extern const struct child_role address_role;

@@ -1,0 +1,144 @@
+/* failover: [peer NAME] and [failover]. */
+#include "netsvc/config/part.h"
+#include "netsvc/config/text.h"
+
+#include "lib/base/fail.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#define LINK_PORT 7402
+#define PATHS_MAX 4 /* addresses of one node */
+
+static void
+node_free(gpointer data)
+{
+    struct config_node *node = data;
+    g_free(node->name);
+    g_free(node->couchdb);
+    g_array_unref(node->addresses);
+    g_free(node);
+}
+
+static gboolean
+add_path(gpointer list, const char *text, GError **error)
+{
+    struct config_peer peer;
+    if (((GArray *)list)->len >= PATHS_MAX)
+        return fail_set(error, FAIL_USAGE, "there are more than %d addresses", PATHS_MAX);
+    if (!text_peer(text, LINK_PORT, &peer, error))
+        return FALSE;
+    g_array_append_val((GArray *)list, peer);
+    return TRUE;
+}
+
+static gboolean
+is_service(const struct config *config, const struct config_peer *peer)
+{
+    const struct sockaddr_in *in = (const void *)&peer->address;
+    return peer->address.ss_family == AF_INET &&
+           ntohl(in->sin_addr.s_addr) == config->service_address;
+}
+
+static gboolean
+read_node(struct config *config, const struct command_line *view, GError **error)
+{
+    struct config_node *node = g_new0(struct config_node, 1);
+    node->name = g_strdup(options_instance_name(view));
+    node->couchdb = g_strdup(options_string(view, "peer-couchdb"));
+    node->addresses = g_array_new(FALSE, TRUE, sizeof(struct config_peer));
+    node->line = options_instance_line(view);
+    g_ptr_array_add(config->nodes, node);
+    if (!config_each(view, "peer-address", add_path, node->addresses, error))
+        return FALSE;
+    for (guint i = 0; i < node->addresses->len; i++)
+        if (is_service(config, &g_array_index(node->addresses, struct config_peer, i)))
+            return config_wrong(view, "peer-address", error,
+                                "that is the service address, which moves: name the node's own");
+    return TRUE;
+}
+
+static gboolean
+find_own(struct config *config, const struct command_line *line, GError **error)
+{
+    if (config->nodes->len == 0)
+        return TRUE;
+    if (config->nodes->len != 2)
+        return fail_set(error, FAIL_USAGE,
+                        "there %s %u [peer] section%s, where a pair has two\nhint: one for each "
+                        "node, the same on both: [peer a] and [peer b]",
+                        config->nodes->len == 1 ? "is" : "are", config->nodes->len,
+                        config->nodes->len == 1 ? "" : "s");
+    for (guint i = 0; i < 2; i++) {
+        const struct config_node *node = config->nodes->pdata[i];
+        if (strcmp(node->name, config->node) == 0) {
+            config->own = node;
+            config->other = config->nodes->pdata[1 - i];
+        }
+    }
+    if (config->own == NULL)
+        return config_wrong(line, "node", error, "this node is '%s', and there is no [peer %s]",
+                            config->node, config->node);
+    return config->service_address != 0 ||
+           fail_set(error, FAIL_USAGE,
+                    "there is a pair, but no service address\nhint: service_address under [net]");
+}
+
+static gboolean
+read_automatic(struct config *config, const struct command_line *line, GError **error)
+{
+    struct config_failover *failover = &config->failover;
+    failover->automatic = options_flag(line, "automatic");
+    failover->automatic_after = (guint)options_integer(line, "automatic-after");
+    if (!failover->automatic)
+        return TRUE;
+    if (failover->fence == NULL)
+        return config_wrong(line, "automatic", error,
+                            "it needs a hook that surely cuts the other node off\nhint: `fence` "
+                            "under [failover]; or leave it to people: lifeboat failover --force");
+    if (config->other != NULL && config->other->addresses->len < 2)
+        return config_wrong(line, "automatic", error,
+                            "it needs a second path between the nodes, such as a cable of their "
+                            "own\nhint: a second address in each [peer]");
+    return TRUE;
+}
+
+static gboolean
+read_failover(struct config *config, const struct command_line *line, GError **error)
+{
+    struct config_failover *failover = &config->failover;
+    failover->interface = g_strdup(options_string(line, "service-interface"));
+    failover->boot_wait = (guint)options_integer(line, "boot-wait");
+    failover->catch_up = (guint)options_integer(line, "catch-up");
+    failover->start = g_strdup(options_string(line, "start-hook"));
+    failover->stop = g_strdup(options_string(line, "stop-hook"));
+    failover->fence = g_strdup(options_string(line, "fence-hook"));
+    config->hook_seconds = (guint)options_integer(line, "hook-limit");
+    if (failover->interface != NULL && strlen(failover->interface) >= IF_NAMESIZE)
+        return config_wrong(line, "service-interface", error,
+                            "'%s' is too long for an interface's name", failover->interface);
+    return read_automatic(config, line, error);
+}
+
+gboolean
+config_failover_read(struct config *config, const struct command_line *line, GError **error)
+{
+    g_autoptr(GPtrArray) views = options_instances(line, "peer");
+    config->nodes = g_ptr_array_new_with_free_func(node_free);
+    for (guint i = 0; i < views->len; i++)
+        if (!config_part(config, read_node(config, views->pdata[i], error), error))
+            return FALSE;
+    return config_part(config, find_own(config, line, error), error) &&
+           read_failover(config, line, error);
+}
+
+void
+config_failover_clear(struct config *config)
+{
+    if (config->nodes != NULL)
+        g_ptr_array_unref(config->nodes);
+    g_free(config->failover.interface);
+    g_free(config->failover.start);
+    g_free(config->failover.stop);
+    g_free(config->failover.fence);
+}
