@@ -1,0 +1,25 @@
+/*
+ * acme: an ACME server (RFC 8555, renewal information RFC 9773) over the site's own CA, so that
+ * certbot, acme.sh, lego, uacme, Caddy and CHT's own certbot container get certificates on the LAN
+ * as they do from Let's Encrypt.
+ *
+ * It decides who may have a certificate for which name; issuing is the cert child's (task
+ * cert/issue), which checks names against its own root once more. Accounts, orders and certificates
+ * are kept in acme.db of the web child's folder.
+ */
+#pragma once
+
+#include "netsvc/child/child.h"
+#include "netsvc/web/request.h"
+
+#define ACME_DIRECTORY "/acme/directory"
+
+struct acme;
+
+/* From within `begin`: opens acme.db in the current folder. */
+struct acme *acme_new(struct child *child, GError **error);
+void acme_free(struct acme *acme);
+AUTO_DEFINE(acme)
+
+/* web_handler: whatever begins with /acme/. */
+gboolean acme_handle(void *acme, const struct web_request *request, struct web_answer *answer);
