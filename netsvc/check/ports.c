@@ -36,13 +36,19 @@ static const struct {
 };
 
 static const char *
-mend_for(const char *process, gboolean dhcp)
+mend_for(const char *process, guint32 kind)
 {
+    static const char *const mends[MESSAGE_SOCKETS] = {
+        [MESSAGE_DHCP] = "stop it: two DHCP servers in one network confuse its clients",
+        [MESSAGE_HTTP] = "stop it, or have `[web] http` name another port",
+        [MESSAGE_HTTPS] = "stop it, or have `[web] https` name another port",
+        [MESSAGE_LINK] = "stop it, or give the node's [peer] another port, on both nodes",
+    };
     for (gsize i = 0; process != NULL && i < G_N_ELEMENTS(known); i++)
         if (strcmp(known[i].process, process) == 0)
             return known[i].mend;
-    return dhcp ? "stop it: two DHCP servers in one network confuse its clients"
-                : "stop it, or have `[dns] listen` name other addresses";
+    return mends[kind] != NULL ? mends[kind]
+                               : "stop it, or have `[dns] listen` name other addresses";
 }
 
 /* ---- which ---- */
@@ -62,10 +68,10 @@ is_in_the_way(const struct procnet_socket *socket, const struct message_socket *
     const struct sockaddr_in *in = (const struct sockaddr_in *)&wanted->address;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&wanted->address;
     guint8 address[16] = {0};
-    if (wanted->kind != MESSAGE_DNS_UDP && wanted->kind != MESSAGE_DNS_TCP &&
-        wanted->kind != MESSAGE_DHCP)
+    const gboolean udp = wanted->kind == MESSAGE_DNS_UDP || wanted->kind == MESSAGE_DHCP;
+    if (wanted->kind == MESSAGE_FRAME || wanted->kind == MESSAGE_ARP)
         return FALSE;
-    if (socket->tcp != (wanted->kind == MESSAGE_DNS_TCP) || socket->port != ntohs(in->sin_port))
+    if (socket->tcp == udp || socket->port != ntohs(in->sin_port))
         return FALSE;
     if (in->sin_family == AF_INET)
         memcpy(address, &in->sin_addr, sizeof in->sin_addr);
@@ -89,7 +95,7 @@ describe(const struct procnet_socket *socket)
 }
 
 static void
-tell(struct check *check, const struct procnet_socket *socket, gboolean dhcp, GHashTable *told)
+tell(struct check *check, const struct procnet_socket *socket, guint32 kind, GHashTable *told)
 {
     guint pid = 0;
     g_autofree char *process = procnet_owner(socket->inode, &pid), *where = describe(socket);
@@ -101,7 +107,7 @@ tell(struct check *check, const struct procnet_socket *socket, gboolean dhcp, GH
     g_autofree char *key = g_strdup_printf("%u %u", pid, socket->port);
     if (process != NULL && !g_hash_table_add(told, g_steal_pointer(&key)))
         return;
-    check_found(check, CHECK_MACHINE, NULL, NULL, mend_for(process, dhcp), "%s serves at %s", who,
+    check_found(check, CHECK_MACHINE, NULL, NULL, mend_for(process, kind), "%s serves at %s", who,
                 where);
 }
 
@@ -132,14 +138,15 @@ check_ports(struct check *check)
     wanted_list(check_config(check), wanted, absent);
     for (guint i = 0; i < sockets->len; i++) {
         const struct procnet_socket *socket = &g_array_index(sockets, struct procnet_socket, i);
-        gboolean in_the_way = FALSE, dhcp = FALSE;
+        gboolean in_the_way = FALSE;
+        guint32 kind = 0;
         for (guint k = 0; k < wanted->len && !in_the_way; k++) {
             const struct message_socket *one = &g_array_index(wanted, struct message_socket, k);
             in_the_way = is_in_the_way(socket, one);
-            dhcp = one->kind == MESSAGE_DHCP;
+            kind = one->kind;
         }
         if (in_the_way)
-            tell(check, socket, dhcp, told);
+            tell(check, socket, kind, told);
         else
             explain_resolved(check, socket);
     }

@@ -2,13 +2,16 @@
 
 #include "lib/base/fail.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 #include <sys/socket.h>
 
 struct links {
     int fd;
+    guint32 ignored; /* network byte order */
     struct event *readable, *settled;
     void (*changed)(void *context);
     void *context;
@@ -22,15 +25,53 @@ links_look(struct links *links)
         evtimer_add(links->settled, &settle);
 }
 
+void
+links_ignore(struct links *links, guint32 address)
+{
+    links->ignored = htonl(address);
+}
+
+static gboolean
+is_ignored(const struct links *links, struct nlmsghdr *message)
+{
+    const struct ifaddrmsg *head = NLMSG_DATA(message);
+    if ((message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR) ||
+        message->nlmsg_len < NLMSG_LENGTH(sizeof *head) || links->ignored == 0)
+        return FALSE;
+    int left = (int)IFA_PAYLOAD(message);
+    for (struct rtattr *each = IFA_RTA(head); RTA_OK(each, left); each = RTA_NEXT(each, left))
+        if (each->rta_type == IFA_LOCAL && RTA_PAYLOAD(each) == sizeof links->ignored)
+            return memcmp(RTA_DATA(each), &links->ignored, sizeof links->ignored) == 0;
+    return FALSE;
+}
+
+static gboolean
+matters(const struct links *links, struct nlmsghdr *message, gsize size)
+{
+    for (; NLMSG_OK(message, size); message = NLMSG_NEXT(message, size))
+        if (!is_ignored(links, message))
+            return TRUE;
+    return FALSE;
+}
+
 /* What exactly has changed is found by looking. */
 static void
 has_come(evutil_socket_t fd, short what, void *context)
 {
-    char block[8192];
+    struct links *links = context;
+    union {
+        struct nlmsghdr head;
+        char bytes[8192];
+    } block;
+    ssize_t size;
+    gboolean changed = FALSE;
     (void)what;
-    while (recv(fd, block, sizeof block, MSG_DONTWAIT) > 0 || errno == ENOBUFS)
+    while ((size = recv(fd, &block, sizeof block, MSG_DONTWAIT)) > 0 || errno == ENOBUFS) {
+        changed = changed || size <= 0 || matters(links, &block.head, (gsize)size);
         errno = 0;
-    links_look(context);
+    }
+    if (changed)
+        links_look(links);
 }
 
 static void

@@ -60,6 +60,14 @@ make_folders(const struct config *config, gboolean tell, GError **error)
 
 /* ---- changes ---- */
 
+/* With a pair the service address comes and goes, and sockets wait for it. */
+static void
+tell_links(struct world *world)
+{
+    const struct config *config = world->current->config;
+    links_ignore(world->links, config->own != NULL ? config->service_address : 0);
+}
+
 /* Well or not: who waits for it is told, and what has changed meanwhile is looked at; unless that
  * is what could not be served, and would not be the next time. */
 static void
@@ -139,6 +147,7 @@ change_done(struct world *world)
     if (world->problem == NULL)
         last_good_keep(world->current->config->state, command_configuration(world->current->line));
     timekeeper_look(world->timekeeper, world->current->config->state);
+    tell_links(world);
     tell_served(world);
     change_over(world, TRUE);
 }

@@ -40,16 +40,22 @@ size_of(const struct sockaddr_storage *address)
 
 /* ---- one of each kind; -1 and errno ---- */
 
-static int
-open_dns(const struct message_socket *what)
+static gboolean
+is_at_address(const struct message_socket *what)
 {
-    const gboolean tcp = what->kind == MESSAGE_DNS_TCP, six = what->address.ss_family == AF_INET6;
+    return what->kind != MESSAGE_DHCP && what->kind != MESSAGE_FRAME && what->kind != MESSAGE_ARP;
+}
+
+static int
+open_at_address(const struct message_socket *what)
+{
+    const gboolean tcp = what->kind != MESSAGE_DNS_UDP, six = what->address.ss_family == AF_INET6;
     AUTO_FD int fd = socket(what->address.ss_family,
                             (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || (six && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) ||
         (tcp && !set(fd, SOL_SOCKET, SO_REUSEADDR, 1)))
         return -1;
-    /* the address may come later, as the service address does */
+    /* the address may come later, and go and come again, as the service address does */
     set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_FREEBIND : IP_FREEBIND, 1);
     if (!tcp) {
         enlarge(fd);
@@ -97,15 +103,9 @@ open_packet(const struct message_socket *what)
 static int
 open_one(const struct message_socket *what)
 {
-    switch (what->kind) {
-    case MESSAGE_DNS_UDP:
-    case MESSAGE_DNS_TCP:
-        return open_dns(what);
-    case MESSAGE_DHCP:
-        return open_dhcp(what);
-    default:
-        return open_packet(what);
-    }
+    if (is_at_address(what))
+        return open_at_address(what);
+    return what->kind == MESSAGE_DHCP ? open_dhcp(what) : open_packet(what);
 }
 
 /* ---- messages ---- */
@@ -114,7 +114,7 @@ static char *
 describe(const struct message_socket *what)
 {
     char text[INET6_ADDRSTRLEN];
-    if (what->kind != MESSAGE_DNS_UDP && what->kind != MESSAGE_DNS_TCP)
+    if (!is_at_address(what))
         return g_strdup_printf("%s on interface '%s'",
                                what->kind == MESSAGE_DHCP ? "the DHCP port" : "raw frames",
                                what->interface);
@@ -126,16 +126,30 @@ describe(const struct message_socket *what)
                            what->kind == MESSAGE_DNS_UDP ? "UDP" : "TCP");
 }
 
+static const char *
+hint_for(const struct message_socket *what)
+{
+    switch (what->kind) {
+    case MESSAGE_HTTP:
+    case MESSAGE_HTTPS:
+        return "another program serves there (`ss -ltnp`): stop it, or have `[web] http` and "
+               "`https` name other ports";
+    case MESSAGE_LINK:
+        return "another program serves there (`ss -ltnp`): stop it, or give the node's [peer] "
+               "another port on both nodes, as in 10.0.0.1:7403";
+    default:
+        return "another program serves there (`ss -lunp`, `ss -ltnp`): stop it, as in `systemctl "
+               "disable --now dnsmasq`, or have `[dns] listen` name other addresses";
+    }
+}
+
 static gboolean
 cannot_open(const struct message_socket *what, int cause, GError **error)
 {
     g_autofree char *text = describe(what);
     fail_errno(error, cause, "cannot serve at %s", text);
     if (cause == EADDRINUSE)
-        fail_add_hint(error,
-                      "another program serves there (`ss -lunp`, `ss -ltnp`): stop it, as in "
-                      "`systemctl disable --now dnsmasq`, or have `[dns] listen` name other "
-                      "addresses");
+        fail_add_hint(error, hint_for(what));
     else if (cause == EACCES || cause == EPERM)
         fail_add_hint(error, "start it as root; it gives that up");
     return FALSE;
@@ -216,6 +230,10 @@ sockets_equal(const struct sockets *a, const struct sockets *b)
 gboolean
 sockets_are_for(const struct message_socket *socket, const char *role)
 {
-    gboolean dns = socket->kind == MESSAGE_DNS_UDP || socket->kind == MESSAGE_DNS_TCP;
-    return strcmp(role, dns ? "dns" : "dhcp") == 0;
+    static const char *const roles[MESSAGE_SOCKETS] = {
+        [MESSAGE_DNS_UDP] = "dns", [MESSAGE_DNS_TCP] = "dns",   [MESSAGE_DHCP] = "dhcp",
+        [MESSAGE_FRAME] = "dhcp",  [MESSAGE_ARP] = "dhcp",      [MESSAGE_HTTP] = "web",
+        [MESSAGE_HTTPS] = "web",   [MESSAGE_LINK] = "failover",
+    };
+    return socket->kind < MESSAGE_SOCKETS && strcmp(role, roles[socket->kind]) == 0;
 }

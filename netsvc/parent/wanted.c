@@ -84,48 +84,111 @@ want_dhcp(const struct config *config, const struct ifaddrs *all, GArray *wanted
     }
 }
 
-/* ---- DNS ---- */
+/* ---- at addresses: DNS, HTTP ---- */
+
+static void
+add(GArray *wanted, enum message_socket_kind kind, const struct sockaddr_storage *address)
+{
+    const struct message_socket socket = {.kind = kind, .address = *address};
+    for (guint i = 0; i < wanted->len; i++) {
+        const struct message_socket *each = &g_array_index(wanted, struct message_socket, i);
+        if (each->kind == kind && memcmp(&each->address, address, sizeof *address) == 0)
+            return;
+    }
+    g_array_append_val(wanted, socket);
+}
+
+static struct sockaddr_storage
+storage_of(guint32 address)
+{
+    struct sockaddr_storage storage = {0};
+    *(struct sockaddr_in *)&storage =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+    return storage;
+}
+
+/* The service address is always wanted: a socket there waits for it, so that nothing is opened when
+ * it comes. */
+static GArray *
+list_addresses(const struct config *config, const struct ifaddrs *all)
+{
+    GArray *addresses = g_array_new(FALSE, TRUE, sizeof(struct sockaddr_storage));
+    struct sockaddr_storage storage = storage_of(config->service_address);
+    guint32 own;
+    if (config->service_address != 0)
+        g_array_append_val(addresses, storage);
+    for (guint i = 0; i < config->dhcp.subnets->len; i++)
+        if (find_own(all, config, config->dhcp.subnets->pdata[i], &own) != NULL) {
+            storage = storage_of(own);
+            g_array_append_val(addresses, storage);
+        }
+    return addresses;
+}
+
+static struct sockaddr_storage
+at_port(const struct sockaddr_storage *address, guint16 port)
+{
+    struct sockaddr_storage storage = *address;
+    ((struct sockaddr_in *)&storage)->sin_port = htons(port); /* IPv6 has it at the same place */
+    return storage;
+}
 
 static void
 add_dns(GArray *wanted, const struct sockaddr_storage *address)
 {
-    for (guint i = 0; i < wanted->len; i++)
-        if (memcmp(&g_array_index(wanted, struct message_socket, i).address, address,
-                   sizeof *address) == 0)
-            return;
-    struct message_socket socket = {.kind = MESSAGE_DNS_UDP, .address = *address};
-    g_array_append_val(wanted, socket);
-    socket.kind = MESSAGE_DNS_TCP;
-    g_array_append_val(wanted, socket);
-}
-
-static void
-add_address(GArray *wanted, guint32 address)
-{
-    struct sockaddr_storage storage = {0};
-    struct sockaddr_in *in = (struct sockaddr_in *)&storage;
-    *in = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(DNS_PORT), .sin_addr.s_addr = htonl(address)};
-    add_dns(wanted, &storage);
+    add(wanted, MESSAGE_DNS_UDP, address);
+    add(wanted, MESSAGE_DNS_TCP, address);
 }
 
 static void
 want_dns(const struct config *config, const struct ifaddrs *all, GArray *wanted)
 {
     const struct config_dns *dns = &config->dns;
-    guint32 own;
     for (guint i = 0; i < dns->listen->len; i++)
         add_dns(wanted, &g_array_index(dns->listen, struct config_peer, i).address);
     if (dns->listen->len > 0)
         return;
-    if (config->service_address != 0)
-        add_address(wanted, config->service_address);
-    for (guint i = 0; i < config->dhcp.subnets->len; i++)
-        if (find_own(all, config, config->dhcp.subnets->pdata[i], &own) != NULL)
-            add_address(wanted, own);
+    g_autoptr(GArray) addresses = list_addresses(config, all);
+    for (guint i = 0; i < addresses->len; i++) {
+        const struct sockaddr_storage storage =
+            at_port(&g_array_index(addresses, struct sockaddr_storage, i), DNS_PORT);
+        add_dns(wanted, &storage);
+    }
 }
 
-/* It is another node's, or somebody forgot it. */
+static void
+add_web(GArray *wanted, const struct config_web *web, const struct sockaddr_storage *address)
+{
+    const struct sockaddr_storage http = at_port(address, web->http),
+                                  https = at_port(address, web->https);
+    if (web->http != 0)
+        add(wanted, MESSAGE_HTTP, &http);
+    if (web->https != 0)
+        add(wanted, MESSAGE_HTTPS, &https);
+}
+
+static void
+want_web(const struct config *config, const struct ifaddrs *all, GArray *wanted)
+{
+    const struct config_web *web = &config->web;
+    g_autoptr(GArray) addresses = list_addresses(config, all);
+    for (guint i = 0; i < web->listen->len; i++)
+        add_web(wanted, web, &g_array_index(web->listen, struct config_peer, i).address);
+    for (guint i = 0; i < addresses->len && web->listen->len == 0; i++)
+        add_web(wanted, web, &g_array_index(addresses, struct sockaddr_storage, i));
+}
+
+static void
+want_link(const struct config *config, GArray *wanted)
+{
+    for (guint i = 0; i < config->own->addresses->len; i++)
+        add(wanted, MESSAGE_LINK,
+            &g_array_index(config->own->addresses, struct config_peer, i).address);
+}
+
+/* ---- the whole ---- */
+
+/* Somebody forgot it. */
 static void
 tell_service(guint32 service, const struct ifaddrs *all, GPtrArray *absent)
 {
@@ -152,7 +215,12 @@ wanted_list(const struct config *config, GArray *wanted, GPtrArray *absent)
         want_dhcp(config, all, wanted, absent);
     if (config->dns.enabled)
         want_dns(config, all, wanted);
-    tell_service(config->service_address, all, absent);
+    if (config->web.enabled && config->cert.name != NULL)
+        want_web(config, all, wanted);
+    if (config->own != NULL)
+        want_link(config, wanted);
+    else /* with a pair it is on the active one */
+        tell_service(config->service_address, all, absent);
     if (all != NULL)
         freeifaddrs(all);
 }
