@@ -4,6 +4,7 @@
 #include "lib/base/tool.h"
 #include "replicator/drive_entries.h"
 #include "replicator/key.h"
+#include "replicator/failover_entries.h"
 #include "replicator/net_entries.h"
 #include "replicator/offsite_entries.h"
 #include "replicator/prune_entry.h"
@@ -95,6 +96,7 @@ static const struct command commands[] = {
         .pass_as = "import",
         .run = become,
     },
+    FAILOVER_ENTRIES,
     NET_ENTRIES,
     {
         .name = "status",

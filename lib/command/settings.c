@@ -268,6 +268,12 @@ static const struct option options[] = {
         .help = "Format without asking.",
     },
     {
+        .name = "yes",
+        .type = OPTION_FLAG,
+        .commands = FOR_SWITCH,
+        .help = "Switch without asking.",
+    },
+    {
         .name = "hooks",
         .placeholder = "DIR",
         .type = OPTION_PATH,
@@ -839,7 +845,7 @@ static const struct option options[] = {
         .name = "json",
         .type = OPTION_FLAG,
         .commands = FOR_SNAPSHOT | FOR_PRUNE | FOR_STORE | FOR_STATUS | FOR_ENROL | FOR_DRIVE_LIST |
-                    FOR_STANDBY | FOR_OFFSITE | FOR_NET_LISTS | FOR_NET_CHECK,
+                    FOR_STANDBY | FOR_OFFSITE | FOR_NET_LISTS | FOR_NET_CHECK | FOR_SWITCH | FOR_CERT_SHOW,
         .help = "Report in JSON on standard output, one object a line, the last one a summary.",
     },
     {

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#define FORGET_SECONDS 4 /* without a failover child: before the address is lost, after 6 */
 #define PRIORITIES                                                                                 \
     3 /* the middle one is the usual one; a child's end comes after its last words                 \
        */
@@ -315,10 +316,34 @@ serves(void *context, struct service *service)
     log_info("'%s' serves (process %d)", service_name(service),
              process_pid(service_process(service)));
     send_role(world, service);
+    if (service == world->services[ROLE_FAILOVER])
+        event_del(world->forgotten);
     service_send(find_service(world, "dhcp"), MESSAGE_TELL_NAMES, NULL, 0);
     questions_changed(world);
     if (world->next != NULL)
         look_whether_done(world);
+}
+
+static void
+tell_role(struct world *world)
+{
+    for (guint i = 0; i < WORLD_SERVICES; i++)
+        send_role(world, world->services[i]);
+    questions_changed(world);
+}
+
+/* The failover child is gone for longer than a reload takes: the address is, too. */
+static void
+forget_role(evutil_socket_t fd, short what, void *context)
+{
+    struct world *world = context;
+    (void)fd;
+    (void)what;
+    if (world->state.role == TASK_WAIT)
+        return;
+    log_warning("nothing says which role this node has: it waits");
+    world->state.role = TASK_WAIT;
+    tell_role(world);
 }
 
 /* By the failover child alone. */
@@ -334,9 +359,7 @@ take_role(struct world *world, guint number, const void *data, gsize size)
         world->state.role = TASK_WAIT;
     if (world->state.role != before)
         log_notice("this node is %s", task_role_name(world->state.role));
-    for (guint i = 0; i < WORLD_SERVICES; i++)
-        send_role(world, world->services[i]);
-    questions_changed(world);
+    tell_role(world);
 }
 
 static void
@@ -360,6 +383,9 @@ static void
 lost(void *context, struct service *service)
 {
     struct world *world = context;
+    const struct timeval limit = {.tv_sec = FORGET_SECONDS};
+    if (service == world->services[ROLE_FAILOVER])
+        event_add(world->forgotten, &limit);
     questions_lost(world, number_of(world, service));
     tasks_lost(world->tasks, number_of(world, service));
     questions_forget_alerts(world, number_of(world, service));
@@ -424,6 +450,7 @@ static void
 listen_to_signals(struct world *world)
 {
     guint64 microseconds = 0;
+    world->forgotten = evtimer_new(world->events, forget_role, world);
     world->terminate = evsignal_new(world->events, SIGTERM, must_end, world);
     world->interrupt = evsignal_new(world->events, SIGINT, must_end, world);
     world->hang_up = evsignal_new(world->events, SIGHUP, must_reload, world);
@@ -515,6 +542,7 @@ clear(struct world *world)
     timekeeper_free(world->timekeeper);
     for (guint i = 0; i < WORLD_SERVICES; i++)
         service_free(world->services[i]);
+    free_event(world->forgotten);
     free_event(world->terminate);
     free_event(world->interrupt);
     free_event(world->hang_up);

@@ -29,7 +29,8 @@ struct world {
     GPtrArray *reloading;             /* struct control_question: wait for the end of a change */
     GQueue questions[WORLD_SERVICES]; /* struct control_question: wait for that child's answer */
     gboolean started, ending;
-    gint64 since; /* wall clock, seconds */
+    gint64 since;            /* wall clock, seconds */
+    struct event *forgotten; /* nobody says any more which role the node has */
     struct event *terminate, *interrupt, *hang_up, *watchdog, *changed;
     char *published; /* status.json as it was written last */
     GError *failure; /* of the start */

@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/control/ask.h"
 #include "lib/json/json.h"
+#include "replicator/failover/show.h"
 #include "replicator/net/leases.h"
 #include "replicator/net/zones.h"
 #include "replicator/tell.h"
@@ -30,9 +31,9 @@ is_served(struct slice status, const char *name)
 /* What one of the services knows becomes a member of what all know. One that does not answer is
  * told by its absence, and by what the parent says of it. */
 static void
-add_service(GString *status, const char *socket, const char *name)
+add_service(GString *status, const char *socket, const char *name, const char *question)
 {
-    g_autofree char *request = g_strdup_printf("{\"ask\":\"%s\"}", name);
+    g_autofree char *request = g_strdup_printf("{\"ask\":\"%s\"}", question);
     if (!is_served((struct slice){status->str, status->len}, name))
         return;
     g_autoptr(GString) answer = ask_daemon(ASK_NETSVC, socket, request, ASK_SECONDS, NULL);
@@ -63,8 +64,9 @@ net_status_ask(const char *socket, gboolean *absent, GError **error)
         fail_set(error, FAIL_FAILED, ASK_NETSVC " does not say how it stands");
         return NULL;
     }
-    add_service(status, socket, "dhcp");
-    add_service(status, socket, "dns");
+    add_service(status, socket, "dhcp", "dhcp");
+    add_service(status, socket, "dns", "dns");
+    add_service(status, socket, "failover", "failover/status");
     return g_steal_pointer(&status);
 }
 
@@ -153,7 +155,7 @@ char *
 net_status_text(struct slice status)
 {
     GString *out = g_string_new(NULL);
-    struct slice dhcp, dns;
+    struct slice dhcp, dns, pair;
     gint64 since = json_member_time(status, "since");
     g_autofree char *when = since > 0 ? tell_time(since) : g_strdup("?");
     g_string_append_printf(out, "names and addresses of the LAN: since %s\n", when);
@@ -165,6 +167,10 @@ net_status_text(struct slice status)
         tell_list(dhcp, "pools", out, tell_pool);
     if (json_member(status, "dns", &dns))
         tell_list(dns, "forwarders", out, tell_forwarder);
+    if (json_member(status, "failover", &pair)) {
+        g_autofree char *text = show_pair(pair);
+        g_string_append(out, text);
+    }
     return g_string_free(out, FALSE);
 }
 
@@ -183,8 +189,9 @@ has_any(struct slice object, const char *name)
 int
 net_status_judge(struct slice status)
 {
-    struct slice list, each, configuration;
-    if (has_any(status, "alerts"))
+    struct slice list, each, configuration, pair;
+    if (has_any(status, "alerts") ||
+        (json_member(status, "failover", &pair) && show_judge(pair) != 0))
         return FAIL_FAILED;
     if (json_member(status, "configuration", &configuration)) {
         g_autofree char *problem = tell_text(configuration, "problem");

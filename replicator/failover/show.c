@@ -1,0 +1,233 @@
+#include "replicator/failover/show.h"
+
+#include "lib/base/fail.h"
+#include "lib/json/json.h"
+#include "replicator/tell.h"
+
+#include <string.h>
+
+/* ---- who is what ---- */
+
+static gboolean
+is_serving(const char *role)
+{
+    return g_strcmp0(role, "active") == 0 || g_strcmp0(role, "alone") == 0;
+}
+
+/* What the other node told of itself last; FALSE: nothing. */
+static gboolean
+told_of(struct slice pair, struct slice *other, struct slice *told)
+{
+    return json_member(pair, "other", other) && json_member(*other, "told", told) &&
+           json_type(*told) == JSON_OBJECT;
+}
+
+static gboolean
+is_connected(struct slice pair)
+{
+    struct slice link;
+    return json_member(pair, "link", &link) && json_member_true(link, "connected");
+}
+
+static gboolean
+is_paired(struct slice pair)
+{
+    struct slice link;
+    return json_member(pair, "link", &link) && json_member_true(link, "paired");
+}
+
+char *
+show_active(struct slice pair)
+{
+    struct slice other, told;
+    g_autofree char *own = tell_text(pair, "role");
+    if (is_serving(own) || g_strcmp0(own, "switching") == 0)
+        return tell_text(pair, "node");
+    if (!told_of(pair, &other, &told))
+        return NULL;
+    g_autofree char *role = tell_text(told, "role");
+    return is_serving(role) || g_strcmp0(role, "switching") == 0 ? tell_text(other, "node") : NULL;
+}
+
+/* ---- how far the standby is ---- */
+
+static void
+append_lag(GString *out, struct slice replicator)
+{
+    struct slice lag;
+    guint64 seconds = 0, changes = 0, databases = 0;
+    if (!json_member(replicator, "lag", &lag) || json_type(lag) != JSON_OBJECT)
+        return;
+    json_member_unsigned(lag, "seconds", &seconds);
+    json_member_unsigned(lag, "changes", &changes);
+    json_member_unsigned(lag, "databases", &databases);
+    if (seconds == 0 && changes == 0 && databases == 0)
+        g_string_append(out, "has all");
+    else
+        g_string_append_printf(out,
+                               "is %" G_GUINT64_FORMAT " s behind: about %" G_GUINT64_FORMAT
+                               " changes in %" G_GUINT64_FORMAT " database%s",
+                               seconds, changes, databases, databases == 1 ? "" : "s");
+    gint64 contact = json_member_time(lag, "contact");
+    g_autofree char *when = contact > 0 ? tell_time(contact) : NULL;
+    if (when != NULL)
+        g_string_append_printf(out, "; heard of the other's CouchDB %s", when);
+}
+
+char *
+show_followed(struct slice pair)
+{
+    struct slice other, told, replicator;
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autofree char *own = tell_text(pair, "role");
+    if (!is_serving(own) && json_member(pair, "replicator", &replicator))
+        append_lag(out, replicator);
+    else if (told_of(pair, &other, &told) && json_member(told, "replicator", &replicator))
+        append_lag(out, replicator);
+    return out->len > 0 ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
+}
+
+/* ---- the pair ---- */
+
+static void
+append_role(GString *out, const char *node, const char *role, const char *more)
+{
+    static const struct {
+        const char *role, *text;
+    } texts[] = {
+        {"active", "ACTIVE: clients talk to it"},
+        {"alone", "ACTIVE: it is not paired"},
+        {"switching", "switching: serves nobody for the moment"},
+        {"standby", "standby: it follows, and can take over"},
+        {"waiting", "WAITING: it serves nobody"},
+    };
+    const char *text = role != NULL ? role : "unknown";
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+        if (g_strcmp0(role, texts[i].role) == 0)
+            text = texts[i].text;
+    g_string_append_printf(out, "  node %-6s  %s%s\n", node, text, more);
+}
+
+static void
+append_other(GString *out, struct slice pair)
+{
+    struct slice other, told;
+    g_autofree char *name = json_member(pair, "other", &other) ? tell_text(other, "node") : NULL;
+    if (!is_paired(pair)) {
+        g_string_append(out, "  pair         NOT PAIRED: `lifeboat peer pair` here shows a code to "
+                             "type on the other node\n");
+        return;
+    }
+    if (!is_connected(pair) || !told_of(pair, &other, &told)) {
+        g_string_append_printf(out, "  node %-6s  NOT REACHED\n", name);
+        return;
+    }
+    g_autofree char *role = tell_text(told, "role"), *trouble = tell_text(told, "trouble");
+    append_role(out, name, role, "");
+    if (trouble != NULL)
+        g_string_append_printf(out, "               %s\n", trouble);
+}
+
+static void
+append_switch(GString *out, struct slice pair)
+{
+    struct slice last;
+    if (!json_member(pair, "switch", &last))
+        return;
+    g_autofree char *order = tell_text(last, "order"), *failed = tell_text(last, "failed");
+    gint64 ended = json_member_time(last, "ended");
+    g_autofree char *when = ended > 0 ? tell_time(ended) : NULL;
+    if (json_member_true(last, "goes_on"))
+        g_string_append(out, "  now          a switch is under way\n");
+    else if (order != NULL && when != NULL)
+        g_string_append_printf(out, "  last %-6s  %s: %s%s\n", order, when,
+                               failed != NULL ? "FAILED: " : "done", failed != NULL ? failed : "");
+}
+
+char *
+show_pair(struct slice pair)
+{
+    GString *out = g_string_new(NULL);
+    guint64 term = 0;
+    g_autofree char *node = tell_text(pair, "node"), *role = tell_text(pair, "role");
+    g_autofree char *trouble = tell_text(pair, "trouble"), *followed = show_followed(pair);
+    gint64 since = json_member_time(pair, "since");
+    g_autofree char *when = since > 0 ? tell_time(since) : g_strdup("?");
+    g_autofree char *more = g_strdup_printf(" (this node, since %s)", when);
+    json_member_unsigned(pair, "term", &term);
+    g_string_append_printf(out, "pair: term %" G_GUINT64_FORMAT "\n", term);
+    append_role(out, node, role, more);
+    if (trouble != NULL)
+        g_string_append_printf(out, "  ALERT        %s\n", trouble);
+    append_other(out, pair);
+    if (followed != NULL)
+        g_string_append_printf(out, "  standby      %s\n", followed);
+    if (json_member_true(pair, "unmerged"))
+        g_string_append(out, "  NOT MERGED   the other node may have what this one has not: start "
+                             "it, it is brought in by itself\n");
+    append_switch(out, pair);
+    return g_string_free(out, FALSE);
+}
+
+int
+show_judge(struct slice pair)
+{
+    g_autofree char *trouble = tell_text(pair, "trouble"), *role = tell_text(pair, "role");
+    return trouble != NULL || g_strcmp0(role, "waiting") == 0 || !is_connected(pair) ||
+                   json_member_true(pair, "unmerged")
+               ? FAIL_FAILED
+               : 0;
+}
+
+/* ---- what was found ---- */
+
+static void
+append_texts(GString *out, struct slice findings, const char *name, const char *node,
+             const char *word, guint *count)
+{
+    struct slice list, each;
+    if (!json_member(findings, name, &list) || json_type(list) != JSON_ARRAY)
+        return;
+    for (gsize place = 0; json_next_element(list, &place, &each);) {
+        g_autofree char *member = g_strdup_printf("{\"text\":" SLICE_FORMAT "}", SLICE_ARGS(each));
+        g_autofree char *text = tell_text(slice_of(member), "text");
+        g_string_append_printf(out, "  %-12s node %s: %s\n", word, node, text != NULL ? text : "?");
+        if (count != NULL)
+            (*count)++;
+    }
+}
+
+static void
+append_node(GString *out, struct slice entry, guint *problems)
+{
+    struct slice findings;
+    g_autofree char *node = tell_text(entry, "node"), *failed = tell_text(entry, "failed");
+    const guint before = *problems;
+    if (failed != NULL) {
+        g_string_append_printf(out, "  PROBLEM      node %s: %s\n", node, failed);
+        (*problems)++;
+    }
+    if (json_member(entry, "findings", &findings)) {
+        append_texts(out, findings, "problems", node, "PROBLEM", problems);
+        append_texts(out, findings, "notes", node, "note", NULL);
+    }
+    if (*problems == before)
+        g_string_append_printf(out, "  ok           node %s is ready\n", node);
+}
+
+char *
+show_findings(struct slice answer, guint *problems)
+{
+    GString *out = g_string_new(NULL);
+    struct slice list, each;
+    g_autofree char *refused = tell_text(answer, "refused");
+    *problems = 0;
+    if (refused != NULL) {
+        g_string_append_printf(out, "  PROBLEM      %s\n", refused);
+        (*problems)++;
+    }
+    if (json_member(answer, "nodes", &list) && json_type(list) == JSON_ARRAY)
+        for (gsize place = 0; json_next_element(list, &place, &each);)
+            append_node(out, each, problems);
+    return g_string_free(out, FALSE);
+}
