@@ -6,8 +6,10 @@
  *            ── address/open → the fence is gone, clients are told where the address is (ARP)
  *     open   ── address/fence → clients are reset, the address is gone
  *
- * It begins fenced. A fence is asserted again when somebody takes it away or adds the address; the
- * address lasts 6 s, unless address/keep comes every 2 s: so a node that hangs or dies loses it.
+ * It begins fenced; but where it is told at first (MESSAGE_ROLE) that the node is active, only the
+ * process is new: then the address is held and open as it was, and clients notice nothing. A fence
+ * is asserted again when somebody takes it away or adds the address; the address lasts 6 s, unless
+ * address/keep comes every 2 s: so a node that hangs or dies loses it.
  *
  * Tasks, all by the failover child alone; answers are {} unless told:
  *     address/probe  {}   → {"mac": "52:54:…"} who answers ARP for the address, null: nobody

@@ -143,7 +143,10 @@ struct protocol *protocol_new(const struct protocol_record *record,
                               const struct protocol_hands *hands);
 void protocol_free(struct protocol *protocol);
 
-void protocol_start(struct protocol *protocol, gint64 now);
+/* `resumes`: only the process is new (the configuration was read again, or the child died a moment
+ * ago); the node held the term of its record all the while, and clients are served still. Else it
+ * is a boot, and WAIT. */
+void protocol_start(struct protocol *protocol, gint64 now, gboolean resumes);
 void protocol_tick(struct protocol *protocol, gint64 now); /* every 100 ms or so */
 void protocol_met(struct protocol *protocol, gint64 now);  /* the other node can be talked to */
 void protocol_lost(struct protocol *protocol, gint64 now);
@@ -154,6 +157,9 @@ void protocol_done(struct protocol *protocol, guint number, gboolean done, const
 /* FALSE: it cannot even be begun: *why, which the caller frees. */
 gboolean protocol_order(struct protocol *protocol, enum protocol_order order, gint64 now,
                         char **why);
+
+/* Why it would be refused now; NULL: it would be begun. Valid until the next call. */
+const char *protocol_would_refuse(const struct protocol *protocol, enum protocol_order order);
 
 /* The nodes were introduced to each other: this is whom the other one is from now on. `first`: this
  * node was active and introduces; else it joins as a standby with nothing of its own. */
