@@ -143,7 +143,7 @@ hear_name(void *context, const struct lease *lease, const struct config_subnet *
 static void
 send_reply(const struct dhcp *dhcp, guint place, const struct server_reply *reply)
 {
-    if (reply->size > 0 && !link_send(link_at(dhcp, place), reply))
+    if (reply->size > 0 && !link_send_reply(link_at(dhcp, place), reply))
         log_debug("dhcp: '%s': a reply was not sent: %s", link_at(dhcp, place)->what.interface,
                   g_strerror(errno));
 }

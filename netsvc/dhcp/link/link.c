@@ -175,7 +175,7 @@ link_send_to_all(const struct link *link, guint16 port, const guint8 *data, gsiz
 }
 
 gboolean
-link_send(const struct link *link, const struct server_reply *reply)
+link_send_reply(const struct link *link, const struct server_reply *reply)
 {
     guint16 to_client = link->port + 1;
     switch (reply->to) {

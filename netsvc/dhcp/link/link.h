@@ -37,6 +37,6 @@ guint link_receive(const struct link *link, struct link_packet packets[LINK_BATC
 guint link_receive_arp(const struct link *link, struct frame_arp frames[LINK_BATCH]);
 
 /* FALSE: it could not be sent, errno tells why. */
-gboolean link_send(const struct link *link, const struct server_reply *reply);
+gboolean link_send_reply(const struct link *link, const struct server_reply *reply);
 gboolean link_send_to_all(const struct link *link, guint16 port, const guint8 *data, gsize size);
 gboolean link_send_probe(const struct link *link, guint32 address);
