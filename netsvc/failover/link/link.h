@@ -33,8 +33,11 @@ struct link_ears {
     void (*lost)(void *context);
     void (*take)(void *context, enum link_kind kind, const void *data, gsize size);
     /* Paired just now, here and there; as protocol_paired has it. */
+    /* It comes again, the same, at a start before the two have talked: who ended between the two
+     * steps has missed it. */
     void (*paired)(void *context, const char *cluster, const char *peer, guint32 parity,
                    gboolean first);
+    void (*alone)(void *context); /* the operator's forget, which is durable here already */
     void (*forgotten)(void *context); /* the other node revoked this one: it was replaced */
     void *context;
 };
@@ -59,5 +62,7 @@ gboolean link_task(struct link *link, const struct child_task *task, gboolean ac
 
 /* Members of an object for status: "paired", "peer", "connected", "path", "since", "problem". */
 void link_append(const struct link *link, GString *out);
-/* This node's random id, and the other's, "" where it is not paired. */
+/* This node's random id, and the other's, "" where it is not paired: what protocol_record has must
+ * be the same, or was not kept before the power failed. */
 const char *link_id(const struct link *link);
+const char *link_peer(const struct link *link);
