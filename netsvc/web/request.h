@@ -1,7 +1,7 @@
 /*
  * request: one HTTP request, whole, as a handler takes it, and its answer, now or later. The server
- * beneath (server.h) has checked it: a method that is known, the raw path as it came, a body that
- * is all there and within WEB_BODY_MAX, a sender whom it lets in.
+ * beneath (web_server.h) has checked it: a method that is known, the raw path as it came, a body
+ * that is all there and within WEB_BODY_MAX, a sender whom it lets in.
  *
  * Paths are matched exactly, byte by byte as they came, without decoding: what is not in a table is
  * 404. HEAD is GET whose body is not sent, with its Content-Length.
