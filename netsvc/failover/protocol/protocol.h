@@ -18,14 +18,21 @@
  *                   4 A: keeps STANDBY, next term, holder B, granted. That record is the grant: it
  *                     is in every message from then on, and B acts on seeing it
  *                   5 B: keeps that it took the term; adopts A's uuid and checkpoints; start hook,
- *                     address, open. A follows, and clears `granted` when B is seen to have taken
- * it Whatever fails before 4 takes A back to ACTIVE. Forced, on B:     keeps the next term, taken,
- * unmerged; fresh uuid; start hook, address, open. When A is met: it fences, B merges what A had,
- * then A follows
+ *                     address, open. A clears `granted` when B is seen to have taken it, and once B
+ *                     is open it draws a fresh uuid and follows
+ *
+ * Whatever fails before 4 takes A back to ACTIVE.
+ *
+ * Forced, on B:     keeps the next term, taken, unmerged; fresh uuid; start hook, address, open.
+ *                   When A is met: it fences, B merges what A had, then A follows
+ *
+ * The files: protocol.c (what comes in, time), record.c (terms, what is kept), learn.c (what a
+ * message tells), rise.c (the way up, and down), planned.c, forced.c, merge.c (what the standby
+ * has), trouble.c (what people are told); core.h is theirs in common.
  */
 #pragma once
 
-#include <glib.h>
+#include "lib/base/cleanup.h"
 
 #define PROTOCOL_ID_SIZE 33  /* 32 hex digits and a zero byte: node, cluster, attempt, uuid */
 #define PROTOCOL_WHY_MAX 256 /* bytes of a reason */
@@ -57,7 +64,7 @@ struct protocol_record {
 
 enum protocol_kind {
     PROTOCOL_STATE,    /* the heartbeat; all others say the same and more */
-    PROTOCOL_ASK,      /* B: switch to me */
+    PROTOCOL_ASK,      /* B: switch to me; A: should you like to ask, then check and do */
     PROTOCOL_CATCH_UP, /* A: nothing changes here any more */
     PROTOCOL_PROMISE,  /* B: all equal */
     PROTOCOL_REFUSE,   /* either: not this attempt: why */
@@ -68,17 +75,22 @@ enum protocol_kind {
 
 struct protocol_message {
     enum protocol_kind kind;
-    char cluster[PROTOCOL_ID_SIZE], id[PROTOCOL_ID_SIZE], attempt[PROTOCOL_ID_SIZE],
-        uuid[PROTOCOL_ID_SIZE];
+    char cluster[PROTOCOL_ID_SIZE], id[PROTOCOL_ID_SIZE]; /* the sender's */
+    char about[PROTOCOL_ID_SIZE];   /* what it is that is asked, promised, refused …; "": STATE */
+    char attempt[PROTOCOL_ID_SIZE]; /* of the grant; "" unless granted */
+    char visit[PROTOCOL_ID_SIZE]; /* a standby's, of this time that it follows; an active one's: the
+                                     visit whose data it has merged */
     guint64 term;
     guint64 held; /* the highest term that the sender knows this message's receiver to have taken */
-    gboolean taken, granted, unmerged;
-    enum protocol_role role;
+    gboolean taken, granted, unmerged, open;
+    enum protocol_role role; /* STANDBY: and fenced */
     char why[PROTOCOL_WHY_MAX];
 };
 
-/* What takes time. Each ends with protocol_done, well or not; one that was given up may end, too,
- * and does not count then. */
+/* What takes time. Each ends with protocol_done, well or not, never from within `begin`; one that
+ * was given up may end, too, and does not count then. FENCE, ADDRESS and OPEN act in the order in
+ * which they were begun, those given up too; so do START and STOP: of two hooks, the one that was
+ * given up has ended before the other begins. */
 enum protocol_effect {
     PROTOCOL_FENCE,    /* nobody is served any more; the address is gone */
     PROTOCOL_STOP,     /* the stop hook */
@@ -92,6 +104,7 @@ enum protocol_effect {
     PROTOCOL_FRESH,    /* a uuid never used before, and no checkpoints */
     PROTOCOL_MERGE,    /* pulls what the other node has and this one has not */
     PROTOCOL_ANNOUNCE, /* clients are told again; nothing depends on it */
+    PROTOCOL_CUT,      /* the fence hook: the other node is off after it, surely */
     PROTOCOL_EFFECTS,
 };
 
@@ -112,8 +125,8 @@ enum protocol_progress {
 };
 
 struct protocol_hands {
-    /* Durable when it returns. FALSE: it could not be; stepping down goes on, stepping up does not.
-     */
+    /* Durable when it returns. FALSE: it could not be, or nobody knows; stepping down goes on,
+     * stepping up does not. */
     gboolean (*keep)(void *context, const struct protocol_record *record);
     void (*send)(void *context, const struct protocol_message *message); /* may be lost */
     void (*begin)(void *context, enum protocol_effect effect, guint number,
@@ -142,6 +155,7 @@ struct protocol *protocol_new(const struct protocol_record *record,
                               const struct protocol_times *times,
                               const struct protocol_hands *hands);
 void protocol_free(struct protocol *protocol);
+AUTO_DEFINE(protocol)
 
 /* `resumes`: only the process is new (the configuration was read again, or the child died a moment
  * ago); the node held the term of its record all the while, and clients are served still. Else it
@@ -165,8 +179,10 @@ const char *protocol_would_refuse(const struct protocol *protocol, enum protocol
  * node was active and introduces; else it joins as a standby with nothing of its own. */
 void protocol_paired(struct protocol *protocol, const char *cluster, const char *peer,
                      guint32 parity, gboolean first, gint64 now);
-/* The other node is gone for good: this one is alone. */
+/* The other node is gone for good: this one is alone, and active. */
 void protocol_forget(struct protocol *protocol, gint64 now);
+/* The other node says that this one was replaced: it serves nobody until it is paired again. */
+void protocol_revoked(struct protocol *protocol, gint64 now);
 
 enum protocol_role protocol_role(const struct protocol *protocol);
 gboolean protocol_is_open(const struct protocol *protocol);   /* ACTIVE, and clients are served */
