@@ -23,6 +23,7 @@ import textwrap
 from .process import Process
 
 READY = 'serving'
+CHILDREN = ('dns', 'dhcp', 'address', 'failover', 'cert', 'web')
 USER = 'nobody'
 SANITIZERS = ('AddressSanitizer', 'LeakSanitizer', 'runtime error:')
 
@@ -110,7 +111,7 @@ class Netsvc:
                     words = file.read().split('\0')
             except OSError:  # it has ended
                 continue
-            yield int(pid), next((word for word in words[1:] if word in ('dns', 'dhcp', 'cert')), rest.rpartition(') ')[0])
+            yield int(pid), next((word for word in words[1:] if word in CHILDREN), rest.rpartition(') ')[0])
 
     def kill(self, name):
         pid = self.children()[name]

@@ -1,0 +1,109 @@
+"""The switch from one node to the other, with clients that write the whole time."""
+
+import time
+
+from support.pair import Pair, Writer
+from support.case import Case
+
+REFUSED_SECONDS = 5.0  # of a planned switch
+TAKEN_SECONDS = 2.0    # from the end of `lifeboat failover --force` to the first write
+
+
+class Writing(Case):
+    """A pair, and a client that writes the whole time."""
+
+    def setUp(self):
+        super().setUp()
+        self.pair = Pair(self)
+        self.assertIn(self.pair.a.ask('PUT', '/clinic')[0], (201, 202))
+        self.writer = Writer(self, self.pair)
+        self.writer.wait(20)
+
+    def all_are_there(self, node):
+        """Everything that was acknowledged is on that node."""
+        self.writer.stop()
+        missing = set(self.writer.acknowledged) - node.documents('clinic')
+        self.assertEqual(set(), missing, '%d of %d' % (len(missing), len(self.writer.acknowledged)))
+
+
+class Planned(Writing):
+    def test_no_write_is_lost_and_clients_wait_for_less_than_five_seconds(self):
+        begun = time.monotonic()
+        said = self.pair.a.do('failover', '--yes')
+        self.writer.wait(20)
+        self.pair.b.wait_role('active')
+        self.pair.a.wait_role('standby')
+        self.assertLess(self.writer.outage(begun), REFUSED_SECONDS, said)
+        self.assertTrue(self.pair.b.has_service())
+        self.assertFalse(self.pair.a.has_service())
+        self.all_are_there(self.pair.b)
+
+    def test_sessions_go_on(self):
+        self.pair.a.do('failover', '--yes')
+        cookie = self.writer.cookie
+        self.writer.wait(20)
+        self.assertEqual(cookie, self.writer.cookie)
+        self.assertFalse([status for _, status in self.writer.refused if status == 401])
+
+    def test_there_and_back_from_either_node(self):
+        self.pair.b.do('failover', '--yes')
+        self.pair.b.wait_role('active')
+        self.writer.wait(20)
+        self.pair.a.wait_role('standby')
+        self.pair.b.do('failback', '--yes')
+        self.pair.a.wait_role('active')
+        self.writer.wait(20)
+        self.all_are_there(self.pair.a)
+        self.assertIn('all is as it was', self.pair.a.do('failback', '--yes'))
+
+    def test_a_dry_run_changes_nothing(self):
+        term = self.pair.a.status()['term']
+        said = self.pair.a.do('failover', '--dry-run')
+        self.assertIn('a switch is possible now', said)
+        self.assertEqual(term, self.pair.a.status()['term'])
+
+    def test_a_hook_that_fails_takes_the_switch_back(self):
+        self.pair.a.write('stop', '#!/bin/sh\necho it sticks\nexit 1\n', 0o755)
+        code, said = self.pair.a.call('failover', '--yes')
+        self.assertEqual(1, code, said)
+        self.assertIn('it sticks', said)
+        self.pair.a.wait_role('active')
+        self.writer.wait(20)
+
+    def test_a_reload_costs_clients_nothing(self):
+        begun = time.monotonic()
+        self.pair.a.do('net', 'reload')
+        self.writer.wait(50)
+        self.assertLess(self.writer.outage(begun), 0.5)
+        self.assertEqual('active', self.pair.a.role())
+
+
+class Unplanned(Writing):
+    def force(self, *more):
+        self.pair.b.wait_until(lambda: not self.pair.b.status().get('link', {}).get('connected'), 'the other node is still seen')
+        said = self.pair.b.do('failover', '--force', '--yes', *more)
+        done = time.monotonic()
+        self.writer.wait(1)
+        first = next(moment for moment in self.writer.times if moment > done - 60 and moment > self.writer.refused[-1][0])
+        self.assertLess(first - done, TAKEN_SECONDS, said)
+
+    def test_the_standby_takes_over_from_a_node_that_was_killed(self):
+        self.pair.a.kill()
+        self.force()
+        self.assertEqual('active', self.pair.b.role())
+
+    def test_what_the_lost_node_alone_had_is_there_when_it_is_back(self):
+        for interface in (0, 1):
+            self.pair.a.host.silence(interface)
+        # what a takes in now, b does not see
+        for number in range(50):
+            self.assertEqual(201, self.pair.a.ask('PUT', '/clinic/alone-%d' % number, {'n': number})[0])
+        self.force('--fenced')
+        self.assertEqual('active', self.pair.b.role())
+        for interface in (0, 1):
+            self.pair.a.host.speak(interface)
+        self.pair.a.wait_role('standby')
+        self.pair.b.wait_until(lambda: not self.pair.b.status()['unmerged'], 'it is not merged')
+        self.assertFalse({'alone-%d' % number for number in range(50)} - self.pair.b.documents('clinic'))
+        self.all_are_there(self.pair.b)
+
