@@ -21,16 +21,32 @@ account_find(const char *name, struct account *account)
     return found != NULL;
 }
 
+/* With what capng_update has set. */
+static gboolean
+change_to(const struct account *account, GError **error)
+{
+    int result = capng_change_id((int)account->uid, (int)account->gid,
+                                 CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+    return result == 0 || fail_errno(error, errno, "cannot become the user with number %u (%d)",
+                                     account->uid, result);
+}
+
 gboolean
 account_become(const struct account *account, gboolean may_read, GError **error)
 {
     capng_clear(CAPNG_SELECT_BOTH);
     if (may_read)
         capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_INHERITABLE, CAP_DAC_READ_SEARCH);
-    int result = capng_change_id((int)account->uid, (int)account->gid,
-                                 CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
-    return result == 0 || fail_errno(error, errno, "cannot become the user with number %u (%d)",
-                                     account->uid, result);
+    return change_to(account, error);
+}
+
+gboolean
+account_become_with(const struct account *account, const int *rights, GError **error)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    for (gsize i = 0; rights != NULL && rights[i] >= 0; i++)
+        capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_EFFECTIVE, (unsigned int)rights[i]);
+    return change_to(account, error);
 }
 
 void

@@ -21,6 +21,10 @@ gboolean account_find(const char *name, struct account *account);
  */
 gboolean account_become(const struct account *account, gboolean may_read, GError **error);
 
+/* The same, but for these capabilities (CAP_NET_ADMIN, …; ends with -1; NULL: none), which stay in
+ * force in this process and go to no program that it would run. */
+gboolean account_become_with(const struct account *account, const int *rights, GError **error);
+
 /*
  * What root does by hand with a store that belongs to the user is done as the user, so that the
  * daemon can go on with it: becomes him, with the right to read any file, where `folder/lifeboat`

@@ -53,6 +53,7 @@ enter_sandbox(struct child *child, GError **error)
         .account = becomes ? &account : NULL,
         .folder = folder,
         .calls = child->role->calls,
+        .rights = child->role->rights,
         .makes_sockets = child->role->makes_sockets,
     };
     return sandbox_enter(&sandbox, error);

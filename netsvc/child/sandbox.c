@@ -129,7 +129,7 @@ become_other(const struct sandbox *sandbox, GError **error)
         return TRUE;
     if (chroot(".") != 0)
         return fail_errno(error, errno, "cannot make '%s' the root folder", sandbox->folder);
-    return account_become(sandbox->account, FALSE, error);
+    return account_become_with(sandbox->account, sandbox->rights, error);
 }
 
 gboolean

@@ -7,12 +7,15 @@
 #include "scratch.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,6 +24,9 @@
 #include <sys/wait.h>
 
 #define NOBODY 65534
+
+static int netlink; /* opened before the sandbox */
+static const int network_admin[] = {CAP_NET_ADMIN, -1};
 
 static int
 result(long value)
@@ -185,6 +191,36 @@ use_ring(void)
     return result(syscall(SYS_io_uring_setup, 1, NULL));
 }
 
+/* There is none of that number: who may try is told so. */
+static int
+change_interface(void)
+{
+    static const struct {
+        struct nlmsghdr head;
+        struct ifinfomsg interface;
+    } request = {
+        .head = {.nlmsg_len = sizeof request,
+                 .nlmsg_type = RTM_DELLINK,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+        .interface = {.ifi_index = G_MAXINT},
+    };
+    struct {
+        struct nlmsghdr head;
+        struct nlmsgerr error;
+        char more[256];
+    } answer;
+    if (send(netlink, &request, sizeof request, 0) < 0 ||
+        recv(netlink, &answer, sizeof answer, 0) < 0)
+        return errno;
+    return -answer.error.error;
+}
+
+static int
+keep_for_programs(void)
+{
+    return result(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0));
+}
+
 static int
 set_clock(void)
 {
@@ -209,6 +245,7 @@ static const struct {
     int wanted;       /* errno */
     gboolean sockets; /* it is one that makes sockets */
     gboolean root;    /* it is so only for who was root */
+    const int *rights;
 } tries[] = {
     {"run a program", run_program, EPERM},
     {"start a process", start_process, EPERM},
@@ -238,6 +275,12 @@ static const struct {
     {"use the kernel's keys", use_keys, EPERM},
     {"use io_uring", use_ring, EPERM},
     {"set the clock", set_clock, EPERM},
+    {"change an interface", change_interface, EPERM},
+    {"change an interface with that right", change_interface, ENODEV, FALSE, TRUE, network_admin},
+    {"open a packet socket with another right", open_packet, EPERM, FALSE, TRUE, network_admin},
+    {"become root with another right", become_root, EPERM, FALSE, TRUE, network_admin},
+    {"open a file above with another right", open_above, ENOENT, FALSE, TRUE, network_admin},
+    {"hand a right on to programs", keep_for_programs, EPERM, FALSE, TRUE, network_admin},
     {"leave a core", dump_core, 0},
 };
 
@@ -248,6 +291,7 @@ outcome_of(const struct scratch *scratch, gsize i)
     const struct sandbox sandbox = {
         .account = geteuid() == 0 ? &nobody : NULL,
         .folder = scratch->path,
+        .rights = tries[i].rights,
         .makes_sockets = tries[i].sockets,
     };
     int status;
@@ -281,6 +325,8 @@ test_tries(void)
 static void
 test_before(void)
 {
+    if (geteuid() == 0)
+        g_assert_cmpint(change_interface(), ==, ENODEV);
     g_assert_cmpint(open_udp(), ==, 0);
     g_assert_cmpint(start_process(), ==, 0);
     g_assert_cmpint(open_outside(), ==, 0);
@@ -303,6 +349,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     g_test_add_func("/sandbox/without one all of it can be done", test_before);
     g_test_add_func("/sandbox/only what serving needs can be done", test_tries);
     g_test_add_func("/sandbox/a folder that is not there is told", test_folder);
