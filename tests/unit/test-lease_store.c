@@ -6,7 +6,9 @@
 #include "tests/unit/scratch.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define NETWORK 0x0a000000u
 #define HOUR 3600
@@ -153,6 +155,77 @@ test_a_lease_is_after_a_restart_what_it_was(void)
     assert_commits(world);
     world_reopen(world, "first");
     g_assert_cmpmem(at(world, 7), sizeof lease, &lease, sizeof lease);
+}
+
+static void
+test_what_a_pair_needs_is_kept(void)
+{
+    AUTO(world) *world = world_new();
+    struct lease lease = lease_of(7, 100 + HOUR);
+    struct knowledge knowledge = {0};
+    lease.version = (struct version){knowledge_writer(3), 12};
+    lease.acked = 100 + HOUR / 2;
+    lease.pending = TRUE;
+    knowledge_raise(&knowledge, lease.version.writer, 12);
+    knowledge_raise(&knowledge, knowledge_writer(2), 7);
+    store_put(world->store, &lease);
+    store_know(world->store, &knowledge);
+    assert_commits(world);
+    world->hand = (struct hand){.boot = 10, .wall = WALL + 60, .believed = TRUE};
+    world_reopen(world, "second");
+    const struct lease *found = at(world, 7);
+    g_assert_cmpint(version_compare(found->version, lease.version), ==, 0);
+    g_assert_cmpint(found->acked, ==, 10 + HOUR / 2 - 60); /* a minute is over */
+    g_assert_true(found->pending);
+    g_assert_true(knowledge_has(store_knowledge(world->store), lease.version));
+    g_assert_cmpuint(store_knowledge(world->store)->n, ==, 2);
+}
+
+/* As version 1 made it. */
+static void
+make_version_1(const char *path)
+{
+    sqlite3 *sqlite = NULL;
+    g_assert_cmpint(sqlite3_open(path, &sqlite), ==, SQLITE_OK);
+    int code = sqlite3_exec(
+        sqlite,
+        "PRAGMA journal_mode = WAL;"
+        "CREATE TABLE lease (address INTEGER PRIMARY KEY, state INTEGER NOT NULL,"
+        " until INTEGER NOT NULL, since INTEGER NOT NULL, key BLOB NOT NULL, mac BLOB NOT NULL,"
+        " name TEXT NOT NULL, seconds INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 0), boot_id TEXT NOT NULL,"
+        " boot INTEGER NOT NULL, wall INTEGER NOT NULL, elapsed INTEGER NOT NULL) STRICT;"
+        "PRAGMA user_version = 1;"
+        "INSERT INTO clock VALUES (0, 'first', 100, 1700000000, 5000);"
+        "INSERT INTO lease VALUES (167772167, 1, 8600, 4950, x'01020000000007', x'020000000007',"
+        " 'phone', 3600);",
+        NULL, NULL, NULL);
+    g_assert_cmpint(code, ==, SQLITE_OK);
+    sqlite3_close(sqlite);
+}
+
+static void
+test_a_file_of_version_1_goes_on_as_version_2(void)
+{
+    AUTO(world) *world = world_new();
+    world_close(world);
+    g_assert_cmpint(unlink(world->path), ==, 0);
+    make_version_1(world->path);
+    for (guint times = 0; times < 2; times++) { /* as it is found, and once it was made anew */
+        world_open(world, "first");
+        const struct lease *lease = at(world, 7);
+        g_assert_nonnull(lease);
+        g_assert_cmpint(lease->until, ==, 3700);
+        g_assert_cmpstr(lease->name, ==, "phone");
+        g_assert_cmpuint(lease->version.writer, ==, 0);
+        g_assert_cmpint(lease->acked, <=, world->hand.boot); /* nobody else knows it */
+        g_assert_false(lease->pending);
+        g_assert_cmpuint(store_knowledge(world->store)->n, ==, 0);
+        give(world, 8, 200);
+        world_close(world);
+    }
+    world_open(world, "first");
+    g_assert_nonnull(at(world, 8));
 }
 
 static void
@@ -479,6 +552,9 @@ main(int argc, char *argv[])
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/a lease is after a restart what it was",
                     test_a_lease_is_after_a_restart_what_it_was);
+    g_test_add_func("/store/what a pair needs is kept", test_what_a_pair_needs_is_kept);
+    g_test_add_func("/store/a file of version 1 goes on as version 2",
+                    test_a_file_of_version_1_goes_on_as_version_2);
     g_test_add_func("/store/what was removed is gone", test_what_was_removed_is_gone);
     g_test_add_func("/store/of many changes of an address the last counts",
                     test_of_many_changes_of_an_address_the_last_counts);

@@ -14,7 +14,8 @@
 #define VARINT_MAX 9
 
 /* As in database.c. */
-enum { ADDRESS, STATE, UNTIL, SINCE, KEY, MAC, NAME, SECONDS, COLUMNS };
+enum { ADDRESS, STATE, UNTIL, SINCE, KEY, MAC, NAME, SECONDS, COLUMNS_1 };
+enum { WRITER = COLUMNS_1, COUNTER, ACKED, PENDING, COLUMNS };
 
 /* Bytes that are left to be read; what is beyond the end makes it fail. */
 struct bytes {
@@ -89,8 +90,20 @@ take_data(struct bytes *body, guint64 type, gboolean is_text, void *data, gsize 
     return size;
 }
 
+/* What a pair needs; a row of version 1 has none of it. */
+static void
+read_pair(struct bytes *body, const guint64 types[COLUMNS], struct lease *lease)
+{
+    gint64 writer = take_integer(body, types[WRITER]), counter = take_integer(body, types[COUNTER]);
+    gint64 acked = take_integer(body, types[ACKED]);
+    lease->pending = take_integer(body, types[PENDING]) != 0;
+    lease->acked = database_is_time(acked) ? acked : 0;
+    if (writer > 0 && counter > 0)
+        lease->version = (struct version){(guint64)writer, (guint64)counter};
+}
+
 static gboolean
-read_columns(struct bytes *body, const guint64 types[COLUMNS], struct lease *lease)
+read_columns(struct bytes *body, const guint64 types[COLUMNS], gsize count, struct lease *lease)
 {
     gint64 state = take_integer(body, types[STATE]);
     lease->until = take_integer(body, types[UNTIL]);
@@ -101,6 +114,8 @@ read_columns(struct bytes *body, const guint64 types[COLUMNS], struct lease *lea
     gint64 seconds = take_integer(body, types[SECONDS]);
     lease->state = (enum lease_state)state;
     lease->seconds = (guint32)seconds;
+    if (count == COLUMNS)
+        read_pair(body, types, lease);
     return !body->failed && body->at == body->end && types[ADDRESS] == 0 && state > LEASE_OFFERED &&
            state < LEASE_STATES && lease->key_size > 0 && seconds >= 0 && seconds <= G_MAXUINT32 &&
            database_is_time(lease->until) && database_is_time(lease->since) &&
@@ -114,12 +129,14 @@ read_row(struct bytes cell, struct lease *lease)
     struct bytes body = take_bytes(&cell, size);
     const guint8 *begin = body.at;
     guint64 head_size = take_varint(&body);
-    for (gsize i = 0; i < COLUMNS; i++)
-        types[i] = take_varint(&body);
-    if (body.failed || address > G_MAXUINT32 || head_size != (guint64)(body.at - begin))
+    gsize count = 0;
+    while (count < COLUMNS && !body.failed && head_size > (guint64)(body.at - begin))
+        types[count++] = take_varint(&body);
+    if (body.failed || (count != COLUMNS && count != COLUMNS_1) || address > G_MAXUINT32 ||
+        head_size != (guint64)(body.at - begin))
         return FALSE;
     *lease = (struct lease){.address = (guint32)address};
-    return read_columns(&body, types, lease);
+    return read_columns(&body, types, count, lease);
 }
 
 /* ---- pages ---- */

@@ -14,24 +14,36 @@
 #define MAC_MAX (int)sizeof((struct lease *)0)->mac
 #define WAL_KEPT 4194304 /* bytes (4 MB) that the WAL keeps as its own when it begins anew */
 
-#define DATABASE_TABLES                                                                            \
-    "CREATE TABLE lease (address INTEGER PRIMARY KEY, state INTEGER NOT NULL,"                     \
-    " until INTEGER NOT NULL, since INTEGER NOT NULL, key BLOB NOT NULL, mac BLOB NOT NULL,"       \
-    " name TEXT NOT NULL, seconds INTEGER NOT NULL) STRICT;"                                       \
-    "CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 0), boot_id TEXT NOT NULL,"            \
-    " boot INTEGER NOT NULL, wall INTEGER NOT NULL, elapsed INTEGER NOT NULL) STRICT;"             \
-    "PRAGMA user_version = " G_STRINGIFY(DATABASE_VERSION) ";"
+#define DATABASE_PAIR_COLUMN(name) name " INTEGER NOT NULL DEFAULT 0"
+#define DATABASE_KNOWLEDGE                                                                         \
+    "CREATE TABLE knowledge (writer INTEGER PRIMARY KEY, counter INTEGER NOT NULL) STRICT;"
+#define DATABASE_SET_VERSION "PRAGMA user_version = " G_STRINGIFY(DATABASE_VERSION) ";"
 
-#define COLUMNS "address, state, until, since, key, mac, name, seconds"
+#define DATABASE_TABLES                                                                                                                                                                                                             \
+    "CREATE TABLE lease (address INTEGER PRIMARY KEY, state INTEGER NOT NULL,"                                                                                                                                                      \
+    " until INTEGER NOT NULL, since INTEGER NOT NULL, key BLOB NOT NULL, mac BLOB NOT NULL,"                                                                                                                                        \
+    " name TEXT NOT NULL, seconds INTEGER NOT NULL, " DATABASE_PAIR_COLUMN(                                                                                                                                                         \
+        "writer") ", " DATABASE_PAIR_COLUMN("counter") ", " DATABASE_PAIR_COLUMN("acked") ","                                                                                                                                       \
+                                                                                          " " DATABASE_PAIR_COLUMN("pending") ") STRICT;"                                                                                           \
+                                                                                                                              "CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 0), boot_id TEXT NOT NULL,"                   \
+                                                                                                                              " boot INTEGER NOT NULL, wall INTEGER NOT NULL, elapsed INTEGER NOT NULL) STRICT;" DATABASE_KNOWLEDGE \
+                                                                                                                                  DATABASE_SET_VERSION
 
-enum { BEGIN, COMMIT, ROLLBACK, PUT, REMOVE, CLOCK, STATEMENTS };
+/* Rows that were written by version 1 have the first ones only. */
+#define COLUMNS_1 "address, state, until, since, key, mac, name, seconds"
+#define COLUMNS COLUMNS_1 ", writer, counter, acked, pending"
+
+enum { BEGIN, COMMIT, ROLLBACK, PUT, REMOVE, CLOCK, KNOW_NOTHING, KNOW, STATEMENTS };
 static const char *const statement_text[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    [PUT] = ("INSERT OR REPLACE INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    [PUT] = ("INSERT OR REPLACE INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+             " ?, ?, ?, ?)"),
     [REMOVE] = "DELETE FROM lease WHERE address = ?",
     [CLOCK] = "INSERT OR REPLACE INTO clock VALUES (0, ?, ?, ?, ?)",
+    [KNOW_NOTHING] = "DELETE FROM knowledge",
+    [KNOW] = "INSERT OR REPLACE INTO knowledge VALUES (?, ?)",
 };
 
 /* Which one has the name. */
@@ -199,6 +211,29 @@ check(struct database *database, GError **error)
     return DATABASE_FINE;
 }
 
+/* One of version 1 gets what is new in one step. */
+static enum database_fault
+migrate(struct database *database, GError **error)
+{
+    g_autofree char *version = NULL;
+    int code = ask(database, "PRAGMA user_version", &version);
+    if (code == SQLITE_OK && g_strcmp0(version, "1") == 0)
+        code =
+            run(database,
+                "BEGIN IMMEDIATE;"
+                "ALTER TABLE lease ADD COLUMN " DATABASE_PAIR_COLUMN(
+                    "writer") ";"
+                              "ALTER TABLE lease ADD COLUMN " DATABASE_PAIR_COLUMN(
+                                  "counter") ";"
+                                             "ALTER TABLE lease ADD COLUMN " DATABASE_PAIR_COLUMN(
+                                                 "acked") ";"
+                                                          "ALTER TABLE lease ADD "
+                                                          "COLUMN " DATABASE_PAIR_COLUMN(
+                                                              "pending") ";" DATABASE_KNOWLEDGE
+                                                              DATABASE_SET_VERSION "COMMIT");
+    return code == SQLITE_OK ? DATABASE_FINE : failed(database, code, error);
+}
+
 /* The lock is taken by the first transaction and held from then on. */
 static enum database_fault
 take_lock(struct database *database, GError **error)
@@ -220,6 +255,8 @@ open_here(struct database *database, GError **error)
     enum database_fault fault = take_lock(database, error);
     if (fault == DATABASE_FINE)
         fault = check(database, error);
+    if (fault == DATABASE_FINE)
+        fault = migrate(database, error);
     if (fault != DATABASE_FINE)
         return fault;
     code = prepare(database);
@@ -254,6 +291,20 @@ database_abandon(struct database *database)
 
 /* ---- rows ---- */
 
+/* What is for a pair: as long as it makes no sense, it is a lease of one node alone. */
+static void
+read_pair(sqlite3_stmt *row, struct lease *lease)
+{
+    if (sqlite3_column_count(row) <= 8)
+        return;
+    gint64 writer = sqlite3_column_int64(row, 8), counter = sqlite3_column_int64(row, 9);
+    gint64 acked = sqlite3_column_int64(row, 10);
+    if (writer > 0 && counter > 0)
+        lease->version = (struct version){(guint64)writer, (guint64)counter};
+    lease->acked = database_is_time(acked) ? acked : 0;
+    lease->pending = sqlite3_column_int64(row, 11) != 0;
+}
+
 /* FALSE: that is none of ours. */
 static gboolean
 read_row(sqlite3_stmt *row, struct lease *lease)
@@ -281,6 +332,7 @@ read_row(sqlite3_stmt *row, struct lease *lease)
     if (mac_size > 0)
         memcpy(lease->mac, mac, (gsize)mac_size);
     g_strlcpy(lease->name, name, sizeof lease->name);
+    read_pair(row, lease);
     return TRUE;
 }
 
@@ -333,6 +385,24 @@ database_read(struct database *database, database_row row, void *context, guint 
     return code == SQLITE_DONE ? DATABASE_FINE : failed(database, code, error);
 }
 
+enum database_fault
+database_read_knowledge(struct database *database, struct knowledge *knowledge, GError **error)
+{
+    sqlite3_stmt *rows = NULL;
+    int code = sqlite3_prepare_v2(database->sqlite, "SELECT writer, counter FROM knowledge", -1,
+                                  &rows, NULL);
+    *knowledge = (struct knowledge){0};
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(rows);
+        gint64 writer = code == SQLITE_ROW ? sqlite3_column_int64(rows, 0) : 0;
+        gint64 counter = code == SQLITE_ROW ? sqlite3_column_int64(rows, 1) : 0;
+        if (writer > 0 && counter > 0)
+            knowledge_raise(knowledge, (guint64)writer, (guint64)counter);
+    }
+    sqlite3_finalize(rows);
+    return code == SQLITE_DONE ? DATABASE_FINE : failed(database, code, error);
+}
+
 /* ---- changes ---- */
 
 static int
@@ -361,6 +431,10 @@ change_row(struct database *database, const struct database_change *change)
     sqlite3_bind_blob(put, 6, lease->mac, lease->mac_size, SQLITE_STATIC);
     sqlite3_bind_text(put, 7, lease->name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(put, 8, lease->seconds);
+    sqlite3_bind_int64(put, 9, (gint64)lease->version.writer);
+    sqlite3_bind_int64(put, 10, (gint64)lease->version.counter);
+    sqlite3_bind_int64(put, 11, lease->acked);
+    sqlite3_bind_int64(put, 12, lease->pending);
     return step(database, PUT);
 }
 
@@ -375,15 +449,30 @@ change_clock(struct database *database, const struct database_clock *clock)
     return step(database, CLOCK);
 }
 
+static int
+change_knowledge(struct database *database, const struct knowledge *knowledge)
+{
+    sqlite3_stmt *know = database->statements[KNOW];
+    int code = step(database, KNOW_NOTHING);
+    for (guint i = 0; i < knowledge->n && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(know, 1, (gint64)knowledge->of[i].writer);
+        sqlite3_bind_int64(know, 2, (gint64)knowledge->of[i].counter);
+        code = step(database, KNOW);
+    }
+    return code;
+}
+
 enum database_fault
 database_commit(struct database *database, const struct database_change *changes, gsize count,
-                const struct database_clock *clock, GError **error)
+                const struct database_rest *rest, GError **error)
 {
     int code = step(database, BEGIN);
     for (gsize i = 0; i < count && code == SQLITE_OK; i++)
         code = change_row(database, &changes[i]);
-    if (code == SQLITE_OK && clock != NULL)
-        code = change_clock(database, clock);
+    if (code == SQLITE_OK && rest->clock != NULL)
+        code = change_clock(database, rest->clock);
+    if (code == SQLITE_OK && rest->knowledge != NULL)
+        code = change_knowledge(database, rest->knowledge);
     if (code == SQLITE_OK)
         code = step(database, COMMIT);
     if (code == SQLITE_OK)
@@ -435,7 +524,7 @@ remove_file(const char *path, const char *suffix, GError **error)
 
 static enum database_fault
 fill(struct database *database, const struct database_change *changes, gsize count,
-     const struct database_clock *clock, GError **error)
+     const struct database_rest *rest, GError **error)
 {
     /* Nothing to roll back to: who is interrupted begins anew. */
     int code = open_sqlite(database, database->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -445,20 +534,20 @@ fill(struct database *database, const struct database_change *changes, gsize cou
         code = prepare(database);
     if (code != SQLITE_OK)
         return failed(database, code, error);
-    return database_commit(database, changes, count, clock, error);
+    return database_commit(database, changes, count, rest, error);
 }
 
 /* NAME.built is complete. */
 static gboolean
 build(const char *path, const struct database_change *changes, gsize count,
-      const struct database_clock *clock, GError **error)
+      const struct database_rest *rest, GError **error)
 {
     g_autofree char *name = g_strconcat(path, ".new", NULL), *built = NULL;
     if (!remove_file(name, "", error) || !remove_file(name, "-journal", error))
         return FALSE;
     struct database *database = g_new0(struct database, 1);
     database->path = g_strdup(name);
-    gboolean filled = fill(database, changes, count, clock, error) == DATABASE_FINE;
+    gboolean filled = fill(database, changes, count, rest, error) == DATABASE_FINE;
     database_free(database);
     if (!filled)
         return FALSE;
@@ -512,10 +601,10 @@ keep(const char *path, const char *aside, gboolean is_built, GError **error)
 
 gboolean
 database_replace(const char *path, const struct database_change *changes, gsize count,
-                 const struct database_clock *clock, gint64 time, char **aside, GError **error)
+                 const struct database_rest *rest, gint64 time, char **aside, GError **error)
 {
     g_autofree char *name = g_strdup_printf("%s.damaged-%" G_GINT64_FORMAT, path, time);
-    if (!keep(path, name, FALSE, error) || !build(path, changes, count, clock, error) ||
+    if (!keep(path, name, FALSE, error) || !build(path, changes, count, rest, error) ||
         !keep(path, name, TRUE, error) || !install(path, error))
         return FALSE;
     if (aside != NULL)
@@ -530,8 +619,9 @@ database_open(const char *path, enum database_fault *fault, GError **error)
     if (!install(path, error))
         return NULL;
     static const struct database_clock never = {0};
+    static const struct database_rest empty = {.clock = &never};
     if (access(path, F_OK) != 0 && errno == ENOENT &&
-        (!build(path, NULL, 0, &never, error) || !install(path, error)))
+        (!build(path, NULL, 0, &empty, error) || !install(path, error)))
         return NULL;
     AUTO(database) *database = g_new0(struct database, 1);
     database->path = g_strdup(path);
@@ -561,18 +651,25 @@ push_range(struct salvage *salvage, gint64 first, gint64 last)
     g_queue_push_tail(&salvage->ranges, range);
 }
 
+static sqlite3_stmt *
+salvage_query(struct salvage *salvage, const char *columns, gboolean up)
+{
+    sqlite3_stmt *rows = NULL;
+    g_autofree char *text =
+        g_strdup_printf("SELECT %s FROM lease WHERE address BETWEEN ? AND ? ORDER BY address %s",
+                        columns, up ? "ASC" : "DESC");
+    sqlite3_prepare_v2(salvage->database->sqlite, text, -1, &rows, NULL);
+    return rows;
+}
+
 /* Reads up or down until something cannot be read; gives the address that it came to. */
 static gint64
 salvage_run(struct salvage *salvage, struct config_range range, gboolean up)
 {
-    sqlite3_stmt *rows = NULL;
     gint64 next = up ? range.first : range.last;
-    sqlite3_prepare_v2(salvage->database->sqlite,
-                       up ? "SELECT " COLUMNS " FROM lease WHERE address BETWEEN ? AND ?"
-                            " ORDER BY address"
-                          : "SELECT " COLUMNS " FROM lease WHERE address BETWEEN ? AND ?"
-                            " ORDER BY address DESC",
-                       -1, &rows, NULL);
+    sqlite3_stmt *rows = salvage_query(salvage, COLUMNS, up);
+    if (rows == NULL)
+        rows = salvage_query(salvage, COLUMNS_1, up); /* of version 1 */
     if (rows == NULL)
         return next;
     sqlite3_bind_int64(rows, 1, range.first);

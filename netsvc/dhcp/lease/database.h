@@ -1,7 +1,7 @@
 /*
  * database: the file that store.h keeps leases in.
  *
- *     NAME             SQLite: tables `lease`, `clock`; user_version DATABASE_VERSION
+ *     NAME             SQLite: tables `lease`, `clock`, `knowledge`; user_version DATABASE_VERSION
  *     NAME-wal         what was committed last; belongs to it
  *     NAME.new         one that is being built
  *     NAME.built       one that is complete, and counts from now on: it is about to become NAME
@@ -19,9 +19,10 @@
  */
 #pragma once
 
+#include "netsvc/dhcp/lease/knowledge.h"
 #include "netsvc/dhcp/lease/lease.h"
 
-#define DATABASE_VERSION 1
+#define DATABASE_VERSION 2 /* 1: without what a pair needs; it is made 2 when it is opened */
 #define DATABASE_BOOT_ID_MAX 64
 
 struct database;
@@ -77,10 +78,19 @@ enum database_fault database_read(struct database *database, database_row row, v
 gboolean database_salvage(const char *path, struct database_clock *clock, database_row row,
                           void *context);
 
-/* All changes and the clock (NULL: stays as it is) are durable, or nothing is. */
+enum database_fault database_read_knowledge(struct database *database, struct knowledge *knowledge,
+                                            GError **error);
+
+/* What goes with leases into a commit; NULL: that stays as it is. */
+struct database_rest {
+    const struct database_clock *clock;
+    const struct knowledge *knowledge;
+};
+
+/* All of it is durable, or nothing is. */
 enum database_fault database_commit(struct database *database,
                                     const struct database_change *changes, gsize count,
-                                    const struct database_clock *clock, GError **error);
+                                    const struct database_rest *rest, GError **error);
 
 /* Pages in the WAL; and writes them back into the file, so that the WAL begins anew. */
 guint database_wal_pages(const struct database *database);
@@ -90,5 +100,5 @@ enum database_fault database_write_back(struct database *database, GError **erro
  * NAME.damaged-TIME where it is there (the name is given back, caller frees), and must not be
  * open. */
 gboolean database_replace(const char *path, const struct database_change *changes, gsize count,
-                          const struct database_clock *clock, gint64 time, char **aside,
+                          const struct database_rest *rest, gint64 time, char **aside,
                           GError **error);

@@ -24,6 +24,12 @@ enum lease_state {
     LEASE_STATES,
 };
 
+/* Of one state of a lease: who made it (knowledge.h), and its how manieth change that was. Both 0:
+ * made by one node alone. */
+struct version {
+    guint64 writer, counter;
+};
+
 struct lease {
     guint32 address;
     enum lease_state state;
@@ -36,6 +42,11 @@ struct lease {
     guint8 mac[16];
     char name[LEASE_NAME_MAX]; /* hostname that it is known by in DNS; "" none */
     guint32 seconds;           /* that were granted last */
+    struct version version;    /* of a pair's nodes; a change by time alone makes none */
+    gint64 acked;              /* boot clock: until then, as the other node surely knows; not after
+                                  now: it knows nothing */
+    gboolean pending;          /* it was not told to the client yet, and may not be: it is of the
+                                  other node's half, which has not said yet that it knows it */
 };
 
 struct leases;

@@ -22,8 +22,10 @@ struct store {
     struct leases *leases;
     gint64 ahead;               /* of the elapsed clock before the boot clock */
     struct database_clock kept; /* as it stands in the file; boot_id "": not of this boot */
-    GArray *changes;            /* struct database_change, what the next commit has */
-    GHashTable *change_of;      /* address → its place in `changes`, from 1 */
+    struct knowledge knowledge;
+    gboolean knows_more;   /* than what is kept */
+    GArray *changes;       /* struct database_change, what the next commit has */
+    GHashTable *change_of; /* address → its place in `changes`, from 1 */
 };
 
 /* ---- time ---- */
@@ -106,6 +108,7 @@ store_put(struct store *store, const struct lease *lease)
     struct lease stored = *lease;
     stored.until = shifted(lease->until, store->ahead);
     stored.since = shifted(lease->since, store->ahead);
+    stored.acked = shifted(lease->acked, store->ahead);
     put_as_stored(store, &stored);
 }
 
@@ -115,9 +118,23 @@ store_remove(struct store *store, guint32 address)
     *change_of(store, address) = (struct database_change){.lease.address = address, .gone = TRUE};
 }
 
+const struct knowledge *
+store_knowledge(const struct store *store)
+{
+    return &store->knowledge;
+}
+
+void
+store_know(struct store *store, const struct knowledge *knowledge)
+{
+    store->knowledge = *knowledge;
+    store->knows_more = TRUE;
+}
+
 static void
 forget_changes(struct store *store)
 {
+    store->knows_more = FALSE;
     g_array_set_size(store->changes, 0);
     g_hash_table_remove_all(store->change_of);
 }
@@ -173,15 +190,16 @@ rebuild(struct store *store, const struct database_clock *clock, GError **error)
     if (!is_whole)
         carve_file(store->path, take_carved, &carving);
     guint count = store->changes->len;
+    const struct database_rest rest = {.clock = clock != NULL ? clock : &salvaged,
+                                       .knowledge = &store->knowledge};
     put_memory(store);
     for (guint i = 0; i < newest->len; i++) {
         const struct database_change *change = &g_array_index(newest, struct database_change, i);
         *change_of(store, change->lease.address) = *change;
     }
-    gboolean done = database_replace(store->path,
-                                     (const struct database_change *)(gpointer)store->changes->data,
-                                     store->changes->len, clock != NULL ? clock : &salvaged,
-                                     store->clock->wall(store->clock->context), &aside, error);
+    gboolean done = database_replace(
+        store->path, (const struct database_change *)(gpointer)store->changes->data,
+        store->changes->len, &rest, store->clock->wall(store->clock->context), &aside, error);
     if (done && access(aside, F_OK) == 0)
         log_warning("leases '%s' were damaged; they are kept as '%s', and %u could be read of them",
                     store->path, aside, count);
@@ -207,6 +225,7 @@ take_row(gpointer context, const struct lease *row)
         lease.until = MIN(lease.until, reading->now + lease.seconds);
     lease.since = shifted(lease.since, -store->ahead);
     lease.until = shifted(lease.until, -store->ahead);
+    lease.acked = MIN(shifted(lease.acked, -store->ahead), lease.since + CONFIG_LEASE_MAX);
     leases_put(store->leases, &lease);
 }
 
@@ -222,6 +241,9 @@ read_all(struct store *store, GError **error)
     store->ahead = reading.now - store->clock->boot(store->clock->context);
     if (strcmp(kept.boot_id, store->clock->boot_id) == 0)
         store->kept = kept;
+    fault = database_read_knowledge(store->database, &store->knowledge, error);
+    if (fault != DATABASE_FINE)
+        return fault;
     fault = database_read(store->database, take_row, &reading, &senseless, error);
     if (fault == DATABASE_FINE && senseless > 0)
         log_warning("leases '%s': ignoring %u rows that make no sense", store->path, senseless);
@@ -288,9 +310,11 @@ store_free(struct store *store)
 static enum database_fault
 write_changes(struct store *store, const struct database_clock *clock, GError **error)
 {
+    const struct database_rest rest = {.clock = clock,
+                                       .knowledge = store->knows_more ? &store->knowledge : NULL};
     return database_commit(store->database,
                            (const struct database_change *)(gpointer)store->changes->data,
-                           store->changes->len, clock, error);
+                           store->changes->len, &rest, error);
 }
 
 /* Where there was no room, the WAL may give some: it begins anew once it is written back. */
@@ -356,7 +380,7 @@ gboolean
 store_commit(struct store *store, GError **error)
 {
     leave_lost(store);
-    if (store->database != NULL && store->changes->len == 0)
+    if (store->database != NULL && store->changes->len == 0 && !store->knows_more)
         return TRUE;
     struct database_clock now = clock_now(store);
     gboolean due = is_clock_due(&store->kept, &now, CLOCK_SECONDS);
@@ -371,10 +395,11 @@ void
 store_tidy(struct store *store)
 {
     struct database_clock now = clock_now(store);
+    const struct database_rest rest = {.clock = &now};
     if (store->database == NULL)
         return;
     if (store->changes->len == 0 && is_clock_due(&store->kept, &now, CLOCK_IDLE_SECONDS) &&
-        database_commit(store->database, NULL, 0, &now, NULL) == DATABASE_FINE)
+        database_commit(store->database, NULL, 0, &rest, NULL) == DATABASE_FINE)
         store->kept = now;
     if (database_wal_pages(store->database) >= WAL_PAGES)
         database_write_back(store->database, NULL);

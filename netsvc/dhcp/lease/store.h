@@ -15,6 +15,7 @@
 #pragma once
 
 #include "netsvc/dhcp/lease/clock.h"
+#include "netsvc/dhcp/lease/knowledge.h"
 #include "netsvc/dhcp/lease/lease.h"
 
 struct store;
@@ -30,6 +31,11 @@ AUTO_DEFINE(store)
 /* One that was offered is not stored; what is stored of that address stays. */
 void store_put(struct store *store, const struct lease *lease);
 void store_remove(struct store *store, guint32 address);
+
+/* What is known of both nodes' changes (knowledge.h), as it was kept, and to be kept with the next
+ * commit. Of one that was damaged nothing is known. */
+const struct knowledge *store_knowledge(const struct store *store);
+void store_know(struct store *store, const struct knowledge *knowledge);
 
 /* Where the files were removed or replaced meanwhile, they are made anew of what is in memory.
  * FALSE: nothing of what was put since the last one is durable, and must not be answered; all of it
