@@ -1,6 +1,6 @@
 /*
  * lifeboat-replicator: the daemon that takes snapshots when they are due, and the commands that it
- * runs. It will follow the active node, too.
+ * runs; of a pair's standby it follows the active node.
  */
 #include "replicator/daemon/command.h"
 #include "replicator/drive/enrol.h"
@@ -8,6 +8,7 @@
 #include "replicator/prune_entry.h"
 #include "replicator/snapshot_entry.h"
 #include "replicator/standby_entries.h"
+#include "replicator/switch_entry.h"
 
 static const struct command commands[] = {
     {
@@ -35,6 +36,7 @@ static const struct command commands[] = {
     PRUNE_ENTRY,
     OFFSITE_PUSH_ENTRY,
     FOLLOW_ENTRY("follow"),
+    SWITCH_ENTRY,
     {
         .name = "enrol",
         .summary = "Make the store on a new drive, or accept the one that is there",

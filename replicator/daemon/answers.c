@@ -11,6 +11,9 @@
 #include "replicator/drive/sysfs.h"
 
 #include <errno.h>
+#include <string.h>
+
+#define SWITCH "switch/"
 
 /* ---- status ---- */
 
@@ -67,6 +70,7 @@ daemon_append_status(const struct daemon *daemon, GString *out)
         json_text_name(out, "standby");
         follower_append(daemon->follower, out);
     }
+    role_append(daemon, out);
     if (daemon->courier != NULL) {
         json_text_name(out, "offsite");
         courier_append(daemon->courier, daemon->configured->timing.offsite_overdue, world_now(),
@@ -408,6 +412,8 @@ answers_ask(void *context, struct slice request, struct control_question *questi
         control_refuse(question, "too many wait for an answer already\nhint: try later");
     else if (g_strcmp0(ask, "snapshot") == 0)
         answer_snapshot(daemon, question);
+    else if (ask != NULL && g_str_has_prefix(ask, SWITCH))
+        role_ask(daemon, ask + strlen(SWITCH), request, question);
     else if (g_strcmp0(ask, "reload") == 0)
         answer_reload(daemon, question);
     else if (g_strcmp0(ask, "drive add") == 0)

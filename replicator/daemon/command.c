@@ -97,6 +97,9 @@ daemon_command(const struct command_line *line, GError **error)
     static const char *const for_follow[] = {"source",  "credentials",  "from", "from-credentials",
                                              "from-ca", "keep-dropped", "rate", "state",
                                              NULL};
+    static const char *const for_step[] = {"source",  "credentials",  "from", "from-credentials",
+                                           "from-ca", "keep-dropped", "rate", "state",
+                                           NULL};
     static const char *const for_offsite[] = {"bucket", "store", "keys", "state", NULL};
     struct account account;
     gboolean becomes;
@@ -114,6 +117,7 @@ daemon_command(const struct command_line *line, GError **error)
     g_autoptr(GPtrArray) import = begin_command(restore, "import");
     g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
     g_autoptr(GPtrArray) follow = begin_command(own, "follow");
+    g_autoptr(GPtrArray) step = begin_command(own, "switch");
     g_autoptr(GPtrArray) offsite = begin_command(own, "offsite");
     g_ptr_array_add(offsite, g_strdup("push"));
     struct daemon_options options = {
@@ -123,6 +127,7 @@ daemon_command(const struct command_line *line, GError **error)
         .import = end_command(import, line, for_import),
         .drill = end_command(drill, line, for_keys),
         .follow = end_command(follow, line, for_follow),
+        .step = end_command(step, line, for_step),
         .offsite = end_command(offsite, line, for_offsite),
         .state = options_string(line, "state"),
         .control = options_string(line, "control"),

@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 #include "lib/command/settings.h"
+#include "replicator/switch/pair.h"
 
 #include <fcntl.h>
 
@@ -87,7 +88,12 @@ static gboolean
 take(struct configured *configured, const struct command_line *line, GError **error)
 {
     struct timing timing;
-    if (!check_paths(line, error) || !read_timing(line, &timing, error))
+    struct pair pair;
+    if (!check_paths(line, error) || !pair_read(line, &pair, error))
+        return FALSE;
+    gboolean follows = pair.url != NULL, paired = pair.own != NULL;
+    pair_clear(&pair);
+    if (!read_timing(line, &timing, error))
         return FALSE;
     if (configured->folder != NULL && !write_copy(configured, line, error)) {
         timing_clear(&timing);
@@ -97,7 +103,8 @@ take(struct configured *configured, const struct command_line *line, GError **er
     configured->timing = timing;
     configured->stores = options_list(line, "to");
     configured->power_off = !options_flag(line, "keep-powered");
-    configured->follows = options_string(line, "from") != NULL;
+    configured->follows = follows;
+    configured->paired = paired;
     configured->bucket = options_string(line, "bucket");
     configured->offsite_store = options_string(line, "store");
     configured->imports = options_flag(line, "import");

@@ -23,7 +23,8 @@ struct configured {
     const char *const *stores; /* folders that hold one; ends with NULL, may be empty */
     struct timing timing;
     gboolean power_off;        /* drives, when their work is done */
-    gboolean follows;          /* the other node */
+    gboolean follows;          /* the other node, */
+    gboolean paired;           /* … when lifeboat-netsvc says that this one is the standby */
     const char *bucket;        /* of the off-site copy; NULL: there is none */
     const char *offsite_store; /* of `stores`, of which it is one */
     gboolean imports;          /* drives bring this node up to date, instead of getting snapshots */

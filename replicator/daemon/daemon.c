@@ -186,6 +186,7 @@ look(evutil_socket_t fd, short what, void *context)
     sd_notify(0, "WATCHDOG=1");
     heed_clock(daemon);
     watch_overdue(daemon);
+    role_watch(daemon);
     runs_begin(daemon);
     daemon_arm(daemon);
 }
@@ -277,6 +278,7 @@ set_up(struct daemon *daemon, GError **error)
     mounter_attach(options->mounter, daemon->events, mounter_died, daemon);
     daemon->tick = event_new(daemon->events, -1, 0, look, daemon);
     hear_signals(daemon);
+    role_begin(daemon);
     reload_follower(daemon);
     reload_courier(daemon);
     daemon->started = world_now();
@@ -313,6 +315,7 @@ clear(struct daemon *daemon)
 {
     visit_free(daemon->visit);
     follower_free(daemon->follower);
+    role_end(daemon);
     courier_free(daemon->courier);
     answers_end(daemon);
     adding_free(daemon->adding);

@@ -14,9 +14,11 @@
  *     devices.c     drives that come and go
  *     answers.c     what is asked at the socket
  *     configured.c  what the configuration says; reload.c: when it is read again
+ *     role.c        which node is the active one, and the steps of a switch
  *     place/        one folder or drive: when, how it stands there, and the logbook of that
  *     work/         visit.c: one piece of work there, step by step; and the processes that go on
- *                   beside: follower.c (of the other node), courier.c (of the off-site copy)
+ *                   beside: follower.c (of the other node), courier.c (of the off-site copy); and those
+ *                   of a switch: steps.c
  */
 #pragma once
 
@@ -31,6 +33,7 @@ struct daemon_options {
     const char *const *import;
     const char *const *drill;
     const char *const *follow;     /* the command that follows the other node */
+    const char *const *step;       /* the command that does a step of a switch */
     const char *const *offsite;    /* the command that brings the off-site copy up to date */
     const char *state;             /* folder of the logbook and the register */
     const char *control;           /* path of the socket */

@@ -46,19 +46,11 @@ reload_stores(struct daemon *daemon)
 
 /* ---- the other node ---- */
 
-static void
-follower_changed(void *context)
-{
-    daemon_show(context);
-}
-
 void
 reload_follower(struct daemon *daemon)
 {
     g_clear_pointer(&daemon->follower, follower_free);
-    if (daemon->configured->follows)
-        daemon->follower =
-            follower_new(daemon->events, daemon->options->follow, follower_changed, daemon);
+    role_apply(daemon);
 }
 
 /* ---- the off-site copy ---- */

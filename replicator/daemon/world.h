@@ -4,8 +4,10 @@
 #include "lib/control/control.h"
 #include "replicator/daemon/daemon.h"
 #include "replicator/daemon/place/place.h"
+#include "replicator/daemon/role.h"
 #include "replicator/daemon/work/courier.h"
 #include "replicator/daemon/work/follower.h"
+#include "replicator/daemon/work/steps.h"
 #include "replicator/drive/watch.h"
 
 /* A drive that is to be ours. */
@@ -23,6 +25,15 @@ struct asked {
     GString *results;  /* of those that are over, elements of an array in JSON */
 };
 
+/* What lifeboat-netsvc said last. */
+struct role {
+    char *name; /* "standby"; NULL: nothing was said yet */
+    guint64 term;
+    gboolean unmerged;
+    gint64 heard; /* monotonic, in microseconds: when, or when the daemon began */
+    gboolean told_silent;
+};
+
 struct daemon {
     const struct daemon_options *options;
     struct visit_means means;
@@ -31,9 +42,11 @@ struct daemon {
     struct logbook *logbook;
     struct drives *drives;
     struct control *control;
-    struct follower *follower; /* NULL: this node follows none */
-    struct courier *courier;   /* NULL: there is no off-site copy */
-    struct watch *watch;       /* NULL: udev tells nothing here */
+    struct follower *follower; /* NULL: this node follows none now */
+    struct role role;
+    struct steps *steps;     /* of a switch */
+    struct courier *courier; /* NULL: there is no off-site copy */
+    struct watch *watch;     /* NULL: udev tells nothing here */
     struct event *tick;
     struct event *signals[3];
     char *run_folder; /* of the socket and status.json */

@@ -268,7 +268,9 @@ follow(struct standby *standby, gboolean *incomplete, GError **error)
 {
     guint failures = 0;
     gboolean met = FALSE;
-    standby->hints = hints_new(standby);
+    if (standby->hints == NULL)
+        standby->hints = hints_new(standby);
+    hints_look_soon(standby->hints);
     while (!stop_requested()) {
         g_autoptr(GError) failure = NULL;
         if ((met || connect_both(standby, &failure)) && turn(standby, &failure)) {

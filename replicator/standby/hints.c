@@ -410,8 +410,10 @@ look_at_all(struct hints *hints, GError **error)
         standby_database(standby, names[i]);
         g_ptr_array_add(ours, names[i]);
     }
-    return here_look(standby, ours, error) && ask_all(standby, ours, error) &&
-           gone_look(standby, ours, error) && share_settings(standby, error);
+    if (!here_look(standby, ours, error) || !ask_all(standby, ours, error))
+        return FALSE;
+    return standby->options->merge ||
+           (gone_look(standby, ours, error) && share_settings(standby, error));
 }
 
 static gint

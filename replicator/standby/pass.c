@@ -121,8 +121,9 @@ is_to_renew(const struct pass *pass, gboolean whole)
 {
     const struct followed *database = pass->database;
     gint64 now = g_get_monotonic_time();
-    return whole || pass->standby->options->once || database->fresh >= RENEW_ROWS ||
-           (database->renew != 0 && database->renew <= now);
+    const struct standby_options *options = pass->standby->options;
+    return whole || (options->once && (pass->rows > 0 || !options->quick)) ||
+           database->fresh >= RENEW_ROWS || (database->renew != 0 && database->renew <= now);
 }
 
 /* ---- the pass ---- */
@@ -133,8 +134,8 @@ copy(struct pass *pass, GError **error)
 {
     struct followed *database = pass->database;
     gint64 now = g_get_monotonic_time();
-    gboolean whole = database->since == NULL;
-    if (!purges_apply(pass->standby, database, &pass->source, whole, error) ||
+    gboolean whole = database->since == NULL, merge = pass->standby->options->merge;
+    if ((!merge && !purges_apply(pass->standby, database, &pass->source, whole, error)) ||
         !(whole ? copy_whole(pass, error) : copy_changes(pass, error)))
         return FALSE;
     g_free(database->seen);
@@ -150,10 +151,9 @@ gboolean
 pass_over(struct standby *standby, struct followed *database, GError **error)
 {
     struct pass pass = {.standby = standby, .database = database};
-    gboolean done =
-        server_database_info(standby->source, database->name, &pass.source, error) &&
-        (database->is_read || dress_make(standby, database->name, &pass.source, error)) &&
-        trust_find(standby, database, &pass.source, error) && copy(&pass, error);
+    gboolean done = server_database_info(standby->source, database->name, &pass.source, error) &&
+                    (database->is_read || dress_make(standby, database, &pass.source, error)) &&
+                    trust_find(standby, database, &pass.source, error) && copy(&pass, error);
     server_database_clear(&pass.source);
     return done;
 }

@@ -65,6 +65,7 @@ standby_clear(struct standby *standby)
     rate_free(standby->rate);
     g_hash_table_unref(standby->by_name);
     g_ptr_array_unref(standby->databases);
+    lock_free(standby->lock);
     memory_free(standby->memory);
     g_free(standby->source_uuid);
     g_free(standby->trouble);

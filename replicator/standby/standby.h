@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "lib/base/lock.h"
 #include "lib/couch/choice.h"
 #include "lib/couch/write/repack.h"
 #include "lib/http/patience.h"
@@ -35,7 +36,12 @@ struct standby_options {
     guint64 rate;       /* bytes a second to read from the other node at most; 0: any */
     guint keep_dropped; /* days */
     gboolean once;      /* ends when all is equal, or what is not has failed */
-    gboolean json;      /* tells how it stands on standard output */
+    gboolean quick;     /* with it: of what is equal already, only the set-up is compared */
+    gboolean merge;     /* brings documents only, of a node that this one is not to be like */
+    /* A leaf revision is about to be written; NULL: nobody asks. */
+    gboolean (*taken)(void *context, const char *database, const struct leaf *leaf, GError **error);
+    void *context;
+    gboolean json; /* tells how it stands on standard output */
 };
 
 /* A database of the source. Times are monotonic, in microseconds. */
@@ -59,6 +65,7 @@ struct followed {
     guint failures;  /* passes in a row */
     gboolean under_way; /* a pass goes on: it is not begun again by what is done meanwhile */
     gboolean gone;      /* the source has it no more */
+    gboolean made;      /* this process made it here */
     char *problem;      /* why the last pass failed, or NULL */
 };
 
@@ -71,6 +78,7 @@ struct standby {
     struct traits traits; /* of the target */
     struct repack *repack;
     struct memory *memory;
+    struct lock *lock; /* of the memory */
     char *source_uuid;
     GPtrArray *databases; /* struct followed */
     GHashTable *by_name;

@@ -144,6 +144,25 @@ follower_free(struct follower *follower)
     g_free(follower);
 }
 
+struct slice
+follower_report(const struct follower *follower)
+{
+    return follower->trouble == NULL ? (struct slice){follower->report->str, follower->report->len}
+                                     : (struct slice){NULL, 0};
+}
+
+char *
+follower_trouble(const struct follower *follower)
+{
+    char *trouble = NULL;
+    struct slice report = follower_report(follower);
+    if (follower->trouble != NULL)
+        return g_strdup(follower->trouble);
+    if (report.size > 0)
+        json_member_text(report, "trouble", &trouble);
+    return trouble;
+}
+
 /* Of what it reported before it ended only this is true still. */
 static void
 append_kept(const struct follower *follower, const char *name, GString *out)

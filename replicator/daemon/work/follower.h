@@ -20,6 +20,12 @@ struct follower *follower_new(struct event_base *events, const char *const *comm
 void follower_free(struct follower *follower);
 AUTO_DEFINE(follower)
 
+/* What it reported last, a JSON object; empty: nothing yet, or it has ended since. */
+struct slice follower_report(const struct follower *follower);
+
+/* Why it does not follow now, caller frees; NULL: it does, as far as is known. */
+char *follower_trouble(const struct follower *follower);
+
 /* How it stands, a JSON object: what it reported last, or, before it has and when it has ended,
  * since when there was no contact, why, and when it is started again. */
 void follower_append(const struct follower *follower, GString *out);

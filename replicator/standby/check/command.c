@@ -8,6 +8,7 @@
 #include "lib/couch/server.h"
 #include "lib/http/rate.h"
 #include "replicator/standby/check/compare.h"
+#include "replicator/switch/pair.h"
 
 #include <stdio.h>
 
@@ -156,12 +157,12 @@ open_server(const struct http_options *options, const char *credentials, GError 
     return http;
 }
 
-int
-standby_check_command(const struct command_line *line, GError **error)
+static int
+check_pair(const struct command_line *line, const struct pair *pair, GError **error)
 {
     guint64 bytes = (guint64)options_integer(line, "rate") << 10;
     AUTO(rate) *rate = bytes > 0 ? rate_new(bytes) : NULL;
-    const struct http_options from = {.url = options_string(line, "from"),
+    const struct http_options from = {.url = pair->url,
                                       .login_option = "--from-credentials",
                                       .ca_file = options_string(line, "from-ca"),
                                       .stall_seconds = STALL,
@@ -173,7 +174,7 @@ standby_check_command(const struct command_line *line, GError **error)
         .json = options_flag(line, "json"),
         .patience = {.seconds = PATIENCE, .wait = wait_and_tell, .stopped = stop_is_due},
     };
-    AUTO(http) *source = open_server(&from, options_string(line, "from-credentials"), error);
+    AUTO(http) *source = open_server(&from, pair->credentials, error);
     AUTO(http) *target =
         source != NULL ? open_server(&into, options_string(line, "credentials"), error) : NULL;
     if (target == NULL)
@@ -189,4 +190,15 @@ standby_check_command(const struct command_line *line, GError **error)
         tell_summary(&check);
     comparison_clear(&check.comparison);
     return !done ? fail_exit_code(*error) : check.differences > 0 ? FAIL_INCOMPLETE : 0;
+}
+
+int
+standby_check_command(const struct command_line *line, GError **error)
+{
+    struct pair pair;
+    if (!pair_require(line, &pair, error))
+        return fail_exit_code(*error);
+    int code = check_pair(line, &pair, error);
+    pair_clear(&pair);
+    return code;
 }

@@ -159,8 +159,12 @@ take_leaf_end(void *context, const struct leaf *leaf, const char *damage, GError
     struct body_bytes bytes = parcel_bytes(carrier->parcel);
     if (damage != NULL)
         checkpoint_add_lacking(&carrier->database->checkpoint, leaf->id, leaf->rev, damage);
+    const struct standby_options *options = carrier->standby->options;
     if (damage != NULL || !carrier->taken)
         return TRUE;
+    if (options->taken != NULL &&
+        !options->taken(options->context, carrier->database->name, leaf, error))
+        return FALSE;
     if (!disable_leaf(&carrier->disable, &leaf, error) ||
         !target_leaf(carrier->target, leaf, &bytes, error))
         return FALSE;

@@ -6,9 +6,10 @@
 #include "lib/couch/write/same.h"
 
 gboolean
-dress_make(struct standby *standby, const char *database, const struct server_database *source,
+dress_make(struct standby *standby, struct followed *followed, const struct server_database *source,
            GError **error)
 {
+    const char *database = followed->name;
     const struct shape shape = {source->q, source->n, source->partitioned};
     struct server_database present;
     g_autoptr(GError) failure = NULL;
@@ -25,6 +26,7 @@ dress_make(struct standby *standby, const char *database, const struct server_da
                          &made, error))
         return FALSE;
     log_info("database '%s' was made", database);
+    followed->made = made;
     return TRUE;
 }
 
@@ -101,6 +103,8 @@ dress_compare(struct standby *standby, struct followed *database, GError **error
 {
     struct server_database source, present;
     gboolean done = FALSE;
+    if (standby->options->merge && !database->made)
+        return TRUE;
     if (server_database_fetch(standby->source, database->name, &source, error)) {
         if (server_database_fetch(standby->target, database->name, &present, error))
             done = compare_security(standby, database->name, source.security, present.security,

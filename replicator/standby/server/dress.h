@@ -8,8 +8,8 @@
 #include "replicator/standby/standby.h"
 
 /* Makes the database as the source has it, unless it is there. */
-gboolean dress_make(struct standby *standby, const char *database,
+gboolean dress_make(struct standby *standby, struct followed *followed,
                     const struct server_database *source, GError **error);
 
-/* Makes all that can change later as the source has it. */
+/* Makes all that can change later as the source has it; in a merge, only what was made by it. */
 gboolean dress_compare(struct standby *standby, struct followed *database, GError **error);

@@ -1,0 +1,36 @@
+#include "replicator/switch/clients/clone.h"
+
+#include "lib/base/fail.h"
+#include "lib/couch/server.h"
+#include "lib/json/json.h"
+
+/* How many changes are listed since then; FALSE: it does not take that for a sequence. */
+static gboolean
+count_since(struct http *http, const char *database, const char *since, guint64 *count)
+{
+    g_autoptr(GString) rest = g_string_new("/_changes?limit=0&since=");
+    http_escape(rest, slice_of(since));
+    g_autofree char *path = server_path(database, rest->str);
+    g_autoptr(GString) answer = http_fetch(http, "GET", path, (struct slice){NULL, 0}, NULL);
+    return answer != NULL &&
+           json_member_unsigned((struct slice){answer->str, answer->len}, "pending", count);
+}
+
+gboolean
+clone_check(struct http *http, const char *database, const char *sequence, GError **error)
+{
+    g_autoptr(GString) since = g_string_new(NULL);
+    guint64 all = 0, rest = 0, number;
+    if (json_type(slice_of(sequence)) != JSON_STRING)
+        return TRUE;
+    json_unescape(slice_of(sequence), since);
+    if (!count_since(http, database, "0", &all) || all == 0 ||
+        !server_sequence_number(slice_of(sequence), &number) || number == 0 ||
+        !count_since(http, database, since->str, &rest) || rest >= all)
+        return TRUE;
+    return fail_set(error, FAIL_FAILED,
+                    "database '%s' of this node was made by copying the other one's files: clients "
+                    "that go on from where they were there would miss something here\n"
+                    "hint: delete it on this node, and let it be followed anew",
+                    database);
+}
