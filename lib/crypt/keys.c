@@ -350,14 +350,31 @@ read_signing(struct keys *keys, int folder_fd, const char *folder, GError **erro
 }
 
 static gboolean
-read_recipients(struct keys *keys, int folder_fd, const char *folder, GError **error)
+read_recovery(int folder_fd, const char *folder, guint8 recipient[AGE_KEY_SIZE], GError **error)
 {
     char text[FILE_CAP + 1];
-    if (!read_file(folder_fd, folder, RECOVERY, FALSE, text, error))
-        return FALSE;
+    return read_file(folder_fd, folder, RECOVERY, FALSE, text, error) &&
+           (age_recipient_parse(g_strstrip(text), recipient, error) ||
+            bad_file(folder, RECOVERY, error));
+}
+
+gboolean
+keys_recovery(const char *folder, guint8 recipient[AGE_KEY_SIZE], GError **error)
+{
+    AUTO_FD int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd < 0 && errno == ENOENT)
+        return no_keys(folder, error);
+    if (folder_fd < 0)
+        return fail_errno(error, errno, "cannot open '%s'", folder);
+    return read_recovery(folder_fd, folder, recipient, error);
+}
+
+static gboolean
+read_recipients(struct keys *keys, int folder_fd, const char *folder, GError **error)
+{
     memcpy(keys->recipients[0], keys->identities[0].public, AGE_KEY_SIZE);
-    if (!age_recipient_parse(g_strstrip(text), keys->recipients[1], error))
-        return bad_file(folder, RECOVERY, error);
+    if (!read_recovery(folder_fd, folder, keys->recipients[1], error))
+        return FALSE;
     keys->n_recipients = 2;
     return TRUE;
 }

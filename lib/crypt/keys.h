@@ -71,6 +71,9 @@ struct keys *keys_open_bare(const char *identity_file, const char *const *signer
 gboolean keys_accept(const char *folder, const char *node, const char *recipient,
                      const char *signer, GError **error);
 
+/* The site's recovery key alone, which is on paper only: for what a stolen server must not open. */
+gboolean keys_recovery(const char *folder, guint8 recipient[AGE_KEY_SIZE], GError **error);
+
 /* Whether it is a regular file that others than its owner may read or write. */
 gboolean keys_is_open_to_others(const char *path);
 

@@ -85,6 +85,7 @@ read_net(struct config *config, const struct command_line *line, GError **error)
 {
     const char *service = options_string(line, "service-address");
     config->node = g_strdup(options_string(line, "node"));
+    config->keys = g_strdup(options_string(line, "keys"));
     config->user = g_strdup(options_string(line, "user"));
     config->state = g_strdup(options_string(line, "state"));
     config->control = g_strdup(options_string(line, "net-control"));
@@ -171,6 +172,7 @@ config_free(struct config *config)
     config_failover_clear(config);
     config_cert_clear(config);
     g_free(config->node);
+    g_free(config->keys);
     g_free(config->user);
     g_free(config->state);
     g_free(config->control);

@@ -19,7 +19,7 @@ static const struct {
     {"dhcp", "address/clients"}, {"address", "dhcp/clients"},  {"address", "failover/seen"},
     {"cert", "failover/send"},   {"cert", "hook/certificate"}, {"cert", "install/"},
     {"cert", "web/certificate"}, {"web", "cert/issue"},        {"web", "cert/public"},
-    {"web", "cert/key"},         {"web", "dns/challenge"},
+    {"web", "cert/key"},         {"web", "cert/revoke"},       {"web", "dns/challenge"},
 };
 
 #define ASKER_OPERATOR G_MAXUINT

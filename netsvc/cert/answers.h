@@ -1,0 +1,20 @@
+/*
+ * answers: what cert's tasks are answered with (cert.h).
+ *
+ *     cert/show      {"name": …, "authority": {"fingerprint", "not_before", "not_after"} or null,
+ *                    "in_force": "public" | "own" | null, "generation": 7, "term": 0,
+ *                    "certificates": [{"what": "root" | "issuing" | "own" | "public" | "previous",
+ *                    "subject", "issuer", "names": […], "fingerprint", "serial", "not_before",
+ *                    "not_after", "in_force": true}],
+ *                    "request": TIME or null, "issued": 12, "revoked": 1, "peer": "alike" | "away"
+ * | "behind" | null} cert/init      what cert/show tells cert/request   {"name": …, "csr": PEM,
+ * "made": TIME, "names": […]}
+ */
+#pragma once
+
+#include "netsvc/cert/site/site.h"
+
+GString *answers_public(const struct site *site, gint64 now);
+GString *answers_key(const struct site *site, gint64 now); /* holds a key: wipe */
+GString *answers_issued(const struct site_issued *issued);
+GString *answers_show(const struct site *site, gint64 now, const char *peer);
