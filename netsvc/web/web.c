@@ -1,10 +1,18 @@
 #include "netsvc/web/web.h"
 
+#include "lib/base/log.h"
+#include "netsvc/web/pages.h"
 #include "netsvc/web/web_server.h"
+
+#define AGAIN 5 /* seconds, where the certificates could not be had */
 
 struct web {
     struct child *child;
     struct web_server *server;
+    struct pages pages;
+    struct trust *trust, *coming; /* in force; while its key is asked for */
+    struct event *again;
+    gboolean asks, changed; /* for the certificates; and they changed meanwhile */
 };
 
 static gpointer
@@ -13,23 +21,107 @@ web_open(struct child *child, GError **error)
     struct web *self = g_new0(struct web, 1);
     (void)error;
     self->child = child;
+    self->pages.config = child_config(child);
+    child_descriptors(child, WEB_CLIENTS_MAX * 2);
     web_server_prepare();
     return self;
 }
 
-/* ---- requests ---- */
+/* ---- certificates ---- */
+
+static void ask(struct web *self);
+
+/* Asks once more, now where they changed meanwhile. */
+static void
+asked(struct web *self, gboolean done)
+{
+    const struct timeval later = {.tv_sec = AGAIN};
+    self->asks = FALSE;
+    g_clear_pointer(&self->coming, trust_free);
+    if (self->changed)
+        ask(self);
+    else if (!done)
+        event_add(self->again, &later);
+}
+
+/* The key may be a newer one's: then both are asked for again. */
+static gboolean
+take_over(struct web *self, struct slice answer, GError **error)
+{
+    if (!trust_read_key(self->coming, answer, error) ||
+        !web_server_certificate(self->server, self->coming->full, self->coming->key, error))
+        return FALSE;
+    trust_free(self->trust);
+    self->trust = g_steal_pointer(&self->coming);
+    self->pages.trust = self->trust;
+    return TRUE;
+}
+
+static void
+take_key(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct web *self = context;
+    g_autoptr(GError) error = NULL;
+    const gboolean taken = done && take_over(self, (struct slice){answer, size}, &error);
+    if (!taken)
+        log_debug("no key to serve with yet: %s", error != NULL ? error->message : answer);
+    asked(self, taken);
+}
+
+static void
+take_public(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct web *self = context;
+    g_autoptr(GError) error = NULL;
+    if (done)
+        self->coming = trust_read((struct slice){answer, size}, &error);
+    if (self->coming != NULL) {
+        child_ask(self->child, "cert/key", "{}", 2, take_key, self);
+        return;
+    }
+    log_debug("no certificate to serve with yet: %s", error != NULL ? error->message : answer);
+    asked(self, FALSE);
+}
+
+static void
+ask(struct web *self)
+{
+    self->changed = self->asks;
+    if (self->asks)
+        return;
+    self->asks = TRUE;
+    event_del(self->again);
+    child_ask(self->child, "cert/public", "{}", 2, take_public, self);
+}
+
+static void
+ask_again(evutil_socket_t fd, short what, void *self)
+{
+    (void)fd;
+    (void)what;
+    ask(self);
+}
+
+static void
+web_task(gpointer self, const struct child_task *task)
+{
+    static const char unknown[] = "web does no such thing";
+    if (strcmp(task->what, "certificate") == 0) {
+        ask(self);
+        child_task_done(((struct web *)self)->child, task->number, TRUE, "{}", 2);
+    } else
+        child_task_done(((struct web *)self)->child, task->number, FALSE, unknown,
+                        sizeof unknown - 1);
+}
+
+/* ---- the whole ---- */
 
 static gboolean
 handle(void *context, const struct web_request *request, struct web_answer *answer)
 {
-    (void)context;
-    if (strcmp(request->path, "/health") != 0)
-        return FALSE;
-    web_answer_send(answer, 200, "text/plain; charset=utf-8", "ok\n", 3);
-    return TRUE;
+    struct web *self = context;
+    return pages_handle(&self->pages, request, answer);
 }
-
-/* ---- the whole ---- */
 
 static gboolean
 web_begin(gpointer context, GError **error)
@@ -37,12 +129,14 @@ web_begin(gpointer context, GError **error)
     struct web *self = context;
     const GArray *sockets = child_sockets(self->child);
     (void)error;
+    self->again = evtimer_new(child_events(self->child), ask_again, self);
     self->server = web_server_new(child_events(self->child), handle, self);
     for (guint i = 0; i < sockets->len; i++) {
         const struct child_socket *socket = &g_array_index(sockets, struct child_socket, i);
         if (socket->what.kind == MESSAGE_HTTP || socket->what.kind == MESSAGE_HTTPS)
             web_server_listen(self->server, socket->fd, socket->what.kind == MESSAGE_HTTPS);
     }
+    ask(self);
     return TRUE;
 }
 
@@ -73,5 +167,6 @@ const struct child_role web_role = {
     .open = web_open,
     .begin = web_begin,
     .take = web_take,
+    .task = web_task,
     .end = web_end,
 };
