@@ -8,8 +8,10 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event_struct.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #define ACCEPTS 16   /* in a row, then others have their turn */
@@ -67,13 +69,34 @@ guest_of(struct web_server *server, struct evhttp_request *request)
                : NULL;
 }
 
+/* What has one request only, by its own word (RFC 9112, 9.3). */
+static gboolean
+is_last(const struct evhttp_request *request)
+{
+    const char *wish = evhttp_find_header(request->input_headers, "Connection");
+    if (request->major < 1 || (request->major == 1 && request->minor < 1))
+        return wish == NULL || g_ascii_strcasecmp(wish, "keep-alive") != 0;
+    return wish != NULL && g_ascii_strcasecmp(wish, "close") == 0;
+}
+
+/* evhttp closes it now, but says nothing of that in TLS. */
+static void
+say_end(struct evhttp_request *request, struct guest *guest)
+{
+    if (guest->tls && evhttp_find_header(request->output_headers, "Connection") != NULL &&
+        strcmp(evhttp_find_header(request->output_headers, "Connection"), "close") == 0)
+        web_tls_end(bufferevent_openssl_get_ssl(guest->connection));
+}
+
 static void
 was_sent(struct evhttp_request *request, void *context)
 {
     struct web_server *server = context;
     struct guest *guest = guest_of(server, request);
-    if (guest != NULL)
-        guests_note(server->guests, guest, GUEST_READS);
+    if (guest == NULL)
+        return;
+    say_end(request, guest);
+    guests_note(server->guests, guest, GUEST_READS);
 }
 
 static void
@@ -90,7 +113,7 @@ add_fields(struct web_answer *answer, int status, const char *type, gsize size)
     add_default(answer, "X-Content-Type-Options", "nosniff");
     add_default(answer, "Referrer-Policy", "no-referrer");
     add_default(answer, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-    if (guest == NULL || guest->requests >= WEB_SERVER_REQUESTS_MAX)
+    if (guest == NULL || guest->requests >= WEB_SERVER_REQUESTS_MAX || is_last(answer->request))
         web_answer_field(answer, "Connection", "close");
 }
 
@@ -313,7 +336,11 @@ begin_listener(struct listener *listener)
 void
 web_server_listen(struct web_server *server, int fd, gboolean tls)
 {
+    int on = 1;
     g_assert(server->n_listeners < LISTENERS);
+    /* Those that are accepted here have it too: an answer in several records does not wait for the
+     * first to be acknowledged. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct listener *listener = &server->listeners[server->n_listeners++];
     *listener = (struct listener){.server = server, .tls = tls};
     listener->closed =

@@ -105,6 +105,13 @@ web_tls_session(struct ssl_ctx_st *tls)
 }
 
 void
+web_tls_end(struct ssl_st *session)
+{
+    SSL_shutdown(session);
+    ERR_clear_error();
+}
+
+void
 web_tls_prepare(void)
 {
     g_autoptr(auto_tls) tls = SSL_CTX_new(TLS_server_method());

@@ -16,3 +16,6 @@ void web_tls_free(struct ssl_ctx_st *tls);
 
 /* One connection's; it keeps that certificate to its end. */
 struct ssl_st *web_tls_session(struct ssl_ctx_st *tls);
+
+/* Tells the peer that nothing more comes. */
+void web_tls_end(struct ssl_st *session);
