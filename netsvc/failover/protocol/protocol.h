@@ -89,8 +89,8 @@ struct protocol_message {
 
 /* What takes time. Each ends with protocol_done, well or not, never from within `begin`; one that
  * was given up may end, too, and does not count then. FENCE, ADDRESS and OPEN act in the order in
- * which they were begun, those given up too; so do START and STOP: of two hooks, the one that was
- * given up has ended before the other begins. */
+ * which they were begun, those given up too; so do ADOPT and FRESH, and START and STOP: of two
+ * hooks, the one that was given up has ended before the other begins. */
 enum protocol_effect {
     PROTOCOL_FENCE,    /* nobody is served any more; the address is gone */
     PROTOCOL_STOP,     /* the stop hook */

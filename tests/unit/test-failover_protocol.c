@@ -1,0 +1,295 @@
+/* protocol: what the two nodes do, told as a story each. The world is failover_world's, where
+ * nothing happens but what the story says. */
+#include "tests/unit/failover_world.h"
+
+#include <string.h>
+
+#define A 0
+#define B 1
+#define LONG 60000
+
+static void
+set_up(struct world **world, gconstpointer data)
+{
+    (void)data;
+    *world = world_new(7);
+    if (g_test_verbose())
+        (*world)->trace = g_string_new(NULL);
+}
+
+static void
+tear_down(struct world **world, gconstpointer data)
+{
+    (void)data;
+    if ((*world)->trace != NULL)
+        g_test_message("%s", (*world)->trace->str);
+    world_free(*world);
+}
+
+/* ---- how it stands ---- */
+
+static const struct protocol_record *
+record(const struct world *world, guint node)
+{
+    return protocol_record(world->nodes[node].core);
+}
+
+static enum protocol_role
+role(const struct world *world, guint node)
+{
+    return protocol_role(world->nodes[node].core);
+}
+
+static gboolean
+a_leads(struct world *world)
+{
+    return world_serves(world, A) && !world_serves(world, B) && role(world, B) == PROTOCOL_STANDBY;
+}
+
+static gboolean
+b_leads(struct world *world)
+{
+    return world_serves(world, B) && !world_serves(world, A) && role(world, A) == PROTOCOL_STANDBY;
+}
+
+static gboolean
+b_serves(struct world *world)
+{
+    return world_serves(world, B);
+}
+
+static gboolean
+a_serves(struct world *world)
+{
+    return world_serves(world, A);
+}
+
+static gboolean
+nothing_is_owed(struct world *world)
+{
+    for (guint i = 0; i < 2; i++)
+        if (record(world, i)->unmerged || record(world, i)->granted || record(world, i)->fresh ||
+            record(world, i)->adopts)
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+orders_are_over(struct world *world)
+{
+    return world->nodes[A].orders == 0 && world->nodes[B].orders == 0;
+}
+
+static gboolean
+nobody_is_busy(struct world *world)
+{
+    return !protocol_is_busy(world->nodes[A].core) && !protocol_is_busy(world->nodes[B].core);
+}
+
+static void
+assert_trouble(const struct world *world, guint node, const char *part)
+{
+    if (strstr(world_trouble(world, node), part) == NULL)
+        g_error("trouble is '%s', not '%s'", world_trouble(world, node), part);
+}
+
+static void
+begin(struct world *world)
+{
+    world_boot(world, A);
+    world_boot(world, B);
+    g_assert_true(world_until(world, a_leads, LONG));
+    world_run(world, 500); /* each has told the other */
+    g_assert_cmpstr(world_trouble(world, A), ==, "");
+    g_assert_cmpstr(world_trouble(world, B), ==, "");
+}
+
+static void
+assert_ended_well(struct world *world, guint node)
+{
+    g_assert_true(world_until(world, orders_are_over, LONG));
+    g_assert_cmpstr(world->nodes[node].last_ended, ==, NULL);
+}
+
+static void
+assert_ended(struct world *world, guint node, const char *part)
+{
+    g_assert_true(world_until(world, orders_are_over, LONG));
+    if (world->nodes[node].last_ended == NULL ||
+        strstr(world->nodes[node].last_ended, part) == NULL)
+        g_error("the order ended: %s", world->nodes[node].last_ended);
+}
+
+/* ---- booting ---- */
+
+static void
+test_both_boot_and_the_holder_serves(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    begin(world);
+    g_assert_cmpint((gint)world->now, <, 5000);
+    g_assert_cmpuint(record(world, A)->term, ==, 2);
+    g_assert_cmpuint(record(world, B)->term, ==, 2);
+}
+
+static void
+test_a_holder_alone_waits_and_goes_on(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    world_boot(world, A);
+    world_run(world, 9900);
+    g_assert_cmpint(role(world, A), ==, PROTOCOL_WAIT);
+    assert_trouble(world, A, "waits for the other one");
+    g_assert_true(world_until(world, a_serves, 5000));
+}
+
+static void
+test_a_standby_alone_waits_for_a_person(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    world_boot(world, B);
+    world_run(world, LONG);
+    g_assert_cmpint(role(world, B), ==, PROTOCOL_WAIT);
+    assert_trouble(world, B, "lifeboat failover --force");
+}
+
+/* ---- planned ---- */
+
+static void
+assert_handed_over(struct world *world)
+{
+    g_assert_true(world_until(world, b_leads, LONG));
+    g_assert_true(world_until(world, nothing_is_owed, LONG));
+    g_assert_cmpuint(record(world, A)->term, ==, 3);
+    g_assert_cmpuint(record(world, B)->term, ==, 3);
+    g_assert_cmpuint(world->nodes[B].disk.uuid, ==, 1);
+    g_assert_cmpuint(world->nodes[A].disk.uuid, >, 2);
+    g_assert_cmpuint(world->nodes[A].disk.data & ~world->nodes[B].disk.data, ==, 0);
+    g_assert_false(world->nodes[A].hook);
+    g_assert_true(world->nodes[B].hook);
+    g_assert_cmpstr(world_trouble(world, A), ==, "");
+    g_assert_cmpstr(world_trouble(world, B), ==, "");
+}
+
+static void
+test_a_switch_from_the_active_node(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    begin(world);
+    world->nodes[A].disk.data = 5;
+    g_assert_true(world_order(world, A, PROTOCOL_SWITCH));
+    assert_ended_well(world, A);
+    assert_handed_over(world);
+}
+
+static void
+test_a_switch_from_the_standby(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    begin(world);
+    g_assert_true(world_order(world, B, PROTOCOL_SWITCH));
+    assert_ended_well(world, B);
+    assert_handed_over(world);
+}
+
+static void
+assert_rolled_back(struct world *world)
+{
+    g_assert_true(world_until(world, a_leads, LONG));
+    g_assert_true(world_until(world, nobody_is_busy, LONG));
+    world_run(world, 10000);
+    g_assert_true(a_leads(world));
+    g_assert_true(nobody_is_busy(world));
+    g_assert_cmpuint(record(world, A)->term, ==, 2);
+    g_assert_cmpuint(world->nodes[A].disk.uuid, ==, 1);
+    g_assert_true(world->nodes[A].hook);
+}
+
+static void
+assert_fails_at(struct world *world, guint node, enum protocol_effect effect)
+{
+    world->fails[node][effect] = TRUE;
+    g_assert_true(world_order(world, A, PROTOCOL_SWITCH));
+    assert_ended(world, A, "the test says no");
+    assert_rolled_back(world);
+    world->fails[node][effect] = FALSE;
+    g_assert_true(world_order(world, B, PROTOCOL_SWITCH));
+    assert_ended_well(world, B);
+}
+
+#define TEST_FAILS_AT(name, node, effect)                                                          \
+    static void test_rolls_back_when_##name(struct world **fixture, gconstpointer data)            \
+    {                                                                                              \
+        (void)data;                                                                                \
+        begin(*fixture);                                                                           \
+        assert_fails_at(*fixture, node, effect);                                                   \
+    }
+TEST_FAILS_AT(a_check_fails, A, PROTOCOL_CHECK)
+TEST_FAILS_AT(b_check_fails, B, PROTOCOL_CHECK)
+TEST_FAILS_AT(the_stop_hook_fails, A, PROTOCOL_STOP)
+TEST_FAILS_AT(the_fence_fails, A, PROTOCOL_FENCE)
+TEST_FAILS_AT(the_standby_cannot_catch_up, B, PROTOCOL_PULL)
+
+/* ---- forced ---- */
+
+static void
+test_the_dead_one_is_replaced_by_force(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    begin(world);
+    world->nodes[A].disk.data = 1;
+    world_power_off(world, A);
+    world_run(world, 2000);
+    world->nodes[B].disk.data = 2;
+    g_assert_true(world_order(world, B, PROTOCOL_FORCE));
+    assert_ended_well(world, B);
+    g_assert_true(b_serves(world));
+    g_assert_cmpuint(world->nodes[B].disk.uuid, >, 2);
+    g_assert_true(record(world, B)->unmerged);
+    g_assert_true(protocol_is_forced(world->nodes[B].core));
+    world_boot(world, A);
+    g_assert_true(world_until(world, b_leads, LONG));
+    g_assert_true(world_until(world, nothing_is_owed, LONG));
+    g_assert_cmpuint(world->nodes[B].disk.data, ==, 3);
+    g_assert_false(protocol_is_forced(world->nodes[B].core));
+}
+
+static void
+test_one_that_answers_yields_to_force(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    (void)data;
+    begin(world);
+    g_assert_true(world_order(world, B, PROTOCOL_FORCE));
+    assert_ended_well(world, B);
+    g_assert_true(world_until(world, b_leads, LONG));
+    g_assert_true(world_until(world, nothing_is_owed, LONG));
+}
+
+int
+main(int argc, char *argv[])
+{
+    g_test_init(&argc, &argv, NULL);
+#define TEST(name, function)                                                                       \
+    g_test_add("/failover_protocol/" name, struct world *, NULL, set_up, function, tear_down)
+    TEST("both boot, and the holder serves", test_both_boot_and_the_holder_serves);
+    TEST("a holder alone waits, and goes on", test_a_holder_alone_waits_and_goes_on);
+    TEST("a standby alone waits for a person", test_a_standby_alone_waits_for_a_person);
+    TEST("a switch from the active node", test_a_switch_from_the_active_node);
+    TEST("a switch from the standby", test_a_switch_from_the_standby);
+    TEST("rolls back when its check fails", test_rolls_back_when_a_check_fails);
+    TEST("rolls back when the other one's check fails", test_rolls_back_when_b_check_fails);
+    TEST("rolls back when the stop hook fails", test_rolls_back_when_the_stop_hook_fails);
+    TEST("rolls back when the fence fails", test_rolls_back_when_the_fence_fails);
+    TEST("rolls back when the standby cannot catch up",
+         test_rolls_back_when_the_standby_cannot_catch_up);
+    TEST("the dead one is replaced by force", test_the_dead_one_is_replaced_by_force);
+    TEST("one that answers yields to force", test_one_that_answers_yields_to_force);
+    return g_test_run();
+}
