@@ -36,6 +36,7 @@
 
 #define PROTOCOL_ID_SIZE 33  /* 32 hex digits and a zero byte: node, cluster, attempt, uuid */
 #define PROTOCOL_WHY_MAX 256 /* bytes of a reason */
+#define PROTOCOL_TERM_MAX ((guint64)1 << 53) /* a higher one is none */
 #define PROTOCOL_BEAT_MS 200 /* between messages to the other node; after LOST_MS without one … */
 #define PROTOCOL_LOST_MS 1000 /* … it counts as away */
 
