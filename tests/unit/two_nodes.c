@@ -1,5 +1,7 @@
 #include "tests/unit/two_nodes.h"
 
+#include "lib/base/slice.h"
+#include "lib/json/json.h"
 #include "netsvc/failover/link/keys/pairing.h"
 
 #include <arpa/inet.h>
@@ -131,6 +133,38 @@ node_ask(struct node *node, const char *what, const char *body, gboolean active)
 {
     const struct child_task task = {.number = 1, .what = what, .body = body, .size = strlen(body)};
     g_assert_true(link_task(node->link, &task, active));
+}
+
+void
+node_wipe(struct node *node)
+{
+    g_assert_null(node->link);
+    unlinkat(node->scratch->fd, "identity.pem", 0);
+    unlinkat(node->scratch->fd, "pairing", 0);
+}
+
+char *
+node_show(struct node *node, const char *what, guint seconds)
+{
+    char *code = NULL;
+    g_autofree char *body = g_strdup_printf("{\"seconds\":%u}", seconds);
+    const guint before = node->answers;
+    node_ask(node, what, body, TRUE);
+    g_assert_cmpuint(node->answers, ==, before + 1);
+    if (!node->done)
+        g_error("%s", node->answer);
+    g_assert_true(json_member_text(slice_of(node->answer), "code", &code));
+    return code;
+}
+
+void
+node_join(struct node *node, const char *code, gboolean discard)
+{
+    g_autofree char *body =
+        g_strdup_printf("{\"code\":\"%s\",\"discard\":%s}", code, discard ? "true" : "false");
+    const guint before = node->answers;
+    node_ask(node, "pair", body, FALSE);
+    TURN_UNTIL(node->both, node->answers == before + 1);
 }
 
 /* ---- the two ---- */

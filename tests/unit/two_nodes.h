@@ -58,5 +58,13 @@ struct sockaddr_in node_address(const struct node *node, guint path);
     } while (0)
 void two_nodes_turn(struct two_nodes *both);
 
+/* Its folder emptied: a new machine. It is off. */
+void node_wipe(struct node *node);
+
+/* A code that the node shows for so long; caller frees. */
+char *node_show(struct node *node, const char *what, guint seconds);
+/* The code given to the other; turns until that is answered. */
+void node_join(struct node *node, const char *code, gboolean discard);
+
 /* Asks the node's link as the operator would; the answer comes in `answers`, `done`, `answer`. */
 void node_ask(struct node *node, const char *what, const char *body, gboolean active);

@@ -1,4 +1,5 @@
 #include "netsvc/failover/link/link_inside.h"
+#include "netsvc/failover/link/pair/pair.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
@@ -16,7 +17,7 @@ static gboolean
 judge(void *context, const guint8 pin[IDENTITY_PIN_SIZE])
 {
     const struct link *link = context;
-    return pairing_whose(&link->pairing, pin) != PAIRING_STRANGER;
+    return pairing_whose(&link->pairing, pin) != PAIRING_STRANGER || pair_is_open(link->pair);
 }
 
 static void
@@ -73,12 +74,12 @@ on_open(void *context, struct session *session, guint place)
 {
     struct link *link = context;
     const enum pairing_whose whose = pairing_whose(&link->pairing, session_pin(session));
-    if (whose == PAIRING_REVOKED)
+    if (session_hello(session)->purpose == WIRE_PAIR || whose == PAIRING_STRANGER)
+        pair_take(link->pair, session);
+    else if (whose == PAIRING_REVOKED)
         say_and_leave(link, session, WIRE_REVOKED);
-    else if (whose == PAIRING_PEER)
-        take_peer(link, session, place);
     else
-        session_free(session);
+        take_peer(link, session, place);
 }
 
 /* ---- the sessions ---- */
@@ -135,7 +136,7 @@ start(struct link *link)
 {
     paths_stop(link->paths);
     if (*link->pairing.peer != '\0' && !link->pairing.replaced)
-        paths_start(link->paths, link->pairing.parity == 0);
+        paths_start(link->paths, link->pairing.parity == 0, link->pairing.pin);
 }
 
 static void
@@ -196,6 +197,7 @@ load(struct link *link, GError **error)
     if (link->identity == NULL ||
         !pairing_load(&link->pairing, link->folder, link->identity->id, error))
         return FALSE;
+    link->pair = pair_new(link);
     link->tls = tls_new(link->identity, judge, link, error);
     return link->tls != NULL;
 }
@@ -236,6 +238,7 @@ link_free(struct link *link)
         return;
     if (link->begin != NULL)
         event_free(link->begin);
+    pair_free(link->pair);
     door_free(link->door);
     paths_free(link->paths);
     while (link->leaving->len > 0)
@@ -263,10 +266,7 @@ link_is_up(const struct link *link)
 gboolean
 link_task(struct link *link, const struct child_task *task, gboolean active)
 {
-    (void)link;
-    (void)task;
-    (void)active;
-    return FALSE;
+    return pair_task(link->pair, task, active);
 }
 
 const char *
@@ -283,8 +283,8 @@ link_peer(const struct link *link)
 
 /* ---- status ---- */
 
-static void
-append_address(GString *out, const struct config_peer *peer)
+void
+link_append_address(GString *out, const struct config_peer *peer)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
     if (getnameinfo((const struct sockaddr *)&peer->address, peer->size, host, sizeof host, port,
@@ -303,7 +303,7 @@ append_problem(const struct link *link, GString *text)
         if (problem == NULL)
             continue;
         g_string_append(text, text->len > 0 ? "; " : "");
-        append_address(text, &g_array_index(other, struct config_peer, i));
+        link_append_address(text, &g_array_index(other, struct config_peer, i));
         g_string_append_printf(text, ": %s", problem);
     }
 }
@@ -316,7 +316,7 @@ link_append(const struct link *link, GString *out)
     g_autoptr(GString) path = g_string_new(NULL), problem = g_string_new(NULL);
     const int place = paths_place(link->paths, &since);
     if (place >= 0 && (guint)place < other->len)
-        append_address(path, &g_array_index(other, struct config_peer, (guint)place));
+        link_append_address(path, &g_array_index(other, struct config_peer, (guint)place));
     append_problem(link, problem);
     json_text_member_boolean(out, "paired", *link->pairing.peer != '\0');
     json_text_member_string(out, "peer", link->pairing.peer);

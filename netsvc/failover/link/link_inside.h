@@ -33,5 +33,7 @@ struct link {
 
 /* Durable, then in force: the sessions begin anew with whom it says. */
 gboolean link_pair_with(struct link *link, const struct pairing *pairing, GError **error);
+/* "10.66.0.2:7402" */
+void link_append_address(GString *out, const struct config_peer *peer);
 /* Another one's session, with a last word: the link minds its end. */
 void link_let_leave(struct link *link, struct session *session);

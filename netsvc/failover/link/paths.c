@@ -2,6 +2,8 @@
 
 #include "netsvc/failover/link/link.h"
 
+#include <string.h>
+
 #define TICK_MS 50
 #define PATHS_SETTLE_MS 300 /* for a call of this node's own that is under way */
 
@@ -23,6 +25,7 @@ struct paths {
     struct path *used; /* NULL: the other node is away */
     gint64 since;
     gboolean runs, even;
+    guint8 pin[IDENTITY_PIN_SIZE];
     gboolean overflowed; /* the one in use takes no more */
     struct event *tick;
 };
@@ -202,11 +205,17 @@ paths_take(struct paths *paths, struct session *session, guint place)
 
 /* ---- calls ---- */
 
+/* While nodes are paired TLS lets any key through. */
 static void
 call_greeted(void *context, struct session *session)
 {
     struct path *path = context;
     path->call = NULL;
+    if (memcmp(session_pin(session), path->paths->pin, IDENTITY_PIN_SIZE) != 0) {
+        keep_problem(path, "somebody else answers: its key is not the other node's");
+        session_free(session);
+        return;
+    }
     if (session_hello(session)->purpose != WIRE_REVOKED) {
         adopt(path, session);
         return;
@@ -315,12 +324,13 @@ paths_free(struct paths *paths)
 }
 
 void
-paths_start(struct paths *paths, gboolean even)
+paths_start(struct paths *paths, gboolean even, const guint8 pin[IDENTITY_PIN_SIZE])
 {
     static const struct timeval time = {0, TICK_MS * 1000};
     paths_stop(paths);
     paths->runs = TRUE;
     paths->even = even;
+    memcpy(paths->pin, pin, sizeof paths->pin);
     event_add(paths->tick, &time);
     event_active(paths->tick, EV_TIMEOUT, 0);
 }

@@ -33,9 +33,8 @@ struct paths *paths_new(const struct session_world *world, const GArray *own, co
 void paths_free(struct paths *paths);
 AUTO_DEFINE(paths)
 
-/* Calls, and takes sessions, from now on; without: ends all that there are, with a last word where
- * `revoked`. `even`: this node decides. */
-void paths_start(struct paths *paths, gboolean even);
+/* Calls, and takes sessions, from now on: with whom has that key. `even`: this node decides. */
+void paths_start(struct paths *paths, gboolean even, const guint8 pin[IDENTITY_PIN_SIZE]);
 void paths_stop(struct paths *paths);
 
 /* Greeted, and from the other node; it is the paths' from now on. `place`: of the address that it
