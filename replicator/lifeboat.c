@@ -7,6 +7,7 @@
 #include "replicator/failover_entries.h"
 #include "replicator/net_entries.h"
 #include "replicator/offsite_entries.h"
+#include "replicator/peer_entries.h"
 #include "replicator/prune_entry.h"
 #include "replicator/reload.h"
 #include "replicator/snapshot_ask.h"
@@ -97,6 +98,7 @@ static const struct command commands[] = {
         .run = become,
     },
     FAILOVER_ENTRIES,
+    PEER_ENTRIES,
     NET_ENTRIES,
     {
         .name = "status",

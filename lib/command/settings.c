@@ -274,6 +274,18 @@ static const struct option options[] = {
         .help = "Switch without asking.",
     },
     {
+        .name = "yes",
+        .type = OPTION_FLAG,
+        .commands = FOR_PEER_FORGET,
+        .help = "Part them without asking.",
+    },
+    {
+        .name = "discard",
+        .type = OPTION_FLAG,
+        .commands = FOR_PEER_PAIR,
+        .help = "Give up what this node has: it is to become a copy of the other one.",
+    },
+    {
         .name = "hooks",
         .placeholder = "DIR",
         .type = OPTION_PATH,
