@@ -58,20 +58,30 @@ frame_read_arp(const guint8 *data, gsize size, struct frame_arp *arp)
 }
 
 gsize
-frame_write_probe(guint8 out[FRAME_MIN], const guint8 mac[FRAME_MAC], guint32 target)
+frame_write_arp(guint8 out[FRAME_MIN], const struct frame_arp *arp, const guint8 *to)
 {
     static const guint8 all[FRAME_MAC] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     guint8 *body = out + BODY_AT;
     memset(out, 0, FRAME_MIN);
-    write_head(out, all, mac, TYPE_ARP);
+    write_head(out, to != NULL ? to : all, arp->sender_mac, TYPE_ARP);
     bytes_put16(body, HARDWARE_ETHERNET);
     bytes_put16(body + 2, TYPE_IPV4);
     body[4] = FRAME_MAC;
-    body[5] = sizeof target;
-    bytes_put16(body + 6, FRAME_ARP_REQUEST);
-    memcpy(body + 8, mac, FRAME_MAC);
-    bytes_put32(body + 24, target);
+    body[5] = sizeof arp->target;
+    bytes_put16(body + 6, arp->act);
+    memcpy(body + 8, arp->sender_mac, FRAME_MAC);
+    bytes_put32(body + 14, arp->sender);
+    memcpy(body + 18, arp->target_mac, FRAME_MAC);
+    bytes_put32(body + 24, arp->target);
     return FRAME_MIN;
+}
+
+gsize
+frame_write_probe(guint8 out[FRAME_MIN], const guint8 mac[FRAME_MAC], guint32 target)
+{
+    struct frame_arp arp = {.act = FRAME_ARP_REQUEST, .target = target};
+    memcpy(arp.sender_mac, mac, FRAME_MAC);
+    return frame_write_arp(out, &arp, NULL);
 }
 
 /* ---- UDP ---- */

@@ -32,6 +32,9 @@ gboolean frame_read_arp(const guint8 *data, gsize size, struct frame_arp *arp);
  * Probe, RFC 5227 2.1.1. Gives the size. */
 gsize frame_write_probe(guint8 out[FRAME_MIN], const guint8 mac[FRAME_MAC], guint32 target);
 
+/* Any other, to that station (NULL: all). Gives the size. */
+gsize frame_write_arp(guint8 out[FRAME_MIN], const struct frame_arp *arp, const guint8 *to);
+
 /* ---- UDP ---- */
 
 struct frame_udp {

@@ -16,13 +16,13 @@ def _die_with_the_test():
 
 
 class Process:
-    """To be started by the main thread, with which it dies."""
+    """To be started by the main thread, with which it dies. `keeps`: descriptors that it gets."""
 
-    def __init__(self, test, namespace, command, env=None):
+    def __init__(self, test, namespace, command, env=None, keeps=()):
         self.test, self.namespace, self.lines, self.arrived = test, namespace, [], threading.Condition()
         with namespace.entered():
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                            errors='replace', env={**os.environ, **(env or {})}, preexec_fn=_die_with_the_test)
+                                            errors='replace', env={**os.environ, **(env or {})}, preexec_fn=_die_with_the_test, pass_fds=keeps)
         self.pid = self.process.pid
         test.addCleanup(self.close)
         self.reader = threading.Thread(target=self._read, daemon=True)
