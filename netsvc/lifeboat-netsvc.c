@@ -4,11 +4,14 @@
  */
 #include "lib/base/fail.h"
 #include "lib/command/settings.h"
+#include "lib/control/ask.h"
 #include "netsvc/check/check.h"
+#include "netsvc/parent/pair.h"
 #include "netsvc/parent/parent.h"
 #include "netsvc/roles.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static int
 run_command(const struct command_line *line, GError **error)
@@ -31,6 +34,28 @@ check_config_command(const struct command_line *line, GError **error)
 {
     (void)error; /* findings are its output */
     return check_command(line);
+}
+
+/* What answers at the control socket holds the service address, or knows better. */
+static gboolean
+check_ended(const struct config *config, GError **error)
+{
+    int fd = ask_begin(ASK_NETSVC, config->control, "{\"ask\":\"status\"}", ASK_SECONDS, NULL);
+    if (fd < 0)
+        return TRUE;
+    close(fd);
+    return fail_set(
+        error, FAIL_LATER,
+        "lifeboat-netsvc runs, and fences by itself\nhint: `lifeboat failover` hands over "
+        "to the other node");
+}
+
+static int
+fence_command(const struct command_line *line, GError **error)
+{
+    AUTO(config) *config = config_read(line, error);
+    return config != NULL && check_ended(config, error) && pair_fence(config, error) ? 0
+                                                                                     : FAIL_FAILED;
 }
 
 static const struct command commands[] = {
@@ -65,6 +90,20 @@ static const struct command commands[] = {
         .takes = FOR_NET_CHECK,
         .exits = {FAIL_FAILED, FAIL_USAGE},
         .run = check_config_command,
+    },
+    {
+        .name = "fence",
+        .summary = "Keep clients off this node, whose daemon has ended",
+        .text =
+            "For systemd, which runs it whenever the daemon has ended, however that came. Where "
+            "two "
+            "nodes share a service address it is removed from this one, and who was connected to "
+            "it is reset rather than left waiting. The rules that do so stay (`nft list table ip "
+            "lifeboat`) until the daemon takes the address again. Where there is no pair nothing "
+            "is done.",
+        .takes = FOR_NET_RUN,
+        .exits = {FAIL_FAILED, FAIL_USAGE, FAIL_LATER},
+        .run = fence_command,
     },
     {
         .name = "child",

@@ -7,6 +7,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "netsvc/parent/hooks.h"
+#include "netsvc/parent/pair.h"
 #include "netsvc/parent/privileges.h"
 #include "netsvc/parent/replicator.h"
 #include "netsvc/parent/tasks.h"
@@ -63,10 +64,12 @@ make_folders(const struct config *config, gboolean tell, GError **error)
 
 /* With a pair the service address comes and goes, and sockets wait for it. */
 static void
-tell_links(struct world *world)
+look_at_pair(struct world *world)
 {
     const struct config *config = world->current->config;
     links_ignore(world->links, config->own != NULL ? config->service_address : 0);
+    if (config->own == NULL)
+        pair_forget();
 }
 
 /* Well or not: who waits for it is told, and what has changed meanwhile is looked at; unless that
@@ -148,7 +151,7 @@ change_done(struct world *world)
     if (world->problem == NULL)
         last_good_keep(world->current->config->state, command_configuration(world->current->line));
     timekeeper_look(world->timekeeper, world->current->config->state);
-    tell_links(world);
+    look_at_pair(world);
     tell_served(world);
     change_over(world, TRUE);
 }
@@ -483,11 +486,28 @@ make_services(struct world *world)
 }
 
 static void
+wait_for_end(struct world *world, const struct service *service)
+{
+    while (!service_has_ended(service))
+        event_base_loop(world->events, EVLOOP_ONCE);
+}
+
+/* Clients go to the other node, or find nobody, before anything else takes its time. */
+static void
+fence_off(struct world *world)
+{
+    g_autoptr(GError) error = NULL;
+    wait_for_end(world, find_service(world, "address"));
+    if (world->started && !pair_fence(world->current->config, &error))
+        log_error("%s", error->message);
+}
+
+static void
 drain(struct world *world)
 {
+    fence_off(world);
     for (guint i = 0; i < WORLD_SERVICES; i++)
-        while (!service_has_ended(world->services[i]))
-            event_base_loop(world->events, EVLOOP_ONCE);
+        wait_for_end(world, world->services[i]);
 }
 
 static gboolean
