@@ -120,6 +120,10 @@ struct message_name {
  *     "pools": [{                              on the first page (no "after")
  *         "subnet": "clinic", "first": "10.66.1.0", "last": "10.66.1.255",
  *         "size": 256, "leased": 12, "offered": 0, "resting": 1 }]
+ *     "peer": {                                on the first page; of a pair
+ *         "role": "standby", "copy": true,     whether this only copies the active node's
+ *         "in_step": true, "behind": 0,        leases that the other node does not have yet
+ *         "short_for": 120, "short_since": … } seconds that leases have been short: it is not heard
  *
  * {"ask": "zones", "after": NAME}, by dns, in the order of names:
  *     "zones": [{
@@ -136,7 +140,7 @@ struct message_name {
  *         "problem": … }]
  *
  * {"ask": "dhcp"}, {"ask": "dns"}: what `lifeboat status` shows of each, short:
- *     dhcp: "pools" as above (no "more"), "leases": 12 (leased, of all)
+ *     dhcp: "pools", "peer" as above (no "more"), "leases": 12 (leased, of all)
  *     dns: "zones": 3, "forwarders" as above, "queries", "refused", "limited": counted since start
  */
 #define MESSAGE_PAGE 200

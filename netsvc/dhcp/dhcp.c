@@ -2,6 +2,9 @@
  * What has come is taken, all that one commit can have of it; the OFFERs among the answers go out
  * at once, the ACKs after the commit. Whatever else changes leases (time, a probe's end) goes the
  * same way: change, then `settle`.
+ *
+ * Of two nodes (pair/) the ACKs then wait for the other one's word; and the one that is not active
+ * takes in what it hears, and says nothing.
  */
 #include "netsvc/dhcp/dhcp.h"
 
@@ -14,7 +17,9 @@
 #include "netsvc/dhcp/link/rivals.h"
 #include "netsvc/dhcp/link/sightings.h"
 #include "netsvc/dhcp/link/sweep.h"
+#include "netsvc/dhcp/pair/waits.h"
 #include "netsvc/dhcp/tell/answers.h"
+#include "netsvc/dhcp/tell/bound.h"
 #include "netsvc/dhcp/tell/naming.h"
 
 #include <errno.h>
@@ -40,13 +45,17 @@ struct dhcp {
     struct leases *leases;
     struct store *store; /* NULL: it cannot be opened yet, and nothing is taken in */
     struct server *server;
+    struct pair *pair; /* NULL: there is one node */
+    struct waits *waits;
+    struct task_state state;
+    gboolean has_state;
     GArray *links; /* struct link */
     struct arp *arp;
     struct held *held;
     struct sweep sweep;
     struct naming *naming;
     struct sightings rivals, conflicts;
-    struct event *second, *probes;
+    struct event *second, *probes, *words;
     gboolean commit_fails;
     gint64 next_ask, next_open; /* boot clock */
     struct packet packet;       /* large; one at a time is taken */
@@ -54,6 +63,13 @@ struct dhcp {
     guint n_waiting;
     struct waiting waiting[LINK_BATCH]; /* for the commit */
 };
+
+/* Whether this is the node that answers clients. */
+static gboolean
+answers(const struct dhcp *dhcp)
+{
+    return dhcp->pair == NULL || pair_answers(dhcp->pair);
+}
 
 static gint64
 boot_now(const struct dhcp *dhcp)
@@ -152,6 +168,8 @@ static gboolean
 commit(struct dhcp *dhcp)
 {
     g_autoptr(GError) error = NULL;
+    if (dhcp->pair != NULL)
+        pair_before_commit(dhcp->pair);
     gboolean done = store_commit(dhcp->store, &error);
     if (!done) {
         g_autofree char *message = fail_message(error->message);
@@ -164,6 +182,30 @@ commit(struct dhcp *dhcp)
 }
 
 static void watch_probes(struct dhcp *dhcp);
+static void watch_words(struct dhcp *dhcp);
+
+static void
+send_after_word(void *context, guint link, const struct server_reply *reply)
+{
+    send_reply(context, link, reply);
+}
+
+/* What is committed. */
+static void
+send_waiting(struct dhcp *dhcp)
+{
+    for (guint i = 0; i < dhcp->n_waiting; i++) {
+        const struct waiting *waiting = &dhcp->waiting[i];
+        if (dhcp->pair != NULL && waiting->reply.change != 0)
+            waits_add(dhcp->waits, waiting->link, &waiting->reply, ms_now());
+        else
+            send_reply(dhcp, waiting->link, &waiting->reply);
+    }
+    if (dhcp->pair == NULL)
+        return;
+    pair_committed(dhcp->pair);
+    watch_words(dhcp);
+}
 
 /* What changed is made durable, and then what waits for that goes out. Where it could not be, no
  * one is answered: clients ask again. */
@@ -171,8 +213,7 @@ static void
 settle(struct dhcp *dhcp)
 {
     if (commit(dhcp)) {
-        for (guint i = 0; i < dhcp->n_waiting; i++)
-            send_reply(dhcp, dhcp->waiting[i].link, &dhcp->waiting[i].reply);
+        send_waiting(dhcp);
         naming_send(dhcp->naming);
     }
     dhcp->n_waiting = 0;
@@ -237,11 +278,24 @@ send_probe(void *context, guint link, guint32 address)
 
 /* ---- requests ---- */
 
+static gboolean
+is_other_node(const struct dhcp *dhcp, guint32 address)
+{
+    const struct config_node *other = dhcp->config->other;
+    for (guint i = 0; other != NULL && i < other->addresses->len; i++) {
+        const struct sockaddr_in *in =
+            (const void *)&g_array_index(other->addresses, struct config_peer, i).address;
+        if (in->sin_family == AF_INET && ntohl(in->sin_addr.s_addr) == address)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
 note_rival(struct dhcp *dhcp, guint32 server)
 {
     guint8 mac[FRAME_MAC];
-    if (server == 0 || server == dhcp->config->service_address)
+    if (server == 0 || server == dhcp->config->service_address || is_other_node(dhcp, server))
         return;
     for (guint i = 0; i < dhcp->links->len; i++)
         if (link_at(dhcp, i)->what.own == server)
@@ -306,7 +360,7 @@ take_packet(struct dhcp *dhcp, guint place, const struct link_packet *packet, gb
         return;
     if (!is_again)
         note_rival(dhcp, rivals_told_by(&dhcp->packet, packet->sender));
-    if (dhcp->packet.op == PACKET_REQUEST_OP)
+    if (dhcp->packet.op == PACKET_REQUEST_OP && answers(dhcp))
         take_request(dhcp, place, packet, is_again);
 }
 
@@ -361,7 +415,7 @@ on_arp(evutil_socket_t fd, short what, void *context)
     for (guint i = 0; i < count; i++) {
         arp_take(dhcp->arp, &frames[i], ms_now());
         const struct lease *lease = leases_of_address(dhcp->leases, frames[i].sender);
-        if (lease != NULL && lease->state == LEASE_LEASED)
+        if (lease != NULL && lease->state == LEASE_LEASED && answers(dhcp))
             server_probed(dhcp->server, frames[i].sender, TRUE, frames[i].sender_mac);
     }
     settle(dhcp);
@@ -391,6 +445,133 @@ watch_probes(struct dhcp *dhcp)
     gint64 next = arp_next(dhcp->arp);
     if (next != G_MAXINT64)
         set_timer(dhcp->probes, MAX(next - ms_now(), 0));
+}
+
+/* ---- the other node ---- */
+
+static void
+on_words(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct dhcp *dhcp = context;
+    waits_look(dhcp->waits, ms_now());
+    settle(dhcp);
+}
+
+static void
+watch_words(struct dhcp *dhcp)
+{
+    gint64 next = waits_next(dhcp->waits);
+    if (next != G_MAXINT64 && !evtimer_pending(dhcp->words, NULL))
+        set_timer(dhcp->words, MAX(next - ms_now(), 0));
+}
+
+static void
+send_to_other(void *context, const guint8 *data, gsize size)
+{
+    static const char to[] = "dhcp"; /* with its zero byte */
+    struct dhcp *dhcp = context;
+    g_autoptr(GByteArray) body = g_byte_array_sized_new((guint)(sizeof to + size));
+    g_byte_array_append(body, (const guint8 *)to, sizeof to);
+    g_byte_array_append(body, data, (guint)size);
+    child_ask(dhcp->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+}
+
+static void
+hear_both_gave(void *context, const struct lease *kept, const struct lease *ended)
+{
+    struct dhcp *dhcp = context;
+    char address[INET_ADDRSTRLEN], keeps[SIGHTINGS_MAC_TEXT], ends[SIGHTINGS_MAC_TEXT];
+    config_address_text(kept->address, address);
+    g_autofree char *name = g_strconcat("both gave ", address, NULL);
+    child_alert(dhcp->child, name,
+                "both nodes gave %s away while they did not hear one another: %s keeps it, %s gets "
+                "another one when it renews",
+                address, sightings_mac_text(kept->mac, keeps),
+                sightings_mac_text(ended->mac, ends));
+}
+
+static void
+hear_strange(void *context, const char *why)
+{
+    (void)context;
+    log_warning("ignoring what the other node says of leases: %s", why);
+}
+
+static gint64
+pair_ms(void *context)
+{
+    (void)context;
+    return ms_now();
+}
+
+static void
+tell_pair(struct dhcp *dhcp)
+{
+    const gboolean answered = answers(dhcp);
+    if (dhcp->pair == NULL || !dhcp->has_state)
+        return;
+    pair_role(dhcp->pair, &dhcp->state);
+    if (answered && !answers(dhcp)) {
+        waits_drop(dhcp->waits);
+        dhcp->n_waiting = 0;
+    }
+    settle(dhcp);
+}
+
+static void
+open_pair(struct dhcp *dhcp)
+{
+    const struct pair_world world = {.leases = dhcp->leases,
+                                     .store = dhcp->store,
+                                     .server = dhcp->server,
+                                     .clock = &dhcp->clock,
+                                     .milliseconds = pair_ms,
+                                     .context = dhcp};
+    const struct pair_ears ears = {.send = send_to_other,
+                                   .conflict = hear_both_gave,
+                                   .strange = hear_strange,
+                                   .context = dhcp};
+    if (dhcp->config->other == NULL)
+        return;
+    dhcp->pair = pair_new(&world, &ears);
+    dhcp->waits = waits_new(dhcp->pair, dhcp->server, send_after_word, dhcp);
+    tell_pair(dhcp);
+}
+
+static void
+dhcp_role_told(gpointer self, const struct task_state *state)
+{
+    struct dhcp *dhcp = self;
+    dhcp->state = *state;
+    dhcp->has_state = TRUE;
+    tell_pair(dhcp);
+}
+
+static void
+tell_bound(void *context, const void *clients, gsize size)
+{
+    struct dhcp *dhcp = context;
+    child_ask(dhcp->child, "address/clients", clients, size, NULL, NULL);
+}
+
+static void
+dhcp_task(gpointer self, const struct child_task *task)
+{
+    static const char nobody[] = "nobody does that";
+    struct dhcp *dhcp = self;
+    if (strcmp(task->what, "peer") == 0 && dhcp->pair != NULL) {
+        pair_take(dhcp->pair, (const guint8 *)task->body, task->size);
+        waits_look(dhcp->waits, ms_now());
+        settle(dhcp);
+    } else if (strcmp(task->what, "clients") == 0) {
+        bound_tell(dhcp->leases, tell_bound, dhcp);
+    } else if (strcmp(task->what, "peer") != 0) {
+        child_task_done(dhcp->child, task->number, FALSE, nobody, sizeof nobody - 1);
+        return;
+    }
+    child_task_done(dhcp->child, task->number, TRUE, "{}", 2);
 }
 
 /* ---- the store ---- */
@@ -430,6 +611,7 @@ open_store(struct dhcp *dhcp)
     child_alert(dhcp->child, "leases", "%s", "");
     dhcp->server = server_new(dhcp->config, dhcp->leases, dhcp->store, &dhcp->clock, &ears);
     naming_send_all(dhcp->naming, dhcp->config, dhcp->leases, boot_now(dhcp));
+    open_pair(dhcp);
     watch_links(dhcp);
 }
 
@@ -470,13 +652,16 @@ on_second(evutil_socket_t fd, short what, void *context)
     if (dhcp->store == NULL)
         return;
     server_expire(dhcp->server);
-    if (now >= dhcp->next_ask) {
+    if (dhcp->pair != NULL)
+        pair_second(dhcp->pair);
+    if (now >= dhcp->next_ask && answers(dhcp)) {
         dhcp->next_ask = now + RIVALS_ASK_SECONDS;
         ask_for_rivals(dhcp);
     }
     sightings_age(&dhcp->rivals, now, RIVALS_FORGET_SECONDS);
     sightings_age(&dhcp->conflicts, now, CONFLICT_SECONDS);
-    sweep_on(dhcp, now);
+    if (answers(dhcp))
+        sweep_on(dhcp, now);
     settle(dhcp);
 }
 
@@ -507,6 +692,7 @@ dhcp_begin(gpointer self, GError **error)
     dhcp->rivals = (struct sightings){.tell = tell_rival, .context = dhcp};
     dhcp->conflicts = (struct sightings){.tell = tell_conflict, .context = dhcp};
     dhcp->probes = evtimer_new(child_events(dhcp->child), on_probes, dhcp);
+    dhcp->words = evtimer_new(child_events(dhcp->child), on_words, dhcp);
     dhcp->second = event_new(child_events(dhcp->child), -1, EV_PERSIST, on_second, dhcp);
     event_add(dhcp->second, &second);
     open_store(dhcp);
@@ -519,8 +705,8 @@ dhcp_take(gpointer self, enum message_kind kind, const void *data, gsize size)
     struct dhcp *dhcp = self;
     if (kind == MESSAGE_QUESTION) {
         g_autoptr(GString) json = g_string_new(NULL);
-        const struct answers answers = {dhcp->config, dhcp->leases, &dhcp->clock};
-        answers_give(&answers, data, size, json);
+        const struct answers answer = {dhcp->config, dhcp->leases, &dhcp->clock, dhcp->pair};
+        answers_give(&answer, data, size, json);
         child_answer(dhcp->child, json);
     } else if (kind == MESSAGE_TELL_NAMES && dhcp->leases != NULL) {
         naming_send_all(dhcp->naming, dhcp->config, dhcp->leases, boot_now(dhcp));
@@ -549,6 +735,8 @@ const struct child_role dhcp_role = {
     .open = dhcp_open,
     .begin = dhcp_begin,
     .take = dhcp_take,
+    .task = dhcp_task,
+    .role = dhcp_role_told,
     .end = dhcp_end,
     .alone = TRUE,
 };

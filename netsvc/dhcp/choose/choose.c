@@ -27,6 +27,7 @@ struct choose {
     guint n;
     guint32 ours[CHOOSE_OURS_MAX];
     guint n_ours;
+    struct choose_limits limits;
 };
 
 /* ---- making ---- */
@@ -224,6 +225,58 @@ reserved_now(const struct choose *choose, const struct choose_who *who,
     return lease == NULL || own || is_given_up(lease) ? who->host->address : 0;
 }
 
+/* ---- a pair's limits ---- */
+
+void
+choose_limit(struct choose *choose, const struct choose_limits *limits)
+{
+    choose->limits = *limits;
+}
+
+static gboolean
+is_reserved_for(const struct choose_who *who, guint32 address)
+{
+    return who->host != NULL && who->host->address == address;
+}
+
+static gboolean
+is_bound(const struct lease *lease, const struct choose_who *who)
+{
+    return lease != NULL && lease->state == LEASE_LEASED && !lease->pending &&
+           is_key_of(lease, who);
+}
+
+gboolean
+choose_is_strange(const struct choose *choose, const struct choose_who *who, guint32 address)
+{
+    return choose->limits.paired && (address & 1) != choose->limits.parity &&
+           !is_reserved_for(who, address) &&
+           !is_bound(leases_of_address(choose->leases, address), who);
+}
+
+/* Without the other node's word, another client's address is free only if it surely is so there,
+ * too, whatever the clocks did. */
+static gboolean
+is_over_for_both(const struct choose *choose, const struct lease *lease, gint64 now)
+{
+    const struct choose_limits *limits = &choose->limits;
+    return !limits->keeps && lease->since + CHOOSE_GIVEN_UP_SECONDS <= now &&
+           limits->known(limits->context, lease);
+}
+
+static gboolean
+may_now(const struct choose *choose, const struct choose_who *who, guint32 address, gint64 now)
+{
+    const struct lease *lease = leases_of_address(choose->leases, address);
+    if (!choose->limits.paired || is_reserved_for(who, address) || is_bound(lease, who))
+        return TRUE;
+    if (choose->limits.half && (address & 1) != choose->limits.parity)
+        return FALSE;
+    if (lease == NULL || is_key_of(lease, who) || is_machine_of(lease, who))
+        return TRUE;
+    return choose->limits.half ? is_over_for_both(choose, lease, now) : !choose->limits.keeps;
+}
+
 /* ---- an address that is asked for ---- */
 
 /* Nobody has a lease of it. */
@@ -248,8 +301,8 @@ verdict_on_free(const struct choose *choose, const struct choose_who *who, guint
     return CHOOSE_FREE;
 }
 
-enum choose_verdict
-choose_verdict(const struct choose *choose, const struct choose_who *who, guint32 address)
+static enum choose_verdict
+verdict_of(const struct choose *choose, const struct choose_who *who, guint32 address)
 {
     const struct subnet *subnet = &choose->subnets[who->subnet];
     const struct config_host *host = hosts_of_address(choose->hosts, address);
@@ -271,22 +324,37 @@ choose_verdict(const struct choose *choose, const struct choose_who *who, guint3
     return is_given_up(lease) && promised ? CHOOSE_FREE : CHOOSE_FOREIGN;
 }
 
+enum choose_verdict
+choose_verdict(const struct choose *choose, const struct choose_who *who, guint32 address,
+               gint64 now)
+{
+    enum choose_verdict verdict = verdict_of(choose, who, address);
+    gboolean gives = verdict == CHOOSE_OWN || verdict == CHOOSE_FREE;
+    return gives && !may_now(choose, who, address, now) ? CHOOSE_UNKNOWN : verdict;
+}
+
 /* ---- an address to offer ---- */
 
 static guint32
-own_now(const struct choose *choose, const struct choose_who *who)
+own_now(const struct choose *choose, const struct choose_who *who, gint64 now)
 {
     const struct config_subnet *subnet = choose->subnets[who->subnet].config;
     const struct lease *lease =
         leases_of_key(choose->leases, subnet->network, subnet->mask, who->key, who->key_size);
-    return lease != NULL && is_open_to(choose, who, lease->address) ? lease->address : 0;
+    return lease != NULL && is_open_to(choose, who, lease->address) &&
+                   may_now(choose, who, lease->address, now)
+               ? lease->address
+               : 0;
 }
 
 static guint32
-offered_now(const struct choose *choose, const struct choose_who *who)
+offered_now(const struct choose *choose, const struct choose_who *who, gint64 now)
 {
     const struct offer *offer = offers_of_client(choose->offers, who->subnet, who->client);
-    return offer != NULL && is_open_to(choose, who, offer->address) ? offer->address : 0;
+    return offer != NULL && is_open_to(choose, who, offer->address) &&
+                   may_now(choose, who, offer->address, now)
+               ? offer->address
+               : 0;
 }
 
 static guint
@@ -312,11 +380,31 @@ oldest_given_up(const struct choose *choose, const struct subnet *subnet)
     return oldest;
 }
 
+/* The same, of those that one without the other's word may give out; seldom, so all are looked at.
+ */
+static guint32
+given_up_for_both(const struct choose *choose, const struct choose_who *who, gint64 now)
+{
+    const struct config_subnet *subnet = choose->subnets[who->subnet].config;
+    const struct lease *oldest = NULL;
+    for (const struct lease *lease = leases_after(choose->leases, subnet->network - 1);
+         lease != NULL && (lease->address & subnet->mask) == subnet->network;
+         lease = leases_after(choose->leases, lease->address))
+        if (is_given_up(lease) && (oldest == NULL || lease->since < oldest->since) &&
+            is_open_to(choose, who, lease->address) &&
+            offers_of_address(choose->offers, lease->address) == NULL &&
+            may_now(choose, who, lease->address, now))
+            oldest = lease;
+    return oldest != NULL ? oldest->address : 0;
+}
+
 /* The one given up longest ago counts as given up now, as far as the order is concerned: so the
  * next client is offered another one, and this one stays remembered. */
 static guint32
 given_up_now(const struct choose *choose, const struct choose_who *who, gint64 now)
 {
+    if (choose->limits.paired && (choose->limits.half || choose->limits.keeps))
+        return given_up_for_both(choose, who, now);
     for (guint i = 0; i < GIVEN_UP_TRIES; i++) {
         const struct lease *oldest = oldest_given_up(choose, &choose->subnets[who->subnet]);
         if (oldest == NULL)
@@ -334,40 +422,55 @@ given_up_now(const struct choose *choose, const struct choose_who *who, gint64 n
 }
 
 static guint32
-offered_longest_ago(const struct choose *choose, const struct choose_who *who)
+offered_longest_ago(const struct choose *choose, const struct choose_who *who, gint64 now)
 {
     const struct offer *oldest = offers_oldest(choose->offers, who->subnet);
-    if (oldest == NULL || !is_open_to(choose, who, oldest->address))
+    if (oldest == NULL || !is_open_to(choose, who, oldest->address) ||
+        !may_now(choose, who, oldest->address, now))
         return 0;
     const struct lease *lease = leases_of_address(choose->leases, oldest->address);
     return lease == NULL || is_given_up(lease) ? oldest->address : 0;
+}
+
+/* One that nobody has a record of. */
+static guint32
+free_now(const struct choose *choose, const struct choose_who *who, guint32 requested, gint64 now)
+{
+    const struct pool *pool = choose->subnets[who->subnet].pool;
+    const struct choose_limits *limits = &choose->limits;
+    guint64 hash = pool_hash(who->key, who->key_size);
+    guint32 address = 0;
+    if (count_leases(choose->leases) >= CHOOSE_LEASES_MAX)
+        return 0;
+    if (pool_is_free(pool, requested) && may_now(choose, who, requested, now))
+        return requested;
+    if (limits->paired)
+        address = pool_find(pool, hash, limits->parity != 0 ? POOL_ODD : POOL_EVEN);
+    if (address == 0 && !(limits->paired && limits->half))
+        address = pool_find(pool, hash, POOL_WHOLE);
+    return address;
 }
 
 guint32
 choose_offer(struct choose *choose, const struct choose_who *who, guint32 requested, gint64 now,
              enum choose_verdict *verdict, gboolean *tight)
 {
-    const struct pool *pool = choose->subnets[who->subnet].pool;
     guint32 address;
     *tight = FALSE;
     if ((address = reserved_now(choose, who, verdict)) != 0)
         return address;
     *verdict = CHOOSE_OWN;
-    if ((address = own_now(choose, who)) != 0)
+    if ((address = own_now(choose, who, now)) != 0)
         return address;
     *verdict = CHOOSE_FREE;
-    if ((address = offered_now(choose, who)) != 0)
+    if ((address = offered_now(choose, who, now)) != 0)
         return address;
-    if (count_leases(choose->leases) < CHOOSE_LEASES_MAX) {
-        if (pool_is_free(pool, requested))
-            return requested;
-        if ((address = pool_find(pool, pool_hash(who->key, who->key_size))) != 0)
-            return address;
-    }
+    if ((address = free_now(choose, who, requested, now)) != 0)
+        return address;
     if ((address = given_up_now(choose, who, now)) != 0)
         return address;
     *tight = TRUE;
-    return offered_longest_ago(choose, who);
+    return offered_longest_ago(choose, who, now);
 }
 
 gboolean

@@ -12,6 +12,9 @@
  *     given up longest ago   another client's, which is remembered until now
  *     offered longest ago    and not taken: so that a flood of DISCOVERs never uses up all
  *
+ * Of a pair, each node gives new addresses of its own half first, and may be limited to that
+ * (choose_limit): what it gives then, the other one cannot have given meanwhile.
+ *
  * Never: the service address, our own ones, the network's and the broadcast address, those of the
  * routers and servers that the subnet's clients are told, what is reserved for others, what rests.
  */
@@ -41,8 +44,21 @@ enum choose_verdict {
     CHOOSE_OWN,     /* its own: no probe is needed */
     CHOOSE_FREE,    /* may be given to it, if it is quiet */
     CHOOSE_FOREIGN, /* provably not this client's */
-    CHOOSE_UNKNOWN, /* of our network, but not ours to give: nothing can be said */
+    CHOOSE_UNKNOWN, /* of our network, but not ours to give, or not now: nothing can be said */
 };
+
+/* What a node of a pair may give out now. */
+struct choose_limits {
+    gboolean paired; /* FALSE: all of it, and nothing else counts */
+    guint32 parity;  /* of the own half's addresses */
+    gboolean half;   /* what is new comes of the own half */
+    gboolean keeps;  /* what was given up stays its client's */
+    /* Whether the other node has seen that; for `half` without `keeps`. */
+    gboolean (*known)(void *context, const struct lease *lease);
+    void *context;
+};
+
+#define CHOOSE_GIVEN_UP_SECONDS 60 /* until one without the other's word gives it to another */
 
 struct choose;
 
@@ -54,6 +70,12 @@ AUTO_DEFINE(choose)
 
 /* The subnet that an address is in, by its place; CHOOSE_NO_SUBNET. */
 guint choose_subnet_of(const struct choose *choose, guint32 address);
+
+void choose_limit(struct choose *choose, const struct choose_limits *limits);
+
+/* Whether it would be a new binding of an address that is of the other node's half. */
+gboolean choose_is_strange(const struct choose *choose, const struct choose_who *who,
+                           guint32 address);
 
 /* An address of the node itself: never given out from now on. */
 void choose_ours(struct choose *choose, guint32 address);
@@ -68,7 +90,7 @@ guint32 choose_offer(struct choose *choose, const struct choose_who *who, guint3
 
 /* Of an address in the client's subnet. */
 enum choose_verdict choose_verdict(const struct choose *choose, const struct choose_who *who,
-                                   guint32 address);
+                                   guint32 address, gint64 now);
 
 /* The client has that offer now and no other in the subnet, nor has anyone else one of it. */
 void choose_promise(struct choose *choose, const struct choose_who *who, guint32 address,

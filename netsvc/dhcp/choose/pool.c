@@ -9,6 +9,7 @@ struct pool {
     guint n;
     guint32 size, free;
     guint64 *words;
+    guint64 *odd; /* those whose address is odd */
 };
 
 struct pool *
@@ -23,6 +24,10 @@ pool_new(const GArray *ranges)
         pool->size += range.last - range.first + 1;
     }
     pool->words = g_new0(guint64, pool->size / WORD + 1);
+    pool->odd = g_new0(guint64, pool->size / WORD + 1);
+    for (guint32 place = 0, i = 0; i < pool->n; i++)
+        for (guint64 a = pool->ranges[i].first; a <= pool->ranges[i].last; a++, place++)
+            pool->odd[place / WORD] |= (guint64)(a & 1) << place % WORD;
     return pool;
 }
 
@@ -33,6 +38,7 @@ pool_free(struct pool *pool)
         return;
     g_free(pool->ranges);
     g_free(pool->words);
+    g_free(pool->odd);
     g_free(pool);
 }
 
@@ -125,29 +131,41 @@ pool_hash(const guint8 *key, gsize size)
     return mixed(hash);
 }
 
+static guint64
+free_in(const struct pool *pool, guint32 word, enum pool_half half)
+{
+    if (half == POOL_WHOLE)
+        return pool->words[word];
+    return pool->words[word] & (half == POOL_ODD ? pool->odd[word] : ~pool->odd[word]);
+}
+
+/* The place of one, or where the pool ends: there is none. */
 static guint32
-next_free(const struct pool *pool, guint32 place)
+next_free(const struct pool *pool, guint32 place, enum pool_half half)
 {
     guint32 words = pool->size / WORD + 1, word = place / WORD;
-    guint64 bits = pool->words[word] >> place % WORD << place % WORD;
+    guint64 bits = free_in(pool, word, half) >> place % WORD << place % WORD;
     for (guint32 i = 0; bits == 0 && i < words; i++) { /* the last is the first once more, whole */
         word = word + 1 < words ? word + 1 : 0;
-        bits = pool->words[word];
+        bits = free_in(pool, word, half);
     }
+    if (bits == 0)
+        return pool->size;
     return word * WORD + (guint32)__builtin_ctzll(bits);
 }
 
 guint32
-pool_find(const struct pool *pool, guint64 hash)
+pool_find(const struct pool *pool, guint64 hash, enum pool_half half)
 {
     if (pool->free == 0)
         return 0;
     guint32 place = 0;
     for (guint i = 0; i < TRIES; i++) {
         place = (guint32)(((__uint128_t)hash * pool->size) >> 64);
-        if (is_set(pool, place))
+        if ((free_in(pool, place / WORD, half) >> place % WORD & 1) != 0)
             return address_at(pool, place);
         hash = mixed(hash + 1);
     }
-    return address_at(pool, next_free(pool, place));
+    place = next_free(pool, place, half);
+    return place < pool->size ? address_at(pool, place) : 0;
 }

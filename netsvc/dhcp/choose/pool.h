@@ -1,7 +1,7 @@
 /*
  * pool: which addresses of a subnet's ranges are free, a bit for each. A client's first place in it
- * comes of its hash, so that it gets the same address again after its lease is forgotten, and that
- * both nodes choose alike. A node that may give out only a part of a pool sets only that part free.
+ * comes of its hash, so that it gets the same address again after its lease is forgotten. Each node
+ * of a pair has a half of its own, the even or the odd addresses.
  */
 #pragma once
 
@@ -24,8 +24,10 @@ guint32 pool_free_count(const struct pool *pool);
 /* What is in no range stays as it is. */
 void pool_set(struct pool *pool, guint32 address, gboolean is_free);
 
-/* A free address, the same for the same hash while that is free; 0: none. */
-guint32 pool_find(const struct pool *pool, guint64 hash);
+enum pool_half { POOL_EVEN, POOL_ODD, POOL_WHOLE };
+
+/* A free address of that half, the same for the same hash while that is free; 0: none. */
+guint32 pool_find(const struct pool *pool, guint64 hash, enum pool_half half);
 
 /* The same on all nodes and in all versions. */
 guint64 pool_hash(const guint8 *key, gsize size);

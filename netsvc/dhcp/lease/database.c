@@ -19,15 +19,19 @@
     "CREATE TABLE knowledge (writer INTEGER PRIMARY KEY, counter INTEGER NOT NULL) STRICT;"
 #define DATABASE_SET_VERSION "PRAGMA user_version = " G_STRINGIFY(DATABASE_VERSION) ";"
 
-#define DATABASE_TABLES                                                                                                                                                                                                             \
-    "CREATE TABLE lease (address INTEGER PRIMARY KEY, state INTEGER NOT NULL,"                                                                                                                                                      \
-    " until INTEGER NOT NULL, since INTEGER NOT NULL, key BLOB NOT NULL, mac BLOB NOT NULL,"                                                                                                                                        \
-    " name TEXT NOT NULL, seconds INTEGER NOT NULL, " DATABASE_PAIR_COLUMN(                                                                                                                                                         \
-        "writer") ", " DATABASE_PAIR_COLUMN("counter") ", " DATABASE_PAIR_COLUMN("acked") ","                                                                                                                                       \
-                                                                                          " " DATABASE_PAIR_COLUMN("pending") ") STRICT;"                                                                                           \
-                                                                                                                              "CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 0), boot_id TEXT NOT NULL,"                   \
-                                                                                                                              " boot INTEGER NOT NULL, wall INTEGER NOT NULL, elapsed INTEGER NOT NULL) STRICT;" DATABASE_KNOWLEDGE \
-                                                                                                                                  DATABASE_SET_VERSION
+#define DATABASE_TABLES                                                                                                                                                                                  \
+    "CREATE TABLE lease (address INTEGER PRIMARY KEY, state INTEGER NOT NULL,"                                                                                                                           \
+    " until INTEGER NOT NULL, since INTEGER NOT NULL, key BLOB NOT NULL, mac BLOB NOT NULL,"                                                                                                             \
+    " name TEXT NOT NULL, seconds INTEGER NOT NULL, " DATABASE_PAIR_COLUMN(                                                                                                                              \
+        "writer") ", " DATABASE_PAIR_COLUMN("counter") ", " DATABASE_PAIR_COLUMN("acked") ","                                                                                                            \
+                                                                                          " " DATABASE_PAIR_COLUMN(                                                                                      \
+                                                                                              "pe"                                                                                                       \
+                                                                                              "nd"                                                                                                       \
+                                                                                              "in"                                                                                                       \
+                                                                                              "g") ") STRICT;"                                                                                           \
+                                                                                                   "CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 0), boot_id TEXT NOT NULL,"                   \
+                                                                                                   " boot INTEGER NOT NULL, wall INTEGER NOT NULL, elapsed INTEGER NOT NULL) STRICT;" DATABASE_KNOWLEDGE \
+                                                                                                       DATABASE_SET_VERSION
 
 /* Rows that were written by version 1 have the first ones only. */
 #define COLUMNS_1 "address, state, until, since, key, mac, name, seconds"

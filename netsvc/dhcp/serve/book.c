@@ -41,8 +41,9 @@ book_close(struct book *book)
 
 /* ---- what follows a change ---- */
 
+/* What time alone makes of it, and what the other node has made. */
 static void
-put(struct book *book, const struct lease *lease)
+put_as_is(struct book *book, const struct lease *lease)
 {
     leases_put(book->leases, lease);
     if (book->store != NULL)
@@ -51,9 +52,20 @@ put(struct book *book, const struct lease *lease)
 }
 
 static void
-forget(struct book *book, struct lease *lease)
+put(struct book *book, const struct lease *lease)
+{
+    struct lease changed = *lease;
+    if (book->pair != NULL)
+        book->pair->changed(book->pair->context, &changed);
+    put_as_is(book, &changed);
+}
+
+static void
+forget(struct book *book, struct lease *lease, gboolean is_told)
 {
     guint32 address = lease->address;
+    if (book->pair != NULL && is_told)
+        book->pair->gone(book->pair->context, address);
     leases_remove(book->leases, lease);
     if (book->store != NULL)
         store_remove(book->store, address);
@@ -92,7 +104,7 @@ forget_others(struct book *book, const struct choose_who *who, guint32 address)
                                   who->key_size)) != NULL &&
            other->address != address) {
         drop_name(book, other);
-        forget(book, other);
+        forget(book, other, TRUE);
     }
 }
 
@@ -126,6 +138,25 @@ move_name(struct book *book, const struct choose_who *who, const char *domain, c
     put(book, &nameless);
 }
 
+gint64
+book_acked(const struct book *book, const struct lease *lease)
+{
+    gboolean known = lease->state == LEASE_LEASED && book->pair->known(book->pair->context, lease);
+    return known ? lease->until : lease->acked;
+}
+
+/* What of its former lease the other node knows, and whether it must know this one first. */
+static void
+fill_pair(const struct book *book, const struct choose_who *who, const struct lease *before,
+          struct lease *lease)
+{
+    if (book->pair == NULL)
+        return;
+    if (before != NULL && is_key_of(before, who))
+        lease->acked = book_acked(book, before);
+    lease->pending = book->word && choose_is_strange(book->choose, who, lease->address);
+}
+
 const struct lease *
 book_bind(struct book *book, const struct choose_who *who, guint32 address, guint32 seconds,
           const char *wish, gint64 now)
@@ -135,6 +166,7 @@ book_bind(struct book *book, const struct choose_who *who, guint32 address, guin
     const struct lease *before = leases_of_address(book->leases, address);
     gboolean its = before != NULL && is_key_of(before, who);
     gboolean same = its && before->state == LEASE_LEASED;
+    fill_pair(book, who, before, &lease);
     forget_others(book, who, address);
     if (same)
         lease.since = before->since;
@@ -192,9 +224,53 @@ book_rest(struct book *book, guint32 address, const guint8 *mac, gint64 now)
     guint32 longest = choose_rested(book->choose, address);
     struct lease *freed = longest != 0 ? leases_of_address(book->leases, longest) : NULL;
     if (freed != NULL && freed->state == LEASE_DECLINED)
-        forget(book, freed);
+        forget(book, freed, TRUE);
     if (book->ears.conflict != NULL)
         book->ears.conflict(book->ears.context, address, mac);
+}
+
+/* ---- the other node ---- */
+
+/* The last one that is told to have a name has it. */
+static void
+take_name(struct book *book, const struct lease *lease)
+{
+    const struct config_subnet *subnet = subnet_of(book, lease->address);
+    char label[LEASE_NAME_MAX];
+    if (subnet == NULL || lease->name[0] == '\0')
+        return;
+    guint32 owner = names_owner(book->names, subnet->domain, lease->name);
+    if (owner != 0 && owner != lease->address)
+        names_drop(book->names, subnet->domain, lease->name, owner);
+    names_take(book->names, subnet->domain, lease->name, lease->name, lease->address, label);
+}
+
+void
+book_copy(struct book *book, const struct lease *lease)
+{
+    const struct lease *before = leases_of_address(book->leases, lease->address);
+    gboolean leased = lease->state == LEASE_LEASED;
+    if (before != NULL && (!leased || !g_str_equal(before->name, lease->name)))
+        drop_name(book, before);
+    if (leased) {
+        choose_withdraw_address(book->choose, lease->address);
+        take_name(book, lease);
+    }
+    put_as_is(book, lease);
+    if (leased)
+        tell_name(book, lease, FALSE);
+    else if (lease->state == LEASE_DECLINED)
+        choose_rested(book->choose, lease->address);
+}
+
+void
+book_drop(struct book *book, guint32 address, gboolean is_told)
+{
+    struct lease *lease = leases_of_address(book->leases, address);
+    if (lease == NULL)
+        return;
+    drop_name(book, lease);
+    forget(book, lease, is_told);
 }
 
 /* ---- time ---- */
@@ -216,14 +292,14 @@ book_expire(struct book *book, gint64 now)
     struct lease *over = NULL;
     for (guint i = 0; i < EXPIRE_MAX && (over = leases_over(book->leases, now)) != NULL; i++) {
         if (over->state != LEASE_LEASED) {
-            forget(book, over);
+            forget(book, over, FALSE);
             continue;
         }
         struct lease expired = *over;
         drop_name(book, over);
         expired.state = LEASE_EXPIRED;
         expired.since = expired.until;
-        put(book, &expired);
+        put_as_is(book, &expired);
     }
     gint64 offers = choose_expire(book->choose, now);
     for (guint i = 0; i < book->config->dhcp.subnets->len; i++)

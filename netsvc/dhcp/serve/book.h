@@ -13,6 +13,9 @@ struct book {
     struct leases *leases;
     struct store *store; /* NULL: none */
     struct server_ears ears;
+    const struct server_pair *pair; /* NULL: there is one node */
+    gboolean paired;                /* and another one, which … */
+    gboolean word;                  /* … says what it knows before a client is told */
     struct choose *choose;
     struct names *names;
     gboolean exhausted[CONFIG_SUBNETS_MAX]; /* as was told */
@@ -35,6 +38,13 @@ void book_rest(struct book *book, guint32 address, const guint8 *mac, gint64 now
 
 /* Whether a subnet has no room any more, or has some again. */
 void book_room(struct book *book, guint subnet, gboolean tight);
+
+/* Until when the other node surely knows that lease. */
+gint64 book_acked(const struct book *book, const struct lease *lease);
+
+/* As it is, without a change of its own: what the other node has, or how long one lasts. */
+void book_copy(struct book *book, const struct lease *lease);
+void book_drop(struct book *book, guint32 address, gboolean is_told);
 
 /* When to be called next: boot clock. */
 gint64 book_expire(struct book *book, gint64 now);

@@ -284,3 +284,28 @@ reply_write(const struct reply_terms *terms, struct server_reply *reply)
     reply->from = terms->from;
     choose_way(terms, reply);
 }
+
+/* They are among what must be in, so they stand in the options field. */
+void
+reply_shorten(struct server_reply *reply, guint32 seconds)
+{
+    gsize at = PACKET_OPTIONS;
+    while (at + 2 <= reply->size && reply->data[at] != PACKET_END) {
+        guint8 code = reply->data[at];
+        if (code == 0) {
+            at++;
+            continue;
+        }
+        guint8 *value = reply->data + at + 2;
+        gsize size = reply->data[at + 1];
+        at += 2 + size;
+        if (size != 4 || at > reply->size)
+            continue;
+        if (code == PACKET_LEASE_TIME)
+            bytes_put32(value, seconds);
+        else if (code == PACKET_T1)
+            bytes_put32(value, seconds / 2);
+        else if (code == PACKET_T2)
+            bytes_put32(value, (guint32)((guint64)seconds * 7 / 8));
+    }
+}

@@ -34,6 +34,9 @@ struct reply_terms {
 /* reply->size is 0 if it cannot be made: more comes back than fits. */
 void reply_write(const struct reply_terms *terms, struct server_reply *reply);
 
+/* That one, with so many seconds of the lease. */
+void reply_shorten(struct server_reply *reply, guint32 seconds);
+
 /* The client's own name in option 81, in both encodings (RFC 4702 2.3); size 0: none. */
 struct packet_bytes reply_fqdn_name(const struct packet *request);
 

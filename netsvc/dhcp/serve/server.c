@@ -206,16 +206,51 @@ promise(struct asked *asked, guint32 address, gboolean held)
                    asked->now + SERVER_OFFER_SECONDS, held);
 }
 
+/* So long after what the other node knows a client may go on. */
+static guint32
+brief_seconds(const struct lease *lease, gint64 now, guint32 seconds)
+{
+    return (guint32)MIN(seconds, MAX(lease->acked, now) + SERVER_MCLT - now);
+}
+
+/* The lease of a pair's node that cannot ask the other one is short from the beginning. */
+static void
+note_terms(struct asked *asked, const struct lease *lease)
+{
+    asked->reply->lease = lease->address;
+    asked->reply->change = lease->version.counter;
+    asked->reply->brief = brief_seconds(lease, asked->now, lease->seconds);
+    asked->reply->pending = lease->pending;
+}
+
+/* As book_bind will know it. */
+static guint32
+seconds_now(const struct asked *asked, guint32 address)
+{
+    const struct book *book = &asked->server->book;
+    guint32 seconds = lease_seconds(asked, address);
+    const struct lease *before = leases_of_address(book->leases, address);
+    struct lease lease = {.acked = 0};
+    if (!book->paired || book->word)
+        return seconds;
+    if (before != NULL && before->key_size == asked->who.key_size &&
+        memcmp(before->key, asked->who.key, before->key_size) == 0)
+        lease.acked = book_acked(book, before);
+    return brief_seconds(&lease, asked->now, seconds);
+}
+
 static enum server_act
 acknowledge(struct asked *asked, guint32 address, gboolean rapid)
 {
     struct reply_terms terms = {.type = PACKET_ACK,
                                 .yiaddr = address,
-                                .seconds = lease_seconds(asked, address),
+                                .seconds = seconds_now(asked, address),
                                 .rapid = rapid};
     const struct lease *lease = book_bind(&asked->server->book, &asked->who, address, terms.seconds,
                                           asked->wish, asked->now);
     terms.name = lease->name;
+    if (asked->server->book.paired)
+        note_terms(asked, lease);
     return answer(asked, &terms, SERVER_COMMIT);
 }
 
@@ -295,7 +330,7 @@ take_request(struct asked *asked)
                    ? refuse(asked, "that address is of another network")
                    : SERVER_NOTHING;
     know_in(asked, place);
-    enum choose_verdict verdict = choose_verdict(choose, &asked->who, address);
+    enum choose_verdict verdict = choose_verdict(choose, &asked->who, address, asked->now);
     if (verdict == CHOOSE_OWN || verdict == CHOOSE_FREE)
         return grant(asked, address, verdict);
     if (!speaks || (verdict == CHOOSE_UNKNOWN && !selecting))
@@ -380,6 +415,7 @@ server_take(struct server *server, const struct server_link *link, const struct 
                           .reply = reply,
                           .probe = probe,
                           .now = server->clock->boot(server->clock->context)};
+    reply->change = 0;
     if (packet->op != PACKET_REQUEST_OP || packet->type == PACKET_BOOTP || !read_who(&asked))
         return SERVER_NOTHING;
     choose_ours(server->book.choose, link->own);
@@ -447,6 +483,74 @@ server_probed(struct server *server, guint32 address, gboolean used, const guint
         found_used(server, address, mac, now);
     else
         offers_set_quiet(choose_offers(choose), address, now + SERVER_QUIET_SECONDS);
+}
+
+/* ---- a pair's node ---- */
+
+void
+server_join(struct server *server, const struct server_pair *pair)
+{
+    server->book.pair = pair;
+}
+
+void
+server_limit(struct server *server, const struct choose_limits *limits, gboolean word)
+{
+    choose_limit(server->book.choose, limits);
+    server->book.paired = limits->paired;
+    server->book.word = word;
+}
+
+void
+server_copy(struct server *server, const struct lease *lease)
+{
+    book_copy(&server->book, lease);
+}
+
+void
+server_drop(struct server *server, guint32 address)
+{
+    book_drop(&server->book, address, FALSE);
+}
+
+static const struct lease *
+lease_of_reply(const struct server *server, const struct server_reply *reply)
+{
+    const struct lease *lease = leases_of_address(server->book.leases, reply->lease);
+    return lease != NULL && lease->state == LEASE_LEASED && lease->version.counter == reply->change
+               ? lease
+               : NULL;
+}
+
+void
+server_confirmed(struct server *server, const struct server_reply *reply)
+{
+    const struct lease *lease = lease_of_reply(server, reply);
+    if (lease == NULL || !lease->pending)
+        return;
+    struct lease confirmed = *lease;
+    confirmed.pending = FALSE;
+    confirmed.acked = confirmed.until;
+    book_copy(&server->book, &confirmed);
+}
+
+void
+server_unconfirmed(struct server *server, struct server_reply *reply)
+{
+    const struct lease *lease = lease_of_reply(server, reply);
+    if (reply->pending) {
+        reply->size = 0;
+        if (lease != NULL)
+            book_drop(&server->book, reply->lease, TRUE);
+        return;
+    }
+    if (lease == NULL || lease->seconds <= reply->brief)
+        return;
+    struct lease brief = *lease;
+    brief.until -= lease->seconds - reply->brief;
+    brief.seconds = reply->brief;
+    reply_shorten(reply, reply->brief);
+    book_copy(&server->book, &brief);
 }
 
 /* ---- life ---- */

@@ -31,6 +31,7 @@
  */
 #pragma once
 
+#include "netsvc/dhcp/choose/choose.h"
 #include "netsvc/dhcp/lease/store.h"
 #include "netsvc/dhcp/packet/packet.h"
 
@@ -65,6 +66,21 @@ struct server_reply {
     guint32 from; /* source address: the server identifier where we have it */
     guint8 mac[16];
     guint8 mac_size;
+    /* Of an ACK of a pair's node: */
+    guint64 change;   /* the lease's version.counter; 0: it needs no word of the other node */
+    guint32 lease;    /* its address */
+    guint32 brief;    /* seconds that it may have without that word */
+    gboolean pending; /* without that word it may not be sent at all */
+};
+
+#define SERVER_MCLT 600 /* seconds that a lease may last beyond what the other node knows */
+
+/* Who keeps a pair's nodes alike (pair/). */
+struct server_pair {
+    void (*changed)(void *context, struct lease *lease); /* before it is put: gives the version */
+    void (*gone)(void *context, guint32 address);
+    gboolean (*known)(void *context, const struct lease *lease); /* by the other node */
+    void *context;
 };
 
 /* What others must learn of: names for DNS, alerts. */
@@ -92,6 +108,22 @@ enum server_act server_take(struct server *server, const struct server_link *lin
 
 /* What a probe, or the passive look at ARP, found: `used` by `mac`, or quiet. */
 void server_probed(struct server *server, guint32 address, gboolean used, const guint8 *mac);
+
+/* ---- a pair's node ---- */
+
+/* It must outlive the server. `word`: whether the other node's word will come, so that leases have
+ * their full time. */
+void server_join(struct server *server, const struct server_pair *pair);
+void server_limit(struct server *server, const struct choose_limits *limits, gboolean word);
+
+/* What the other node says of a lease, taken as it is; and that it is gone. */
+void server_copy(struct server *server, const struct lease *lease);
+void server_drop(struct server *server, guint32 address);
+
+/* What has become of an ACK, by its `lease` and `change`: the word came, so that what was pending
+ * is not any more; or it did not, and the lease is shorter, or gone if it was pending. */
+void server_confirmed(struct server *server, const struct server_reply *reply);
+void server_unconfirmed(struct server *server, struct server_reply *reply);
 
 /* Leases that are over; to be committed like all else. When to be called next: boot clock,
  * G_MAXINT64: never. */

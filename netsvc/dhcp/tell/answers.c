@@ -116,14 +116,43 @@ append_pools(const struct answers *answers, GString *json)
     json_text_end_array(json);
 }
 
+/* ---- the other node ---- */
+
+/* How the two nodes' leases stand to one another. */
+static void
+append_pair(const struct answers *answers, GString *json)
+{
+    const struct clock *clock = answers->clock;
+    struct pair_look look;
+    if (answers->pair == NULL)
+        return;
+    pair_look(answers->pair, &look);
+    const gboolean copies = look.role != TASK_ALONE && look.role != TASK_ACTIVE;
+    json_text_member_object(json, "peer");
+    json_text_member_string(json, "role", task_role_name(look.role));
+    json_text_member_boolean(json, "copy", copies);
+    json_text_member_boolean(json, "in_step", look.in_step);
+    json_text_member_unsigned(json, "behind", look.behind);
+    if (look.brief_since != 0) {
+        gint64 seconds = MAX(clock->boot(clock->context) - look.brief_since, 0);
+        json_text_member_integer(json, "short_for", seconds);
+        json_text_member_time(
+            json, "short_since",
+            clock->believed(clock->context) ? clock->wall(clock->context) - seconds : 0);
+    }
+    json_text_end_object(json);
+}
+
 /* ---- the answers ---- */
 
 static void
 give_leases(const struct answers *answers, guint32 after, gboolean is_first, GString *json)
 {
     const struct lease *lease = leases_after(answers->leases, after);
-    if (is_first)
+    if (is_first) {
         append_pools(answers, json);
+        append_pair(answers, json);
+    }
     json_text_member_array(json, "leases");
     for (guint n = 0;
          lease != NULL && n < MESSAGE_PAGE && json->len < MESSAGE_ANSWER_MAX - ENTRY_MAX; n++) {
@@ -138,6 +167,7 @@ static void
 give_overview(const struct answers *answers, GString *json)
 {
     append_pools(answers, json);
+    append_pair(answers, json);
     json_text_member_unsigned(json, "leases",
                               leases_count(answers->leases, LEASE_LEASED, 0, G_MAXUINT32));
 }
