@@ -8,6 +8,8 @@
 #include "lib/crypt/keys.h"
 #include "lib/json/json.h"
 #include "netsvc/cert/answers.h"
+#include "netsvc/cert/pair/force.h"
+#include "netsvc/cert/pair/pair.h"
 #include "netsvc/clock_floor.h"
 
 #include <fcntl.h>
@@ -26,6 +28,8 @@ struct cert {
     gint64 floor;                   /* the clock's */
     gboolean floor_kept;
     struct task_state role;
+    struct pair *pair;
+    struct force *force;
     struct event *look;
 };
 
@@ -76,7 +80,48 @@ need_active(const struct cert *self, GError **error)
 static void
 has_changed(struct cert *self)
 {
-    child_ask(self->child, "web/certificate", "{}", 2, NULL, NULL);
+    pair_changed(self->pair);
+}
+
+/* ---- what the pair wants (pair.h) ---- */
+
+static void
+send_to_other(gpointer context, const void *data, gsize size)
+{
+    static const char whom[] = "cert";
+    struct cert *self = context;
+    GByteArray *body = g_byte_array_sized_new((guint)(sizeof whom + size));
+    g_byte_array_append(body, (const guint8 *)whom, sizeof whom); /* with its zero byte */
+    g_byte_array_append(body, data, (guint)size);
+    child_ask(self->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+    explicit_bzero(body->data, body->len);
+    g_byte_array_unref(body);
+}
+
+static void
+put_in_force(gpointer context)
+{
+    struct cert *self = context;
+    force_apply(self->force, believed_now(self), TRUE);
+}
+
+static void
+was_replaced(gpointer context)
+{
+    const struct cert *self = context;
+    log_info("the certificates' state is the other node's now, of generation %" G_GUINT64_FORMAT,
+             self->site->state->generation);
+}
+
+static void
+were_apart(gpointer context)
+{
+    struct cert *self = context;
+    child_alert(self->child, "apart",
+                "the two nodes had roots of their own; this one has the active node's now: devices "
+                "that trust the other root no longer trust the server (it is kept in "
+                "'%s/cert/replaced.json')",
+                self->config->state);
 }
 
 /* Renews what is due. */
@@ -86,6 +131,8 @@ look(struct cert *self)
     g_autoptr(GError) error = NULL;
     gboolean changed = FALSE;
     const gint64 now = believed_now(self);
+    pair_remind(self->pair);
+    force_apply(self->force, now, FALSE);
     if (now == 0 || !may_change(self))
         return;
     if (!site_renew(self->site, now, &changed, &error))
@@ -130,7 +177,8 @@ do_show(struct cert *self, struct slice body, GError **error)
 {
     (void)body;
     (void)error;
-    return answers_show(self->site, believed_now(self), NULL);
+    return answers_show(self->site, believed_now(self),
+                        self->config->other != NULL ? pair_standing(self->pair) : NULL);
 }
 
 static GString *
@@ -254,6 +302,10 @@ cert_task(gpointer context, const struct child_task *task)
     static const char unknown[] = "cert does not do that";
     struct cert *self = context;
     const struct slice body = {task->body, task->size};
+    if (strcmp(task->what, "peer") == 0) {
+        pair_take(self->pair, task->body, task->size);
+        return;
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(tasks); i++) {
         g_autoptr(GError) error = NULL;
         if (strcmp(task->what, tasks[i].what) != 0)
@@ -300,6 +352,9 @@ cert_begin(gpointer context, GError **error)
     if (self->site == NULL)
         return FALSE;
     self->role.role = TASK_WAIT;
+    const struct pair_means means = {send_to_other, put_in_force, was_replaced, were_apart, self};
+    self->pair = pair_new(child_events(self->child), self->site, &means);
+    self->force = force_new(self->child, self->site);
     self->look = event_new(child_events(self->child), -1, EV_PERSIST, is_time, self);
     event_add(self->look, &every);
     return TRUE;
@@ -311,6 +366,7 @@ cert_role_is(gpointer context, const struct task_state *state)
     struct cert *self = context;
     self->role = *state;
     self->site->term = state->term;
+    pair_role(self->pair, state);
     look(self);
 }
 

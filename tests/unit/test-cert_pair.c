@@ -1,0 +1,340 @@
+/* The state on both nodes: whose wins, and that both have it before either puts it in force. */
+#include "cert_world.h"
+
+#include "netsvc/cert/pair/pair.h"
+
+struct node {
+    struct cert_world *world;
+    struct pair *pair;
+    struct node *other;
+    GQueue inbox; /* GBytes */
+    guint applied, replaced, apart;
+    guint other_had; /* times it put something in force while the other one had it, too */
+    gboolean deaf;   /* what is sent to it is lost */
+    guint loses;     /* that one of what comes */
+};
+
+static struct event_base *events;
+
+static void
+send_it(gpointer context, const void *data, gsize size)
+{
+    struct node *other = ((struct node *)context)->other;
+    if (other->deaf || (other->loses > 0 && --other->loses == 0))
+        return;
+    g_queue_push_tail(&other->inbox, g_bytes_new(data, size));
+}
+
+static gboolean
+are_alike(const struct node *a, const struct node *b)
+{
+    g_autofree char *one = state_digest(a->world->site->state);
+    g_autofree char *two = state_digest(b->world->site->state);
+    return strcmp(one, two) == 0;
+}
+
+static void
+apply(gpointer context)
+{
+    struct node *node = context;
+    node->applied++;
+    node->other_had += are_alike(node, node->other);
+}
+
+static void
+replaced(gpointer context)
+{
+    ((struct node *)context)->replaced++;
+}
+
+static void
+apart(gpointer context)
+{
+    ((struct node *)context)->apart++;
+}
+
+static void
+node_begin(struct node *node, struct node *other)
+{
+    const struct pair_means means = {send_it, apply, replaced, apart, node};
+    node->world = cert_world_new();
+    node->other = other;
+    g_queue_init(&node->inbox);
+    node->pair = pair_new(events, node->world->site, &means);
+}
+
+static void
+node_end(struct node *node)
+{
+    g_queue_clear_full(&node->inbox, (GDestroyNotify)g_bytes_unref);
+    pair_free(node->pair);
+    cert_world_free(node->world);
+}
+
+static void
+role(struct node *node, enum task_role what, gboolean peer, guint64 term)
+{
+    const struct task_state state = {.role = what, .peer = peer, .term = term};
+    node->world->site->term = term;
+    pair_role(node->pair, &state);
+}
+
+/* All that they have to say to each other; it ends. */
+static void
+talk(struct node *a, struct node *b)
+{
+    guint said = 0;
+    while (a->inbox.length + b->inbox.length > 0) {
+        struct node *to = a->inbox.length > 0 ? a : b;
+        GBytes *bytes = g_queue_pop_head(&to->inbox);
+        gsize size = 0;
+        const void *data = g_bytes_get_data(bytes, &size);
+        pair_take(to->pair, data, size);
+        g_bytes_unref(bytes);
+        g_assert_cmpuint(++said, <, 200);
+    }
+}
+
+static void
+meet(struct node *a, struct node *b)
+{
+    role(a, TASK_ACTIVE, TRUE, 2);
+    role(b, TASK_STANDBY, TRUE, 2);
+    talk(a, b);
+}
+
+#define TWO_NODES()                                                                                \
+    struct node a = {0}, b = {0};                                                                  \
+    node_begin(&a, &b);                                                                            \
+    node_begin(&b, &a)
+#define END()                                                                                      \
+    node_end(&a);                                                                                  \
+    node_end(&b)
+
+static void
+test_at_contact(void)
+{
+    TWO_NODES();
+    role(&a, TASK_ALONE, FALSE, 0);
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    g_assert_cmpuint(a.applied, ==, 1);
+    g_assert_cmpstr(pair_standing(a.pair), ==, "away");
+    meet(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_cmpuint(b.replaced, ==, 1);
+    g_assert_cmpuint(b.apart, ==, 0);
+    g_assert_cmpstr(pair_standing(a.pair), ==, "alike");
+    g_assert_cmpstr(pair_standing(b.pair), ==, "alike");
+    AUTO(state) *kept = state_load(b.world->scratch->fd, NULL);
+    g_assert_nonnull(kept->issuing_key);
+    END();
+}
+
+static void
+test_both_before_either(void)
+{
+    TWO_NODES();
+    meet(&a, &b);
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    g_assert_cmpuint(a.applied, ==, 0);
+    talk(&a, &b);
+    g_assert_cmpuint(a.applied, ==, 1);
+    g_assert_cmpuint(a.other_had, ==, 1);
+    g_assert_cmpuint(b.applied, ==, 1);
+    g_assert_cmpuint(b.other_had, ==, 1);
+    END();
+}
+
+static void
+test_the_other_one_goes_away(void)
+{
+    TWO_NODES();
+    meet(&a, &b);
+    b.deaf = TRUE;
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    g_assert_cmpuint(a.applied, ==, 0);
+    role(&a, TASK_ACTIVE, FALSE, 2);
+    g_assert_cmpuint(a.applied, ==, 1); /* it waits no longer */
+    role(&b, TASK_STANDBY, FALSE, 2);
+    b.deaf = FALSE;
+    meet(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    END();
+}
+
+static void
+test_the_standby_waits_no_longer_either(void)
+{
+    TWO_NODES();
+    meet(&a, &b);
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    a.deaf = TRUE; /* does not hear that it has it */
+    talk(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_cmpuint(b.applied, ==, 0);
+    role(&b, TASK_STANDBY, FALSE, 2);
+    g_assert_cmpuint(b.applied, ==, 1);
+    END();
+}
+
+/* A large state comes in parts; whichever is lost, it is made up for. */
+static void
+test_lost_parts(void)
+{
+    for (guint lost = 1; lost <= 6; lost++) {
+        TWO_NODES();
+        cert_world_init(a.world);
+        struct state *next = state_copy(a.world->site->state);
+        for (guint i = 0; i < 1500; i++) {
+            g_autofree char *serial = g_strdup_printf("%032x", i);
+            state_note_issued(next, serial, "a.clinic.example", NOW);
+        }
+        g_assert_true(site_commit(a.world->site, next, NULL));
+        pair_changed(a.pair);
+        b.loses = lost;
+        meet(&a, &b);
+        pair_remind(a.pair);
+        pair_remind(b.pair);
+        talk(&a, &b);
+        g_assert_true(are_alike(&a, &b));
+        END();
+    }
+}
+
+/* An active node whose disk was set back takes the standby's, which is later. */
+static void
+test_set_back(void)
+{
+    TWO_NODES();
+    gboolean changed = FALSE;
+    meet(&a, &b);
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    talk(&a, &b);
+    struct state *old = state_copy(a.world->site->state);
+    g_assert_true(site_renew(a.world->site, NOW + 61 * DAY, &changed, NULL));
+    pair_changed(a.pair);
+    talk(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_autofree char *newest = state_digest(b.world->site->state);
+    state_free(a.world->site->state);
+    a.world->site->state = old;
+    pair_free(a.pair);
+    const struct pair_means means = {send_it, apply, replaced, apart, &a};
+    a.pair = pair_new(events, a.world->site, &means);
+    meet(&a, &b);
+    pair_remind(b.pair);
+    talk(&a, &b);
+    g_autofree char *now = state_digest(a.world->site->state);
+    g_assert_cmpstr(now, ==, newest);
+    END();
+}
+
+/* Both made roots while they did not know of each other. */
+static void
+test_made_apart(void)
+{
+    TWO_NODES();
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    cert_world_init(b.world);
+    gboolean changed = FALSE;
+    g_assert_true(site_renew(b.world->site, NOW + 70 * DAY, &changed, NULL)); /* a later one */
+    pair_changed(b.pair);
+    g_autofree char *winner = g_strdup(a.world->site->state->root);
+    g_autofree char *loser = g_strdup(b.world->site->state->root);
+    meet(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_cmpstr(b.world->site->state->root, ==, winner);
+    g_assert_cmpuint(b.apart, ==, 1);
+    g_autofree char *path = g_build_filename(b.world->scratch->path, "replaced.json", NULL);
+    g_autofree char *aside = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(path, &aside, &size, NULL));
+    AUTO(state) *kept = state_parse((struct slice){aside, size}, NULL);
+    g_assert_cmpstr(kept->root, ==, loser);
+    END();
+}
+
+/* A fresh node that was made the active one has nothing that could win. */
+static void
+test_nothing_never_wins(void)
+{
+    TWO_NODES();
+    cert_world_init(b.world);
+    pair_changed(b.pair);
+    g_autofree char *digest = state_digest(b.world->site->state);
+    meet(&a, &b);
+    g_autofree char *now = state_digest(a.world->site->state);
+    g_assert_cmpstr(now, ==, digest);
+    END();
+}
+
+static void
+test_nobody_is_active(void)
+{
+    TWO_NODES();
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    role(&a, TASK_WAIT, TRUE, 2);
+    role(&b, TASK_WAIT, TRUE, 2);
+    talk(&a, &b);
+    g_assert_cmpuint(b.replaced, ==, 0);
+    role(&b, TASK_STANDBY, TRUE, 2); /* one after the other, in either order */
+    talk(&a, &b);
+    role(&a, TASK_ACTIVE, TRUE, 2);
+    talk(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    END();
+}
+
+static void
+test_nonsense(void)
+{
+    static const char *const said[] = {
+        "",
+        "\n",
+        "{}\n",
+        "{\"say\":\"part\"}\n",
+        "{\"say\":\"have\",\"term\":1,\"generation\":2,\"digest\":\"x\",\"root\":\"\"}\n",
+        "{\"say\":\"part\",\"term\":9,\"generation\":9,\"digest\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\",\"root\":\"\","
+        "\"at\":0,\"size\":4}\n{}{}",
+        "{\"say\":\"part\",\"term\":9,\"generation\":9,\"digest\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\",\"root\":\"\","
+        "\"at\":0,\"size\":1}\nabc",
+    };
+    TWO_NODES();
+    meet(&a, &b);
+    cert_world_init(a.world);
+    pair_changed(a.pair);
+    talk(&a, &b);
+    for (gsize i = 0; i < G_N_ELEMENTS(said); i++)
+        pair_take(b.pair, said[i], strlen(said[i]));
+    g_assert_true(are_alike(&a, &b));
+    END();
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    events = event_base_new();
+    g_test_add_func("/cert-pair/at-contact", test_at_contact);
+    g_test_add_func("/cert-pair/both-have-it-before-either-uses-it", test_both_before_either);
+    g_test_add_func("/cert-pair/goes-on-when-the-other-goes-away", test_the_other_one_goes_away);
+    g_test_add_func("/cert-pair/the-standby-too", test_the_standby_waits_no_longer_either);
+    g_test_add_func("/cert-pair/a-lost-part-is-made-up-for", test_lost_parts);
+    g_test_add_func("/cert-pair/a-disk-that-was-set-back", test_set_back);
+    g_test_add_func("/cert-pair/roots-that-were-made-apart", test_made_apart);
+    g_test_add_func("/cert-pair/nothing-never-wins", test_nothing_never_wins);
+    g_test_add_func("/cert-pair/while-nobody-is-active-nothing-moves", test_nobody_is_active);
+    g_test_add_func("/cert-pair/nonsense-is-ignored", test_nonsense);
+    int code = g_test_run();
+    event_base_free(events);
+    return code;
+}
