@@ -281,7 +281,7 @@ environment_of(const char *name, struct slice body)
         g_autoptr(GString) text = g_string_new(NULL), variable = g_string_new("LIFEBOAT_");
         if (json_type(value) != JSON_STRING)
             continue;
-        json_unescape(key, variable);
+        g_string_append_len(variable, key.data, (gssize)key.size); /* names are plain */
         json_unescape(value, text);
         environment = g_environ_setenv(environment, variable->str, text->str, TRUE);
     }
