@@ -93,7 +93,9 @@ fresh_name(void)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
-    return g_strdup_printf(SET "%s-%08x", time, g_random_int());
+    guint32 chance = 0;
+    g_assert(getentropy(&chance, sizeof chance) == 0);
+    return g_strdup_printf(SET "%s-%08x", time, chance);
 }
 
 static gboolean
