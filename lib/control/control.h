@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#define CONTROL_REQUEST_MAX 4096 /* bytes of a request */
+#define CONTROL_REQUEST_MAX 60000 /* bytes of a request: a certificate with its chain */
 #define CONTROL_CLIENTS_MAX 16   /* connected at once; for one more the first is hung up on */
 #define CONTROL_WAITING_MAX 32   /* that wait for an answer */
 #define CONTROL_SECONDS 5        /* for a client to send, and to take its answer */

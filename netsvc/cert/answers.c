@@ -72,6 +72,46 @@ answers_issued(const struct site_issued *issued)
     return out;
 }
 
+static void append_names(GString *out, const GPtrArray *names);
+
+GString *
+answers_request(const struct site *site)
+{
+    const struct state *state = site->state;
+    g_autoptr(X509_REQ) request = pem_read_request(state->request.text);
+    g_autoptr(GPtrArray) names = request != NULL ? limits_request_names(request) : NULL;
+    GString *out = g_string_new(NULL);
+    json_text_begin_object(out);
+    json_text_member_string(out, "name", site->config->cert.name);
+    json_text_member_string(out, "csr", state->request.text);
+    json_text_member_time(out, "made", state->request.made);
+    if (names != NULL)
+        append_names(out, names);
+    json_text_end_object(out);
+    return out;
+}
+
+GString *
+answers_imported(const struct site *site, const char *why_not)
+{
+    g_autoptr(X509) leaf = pem_read_certificate(site->state->public.chain);
+    GString *out = g_string_new(NULL);
+    json_text_begin_object(out);
+    json_text_member_boolean(out, "imported", why_not == NULL);
+    json_text_member_string(out, "why", why_not);
+    if (leaf != NULL) {
+        g_autofree char *subject = pem_common_name(X509_get_subject_name(leaf));
+        g_autofree char *issuer = pem_common_name(X509_get_issuer_name(leaf));
+        g_autofree char *fingerprint = pem_fingerprint(leaf);
+        json_text_member_string(out, "subject", subject);
+        json_text_member_string(out, "issuer", issuer);
+        json_text_member_string(out, "fingerprint", fingerprint);
+        json_text_member_time(out, "not_after", pem_not_after(leaf));
+    }
+    json_text_end_object(out);
+    return out;
+}
+
 /* ---- show ---- */
 
 static void

@@ -10,6 +10,7 @@
 #include "netsvc/cert/answers.h"
 #include "netsvc/cert/pair/force.h"
 #include "netsvc/cert/pair/pair.h"
+#include "netsvc/cert/site/public.h"
 #include "netsvc/clock_floor.h"
 
 #include <fcntl.h>
@@ -274,12 +275,86 @@ do_revoke(struct cert *self, struct slice body, GError **error)
     return g_string_new("{}");
 }
 
+/* ---- a public certificate ---- */
+
+static GString *
+do_request(struct cert *self, struct slice body, GError **error)
+{
+    const gint64 now = need_active(self, error) ? need_now(self, error) : 0;
+    const guint64 before = self->site->state->generation;
+    (void)body;
+    if (now == 0 || !site_request(self->site, now, error))
+        return NULL;
+    if (self->site->state->generation != before)
+        has_changed(self);
+    return answers_request(self->site);
+}
+
+/* The request that waits for its certificate, for a drive. */
+static GString *
+do_waiting(struct cert *self, struct slice body, GError **error)
+{
+    (void)body;
+    (void)error;
+    return answers_request(self->site);
+}
+
+static gboolean
+read_files(struct slice body, struct pile *pile, GError **error)
+{
+    struct slice list, each;
+    g_autofree char *pem = NULL;
+    if (json_member_text(body, "pem", &pem))
+        pile_add(pile, slice_of(pem));
+    if (!json_member(body, "files", &list) || json_type(list) != JSON_ARRAY)
+        return pem != NULL || fail_set(error, FAIL_USAGE, "there are no 'files'");
+    for (gsize place = 0; json_next_element(list, &place, &each);) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        if (json_type(each) == JSON_STRING)
+            json_unescape(each, text);
+        g_autofree guint8 *data = g_malloc(text->len + 1);
+        const gssize size =
+            base64_take((struct slice){text->str, text->len}, TRUE, data, text->len);
+        if (size > 0)
+            pile_add(pile, (struct slice){(const char *)data, (gsize)size});
+    }
+    return TRUE;
+}
+
+static GString *
+do_import(struct cert *self, struct slice body, GError **error)
+{
+    AUTO(pile) *pile = pile_new();
+    g_autoptr(GError) nothing_new = NULL;
+    const gint64 now = need_active(self, error) ? need_now(self, error) : 0;
+    if (now == 0 || !read_files(body, pile, error))
+        return NULL;
+    if (site_import(self->site, pile, json_member_true(body, "drive"), now, &nothing_new)) {
+        has_changed(self);
+        return answers_imported(self->site, NULL);
+    }
+    if (!g_error_matches(nothing_new, FAIL, FAIL_LATER))
+        return g_propagate_error(error, g_steal_pointer(&nothing_new)), NULL;
+    return answers_imported(self->site, nothing_new->message);
+}
+
+static GString *
+do_roll_back(struct cert *self, struct slice body, GError **error)
+{
+    if (!need_active(self, error) || !site_roll_back(self->site, error))
+        return NULL;
+    has_changed(self);
+    return do_show(self, body, error);
+}
+
 static const struct {
     const char *what;
     GString *(*make)(struct cert *self, struct slice body, GError **error);
 } tasks[] = {
-    {"public", do_public}, {"key", do_key},     {"show", do_show},
-    {"init", do_init},     {"issue", do_issue}, {"revoke", do_revoke},
+    {"public", do_public},       {"key", do_key},         {"show", do_show},
+    {"init", do_init},           {"issue", do_issue},     {"revoke", do_revoke},
+    {"request", do_request},     {"waiting", do_waiting}, {"import", do_import},
+    {"roll-back", do_roll_back},
 };
 
 static void

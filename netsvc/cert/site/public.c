@@ -1,0 +1,139 @@
+#include "netsvc/cert/site/public.h"
+
+#include "lib/base/fail.h"
+#include "netsvc/cert/x509/judge.h"
+#include "netsvc/cert/x509/pem.h"
+
+#include <string.h>
+
+/* ---- the request ---- */
+
+/* No addresses: a public authority certifies none of a LAN. */
+static GPtrArray *
+public_names(const struct config *config)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    guint8 address[16];
+    g_ptr_array_add(names, g_strdup(config->cert.name));
+    for (guint i = 0; i < config->cert.names->len && names->len < LIMITS_NAMES_MAX; i++) {
+        const char *name = config->cert.names->pdata[i];
+        if (limits_address(name, address) == 0 && !limits_has(names, name))
+            g_ptr_array_add(names, g_strdup(name));
+    }
+    return names;
+}
+
+/* Whether the one that waits still asks for what is wanted. */
+static gboolean
+still_good(const struct state *state, const GPtrArray *names)
+{
+    g_autoptr(X509_REQ) request = pem_read_request(state->request.text);
+    if (request == NULL)
+        return FALSE;
+    g_autoptr(GPtrArray) asked = limits_request_names(request);
+    gboolean same = asked->len == names->len;
+    for (guint i = 0; same && i < names->len; i++)
+        same = limits_has(asked, names->pdata[i]);
+    return same;
+}
+
+gboolean
+site_request(struct site *site, gint64 now, GError **error)
+{
+    g_autoptr(GPtrArray) names = public_names(site->config);
+    if (still_good(site->state, names))
+        return TRUE;
+    g_autoptr(EVP_PKEY) key = make_key(error);
+    g_autoptr(X509_REQ) request = key != NULL ? make_request(key, names, error) : NULL;
+    if (request == NULL)
+        return FALSE;
+    struct state *next = state_copy(site->state);
+    g_free(next->request.text);
+    if (next->request.key != NULL)
+        explicit_bzero(next->request.key, strlen(next->request.key));
+    g_free(next->request.key);
+    next->request.text = pem_request(request);
+    next->request.key = pem_key(key);
+    next->request.made = now;
+    return site_commit(site, next, error);
+}
+
+/* ---- its certificate ---- */
+
+static void
+free_key(gpointer key)
+{
+    EVP_PKEY_free(key);
+}
+
+/* Of the request, and of certificates that were here: the same request may be signed again. */
+static GPtrArray *
+own_keys(const struct state *state)
+{
+    const char *const texts[] = {state->request.key, state->public.key, state->previous.key};
+    GPtrArray *keys = g_ptr_array_new_with_free_func(free_key);
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        EVP_PKEY *key = texts[i] != NULL ? pem_read_key(texts[i]) : NULL;
+        if (key != NULL)
+            g_ptr_array_add(keys, key);
+    }
+    return keys;
+}
+
+static gboolean
+was_rolled_back(const struct state *state, X509 *leaf)
+{
+    g_autoptr(X509) previous = pem_read_certificate(state->previous.chain);
+    return previous != NULL && X509_cmp(previous, leaf) == 0;
+}
+
+static gboolean
+serve(struct site *site, const struct judge_found *found, GError **error)
+{
+    struct state *next = state_copy(site->state);
+    g_autoptr(EVP_PKEY) requested = pem_read_key(next->request.key);
+    if (next->public.chain != NULL)
+        state_set_served(&next->previous, g_steal_pointer(&next->public.chain),
+                         g_steal_pointer(&next->public.key));
+    state_set_served(&next->public, pem_chain(found->chain, 0), pem_key(found->key));
+    if (requested != NULL && EVP_PKEY_eq(requested, found->key) == 1) {
+        struct state_served over = {next->request.text, next->request.key};
+        state_set_served(&over, NULL, NULL);
+        next->request.text = next->request.key = NULL;
+        next->request.made = 0;
+    }
+    return site_commit(site, next, error);
+}
+
+gboolean
+site_import(struct site *site, const struct pile *pile, gboolean by_drive, gint64 now,
+            GError **error)
+{
+    g_autoptr(GPtrArray) keys = own_keys(site->state);
+    g_autoptr(X509) present = pem_read_certificate(site->state->public.chain);
+    const struct judge judge = {
+        .name = site->config->cert.name, .keys = keys, .now = now, .present = present};
+    struct judge_found found;
+    if (!judge_pile(&judge, pile, &found, error))
+        return FALSE;
+    gboolean done = by_drive && was_rolled_back(site->state, found.chain->pdata[0])
+                        ? fail_set(error, FAIL_LATER,
+                                   "that certificate was rolled back here\nhint: lifeboat "
+                                   "cert import takes it all the same")
+                        : serve(site, &found, error);
+    judge_found_clear(&found);
+    return done;
+}
+
+gboolean
+site_roll_back(struct site *site, GError **error)
+{
+    if (site->state->public.chain == NULL && site->state->previous.chain == NULL)
+        return fail_set(error, FAIL_USAGE,
+                        "there is no certificate to go back to: none was imported yet");
+    struct state *next = state_copy(site->state);
+    const struct state_served back = next->previous;
+    next->previous = next->public;
+    next->public = back;
+    return site_commit(site, next, error);
+}

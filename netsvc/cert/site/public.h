@@ -1,0 +1,21 @@
+/*
+ * public: a certificate of a public authority, since the stock CHT app trusts nothing else. The
+ * server has no uplink: a request goes out by drive, and its certificate comes back so.
+ *
+ *     site_request   a new key, and a request for it: durable. The same again until its
+ *                    certificate has come, so that one that was ordered meanwhile stays good
+ *     site_import    judged (x509/judge.h), then in force; the one before stays for …
+ *     site_roll_back … a way back: the two change places
+ */
+#pragma once
+
+#include "netsvc/cert/site/site.h"
+#include "netsvc/cert/x509/pile.h"
+
+gboolean site_request(struct site *site, gint64 now, GError **error);
+
+/* `by_drive`: nobody stands by, so that what was rolled back is not taken again. FAIL_LATER: there
+ * is nothing new in it. */
+gboolean site_import(struct site *site, const struct pile *pile, gboolean by_drive, gint64 now,
+                     GError **error);
+gboolean site_roll_back(struct site *site, GError **error);
