@@ -199,12 +199,6 @@ guests_note(struct guests *guests, struct guest *guest, enum guest_state state)
 }
 
 guint
-guests_new_ones(const struct guests *guests)
-{
-    return guests->added->len;
-}
-
-guint
 guests_count(const struct guests *guests)
 {
     return count(guests, NULL).all;

@@ -63,5 +63,4 @@ struct guest *guests_find(struct guests *guests, const struct bufferevent *conne
 
 void guests_note(struct guests *guests, struct guest *guest, enum guest_state state);
 
-guint guests_new_ones(const struct guests *guests); /* added, not yet admitted */
-guint guests_count(const struct guests *guests);    /* that may be served */
+guint guests_count(const struct guests *guests); /* that may be served */

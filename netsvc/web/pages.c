@@ -12,6 +12,13 @@
 #define PEM "application/x-pem-file"
 #define CHAIN "application/pem-certificate-chain" /* RFC 8555, 9.1 */
 
+struct pages {
+    const struct config *config;
+    const struct trust *trust;
+    GHashTable *fronts; /* device → the page's text, as made last */
+    char *policy;
+};
+
 struct page {
     const char *path, *type;
     GBytes *(*bytes)(const struct trust *trust); /* a new reference; NULL: there is none */
@@ -119,20 +126,30 @@ static const struct page table[] = {
 
 /* ---- answers ---- */
 
-static void
-send_front(const struct pages *pages, const struct web_request *request, struct web_answer *answer)
+static const char *
+front_for(struct pages *pages, const char *agent)
 {
     const struct config *config = pages->config;
     const struct front front = {
         .name = config->cert.name,
-        .agent = request->agent,
+        .device = front_device(agent),
         .trust = pages->trust,
         .http = config->web.http,
         .https = config->web.https,
     };
-    g_autofree char *text = front_text(&front);
-    g_autofree char *policy = front_policy();
-    web_answer_field(answer, "Content-Security-Policy", policy);
+    char *text = g_hash_table_lookup(pages->fronts, front.device);
+    if (text == NULL) {
+        text = front_text(&front);
+        g_hash_table_insert(pages->fronts, (gpointer)front.device, text);
+    }
+    return text;
+}
+
+static void
+send_front(struct pages *pages, const struct web_request *request, struct web_answer *answer)
+{
+    const char *text = front_for(pages, request->agent);
+    web_answer_field(answer, "Content-Security-Policy", pages->policy);
     web_answer_send(answer, pages->trust != NULL ? 200 : 503, "text/html; charset=utf-8", text,
                     strlen(text));
 }
@@ -217,7 +234,7 @@ find(const char *path)
 gboolean
 pages_handle(void *context, const struct web_request *request, struct web_answer *answer)
 {
-    const struct pages *pages = context;
+    struct pages *pages = context;
     const struct page *page = find(request->path);
     const gboolean front = strcmp(request->path, "/") == 0;
     if (request->method == WEB_POST && (page != NULL || front)) {
@@ -230,4 +247,33 @@ pages_handle(void *context, const struct web_request *request, struct web_answer
     else
         return send_small(request, answer);
     return TRUE;
+}
+
+/* ---- the whole ---- */
+
+struct pages *
+pages_new(const struct config *config)
+{
+    struct pages *pages = g_new0(struct pages, 1);
+    pages->config = config;
+    pages->policy = front_policy();
+    pages->fronts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    return pages;
+}
+
+void
+pages_trust(struct pages *pages, const struct trust *trust)
+{
+    pages->trust = trust;
+    g_hash_table_remove_all(pages->fronts);
+}
+
+void
+pages_free(struct pages *pages)
+{
+    if (pages == NULL)
+        return;
+    g_hash_table_unref(pages->fronts);
+    g_free(pages->policy);
+    g_free(pages);
 }

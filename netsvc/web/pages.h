@@ -25,10 +25,14 @@
 #include "netsvc/web/request.h"
 #include "netsvc/web/trust.h"
 
-struct pages {
-    const struct config *config;
-    const struct trust *trust; /* NULL: there is no certificate yet */
-};
+struct pages;
+
+struct pages *pages_new(const struct config *config);
+void pages_free(struct pages *pages);
+AUTO_DEFINE(pages)
+
+/* From now on these are served; NULL: there is no certificate yet. They stay the caller's. */
+void pages_trust(struct pages *pages, const struct trust *trust);
 
 /* web_handler: all paths of the table. */
 gboolean pages_handle(void *pages, const struct web_request *request, struct web_answer *answer);

@@ -9,7 +9,7 @@
 struct web {
     struct child *child;
     struct web_server *server;
-    struct pages pages;
+    struct pages *pages;
     struct trust *trust, *coming; /* in force; while its key is asked for */
     struct event *again;
     gboolean asks, changed; /* for the certificates; and they changed meanwhile */
@@ -21,7 +21,7 @@ web_open(struct child *child, GError **error)
     struct web *self = g_new0(struct web, 1);
     (void)error;
     self->child = child;
-    self->pages.config = child_config(child);
+    self->pages = pages_new(child_config(child));
     child_descriptors(child, WEB_CLIENTS_MAX * 2);
     web_server_prepare();
     return self;
@@ -51,9 +51,9 @@ take_over(struct web *self, struct slice answer, GError **error)
     if (!trust_read_key(self->coming, answer, error) ||
         !web_server_certificate(self->server, self->coming->full, self->coming->key, error))
         return FALSE;
+    pages_trust(self->pages, self->coming);
     trust_free(self->trust);
     self->trust = g_steal_pointer(&self->coming);
-    self->pages.trust = self->trust;
     return TRUE;
 }
 
@@ -120,7 +120,7 @@ static gboolean
 handle(void *context, const struct web_request *request, struct web_answer *answer)
 {
     struct web *self = context;
-    return pages_handle(&self->pages, request, answer);
+    return pages_handle(self->pages, request, answer);
 }
 
 static gboolean

@@ -14,7 +14,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#define ACCEPTS 16   /* in a row, then others have their turn */
+#define ACCEPTS 64   /* in a row, then others have their turn */
 #define LISTENERS 32 /* sockets */
 #define NO_CONTENT 204
 #define EVERY_METHOD G_MAXUINT16
@@ -23,13 +23,13 @@ struct listener {
     struct web_server *server;
     struct event *closed;           /* what comes is closed; NULL: not */
     struct evconnlistener *accepts; /* NULL: not yet */
-    struct evhttp *http;            /* what serves there */
+    struct evhttp *http;
+    guint fresh; /* accepted, and not admitted yet */
     gboolean tls;
 };
 
 struct web_server {
     struct event_base *events;
-    struct evhttp *plain, *secure;
     struct guests *guests;
     struct event admits, tick;
     struct ssl_ctx_st *tls; /* NULL: there is no certificate */
@@ -235,18 +235,6 @@ on_request(struct evhttp_request *request, void *context)
 
 /* ---- connections ---- */
 
-static void
-set_accepting(struct web_server *server, gboolean accepts)
-{
-    for (guint i = 0; i < server->n_listeners; i++) {
-        struct evconnlistener *listener = server->listeners[i].accepts;
-        if (listener != NULL && accepts)
-            evconnlistener_enable(listener);
-        else if (listener != NULL)
-            evconnlistener_disable(listener);
-    }
-}
-
 /* By then evhttp has given the new ones their sockets. */
 static void
 on_new_ones(evutil_socket_t fd, short what, void *context)
@@ -255,34 +243,31 @@ on_new_ones(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     guests_admit(server->guests);
-    set_accepting(server, TRUE);
+    for (guint i = 0; i < server->n_listeners; i++) {
+        server->listeners[i].fresh = 0;
+        if (server->listeners[i].accepts != NULL)
+            evconnlistener_enable(server->listeners[i].accepts);
+    }
 }
 
+/* evhttp asks for what a connection is to go through. */
 static struct bufferevent *
-add_guest(struct web_server *server, struct bufferevent *connection, gboolean tls)
+new_guest(struct event_base *events, void *context)
 {
+    struct listener *listener = context;
+    struct web_server *server = listener->server;
+    struct bufferevent *connection =
+        listener->tls
+            ? bufferevent_openssl_socket_new(events, -1, web_tls_session(server->tls),
+                                             BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE)
+            : bufferevent_socket_new(events, -1, BEV_OPT_CLOSE_ON_FREE);
     if (connection == NULL)
         g_error("no memory for a connection");
-    guests_add(server->guests, connection, tls);
+    guests_add(server->guests, connection, listener->tls);
     event_active(&server->admits, EV_TIMEOUT, 0);
-    if (guests_new_ones(server->guests) >= ACCEPTS)
-        set_accepting(server, FALSE);
+    if (++listener->fresh >= ACCEPTS)
+        evconnlistener_disable(listener->accepts);
     return connection;
-}
-
-static struct bufferevent *
-new_plain(struct event_base *events, void *context)
-{
-    return add_guest(context, bufferevent_socket_new(events, -1, BEV_OPT_CLOSE_ON_FREE), FALSE);
-}
-
-static struct bufferevent *
-new_secure(struct event_base *events, void *context)
-{
-    struct web_server *server = context;
-    struct bufferevent *connection = bufferevent_openssl_socket_new(
-        events, -1, web_tls_session(server->tls), BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-    return add_guest(server, connection, TRUE);
 }
 
 /* Out of something: it would be told again at once, for ever. The next tick tries again. */
@@ -300,7 +285,7 @@ on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     guests_sweep(server->guests);
-    set_accepting(server, TRUE);
+    event_active(&server->admits, EV_TIMEOUT, 0);
 }
 
 /* ---- sockets ---- */
@@ -319,6 +304,21 @@ close_what_comes(evutil_socket_t fd, short what, void *context)
     }
 }
 
+static struct evhttp *
+new_http(struct listener *listener)
+{
+    struct evhttp *http = evhttp_new(listener->server->events);
+    g_assert(http != NULL);
+    evhttp_set_bevcb(http, new_guest, listener);
+    evhttp_set_gencb(http, on_request, listener->server);
+    evhttp_set_allowed_methods(http, EVERY_METHOD);
+    evhttp_set_max_headers_size(http, WEB_SERVER_HEAD_MAX);
+    evhttp_set_max_body_size(http, WEB_BODY_MAX);
+    evhttp_set_default_content_type(http, NULL);
+    evhttp_set_timeout(http, WEB_SECONDS * 2); /* guests.h has the ones that count */
+    return http;
+}
+
 static void
 begin_listener(struct listener *listener)
 {
@@ -330,7 +330,8 @@ begin_listener(struct listener *listener)
         evconnlistener_new(server->events, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     g_assert(listener->accepts != NULL);
     evconnlistener_set_error_cb(listener->accepts, on_shortage);
-    evhttp_bind_listener(listener->tls ? server->secure : server->plain, listener->accepts);
+    listener->http = new_http(listener);
+    evhttp_bind_listener(listener->http, listener->accepts);
 }
 
 void
@@ -373,21 +374,6 @@ web_server_prepare(void)
 
 /* ---- the whole ---- */
 
-static struct evhttp *
-new_http(struct web_server *server, struct bufferevent *(*connection)(struct event_base *, void *))
-{
-    struct evhttp *http = evhttp_new(server->events);
-    g_assert(http != NULL);
-    evhttp_set_bevcb(http, connection, server);
-    evhttp_set_gencb(http, on_request, server);
-    evhttp_set_allowed_methods(http, EVERY_METHOD);
-    evhttp_set_max_headers_size(http, WEB_SERVER_HEAD_MAX);
-    evhttp_set_max_body_size(http, WEB_BODY_MAX);
-    evhttp_set_default_content_type(http, NULL);
-    evhttp_set_timeout(http, WEB_SECONDS * 2); /* guests.h has the ones that count */
-    return http;
-}
-
 struct web_server *
 web_server_new(struct event_base *events, web_handler handler, void *context)
 {
@@ -395,8 +381,6 @@ web_server_new(struct event_base *events, web_handler handler, void *context)
     struct web_server *server = g_new0(struct web_server, 1);
     *server = (struct web_server){.events = events, .handler = handler, .context = context};
     server->guests = guests_new(NULL);
-    server->plain = new_http(server, new_plain);
-    server->secure = new_http(server, new_secure);
     event_assign(&server->admits, events, -1, 0, on_new_ones, server);
     event_assign(&server->tick, events, -1, EV_PERSIST, on_tick, server);
     event_add(&server->tick, &second);
@@ -411,10 +395,10 @@ web_server_free(struct web_server *server)
     for (guint i = 0; i < server->n_listeners; i++)
         if (server->listeners[i].closed != NULL)
             event_free(server->listeners[i].closed);
+        else
+            evhttp_free(server->listeners[i].http); /* and what accepts for it */
     event_del(&server->admits);
     event_del(&server->tick);
-    evhttp_free(server->plain); /* its listeners, too */
-    evhttp_free(server->secure);
     guests_free(server->guests);
     web_tls_free(server->tls);
     g_free(server);

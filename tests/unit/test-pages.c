@@ -46,7 +46,7 @@ web_answer_refuse(struct web_answer *answer, int status, const char *text)
 struct world {
     struct config config;
     struct trust *trust;
-    struct pages pages;
+    struct pages *pages;
     struct web_answer answer;
     const char *agent;
 };
@@ -83,7 +83,8 @@ set_up(struct world *world)
     world->config.web.http = 8080;
     world->config.web.https = 8443;
     world->config.web.key_networks = g_array_new(FALSE, TRUE, sizeof(struct config_network));
-    world->pages = (struct pages){&world->config, world->trust};
+    world->pages = pages_new(&world->config);
+    pages_trust(world->pages, world->trust);
     world->answer.body = g_byte_array_new();
     world->answer.fields = g_string_new(NULL);
 }
@@ -91,6 +92,7 @@ set_up(struct world *world)
 static void
 tear_down(struct world *world)
 {
+    pages_free(world->pages);
     trust_free(world->trust);
     g_array_unref(world->config.web.key_networks);
     g_byte_array_unref(world->answer.body);
@@ -116,7 +118,7 @@ fetch_from(struct world *world, const char *path, enum web_method method, const 
     g_clear_pointer(&world->answer.type, g_free);
     g_byte_array_set_size(world->answer.body, 0);
     g_string_truncate(world->answer.fields, 0);
-    if (!pages_handle(&world->pages, &request, &world->answer))
+    if (!pages_handle(world->pages, &request, &world->answer))
         world->answer.status = 404;
     return (struct slice){(const char *)world->answer.body->data, world->answer.body->len};
 }
@@ -324,7 +326,7 @@ test_none_yet(void)
 {
     struct world world;
     set_up(&world);
-    world.pages.trust = NULL;
+    pages_trust(world.pages, NULL);
     g_autofree char *text = slice_dup(fetch(&world, "/"));
     g_assert_cmpint(world.answer.status, ==, 503);
     g_assert_nonnull(strstr(text, "lifeboat cert init"));

@@ -20,35 +20,21 @@ static const char *const style[] = {
 
 /* ---- what stands between '@' ---- */
 
-static gboolean
-has(const struct front *front, const char *word)
-{
-    return strstr(front->agent, word) != NULL;
-}
+static const struct {
+    const char *word, *device;
+} devices[] = {
+    {"Android", "ANDROID"}, {"iPhone", "APPLE"},  {"iPad", "APPLE"}, {"Firefox", "FIREFOX"},
+    {"Windows", "WINDOWS"}, {"CrOS", "CHROMEOS"}, {"Mac OS", "MAC"}, {"Linux", "LINUX"},
+};
 
-static gboolean
-is_apple_phone(const struct front *front)
+/* By the first of the words that it has: many say several. */
+const char *
+front_device(const char *agent)
 {
-    return has(front, "iPhone") || has(front, "iPad");
-}
-
-/* Which device asks; what says several things is what it says first here. */
-static const char *
-device(const struct front *front)
-{
-    if (has(front, "Android"))
-        return "ANDROID";
-    if (is_apple_phone(front))
-        return "APPLE";
-    if (has(front, "Firefox"))
-        return "FIREFOX";
-    if (has(front, "Windows"))
-        return "WINDOWS";
-    if (has(front, "CrOS"))
-        return "CHROMEOS";
-    if (has(front, "Mac OS"))
-        return "MAC";
-    return has(front, "Linux") ? "LINUX" : "ANDROID";
+    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
+        if (strstr(agent, devices[i].word) != NULL)
+            return devices[i].device;
+    return "ANDROID";
 }
 
 static char *
@@ -158,7 +144,7 @@ append_word(GString *out, const struct front *front, const char *word)
             words[i].append(out, front);
             return;
         }
-    if (strcmp(device(front), word) == 0)
+    if (strcmp(front->device, word) == 0)
         g_string_append(out, " open");
 }
 

@@ -10,12 +10,15 @@
 
 struct front {
     const char *name;          /* of the service */
-    const char *agent;         /* User-Agent: whose section is open at first */
+    const char *device;        /* front_device: whose section is open at first */
     const struct trust *trust; /* NULL: there is no certificate yet */
     guint16 http, https;       /* ports; 0: not served */
 };
 
 char *front_text(const struct front *front);
+
+/* Which of a few an User-Agent is. */
+const char *front_device(const char *agent);
 
 /* Content-Security-Policy for both: its own style, and nothing else. */
 char *front_policy(void);
