@@ -8,6 +8,7 @@ struct guests {
     GHashTable *all; /* struct bufferevent → struct guest */
     GPtrArray *added;
     gint64 (*milliseconds)(void);
+    guint64 last; /* number given */
 };
 
 static gint64
@@ -121,9 +122,9 @@ count(const struct guests *guests, const struct guest *newcomer)
         census.same += same;
         if (guest->state != GUEST_READS)
             continue;
-        if (census.idle == NULL || guest->since < census.idle->since)
+        if (census.idle == NULL || guest->number < census.idle->number)
             census.idle = guest;
-        if (same && (census.idle_same == NULL || guest->since < census.idle_same->since))
+        if (same && (census.idle_same == NULL || guest->number < census.idle_same->number))
             census.idle_same = guest;
     }
     return census;
@@ -196,6 +197,7 @@ guests_note(struct guests *guests, struct guest *guest, enum guest_state state)
 {
     guest->state = state;
     guest->since = guests->milliseconds();
+    guest->number = ++guests->last;
 }
 
 guint

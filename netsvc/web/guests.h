@@ -33,7 +33,8 @@ struct guest {
     struct bufferevent *connection;
     struct sockaddr_storage from; /* an IPv4 address as such, however it came */
     enum guest_state state;
-    gint64 since;    /* milliseconds: when that began */
+    gint64 since;    /* milliseconds: when that began … */
+    guint64 number;  /* … and its place among all such beginnings */
     guint requests;  /* so far */
     gboolean placed; /* it has been admitted … */
     gboolean cut;    /* … or shut down */
