@@ -58,6 +58,12 @@ crl(const struct trust *trust)
 }
 
 static GBytes *
+root_crl(const struct trust *trust)
+{
+    return trust->root_crl != NULL ? g_bytes_ref(trust->root_crl) : NULL;
+}
+
+static GBytes *
 profile(const struct trust *trust)
 {
     char *text = profile_text(trust);
@@ -110,6 +116,7 @@ static const struct page table[] = {
     {"/lifeboat.mobileconfig", "application/x-apple-aspen-config", profile, FALSE},
     {"/issuing.crt", "application/pkix-cert", issuing, FALSE},
     {"/ca.crl", "application/pkix-crl", crl, FALSE},
+    {"/root.crl", "application/pkix-crl", root_crl, FALSE},
     {"/cert", CHAIN, leaf, FALSE},
     {"/server.pem", CHAIN, leaf, FALSE},
     {"/cert/server.pem", CHAIN, leaf, FALSE},

@@ -3,7 +3,7 @@
  *
  *     /                     how to install the root
  *     /ca.crt /ca.der /ca.pem /lifeboat.mobileconfig     the root
- *     /issuing.crt /ca.crl
+ *     /issuing.crt /ca.crl /root.crl                     what else a client may want to judge by
  *     /health               "ok"
  *
  * The certificate in force and its key, under the names that containers know which took them from

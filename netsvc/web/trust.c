@@ -137,16 +137,16 @@ read_issuing(struct trust *trust, struct slice answer)
 }
 
 static gboolean
-read_crl(struct trust *trust, struct slice answer)
+read_crl(struct slice answer, const char *name, GBytes **crl)
 {
     g_autofree char *text = NULL;
-    if (!json_member_text(answer, "crl", &text))
+    if (!json_member_text(answer, name, &text))
         return TRUE;
     const gsize room = strlen(text) / 4 * 3 + 3;
     g_autofree guint8 *der = g_malloc(room);
     gssize size = base64_take(slice_of(text), TRUE, der, room);
     if (size > 0)
-        trust->crl = g_bytes_new(der, (gsize)size);
+        *crl = g_bytes_new(der, (gsize)size);
     return size >= 0;
 }
 
@@ -166,7 +166,7 @@ trust_read(struct slice answer, GError **error)
     if (!json_member_text(answer, "organisation", &trust->organisation))
         trust->organisation = g_strdup("");
     if (!read_root(trust) || !split_chain(trust) || !read_issuing(trust, answer) ||
-        !read_crl(trust, answer)) {
+        !read_crl(answer, "crl", &trust->crl) || !read_crl(answer, "root_crl", &trust->root_crl)) {
         fail_set(error, FAIL_FAILED, "the site's certificates make no sense");
         return NULL;
     }
@@ -196,6 +196,7 @@ trust_free(struct trust *trust)
     g_clear_pointer(&trust->root, g_bytes_unref);
     g_clear_pointer(&trust->issuing, g_bytes_unref);
     g_clear_pointer(&trust->crl, g_bytes_unref);
+    g_clear_pointer(&trust->root_crl, g_bytes_unref);
     g_ptr_array_unref(trust->permitted);
     g_free(trust->name);
     g_free(trust->organisation);

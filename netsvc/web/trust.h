@@ -13,7 +13,8 @@ struct trust {
     GBytes *root;       /* DER */
     char *root_pem;
     GBytes *issuing;      /* DER; NULL: the root issues itself */
-    GBytes *crl;          /* DER; NULL: none */
+    GBytes *crl;          /* DER, of what the issuing one issued; NULL: none */
+    GBytes *root_crl;     /* likewise of the root */
     char *leaf;           /* PEM: the certificate in force … */
     char *chain;          /* … and what stands between it and the root; "" for none */
     char *full;           /* both */
