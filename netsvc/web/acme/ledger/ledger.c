@@ -1,0 +1,236 @@
+#include "netsvc/web/acme/ledger/ledger_inside.h"
+
+#include "lib/base/fail.h"
+
+#include <string.h>
+
+#define VERSION 1
+#define DAY (gint64)86400
+
+static const char tables[] =
+    "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"
+    " thumbprint TEXT NOT NULL UNIQUE, contacts TEXT NOT NULL, status TEXT NOT NULL,"
+    " created INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE orders (id TEXT PRIMARY KEY, account TEXT NOT NULL, status TEXT NOT NULL,"
+    " created INTEGER NOT NULL, expires INTEGER NOT NULL, identifiers TEXT NOT NULL, error TEXT,"
+    " certificate TEXT, csr TEXT, replaces TEXT) STRICT;"
+    "CREATE INDEX orders_account ON orders (account, created);"
+    "CREATE TABLE authorization (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " account TEXT NOT NULL, orders TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,"
+    " wildcard INTEGER NOT NULL, status TEXT NOT NULL, expires INTEGER NOT NULL,"
+    " secret TEXT NOT NULL, tried TEXT, error TEXT, validated INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX authorization_orders ON authorization (orders);"
+    "CREATE INDEX authorization_account ON authorization (account, validated);"
+    "CREATE TABLE certificate (id TEXT PRIMARY KEY, account TEXT NOT NULL,"
+    " serial TEXT NOT NULL UNIQUE, issuer TEXT NOT NULL, key TEXT NOT NULL,"
+    " identifiers TEXT NOT NULL, chain TEXT NOT NULL, not_before INTEGER NOT NULL,"
+    " not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, replaced INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = " G_STRINGIFY(VERSION) ";";
+
+/* ---- statements ---- */
+
+static gboolean
+failed(struct ledger *ledger, GError **error)
+{
+    return fail_set(error, FAIL_FAILED, "ACME's accounts '%s': %s", ledger->path,
+                    sqlite3_errmsg(ledger->sqlite));
+}
+
+sqlite3_stmt *
+ledger_statement(struct ledger *ledger, const char *text, GError **error, const char *types, ...)
+{
+    sqlite3_stmt *statement = NULL;
+    va_list values;
+    if (sqlite3_prepare_v2(ledger->sqlite, text, -1, &statement, NULL) != SQLITE_OK) {
+        failed(ledger, error);
+        return NULL;
+    }
+    va_start(values, types);
+    for (int i = 0; types[i] != '\0'; i++)
+        if (types[i] == 's')
+            sqlite3_bind_text(statement, i + 1, va_arg(values, const char *), -1, SQLITE_TRANSIENT);
+        else
+            sqlite3_bind_int64(statement, i + 1, va_arg(values, gint64));
+    va_end(values);
+    return statement;
+}
+
+gboolean
+ledger_row(struct ledger *ledger, sqlite3_stmt *statement, GError **error)
+{
+    int code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return failed(ledger, error);
+    return code == SQLITE_ROW;
+}
+
+gboolean
+ledger_run(struct ledger *ledger, sqlite3_stmt *statement, GError **error)
+{
+    int code = SQLITE_ROW;
+    if (statement == NULL)
+        return FALSE;
+    while (code == SQLITE_ROW)
+        code = sqlite3_step(statement);
+    gboolean done = code == SQLITE_DONE || failed(ledger, error);
+    sqlite3_finalize(statement);
+    return done;
+}
+
+char *
+ledger_text(sqlite3_stmt *row, int column)
+{
+    return g_strdup((const char *)sqlite3_column_text(row, column));
+}
+
+/* ---- status ---- */
+
+static const char *const status_names[LEDGER_STATUSES] = {
+    [LEDGER_PENDING] = "pending",       [LEDGER_READY] = "ready",
+    [LEDGER_PROCESSING] = "processing", [LEDGER_VALID] = "valid",
+    [LEDGER_INVALID] = "invalid",       [LEDGER_DEACTIVATED] = "deactivated",
+    [LEDGER_EXPIRED] = "expired",       [LEDGER_REVOKED] = "revoked",
+};
+
+const char *
+ledger_status_name(enum ledger_status status)
+{
+    return status_names[status];
+}
+
+enum ledger_status
+ledger_status(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    for (guint i = 0; i < LEDGER_STATUSES; i++)
+        if (g_strcmp0(text, status_names[i]) == 0)
+            return (enum ledger_status)i;
+    return LEDGER_INVALID;
+}
+
+/* ---- opening ---- */
+
+static gboolean
+run(struct ledger *ledger, const char *text, GError **error)
+{
+    return sqlite3_exec(ledger->sqlite, text, NULL, NULL, NULL) == SQLITE_OK ||
+           failed(ledger, error);
+}
+
+static gboolean
+make_tables(struct ledger *ledger, GError **error)
+{
+    sqlite3_stmt *row = ledger_statement(ledger, "PRAGMA user_version", error, "");
+    if (row == NULL)
+        return FALSE;
+    gint64 version = ledger_row(ledger, row, error) ? sqlite3_column_int64(row, 0) : -1;
+    sqlite3_finalize(row);
+    if (version > VERSION)
+        return fail_set(error, FAIL_FAILED, "ACME's accounts '%s' were written by a newer Lifeboat",
+                        ledger->path);
+    if (version != 0)
+        return version == VERSION;
+    return ledger_begin(ledger, error) &&
+           ledger_end(ledger, run(ledger, tables, error), *error == NULL ? error : NULL);
+}
+
+struct ledger *
+ledger_open(const char *path, GError **error)
+{
+    AUTO(ledger) *ledger = g_new0(struct ledger, 1);
+    g_autoptr(GError) failure = NULL;
+    ledger->path = g_strdup(path);
+    int code =
+        sqlite3_open_v2(path, &ledger->sqlite,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (ledger->sqlite == NULL)
+        g_error("no memory");
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_busy_timeout(ledger->sqlite, 2000); /* the process before may be ending */
+    if (code == SQLITE_OK ? !run(ledger,
+                                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                                 "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
+                                 &failure) ||
+                                !make_tables(ledger, &failure)
+                          : !failed(ledger, &failure)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    return g_steal_pointer(&ledger);
+}
+
+void
+ledger_free(struct ledger *ledger)
+{
+    if (ledger == NULL)
+        return;
+    sqlite3_close(ledger->sqlite);
+    g_free(ledger->path);
+    g_free(ledger);
+}
+
+gboolean
+ledger_begin(struct ledger *ledger, GError **error)
+{
+    return run(ledger, "BEGIN IMMEDIATE", error);
+}
+
+gboolean
+ledger_end(struct ledger *ledger, gboolean done, GError **error)
+{
+    if (done && run(ledger, "COMMIT", error))
+        return TRUE;
+    if (!sqlite3_get_autocommit(ledger->sqlite))
+        run(ledger, "ROLLBACK", NULL);
+    return FALSE;
+}
+
+/* ---- all of them ---- */
+
+gboolean
+ledger_count(struct ledger *ledger, enum ledger_what what, const char *account, gint64 since,
+             guint *count, GError **error)
+{
+    static const char *const texts[] = {
+        [LEDGER_ACCOUNTS] = "SELECT count(*) FROM account WHERE ?1 IS NULL AND ?2 = 0",
+        [LEDGER_CERTIFICATES] = "SELECT count(*) FROM certificate WHERE ?1 IS NULL AND ?2 = 0",
+        [LEDGER_ORDERS] = "SELECT count(*) FROM orders WHERE ?1 IS NULL AND ?2 = 0",
+        [LEDGER_ORDERS_PENDING] =
+            "SELECT count(*) FROM orders WHERE account = ?1 AND expires > ?2 AND"
+            " status IN ('pending', 'ready', 'processing')",
+        [LEDGER_ORDERS_SINCE] = "SELECT count(*) FROM orders WHERE account = ?1 AND created >= ?2",
+        [LEDGER_FAILURES_SINCE] = "SELECT count(*) FROM authorization WHERE account = ?1 AND"
+                                  " validated >= ?2 AND status = 'invalid'",
+    };
+    sqlite3_stmt *row = ledger_statement(ledger, texts[what], error, "si", account, since);
+    gboolean found = row != NULL && ledger_row(ledger, row, error);
+    if (found)
+        *count = (guint)sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return found;
+}
+
+gboolean
+ledger_prune(struct ledger *ledger, gint64 now, GError **error)
+{
+    static const struct {
+        const char *text;
+        gint64 days;
+    } all[] = {
+        {"DELETE FROM orders WHERE expires < ?", LEDGER_ORDER_DAYS},
+        {"DELETE FROM authorization WHERE orders NOT IN (SELECT id FROM orders) AND ? > 0", 0},
+        {"DELETE FROM certificate WHERE not_after < ?", LEDGER_CERTIFICATE_DAYS},
+        {"DELETE FROM account WHERE used < ? AND"
+         " id NOT IN (SELECT account FROM orders UNION SELECT account FROM certificate)",
+         LEDGER_ACCOUNT_DAYS},
+    };
+    gboolean done = ledger_begin(ledger, error);
+    if (!done)
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(all) && done; i++)
+        done = ledger_run(
+            ledger, ledger_statement(ledger, all[i].text, error, "i", now - all[i].days * DAY),
+            error);
+    return ledger_end(ledger, done, done ? error : NULL);
+}
