@@ -1,6 +1,7 @@
 #include "netsvc/web/web.h"
 
 #include "lib/base/log.h"
+#include "netsvc/web/acme/acme.h"
 #include "netsvc/web/pages.h"
 #include "netsvc/web/web_server.h"
 
@@ -10,6 +11,7 @@ struct web {
     struct child *child;
     struct web_server *server;
     struct pages *pages;
+    struct acme *acme;            /* NULL: it is not wanted */
     struct trust *trust, *coming; /* in force; while its key is asked for */
     struct event *again;
     gboolean asks, changed; /* for the certificates; and they changed meanwhile */
@@ -120,7 +122,8 @@ static gboolean
 handle(void *context, const struct web_request *request, struct web_answer *answer)
 {
     struct web *self = context;
-    return pages_handle(self->pages, request, answer);
+    return (self->acme != NULL && acme_handle(self->acme, request, answer)) ||
+           pages_handle(self->pages, request, answer);
 }
 
 static gboolean
@@ -128,7 +131,8 @@ web_begin(gpointer context, GError **error)
 {
     struct web *self = context;
     const GArray *sockets = child_sockets(self->child);
-    (void)error;
+    if (child_config(self->child)->web.acme && (self->acme = acme_new(self->child, error)) == NULL)
+        return FALSE;
     self->again = evtimer_new(child_events(self->child), ask_again, self);
     self->server = web_server_new(child_events(self->child), handle, self);
     for (guint i = 0; i < sockets->len; i++) {
@@ -164,6 +168,7 @@ web_wanted(const struct config *config)
 const struct child_role web_role = {
     .name = "web",
     .wanted = web_wanted,
+    .makes_sockets = TRUE, /* acme looks for challenges */
     .open = web_open,
     .begin = web_begin,
     .take = web_take,

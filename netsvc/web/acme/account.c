@@ -51,9 +51,9 @@ take_contacts(struct slice payload, char **contacts, GError **error)
     json_text_begin_array(json);
     while (json_next_element(list, &place, &element)) {
         g_autoptr(GString) text = g_string_new(NULL);
-        if (json_type(element) != JSON_STRING || ++count > LIMIT_CONTACTS)
+        if (json_type(element) != JSON_STRING || ++count > QUOTA_CONTACTS)
             return problem_set(error, PROBLEM_INVALID_CONTACT, "'contact' has up to %d texts",
-                               LIMIT_CONTACTS);
+                               QUOTA_CONTACTS);
         json_unescape(element, text);
         if (!check_contact(text->str, text->len, error))
             return FALSE;
@@ -82,7 +82,7 @@ account_make(struct acme *acme, const struct jwk *key, const struct sockaddr_sto
         problem_set(error, PROBLEM_UNAUTHORIZED, "that key was of an account which changed it");
         return NULL;
     }
-    if (!limits_account(acme->limits, from, now, error))
+    if (!quotas_account(acme->quotas, from, now, error))
         return NULL;
     AUTO(ledger_account) *account = g_new0(struct ledger_account, 1);
     account->id = g_strdup(key->thumbprint);

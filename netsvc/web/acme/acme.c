@@ -88,7 +88,7 @@ call_fail(struct call *call, const GError *error)
     if (error->domain != PROBLEM)
         log_warning("ACME: %s", error->message);
     if (problem_of(error) == PROBLEM_RATE_LIMITED)
-        web_answer_field(call->answer, "Retry-After", LIMIT_RETRY);
+        web_answer_field(call->answer, "Retry-After", QUOTA_RETRY);
     problem_json(json, error);
     send_whole(call, problem_status(error), "application/problem+json", json->str, json->len);
 }
@@ -340,6 +340,21 @@ prune(evutil_socket_t fd, short what, void *context)
                     error->message);
 }
 
+static GArray *
+own_addresses(struct child *child)
+{
+    const GArray *sockets = child_sockets(child);
+    GArray *own = g_array_new(FALSE, TRUE, sizeof(struct config_peer));
+    for (guint i = 0; i < sockets->len; i++) {
+        struct config_peer peer = {.address =
+                                       g_array_index(sockets, struct child_socket, i).what.address};
+        peer.size = peer.address.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                      : sizeof(struct sockaddr_in6);
+        g_array_append_val(own, peer);
+    }
+    return own;
+}
+
 struct acme *
 acme_new(struct child *child, GError **error)
 {
@@ -351,8 +366,9 @@ acme_new(struct child *child, GError **error)
     acme->ledger = ledger_open(DATABASE, error);
     if (acme->ledger == NULL || !ledger_prune(acme->ledger, acme_now(), error))
         return NULL;
-    acme->limits = limits_new(acme->ledger);
-    acme->validator = validator_new(child_events(child), child_config(child), acme->policy);
+    acme->quotas = quotas_new(acme->ledger);
+    g_autoptr(GArray) own = own_addresses(child);
+    acme->validator = validator_new(child_events(child), child_config(child), acme->policy, own);
     acme->pruning = event_new(child_events(child), -1, EV_PERSIST, prune, acme);
     event_add(acme->pruning, &interval);
     if (!authorization_resume(acme, error) || !certificate_resume(acme, error))
@@ -369,7 +385,7 @@ acme_free(struct acme *acme)
     if (acme->pruning != NULL)
         event_free(acme->pruning);
     validator_free(acme->validator);
-    limits_free(acme->limits);
+    quotas_free(acme->quotas);
     ledger_free(acme->ledger);
     policy_free(acme->policy);
     nonces_free(acme->nonces);

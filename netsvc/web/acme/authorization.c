@@ -224,7 +224,7 @@ begin(struct call *call, struct ledger_authorization *authorization, const char 
         return strcmp(authorization->tried, type) == 0 ||
                problem_set(error, PROBLEM_MALFORMED, "'%s' is being tried already",
                            authorization->tried);
-    if (!limits_challenge(call->acme->limits, call->account->id, acme_now(), error))
+    if (!quotas_challenge(call->acme->quotas, call->account->id, acme_now(), error))
         return FALSE;
     authorization->tried = g_strdup(type);
     return try_challenge(call->acme, authorization, call->account->thumbprint, error) &&

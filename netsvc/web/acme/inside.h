@@ -15,14 +15,14 @@
 #include "netsvc/web/acme/jose/nonces.h"
 #include "netsvc/web/acme/ledger/ledger.h"
 #include "netsvc/web/acme/problem.h"
-#include "netsvc/web/acme/rules/limits.h"
 #include "netsvc/web/acme/rules/policy.h"
+#include "netsvc/web/acme/rules/quotas.h"
 #include "netsvc/web/acme/validate/validator.h"
 
 struct acme {
     struct child *child;
     struct ledger *ledger;
-    struct limits *limits;
+    struct quotas *quotas;
     struct nonces *nonces;
     struct policy *policy;
     struct validator *validator;

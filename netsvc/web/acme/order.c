@@ -101,9 +101,9 @@ take_identifier(struct call *call, struct slice element, GPtrArray *authorizatio
         if (one->wildcard == wildcard && strcmp(one->value, name) == 0)
             return TRUE; /* twice is once */
     }
-    if (authorizations->len >= LIMIT_NAMES)
+    if (authorizations->len >= QUOTA_NAMES)
         return problem_set(error, PROBLEM_RATE_LIMITED, "an order has %d names at most",
-                           LIMIT_NAMES);
+                           QUOTA_NAMES);
     struct ledger_authorization *added = g_new0(struct ledger_authorization, 1);
     g_ptr_array_add(authorizations, added);
     g_autofree char *whole = g_strconcat(wildcard ? "*." : "", name, NULL);
@@ -226,7 +226,7 @@ order_new(struct call *call, GError **error)
         return problem_set(error, PROBLEM_MALFORMED,
                            "an order has 'identifiers', and neither 'notBefore' nor 'notAfter'");
     if (!take_identifiers(call, authorizations, identifiers, error) ||
-        !limits_order(acme->limits, call->account->id, order->created, error))
+        !quotas_order(acme->quotas, call->account->id, order->created, error))
         return FALSE;
     order->identifiers = g_strdup(identifiers->str);
     if (!take_replaced(call, order, &replaced, error))

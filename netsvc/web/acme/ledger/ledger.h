@@ -10,7 +10,7 @@
  *
  * What is answered is durable. Reading gives a struct of its own that the caller frees, or NULL:
  * with an error it could not be read, without one there is none. Old rows go with ledger_prune;
- * what there may be at most is in limits.h.
+ * what there may be at most is in rules/quotas.h.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 #include "netsvc/web/acme/rules/policy.h"
 
+#include "netsvc/cert/x509/limits.h"
 #include "netsvc/web/acme/problem.h"
 
 #include <arpa/inet.h>
@@ -10,8 +11,9 @@
 
 struct policy {
     const struct config *config;
-    GArray *clients, *addresses; /* struct config_network */
-    GHashTable *domains, *hosts; /* texts */
+    GArray *clients;       /* struct config_network */
+    GPtrArray *hosts;      /* char *: names and addresses of ours, "*.clinic.example" too */
+    struct limits *limits; /* the root's */
 };
 
 /* ---- made of the configuration ---- */
@@ -39,74 +41,16 @@ networks_of(const struct config *config, const GArray *configured)
     return networks;
 }
 
-static void
-add_domain(struct policy *policy, const char *name)
-{
-    if (name == NULL)
-        return;
-    if (g_str_has_prefix(name, "*."))
-        name += 2;
-    if (!g_str_has_suffix(name, ".arpa"))
-        g_hash_table_add(policy->domains, g_ascii_strdown(name, -1));
-}
-
-static void
-add_domains(struct policy *policy)
-{
-    const struct config *config = policy->config;
-    add_domain(policy, config->cert.name);
-    for (guint i = 0; i < config->cert.names->len; i++)
-        add_domain(policy, config->cert.names->pdata[i]);
-    for (guint i = 0; i < config->dns.zones->len; i++)
-        add_domain(policy, ((const struct config_zone *)config->dns.zones->pdata[i])->name);
-    for (guint i = 0; i < config->dhcp.subnets->len; i++)
-        add_domain(policy, ((const struct config_subnet *)config->dhcp.subnets->pdata[i])->domain);
-}
-
-static void
-add_host_at(struct policy *policy, const struct sockaddr_storage *address)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    if (address->ss_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, sizeof text);
-    else
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, sizeof text);
-    g_hash_table_add(policy->hosts, g_strdup(text));
-}
-
-static void
-add_hosts(struct policy *policy)
-{
-    const struct config *config = policy->config;
-    char text[INET_ADDRSTRLEN];
-    if (config->cert.name != NULL)
-        g_hash_table_add(policy->hosts, g_strdup(config->cert.name));
-    for (guint i = 0; i < config->cert.names->len; i++)
-        g_hash_table_add(policy->hosts, g_strdup(config->cert.names->pdata[i]));
-    if (config->service_address != 0)
-        g_hash_table_add(policy->hosts,
-                         g_strdup(config_address_text(config->service_address, text)));
-    for (guint i = 0; i < config->web.listen->len; i++)
-        add_host_at(policy, &g_array_index(config->web.listen, struct config_peer, i).address);
-    for (guint i = 0; config->own != NULL && i < config->own->addresses->len; i++)
-        add_host_at(policy, &g_array_index(config->own->addresses, struct config_peer, i).address);
-}
-
 struct policy *
 policy_new(const struct config *config)
 {
     struct policy *policy = g_new0(struct policy, 1);
     policy->config = config;
-    policy->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    policy->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     policy->clients = networks_of(config, config->web.acme_networks);
-    policy->addresses = networks_of(config, config->cert.networks);
-    if (config->service_address != 0) {
+    if (config->service_address != 0)
         add_network(policy->clients, config->service_address, 32);
-        add_network(policy->addresses, config->service_address, 32);
-    }
-    add_domains(policy);
-    add_hosts(policy);
+    policy->limits = limits_configured(config);
+    policy->hosts = limits_own_names(config);
     return policy;
 }
 
@@ -115,10 +59,9 @@ policy_free(struct policy *policy)
 {
     if (policy == NULL)
         return;
-    g_hash_table_unref(policy->domains);
-    g_hash_table_unref(policy->hosts);
     g_array_unref(policy->clients);
-    g_array_unref(policy->addresses);
+    g_ptr_array_unref(policy->hosts);
+    limits_free(policy->limits);
     g_free(policy);
 }
 
@@ -192,17 +135,6 @@ is_name(const char *name)
     return g_strrstr(name, ".")[1] < '0' || g_strrstr(name, ".")[1] > '9'; /* no address */
 }
 
-static gboolean
-is_below(const GHashTable *domains, const char *name)
-{
-    for (; name != NULL; name = strchr(name, '.')) {
-        name += *name == '.';
-        if (g_hash_table_contains((GHashTable *)domains, name))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static char *
 take_name(const struct policy *policy, const char *value, gboolean *wildcard, GError **error)
 {
@@ -210,7 +142,7 @@ take_name(const struct policy *policy, const char *value, gboolean *wildcard, GE
     g_autofree char *name = g_ascii_strdown(value + (*wildcard ? 2 : 0), -1);
     if (!is_name(name))
         problem_set(error, PROBLEM_MALFORMED, "'%.260s' is no domain name", value);
-    else if (!is_below(policy->domains, name))
+    else if (!limits_allow(policy->limits, name))
         problem_set(error, PROBLEM_REJECTED_IDENTIFIER,
                     "'%s' is not in a domain of this site, whose server certifies no others", name);
     else
@@ -226,7 +158,7 @@ take_address(const struct policy *policy, const char *value, GError **error)
     if (!policy_address(value, 0, &address, &size))
         problem_set(error, PROBLEM_MALFORMED, "'%.50s' is no IP address in its canonical form",
                     value);
-    else if (!is_among(policy->addresses, &address))
+    else if (!limits_allow(policy->limits, value))
         problem_set(error, PROBLEM_REJECTED_IDENTIFIER, "%s is no address of this site", value);
     else
         return g_strdup(value);
@@ -264,6 +196,6 @@ policy_is_host(const struct policy *policy, const char *host)
     g_autofree char *starred = dot != NULL ? g_strconcat("*", dot, NULL) : NULL;
     for (char *at = name; *at != '\0'; at++)
         *at = g_ascii_tolower(*at);
-    return g_hash_table_contains(policy->hosts, name) ||
-           (starred != NULL && g_hash_table_contains(policy->hosts, starred));
+    return limits_has(policy->hosts, name) ||
+           (starred != NULL && limits_has(policy->hosts, starred));
 }

@@ -2,12 +2,10 @@
  * policy: who may have a certificate for what, by the configuration alone. The cert child checks
  * the names once more, against the root's own constraints.
  *
- *     clients     the networks of [web] acme_networks, else each [subnet]'s
- *     addresses   the same ones, that challenges may be looked for at, and the service address:
- *                 nobody makes us knock at loopback or elsewhere
- *     names       at or below the service name, [cert] names, each zone of ours and each domain of
- *                 a [subnet]
- *     IPs         the networks of [cert], else each [subnet]'s, and the service address
+ *     clients     the networks of [web] acme_networks, else each [subnet]'s, and the service
+ * address addresses   the same ones, that challenges may be looked for at: nobody makes us knock at
+ *                 loopback or elsewhere
+ *     names, IPs  what the root of this configuration may certify (cert/x509/limits.h)
  *     hosts       what clients may call this server: what its own certificate says
  */
 #pragma once

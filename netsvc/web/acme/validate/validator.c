@@ -34,40 +34,28 @@ struct trial {
 
 /* ---- where our DNS is ---- */
 
-static void
-add_server(GArray *servers, guint32 address)
-{
-    struct config_peer peer = {.size = sizeof(struct sockaddr_in)};
-    struct sockaddr_in *in = (void *)&peer.address;
-    in->sin_family = AF_INET;
-    in->sin_port = htons(DNS_PORT);
-    in->sin_addr.s_addr = htonl(address);
-    g_array_append_val(servers, peer);
-}
-
-/* What this node listens at is the surest; the service address may be the other one's now. */
+/* As the parent opens its sockets (parent/wanted.c). */
 static GArray *
-servers_of(const struct config *config)
+servers_of(const struct config *config, const GArray *own)
 {
     GArray *servers = g_array_new(FALSE, TRUE, sizeof(struct config_peer));
-    g_array_append_vals(servers, config->dns.listen->data, config->dns.listen->len);
-    for (guint i = 0; config->own != NULL && i < config->own->addresses->len; i++) {
-        const struct config_peer *own =
-            &g_array_index(config->own->addresses, struct config_peer, i);
-        const struct sockaddr_in *in = (const void *)&own->address;
-        if (in->sin_family == AF_INET)
-            add_server(servers, ntohl(in->sin_addr.s_addr));
+    const GArray *from = config->dns.listen->len > 0 ? config->dns.listen : own;
+    if (from->len > 0)
+        g_array_append_vals(servers, from->data, from->len);
+    for (guint i = 0; from == own && i < servers->len; i++) {
+        struct config_peer *peer = &g_array_index(servers, struct config_peer, i);
+        ((struct sockaddr_in *)&peer->address)->sin_port =
+            htons(DNS_PORT); /* IPv6 has it there, too */
     }
-    if (config->service_address != 0)
-        add_server(servers, config->service_address);
     return servers;
 }
 
 struct validator *
-validator_new(struct event_base *events, const struct config *config, const struct policy *policy)
+validator_new(struct event_base *events, const struct config *config, const struct policy *policy,
+              const GArray *own)
 {
     struct validator *validator = g_new0(struct validator, 1);
-    validator->servers = servers_of(config);
+    validator->servers = servers_of(config, own);
     validator->running = g_hash_table_new(NULL, NULL);
     validator->world = (struct world){
         .events = events,

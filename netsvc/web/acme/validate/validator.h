@@ -24,9 +24,10 @@ struct validator_task {
 
 struct validator;
 
-/* Both outlive it. */
+/* `config` and `policy` outlive it. `own` (struct config_peer): addresses that we serve at, where
+ * our DNS is too unless the configuration has other ones. */
 struct validator *validator_new(struct event_base *events, const struct config *config,
-                                const struct policy *policy);
+                                const struct policy *policy, const GArray *own);
 void validator_free(struct validator *validator); /* nobody is called any more */
 AUTO_DEFINE(validator)
 
