@@ -2,149 +2,16 @@
 
 Each server runs netsvc's address child alone, and the test is its parent: no more than the steps of the switch is taken for granted."""
 
-import os
-import signal
 import socket
 import struct
 import threading
 import time
 
+from support.address import PAIR, PORT, SERVICE, Echo, Server, connect, say, until
 from support.case import Case
-from support.child import Child, Refused
-from support.process import PATIENCE
+from support.child import Refused
 
-SERVICE = '10.66.0.10'
-PORT = 21200
-CONFIGURATION = '''
-[node]
-name = a
-[peer a]
-addresses = 10.66.0.1
-[peer b]
-addresses = 10.66.0.2
-'''
 ETH_P_ARP = 0x0806
-# As Docker has it: what comes for an address of this machine is a container's, whose answers look as if they were ours.
-DOCKER = '''
-table ip nat {
-  chain PREROUTING { type nat hook prerouting priority dstnat; policy accept;
-    fib daddr type local tcp dport %d dnat to 172.18.0.2:%d
-  }
-  chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept;
-    ip saddr 172.18.0.0/16 oifname != "eth1" masquerade
-  }
-}
-''' % (PORT, PORT)
-
-
-def until(found, otherwise, patience=PATIENCE):
-    """Waits for what nobody tells of; gives how long that took."""
-    begun = time.monotonic()
-    while not found():
-        assert time.monotonic() - begun < patience, otherwise
-        time.sleep(0.005)
-    return time.monotonic() - begun
-
-
-class Echo:
-    """Says back what it hears, at a port of all addresses of a host."""
-
-    def __init__(self, test, host, name=b''):
-        self.name = name
-        with host.entered():
-            self.listener = socket.socket()
-            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind(('', PORT))
-            self.listener.listen(64)
-        test.addCleanup(self.listener.close)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection = self.listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection:
-            try:
-                while data := connection.recv(100):
-                    connection.sendall(self.name + data)
-            except OSError:
-                pass
-
-
-def connect(host, patience=5.0):
-    with host.entered():
-        client = socket.socket()
-    client.settimeout(patience)
-    client.connect((SERVICE, PORT))
-    return client
-
-
-def say(client, text=b'x'):
-    client.sendall(text)
-    return client.recv(100)
-
-
-class Server:
-    """A host with its address child, which is kept alive as the failover child does."""
-
-    def __init__(self, test, address, configuration=CONFIGURATION, role='wait'):
-        self.test = test
-        self.host = test.lan.host(address)
-        self.child = Child(test, self.host, 'address', 'service_address = %s\n%s' % (SERVICE, configuration), role=role)
-        self.ends, self.keeper = threading.Event(), None
-        test.addCleanup(self.let_go)
-
-    def has(self):
-        return SERVICE + '/32' in self.host.addresses()
-
-    def rules(self):
-        return self.host.run('nft', 'list', 'ruleset')
-
-    def keep(self, seconds=2):
-        def run():
-            while not self.ends.wait(seconds):
-                try:
-                    self.child.tell('address/keep')
-                except OSError:  # it has ended
-                    pass
-        self.ends.clear()
-        self.keeper = threading.Thread(target=run, daemon=True)
-        self.keeper.start()
-
-    def let_go(self):
-        """As when the failover child hangs."""
-        self.ends.set()
-        if self.keeper:
-            self.keeper.join()
-
-    def open(self):
-        self.child.ask('address/take')
-        self.child.ask('address/open')
-        self.keep()
-        return self
-
-    def fence(self):
-        self.let_go()
-        self.child.ask('address/fence')
-
-    def look(self):
-        told = self.child.ask('address/look')
-        return told['held'], told['fenced'], told['trouble']
-
-    def with_container(self):
-        """What clients talk to is in a container, behind DNAT."""
-        container = self.test.lan.switch()
-        container.ip('addr add 172.18.0.2/16 dev br0', 'link set lo up')
-        self.host.plug(container, '172.18.0.1/16')
-        container.ip('route add default via 172.18.0.1')
-        self.host.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
-        self.host.run('nft', DOCKER)
-        return container
 
 
 class OneServer(Case):
@@ -208,7 +75,7 @@ class Steps(OneServer):
         self.assertEqual((False, True), self.server.look()[:2])
 
     def test_another_interface_can_be_named(self):
-        server = Server(self, '10.66.0.2/16', CONFIGURATION + '[failover]\ninterface = eth1\n')
+        server = Server(self, '10.66.0.2/16', PAIR + '[failover]\ninterface = eth1\n')
         server.host.plug(self.lan.first, '10.99.0.1/16')
         server.open()
         self.assertIn(SERVICE + '/32', server.host.addresses('eth1'))
@@ -365,13 +232,13 @@ class Death(OneServer):
     def test_when_its_process_dies_the_kernel_takes_it_away_and_fences(self):
         self.server.let_go()
         self.server.child.kill()
-        self.gone_within(8)
+        self.gone_within(7)
         self.check_fenced()
         self.assertRaises(ConnectionResetError, say, self.connection)
 
     def test_when_its_process_hangs_the_kernel_takes_it_away_and_fences(self):
         self.server.child.stop()
-        self.gone_within(8)
+        self.gone_within(7)
         self.check_fenced()
         self.server.child.go_on()  # what was to keep it alive meanwhile has waited, and counts no longer
         until(lambda: self.server.look() == (False, True, None), 'it is held again')
