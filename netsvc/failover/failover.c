@@ -1,52 +1,441 @@
-#include "netsvc/failover/failover.h"
+#include "netsvc/failover/world.h"
 
-struct failover {
-    struct child *child;
-};
+#include "lib/base/fail.h"
+#include "lib/base/jsontext.h"
+#include "lib/base/log.h"
+#include "lib/json/json.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define STORE "failover.db"
+#define MS_PER_SECOND 1000
+#define NS_PER_MS 1000000
+
+gint64
+failover_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (gint64)now.tv_sec * MS_PER_SECOND + now.tv_nsec / NS_PER_MS;
+}
+
+/* ---- what others are told ---- */
+
+static guint32
+role_of(const struct failover *failover)
+{
+    switch (protocol_role(failover->protocol)) {
+    case PROTOCOL_ACTIVE:
+        if (!protocol_is_open(failover->protocol))
+            return TASK_SWITCHING;
+        return *protocol_record(failover->protocol)->cluster != '\0' ? TASK_ACTIVE : TASK_ALONE;
+    case PROTOCOL_STANDBY:
+        return TASK_STANDBY;
+    case PROTOCOL_WAIT:
+        break;
+    }
+    return TASK_WAIT;
+}
+
+static void
+note_standing(struct failover *failover)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_text_begin_object(out);
+    json_text_member_string(out, "node", failover->config->own->name);
+    json_text_member_string(out, "role", task_role_name(failover->told.role));
+    if (failover->standing != NULL)
+        json_text_member_raw(out, "replicator", slice_of(failover->standing));
+    json_text_member_string(out, "trouble", protocol_trouble(failover->protocol));
+    json_text_end_object(out);
+    link_send(failover->link, LINK_NOTE, out->str, out->len);
+}
+
+static void
+replicator_answered(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct failover *failover = context;
+    (void)size;
+    failover->asks_replicator = FALSE;
+    g_free(failover->standing);
+    failover->standing = done ? g_strdup(answer) : NULL;
+    g_free(failover->replicator_trouble);
+    failover->replicator_trouble = done ? NULL : g_strdup(answer);
+    child_alert(
+        failover->child, "replicator", "%s%s",
+        done ? "" : "lifeboat-replicator does not know this node's role: ", done ? "" : answer);
+    note_standing(failover);
+}
+
+static void
+tell_replicator(struct failover *failover)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_text_begin_object(out);
+    json_text_member_string(out, "role", task_role_name(failover->told.role));
+    json_text_member_unsigned(out, "term", failover->told.term);
+    json_text_member_boolean(out, "unmerged", failover->told.unmerged != 0);
+    json_text_end_object(out);
+    if (failover->asks_replicator)
+        child_forget(failover->child, failover);
+    failover->asks_replicator = TRUE;
+    failover->told_replicator = g_get_monotonic_time();
+    child_ask(failover->child, "replicator/role", out->str, out->len, replicator_answered,
+              failover);
+}
+
+void
+failover_tell(struct failover *failover)
+{
+    const struct protocol_record *record = protocol_record(failover->protocol);
+    const struct task_state state = {
+        .role = role_of(failover),
+        .peer = link_is_up(failover->link),
+        .term = record->term,
+        .forced = protocol_is_forced(failover->protocol),
+        .parity = record->parity,
+        .unmerged = record->unmerged,
+        .fenced = protocol_is_fenced(failover->protocol),
+    };
+    const char *trouble = protocol_trouble(failover->protocol);
+    child_alert(failover->child, "failover", "%s", trouble != NULL ? trouble : "");
+    if (failover->has_told && memcmp(&state, &failover->told, sizeof state) == 0)
+        return;
+    if (!failover->has_told || state.role != failover->told.role)
+        failover->since = g_get_real_time() / G_USEC_PER_SEC;
+    failover->told = state;
+    failover->has_told = TRUE;
+    child_tell_role(failover->child, &state);
+    tell_replicator(failover);
+    note_standing(failover);
+}
+
+/* ---- the protocol's hands ---- */
+
+static gboolean
+keep(void *context, const struct protocol_record *record)
+{
+    struct failover *failover = context;
+    g_autoptr(GError) error = NULL;
+    const gboolean done = failover_store_write(failover->store, record, &error);
+    g_autofree char *message = done ? g_strdup("") : fail_message(error->message);
+    child_alert(failover->child, "record", "%s%s",
+                done ? "" : "this node cannot keep its role in memory that lasts: ", message);
+    return done;
+}
+
+static void
+send_message(void *context, const struct protocol_message *message)
+{
+    struct failover *failover = context;
+    g_autoptr(GString) text = g_string_new(NULL);
+    protocol_message_write(message, text);
+    link_send(failover->link, LINK_PROTOCOL, text->str, text->len);
+}
+
+static void
+changed(void *context)
+{
+    failover_tell(context);
+}
+
+static void
+step(void *context, const char *name, enum protocol_progress progress, const char *text)
+{
+    struct failover *failover = context;
+    history_step(failover->history, name, progress, text);
+}
+
+static void
+ended(void *context, enum protocol_order order, const char *why)
+{
+    struct failover *failover = context;
+    history_end(failover->history, operator_order_name(order), why);
+}
+
+static void
+random_id(void *context, char id[PROTOCOL_ID_SIZE])
+{
+    (void)context;
+    for (guint i = 0; i + 1 < PROTOCOL_ID_SIZE; i += 8)
+        g_snprintf(id + i, 9, "%08x", g_random_int());
+}
+
+/* ---- the other node says that this one's CouchDB went back ---- */
+
+static void
+backwards_over(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct failover *failover = context;
+    (void)size;
+    failover->mends = FALSE;
+    history_step(failover->history, "mend", done ? PROTOCOL_WELL : PROTOCOL_FAILED,
+                 done ? "what was lost is back, and clients look through all again" : answer);
+}
+
+static void
+backwards_merged(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct failover *failover = context;
+    g_autofree char *token = g_strdup_printf("back-%" G_GINT64_FORMAT, g_get_real_time());
+    g_autofree char *body = g_strdup_printf("{\"token\":\"%s\"}", token);
+    if (!done) {
+        backwards_over(context, FALSE, answer, size);
+        return;
+    }
+    child_ask(failover->child, "replicator/fresh", body, strlen(body), backwards_over, failover);
+}
+
+/* What it lost is with the standby: that is brought in, and then clients are told to look through
+ * all (a uuid never used before). Until that is done the other one says so again. */
+static void
+look_backwards(struct failover *failover)
+{
+    struct slice replicator;
+    if (failover->mends || failover->note == NULL || !protocol_is_open(failover->protocol) ||
+        !json_member(slice_of(failover->note), "replicator", &replicator) ||
+        !json_member_true(replicator, "backwards"))
+        return;
+    failover->mends = TRUE;
+    history_step(failover->history, "mend", PROTOCOL_BEGUN,
+                 "this node's CouchDB was set back: what it lost is brought in from the other one");
+    child_ask(failover->child, "replicator/merge", "{}", 2, backwards_merged, failover);
+}
+
+/* ---- the link's ears ---- */
+
+static void
+met(void *context)
+{
+    struct failover *failover = context;
+    log_notice("failover: the other node is reached");
+    protocol_met(failover->protocol, failover_now());
+    failover_tell(failover);
+    note_standing(failover);
+}
+
+static void
+lost(void *context)
+{
+    struct failover *failover = context;
+    log_warning("failover: the other node is not reached any more");
+    remote_lost(failover);
+    protocol_lost(failover->protocol, failover_now());
+    failover_tell(failover);
+}
+
+/* CHILD\0BYTES */
+static void
+relay(struct failover *failover, const char *data, gsize size)
+{
+    const gsize name = strnlen(data, size);
+    if (name >= size || name > TASK_NAME_MAX - 8 || size - name - 1 > TASK_BODY_MAX)
+        return;
+    g_autofree char *task = g_strconcat(data, "/peer", NULL);
+    child_ask(failover->child, task, data + name + 1, size - name - 1, NULL, NULL);
+}
+
+static void
+take_frame(void *context, enum link_kind kind, const void *data, gsize size)
+{
+    struct failover *failover = context;
+    struct protocol_message message;
+    if (kind == LINK_RELAY) {
+        relay(failover, data, size);
+    } else if (kind == LINK_NOTE) {
+        remote_take(failover, (struct slice){data, size});
+        look_backwards(failover);
+    } else if (kind == LINK_PROTOCOL &&
+               protocol_message_read((struct slice){data, size}, &message, NULL)) {
+        protocol_take(failover->protocol, &message, failover_now());
+        failover_tell(failover);
+    }
+}
+
+static void
+paired(void *context, const char *cluster, const char *peer, guint32 parity, gboolean first)
+{
+    struct failover *failover = context;
+    log_notice("failover: this node is paired with the other one now");
+    protocol_paired(failover->protocol, cluster, peer, parity, first, failover_now());
+    failover_tell(failover);
+}
+
+static void
+alone(void *context)
+{
+    struct failover *failover = context;
+    log_notice("failover: this node has no other any more");
+    protocol_forget(failover->protocol, failover_now());
+    failover_tell(failover);
+}
+
+static void
+forgotten(void *context)
+{
+    struct failover *failover = context;
+    protocol_revoked(failover->protocol, failover_now());
+    failover_tell(failover);
+}
+
+/* ---- events ---- */
+
+static void
+on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct failover *failover = context;
+    (void)fd;
+    (void)what;
+    protocol_tick(failover->protocol, failover_now());
+    failover_tell(failover);
+    if (g_get_monotonic_time() - failover->told_replicator > FAILOVER_TELL_SECONDS * G_USEC_PER_SEC)
+        tell_replicator(failover);
+}
+
+static void
+on_keep(evutil_socket_t fd, short what, void *context)
+{
+    struct failover *failover = context;
+    (void)fd;
+    (void)what;
+    if (protocol_role(failover->protocol) == PROTOCOL_ACTIVE)
+        child_ask(failover->child, "address/keep", "{}", 2, NULL, NULL);
+}
+
+/* ---- the role ---- */
 
 static gpointer
 failover_open(struct child *child, GError **error)
 {
-    struct failover *self = g_new0(struct failover, 1);
+    struct failover *failover = g_new0(struct failover, 1);
     (void)error;
-    self->child = child;
-    return self;
+    failover->child = child;
+    failover->config = child_config(child);
+    failover->effects = g_hash_table_new(NULL, NULL);
+    failover->remote = g_ptr_array_new();
+    failover->history = history_new(child);
+    return failover;
+}
+
+static void
+make_protocol(struct failover *failover, const struct protocol_record *record)
+{
+    const struct config_failover *config = &failover->config->failover;
+    const struct protocol_times times = {
+        .boot_wait = (gint64)config->boot_wait * MS_PER_SECOND,
+        .catch_up = (gint64)config->catch_up * MS_PER_SECOND,
+        .automatic = config->automatic ? (gint64)config->automatic_after * MS_PER_SECOND : 0,
+    };
+    const struct protocol_hands hands = {keep,    send_message, effects_begin, effects_give_up,
+                                         changed, step,         ended,         random_id,
+                                         failover};
+    failover->protocol = protocol_new(record, &times, &hands);
+}
+
+static void
+begin_events(struct failover *failover)
+{
+    const struct timeval tick = {.tv_usec = FAILOVER_TICK_MS * 1000};
+    const struct timeval keep_interval = {.tv_sec = FAILOVER_KEEP_SECONDS};
+    struct event_base *events = child_events(failover->child);
+    failover->tick = event_new(events, -1, EV_PERSIST, on_tick, failover);
+    failover->keep = event_new(events, -1, EV_PERSIST, on_keep, failover);
+    event_add(failover->tick, &tick);
+    event_add(failover->keep, &keep_interval);
+}
+
+/* One that is damaged is set aside; what it said is asked of the other node, and of a person. */
+static gboolean
+read_record(struct failover *failover, struct protocol_record *record, GError **error)
+{
+    g_autofree char *damaged = NULL;
+    gboolean found = FALSE;
+    failover->store = failover_store_open(STORE, &damaged, error);
+    if (damaged != NULL)
+        child_alert(failover->child, "record",
+                    "what this node knew of its role is damaged, and was set aside as '%s'",
+                    damaged);
+    return failover->store != NULL && failover_store_read(failover->store, record, &found, error);
 }
 
 static gboolean
 failover_begin(gpointer self, GError **error)
 {
-    (void)self;
-    (void)error;
+    struct failover *failover = self;
+    const struct link_ears ears = {met, lost, take_frame, paired, alone, forgotten, failover};
+    struct protocol_record record;
+    if (!read_record(failover, &record, error))
+        return FALSE;
+    failover->link = link_new(failover->child, &ears, error);
+    if (failover->link == NULL)
+        return FALSE;
+    g_strlcpy(record.id, link_id(failover->link), sizeof record.id);
+    make_protocol(failover, &record);
+    begin_events(failover);
     return TRUE;
+}
+
+/* What was in force before this process began: it is told first of all. */
+static void
+failover_role_told(gpointer self, const struct task_state *state)
+{
+    struct failover *failover = self;
+    const gboolean served = state->role == TASK_ACTIVE || state->role == TASK_ALONE;
+    if (failover->started)
+        return;
+    failover->started = TRUE;
+    protocol_start(failover->protocol, failover_now(),
+                   served && state->term == protocol_record(failover->protocol)->term);
+    if (link_is_up(failover->link))
+        protocol_met(failover->protocol, failover_now());
+    failover_tell(failover);
 }
 
 static void
 failover_take(gpointer self, enum message_kind kind, const void *data, gsize size)
 {
-    (void)self;
+    (void)self; /* all that is asked of it comes as a task */
     (void)kind;
     (void)data;
     (void)size;
 }
 
 static void
+failover_task(gpointer self, const struct child_task *task)
+{
+    struct failover *failover = self;
+    if (strcmp(task->what, "send") == 0)
+        link_send(failover->link, LINK_RELAY, task->body, task->size);
+    else if (!link_task(failover->link, task, protocol_role(failover->protocol) == PROTOCOL_ACTIVE))
+        operator_task(failover, task);
+}
+
+/* The record says all. The address is let go by its own child. */
+static void
 failover_end(gpointer self)
 {
-    (void)self;
+    struct failover *failover = self;
+    link_free(failover->link);
+    failover_store_free(failover->store);
 }
 
 static gboolean
 failover_wanted(const struct config *config)
 {
-    return config->nodes->len > 0;
+    return config->own != NULL;
 }
 
 const struct child_role failover_role = {
     .name = "failover",
     .wanted = failover_wanted,
+    .makes_sockets = TRUE,
+    .alone = TRUE,
     .open = failover_open,
     .begin = failover_begin,
     .take = failover_take,
+    .task = failover_task,
+    .role = failover_role_told,
     .end = failover_end,
 };

@@ -340,7 +340,7 @@ world_boot(struct world *world, guint number)
     node->power = TRUE;
     node->life++;
     node->core = protocol_new(&node->disk.record, &world->times, &table);
-    protocol_start(node->core, world->now);
+    protocol_start(node->core, world->now, FALSE);
     if (world->linked && !world->nodes[number].paused)
         protocol_met(node->core, world->now);
     plan_for(world, number, 1 + world_chance(world, 100), WORLD_TICK, 0);

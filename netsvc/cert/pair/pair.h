@@ -27,6 +27,14 @@
  */
 #pragma once
 
+#define pair_changed alike_changed
+#define pair_free alike_free
+#define pair_new alike_new
+#define pair_remind alike_remind
+#define pair_role alike_role
+#define pair_standing alike_standing
+#define pair_take alike_take
+
 #include "netsvc/cert/site/site.h"
 #include "netsvc/task.h"
 

@@ -19,6 +19,19 @@
  */
 #pragma once
 
+#define pair_answers partner_answers
+#define pair_before_commit partner_before_commit
+#define pair_committed partner_committed
+#define pair_free partner_free
+#define pair_has_word partner_has_word
+#define pair_look partner_look
+#define pair_missed partner_missed
+#define pair_new partner_new
+#define pair_role partner_role
+#define pair_second partner_second
+#define pair_take partner_take
+#define pair_waits partner_waits
+
 #include "netsvc/dhcp/serve/server.h"
 #include "netsvc/task.h"
 

@@ -169,6 +169,7 @@ void rise_fenced(struct protocol *self, gboolean done);
 void rise_stopped(struct protocol *self, gboolean done);
 
 /* ---- planned.c ---- */
+const char *planned_obstacle(const struct protocol *self); /* NULL: none */
 gboolean planned_order(struct protocol *self, char **why);
 gboolean planned_cancel(struct protocol *self, char **why);
 void planned_message(struct protocol *self, const struct protocol_message *message);
@@ -182,6 +183,7 @@ gboolean planned_take(struct protocol *self, const struct protocol_message *gran
 void planned_settle(struct protocol *self); /* A: whether B has taken, and is open */
 
 /* ---- forced.c ---- */
+const char *forced_obstacle(const struct protocol *self); /* NULL: none */
 gboolean forced_order(struct protocol *self, enum protocol_order order, char **why);
 void forced_message(struct protocol *self, const struct protocol_message *message);
 gboolean forced_done(struct protocol *self, enum protocol_effect effect, gboolean done,

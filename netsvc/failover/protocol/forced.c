@@ -78,8 +78,8 @@ take_unless_answered(struct protocol *self, gboolean done, const char *answer)
 
 /* ---- orders ---- */
 
-static const char *
-obstacle(const struct protocol *self)
+const char *
+forced_obstacle(const struct protocol *self)
 {
     if (!core_is_paired(self))
         return "this node is alone: it is the active one already";
@@ -95,7 +95,7 @@ obstacle(const struct protocol *self)
 gboolean
 forced_order(struct protocol *self, enum protocol_order order, char **why)
 {
-    const char *found = obstacle(self);
+    const char *found = forced_obstacle(self);
     if (found != NULL) {
         *why = g_strdup(found);
         return FALSE;

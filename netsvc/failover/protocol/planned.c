@@ -167,8 +167,8 @@ obstacle(const struct protocol *self)
     return NULL;
 }
 
-static const char *
-obstacle_here(const struct protocol *self)
+const char *
+planned_obstacle(const struct protocol *self)
 {
     const char *why = obstacle(self);
     if (why != NULL)
@@ -187,7 +187,7 @@ obstacle_here(const struct protocol *self)
 gboolean
 planned_order(struct protocol *self, char **why)
 {
-    const char *obstacle = obstacle_here(self);
+    const char *obstacle = planned_obstacle(self);
     if (obstacle != NULL) {
         *why = g_strdup(obstacle);
         return FALSE;
@@ -238,7 +238,7 @@ take_ask(struct protocol *self, const struct protocol_message *message)
     if (!answer && (self->hand != HAND_NONE || self->reach != REACH_NONE) &&
         strcmp(ask, self->attempt.ask) == 0)
         return;
-    if (!answer && (why = obstacle_here(self)) != NULL) {
+    if (!answer && (why = planned_obstacle(self)) != NULL) {
         say_refused(self, ask, why);
         return;
     }

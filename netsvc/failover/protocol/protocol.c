@@ -287,10 +287,25 @@ core_state(struct protocol *self)
 
 /* ---- what comes in ---- */
 
+/* Nothing is owed, and nobody else can have risen: clients are served at this very moment. */
+static void
+resume(struct protocol *self)
+{
+    self->stand = STAND_HOLD;
+    self->rise = RISE_UP;
+    self->open = self->clean = TRUE;
+}
+
 void
-protocol_start(struct protocol *self, gint64 now)
+protocol_start(struct protocol *self, gint64 now, gboolean resumes)
 {
     core_enter(self, now);
+    if (resumes && core_is_holder(self) && !self->record.fresh && !self->record.adopts) {
+        self->hook = TRUE;
+        resume(self);
+        core_leave(self);
+        return;
+    }
     self->stand = core_is_paired(self) ? STAND_WAIT : STAND_HOLD;
     self->boot_until = now + self->times.boot_wait;
     self->hook = TRUE;
@@ -386,6 +401,14 @@ protocol_take(struct protocol *self, const struct protocol_message *message, gin
         planned_message(self, message);
     }
     core_leave(self);
+}
+
+const char *
+protocol_would_refuse(const struct protocol *self, enum protocol_order order)
+{
+    return order == PROTOCOL_SWITCH                              ? planned_obstacle(self)
+           : order == PROTOCOL_FORCE || order == PROTOCOL_FENCED ? forced_obstacle(self)
+                                                                 : NULL;
 }
 
 gboolean

@@ -1,0 +1,218 @@
+/* operator: what people ask (task.h): how the pair stands, whether a switch could be, and to do it.
+ */
+#include "netsvc/failover/world.h"
+
+#include "lib/base/jsontext.h"
+#include "lib/json/json.h"
+
+#include <string.h>
+
+static const char *const order_names[PROTOCOL_ORDERS] = {
+    [PROTOCOL_SWITCH] = "switch",     [PROTOCOL_FORCE] = "force",   [PROTOCOL_FENCED] = "force",
+    [PROTOCOL_RESTORED] = "restored", [PROTOCOL_CANCEL] = "cancel",
+};
+
+const char *
+operator_order_name(enum protocol_order order)
+{
+    return order_names[order];
+}
+
+static void
+refuse(struct failover *failover, const struct child_task *task, const char *why)
+{
+    child_task_done(failover->child, task->number, FALSE, why, strlen(why));
+}
+
+static void
+answer(struct failover *failover, guint32 task, const GString *out)
+{
+    child_task_done(failover->child, task, TRUE, out->str, out->len);
+}
+
+/* ---- how it stands ---- */
+
+static void
+append_other(const struct failover *failover, GString *out)
+{
+    json_text_member_object(out, "other");
+    json_text_member_string(out, "node", failover->config->other->name);
+    json_text_name(out, "told");
+    if (failover->note != NULL)
+        json_text_raw(out, slice_of(failover->note));
+    else
+        json_text_null(out);
+    if (failover->note != NULL)
+        json_text_member_decimal(out, "seconds_ago",
+                                 (double)(g_get_monotonic_time() - failover->noted) /
+                                     G_USEC_PER_SEC);
+    json_text_end_object(out);
+}
+
+static void
+append_record(const struct failover *failover, GString *out)
+{
+    const struct protocol_record *record = protocol_record(failover->protocol);
+    json_text_member_unsigned(out, "term", record->term);
+    json_text_member_boolean(out, "unmerged", record->unmerged);
+    json_text_member_boolean(out, "handed_over", record->granted);
+}
+
+void
+operator_append(const struct failover *failover, GString *out)
+{
+    json_text_member_string(out, "node", failover->config->own->name);
+    json_text_member_string(out, "home",
+                            ((const struct config_node *)failover->config->nodes->pdata[0])->name);
+    json_text_member_string(out, "role", task_role_name(failover->told.role));
+    json_text_member_time(out, "since", failover->since);
+    json_text_member_string(out, "trouble", protocol_trouble(failover->protocol));
+    append_record(failover, out);
+    json_text_member_object(out, "link");
+    link_append(failover->link, out);
+    json_text_end_object(out);
+    json_text_name(out, "replicator");
+    if (failover->standing != NULL)
+        json_text_raw(out, slice_of(failover->standing));
+    else
+        json_text_null(out);
+    json_text_member_string(out, "replicator_trouble", failover->replicator_trouble);
+    append_other(failover, out);
+    json_text_member_object(out, "switch");
+    history_append(failover->history, out);
+    json_text_member_integer(out, "last", history_last(failover->history));
+    json_text_end_object(out);
+}
+
+static void
+tell_status(struct failover *failover, const struct child_task *task)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_text_begin_object(out);
+    operator_append(failover, out);
+    json_text_end_object(out);
+    answer(failover, task->number, out);
+}
+
+/* ---- would it be possible? ---- */
+
+/* Both nodes look, each into its own things. */
+struct looking {
+    struct failover *failover;
+    guint32 task;
+    guint left; /* answers that have not come */
+    GString *out;
+};
+
+static void
+look_ended(struct looking *looking)
+{
+    if (--looking->left > 0)
+        return;
+    json_text_end_array(looking->out);
+    json_text_end_object(looking->out);
+    answer(looking->failover, looking->task, looking->out);
+    g_string_free(looking->out, TRUE);
+    g_free(looking);
+}
+
+static void
+add_look(struct looking *looking, const char *node, gboolean done, const char *text)
+{
+    json_text_begin_object(looking->out);
+    json_text_member_string(looking->out, "node", node);
+    if (done && json_check(slice_of(text), NULL))
+        json_text_member_raw(looking->out, "findings", slice_of(text));
+    else
+        json_text_member_string(looking->out, "failed", text);
+    json_text_end_object(looking->out);
+    look_ended(looking);
+}
+
+static void
+own_look(gpointer context, gboolean done, const char *text, gsize size)
+{
+    struct looking *looking = context;
+    (void)size;
+    add_look(looking, looking->failover->config->own->name, done, text);
+}
+
+static void
+other_look(struct failover *failover, gpointer context, gboolean done, const char *text)
+{
+    add_look(context, failover->config->other->name, done, text);
+}
+
+/* {"nodes": [{"node": "a", "findings": {"problems": […], "notes": […]}}, …]} */
+static void
+look(struct failover *failover, const struct child_task *task)
+{
+    const gboolean from = protocol_role(failover->protocol) == PROTOCOL_ACTIVE;
+    static const char as_from[] = "{\"as\":\"from\"}", as_to[] = "{\"as\":\"to\"}";
+    struct looking *looking = g_new0(struct looking, 1);
+    *looking = (struct looking){failover, task->number, 2, g_string_new(NULL)};
+    const char *why = protocol_would_refuse(failover->protocol, PROTOCOL_SWITCH);
+    json_text_begin_object(looking->out);
+    json_text_member_string(looking->out, "refused", why);
+    json_text_member_array(looking->out, "nodes");
+    remote_ask(failover, "check", from ? as_to : as_from, other_look, looking);
+    child_ask(failover->child, "replicator/check", from ? as_from : as_to,
+              strlen(from ? as_from : as_to), own_look, looking);
+}
+
+/* ---- doing it ---- */
+
+static void
+order(struct failover *failover, const struct child_task *task, enum protocol_order what)
+{
+    g_autofree char *why = NULL;
+    g_autoptr(GString) out = g_string_new(NULL);
+    const guint after = history_last(failover->history);
+    if (what != PROTOCOL_CANCEL)
+        history_begin(failover->history, order_names[what]);
+    if (!protocol_order(failover->protocol, what, failover_now(), &why)) {
+        if (what != PROTOCOL_CANCEL)
+            history_end(failover->history, order_names[what], why);
+        refuse(failover, task, why);
+        return;
+    }
+    failover_tell(failover);
+    json_text_begin_object(out);
+    json_text_member_integer(out, "after", after);
+    json_text_end_object(out);
+    answer(failover, task->number, out);
+}
+
+static void
+order_switch(struct failover *failover, const struct child_task *task)
+{
+    struct slice request = {task->body, task->size};
+    if (protocol_is_busy(failover->protocol))
+        refuse(failover, task, "a switch is under way already: lifeboat status shows it");
+    else if (json_member_true(request, "fenced"))
+        order(failover, task, PROTOCOL_FENCED);
+    else if (json_member_true(request, "force"))
+        order(failover, task, PROTOCOL_FORCE);
+    else
+        order(failover, task, PROTOCOL_SWITCH);
+}
+
+void
+operator_task(struct failover *failover, const struct child_task *task)
+{
+    if (strcmp(task->what, "status") == 0)
+        tell_status(failover, task);
+    else if (strcmp(task->what, "look") == 0)
+        look(failover, task);
+    else if (strcmp(task->what, "switch") == 0 &&
+             json_check((struct slice){task->body, task->size}, NULL))
+        order_switch(failover, task);
+    else if (strcmp(task->what, "steps") == 0)
+        history_ask(failover->history, task);
+    else if (strcmp(task->what, "cancel") == 0)
+        order(failover, task, PROTOCOL_CANCEL);
+    else if (strcmp(task->what, "restored") == 0)
+        order(failover, task, PROTOCOL_RESTORED);
+    else
+        refuse(failover, task, "it is not known what that asks for");
+}

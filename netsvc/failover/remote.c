@@ -1,0 +1,123 @@
+#include "netsvc/failover/world.h"
+
+#include "lib/base/jsontext.h"
+#include "lib/json/json.h"
+
+/*
+ * Notes: {"node": …} is what the other node tells of itself, for status; {"question": N, "what": …,
+ * "body": {…}} and {"answer": N, "done": true, "text": "…"} are these.
+ */
+
+#define REMOTE_MAX 16 /* that wait */
+
+struct remote {
+    guint number;
+    remote_answered answered;
+    gpointer context;
+};
+
+/* One of the other node's that is being looked into here. */
+struct errand {
+    struct failover *failover;
+    guint64 number;
+};
+
+static void
+finish(struct failover *failover, guint place, gboolean done, const char *answer)
+{
+    g_autofree struct remote *remote = g_ptr_array_remove_index(failover->remote, place);
+    remote->answered(failover, remote->context, done, answer);
+}
+
+void
+remote_ask(struct failover *failover, const char *what, const char *body, remote_answered answered,
+           gpointer context)
+{
+    struct remote *remote = g_new0(struct remote, 1);
+    g_autoptr(GString) out = g_string_new(NULL);
+    *remote = (struct remote){++failover->remote_last, answered, context};
+    g_ptr_array_add(failover->remote, remote);
+    json_text_begin_object(out);
+    json_text_member_unsigned(out, "question", remote->number);
+    json_text_member_string(out, "what", what);
+    json_text_member_raw(out, "body", slice_of(body));
+    json_text_end_object(out);
+    if (failover->remote->len > REMOTE_MAX)
+        finish(failover, failover->remote->len - 1, FALSE, "too much is asked of the other node");
+    else if (!link_send(failover->link, LINK_NOTE, out->str, out->len))
+        finish(failover, failover->remote->len - 1, FALSE, "the other node is not reached");
+}
+
+void
+remote_lost(struct failover *failover)
+{
+    while (failover->remote->len > 0)
+        finish(failover, failover->remote->len - 1, FALSE, "the other node went away meanwhile");
+}
+
+/* ---- theirs ---- */
+
+static void
+send_answer(struct failover *failover, guint64 number, gboolean done, const char *text)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_text_begin_object(out);
+    json_text_member_unsigned(out, "answer", number);
+    json_text_member_boolean(out, "done", done);
+    json_text_member_string(out, "text", text);
+    json_text_end_object(out);
+    link_send(failover->link, LINK_NOTE, out->str, out->len);
+}
+
+static void
+errand_done(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    g_autofree struct errand *errand = context;
+    (void)size;
+    send_answer(errand->failover, errand->number, done, answer);
+}
+
+static void
+take_question(struct failover *failover, guint64 number, struct slice note)
+{
+    g_autofree char *what = NULL;
+    struct slice body;
+    json_member_text(note, "what", &what);
+    if (g_strcmp0(what, "check") != 0 || !json_member(note, "body", &body) ||
+        body.size > TASK_BODY_MAX) {
+        send_answer(failover, number, FALSE, "that is not known there: another version?");
+        return;
+    }
+    struct errand *errand = g_new0(struct errand, 1);
+    *errand = (struct errand){failover, number};
+    child_ask(failover->child, "replicator/check", body.data, body.size, errand_done, errand);
+}
+
+static void
+take_answer(struct failover *failover, guint64 number, struct slice note)
+{
+    g_autofree char *text = NULL;
+    json_member_text(note, "text", &text);
+    for (guint i = 0; i < failover->remote->len; i++)
+        if (((const struct remote *)failover->remote->pdata[i])->number == number) {
+            finish(failover, i, json_member_true(note, "done"), text != NULL ? text : "");
+            return;
+        }
+}
+
+void
+remote_take(struct failover *failover, struct slice note)
+{
+    guint64 number = 0;
+    if (!json_check(note, NULL) || json_type(note) != JSON_OBJECT)
+        return;
+    if (json_member_unsigned(note, "question", &number)) {
+        take_question(failover, number, note);
+    } else if (json_member_unsigned(note, "answer", &number)) {
+        take_answer(failover, number, note);
+    } else {
+        g_free(failover->note);
+        failover->note = slice_dup(note);
+        failover->noted = g_get_monotonic_time();
+    }
+}

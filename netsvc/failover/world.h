@@ -1,0 +1,69 @@
+/* world: what the parts of the failover child share: failover.c, effects.c, operator.c, remote.c.
+ */
+#pragma once
+
+#include "lib/base/slice.h"
+#include "netsvc/failover/failover.h"
+#include "netsvc/failover/history.h"
+#include "netsvc/failover/link/link.h"
+#include "netsvc/failover/protocol/message.h"
+#include "netsvc/failover/protocol/protocol.h"
+#include "netsvc/failover/store.h"
+
+#define FAILOVER_TICK_MS 50
+#define FAILOVER_KEEP_SECONDS 2  /* between words that the address is held on */
+#define FAILOVER_TELL_SECONDS 10 /* between words to the replicator, while nothing changes */
+
+struct failover {
+    struct child *child;
+    const struct config *config;
+    struct failover_store *store;
+    struct protocol *protocol;
+    struct link *link;
+    struct history *history;
+    GHashTable *effects; /* number → what is under way (effects.c) */
+    struct event *tick, *keep;
+    gboolean started;       /* the parent has said what was in force before */
+    struct task_state told; /* to all */
+    gboolean has_told;
+    gint64 told_replicator;   /* monotonic, microseconds */
+    gboolean asks_replicator; /* it has not answered yet */
+    char *standing;           /* what the replicator answered last: how far it is behind, JSON */
+    char *replicator_trouble;
+    char *note;        /* what the other node told last of itself, JSON; NULL: nothing */
+    gint64 noted;      /* monotonic */
+    GPtrArray *remote; /* struct remote: asked of the other node */
+    guint remote_last;
+    gint64 since;   /* wall clock: of the role */
+    gboolean mends; /* what this node's CouchDB lost */
+};
+
+gint64 failover_now(void); /* boot clock, milliseconds */
+
+/* What others must know may have changed: tells them if so. */
+void failover_tell(struct failover *failover);
+
+/* ---- effects.c ---- */
+
+void effects_begin(void *failover, enum protocol_effect effect, guint number,
+                   const struct protocol_record *record);
+void effects_give_up(void *failover, guint number);
+
+/* ---- operator.c ---- */
+
+void operator_task(struct failover *failover, const struct child_task *task);
+const char *operator_order_name(enum protocol_order order);
+
+/* Members of an object: how the pair stands, as `lifeboat status` shows it. */
+void operator_append(const struct failover *failover, GString *out);
+
+/* ---- remote.c: questions to the other node's failover child, by notes over the link ---- */
+
+typedef void (*remote_answered)(struct failover *failover, gpointer context, gboolean done,
+                                const char *answer);
+
+/* `what`: "check". Its answer always comes. */
+void remote_ask(struct failover *failover, const char *what, const char *body,
+                remote_answered answered, gpointer context);
+void remote_take(struct failover *failover, struct slice note);
+void remote_lost(struct failover *failover);
