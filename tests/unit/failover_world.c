@@ -304,7 +304,7 @@ stop_daemon(struct world *world, guint number)
     node->life++;
     node->orders = 0;
     node->told_term = 0;
-    node->dying = FALSE;
+    node->dying = node->paused = FALSE;
     if (node->expires == G_MAXINT64)
         node->expires = world->now + WORLD_ADDRESS_MS;
     world->link_changed_at = world->now;
@@ -316,7 +316,7 @@ world_power_off(struct world *world, guint number)
     struct world_node *node = &world->nodes[number];
     world_say(world, "---- %c loses power", name_of(number));
     stop_daemon(world, number);
-    node->power = node->paused = node->address = node->door = node->hook = FALSE;
+    node->power = node->address = node->door = node->hook = FALSE;
 }
 
 void
@@ -506,6 +506,7 @@ act(struct world *world, guint number, struct world_effect *one)
             g_strlcpy(one->answer, "02:00:00:00:00:01", sizeof one->answer);
         break;
     case PROTOCOL_CUT:
+        world->forced++;
         if (world->nodes[1 - number].power)
             world_power_off(world, 1 - number);
         break;

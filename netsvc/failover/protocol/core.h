@@ -110,6 +110,7 @@ struct protocol {
 
     gboolean linked, contact;
     gint64 heard, said;
+    gint64 ticked, awake;         /* since then it did not hang */
     struct protocol_message peer; /* what was heard last; cluster "": nothing since the start */
 
     char visit[PROTOCOL_ID_SIZE];   /* this standby's */

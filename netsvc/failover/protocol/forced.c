@@ -12,6 +12,8 @@ ended(struct protocol *self, const char *why)
     self->automatic = FALSE;
     core_ended(self, PROTOCOL_FORCE, reason);
     core_ended(self, PROTOCOL_FENCED, reason);
+    if (self->stand == STAND_HOLD && self->rise == RISE_NONE)
+        rise_begin(self, RISE_PROBE); /* it was on its way up before */
 }
 
 static gboolean
@@ -181,7 +183,8 @@ is_cut_due(const struct protocol *self)
 {
     return self->times.automatic > 0 && protocol_role(self) == PROTOCOL_STANDBY &&
            self->force == FORCE_NONE && !self->record.unmerged && !self->contact &&
-           self->again[PROTOCOL_CUT] == 0 && self->now - self->heard >= self->times.automatic;
+           self->again[PROTOCOL_CUT] == 0 &&
+           self->now - MAX(self->heard, self->awake) >= self->times.automatic;
 }
 
 static void

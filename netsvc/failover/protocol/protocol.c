@@ -349,10 +349,23 @@ tick_fence(struct protocol *self)
     end_effect(self, PROTOCOL_FENCE, FALSE, "it took too long");
 }
 
+/* While this node itself hung, the other one's silence told nothing. */
+static void
+note_hang(struct protocol *self)
+{
+    gint64 gap = self->ticked == 0 ? 0 : self->now - self->ticked;
+    self->ticked = self->now;
+    if (gap < PROTOCOL_LOST_MS)
+        return;
+    self->awake = self->now;
+    self->boot_until += gap;
+}
+
 void
 protocol_tick(struct protocol *self, gint64 now)
 {
     core_enter(self, now);
+    note_hang(self);
     if (self->contact && now - self->heard > PROTOCOL_LOST_MS)
         lose_contact(self);
     core_keep_tick(self);

@@ -64,15 +64,26 @@ may_rise(const struct protocol *self)
            !self->dirty && !self->falling && !core_runs(self, PROTOCOL_FENCE);
 }
 
+/* A daemon that was killed may have left a door open, to a CouchDB that is not yet what it shall
+ * be. */
+static gboolean
+must_fence(struct protocol *self)
+{
+    if (self->fenced || self->rise > RISE_CLEAN || !core_is_paired(self))
+        return FALSE;
+    if (self->again[PROTOCOL_FENCE] == 0)
+        core_begin(self, PROTOCOL_FENCE);
+    return TRUE;
+}
+
 void
 rise_go_on(struct protocol *self)
 {
-    if (!may_rise(self))
+    if (!may_rise(self) || must_fence(self))
         return;
-    if (self->rise == RISE_CLEAN && effect_of(self, RISE_CLEAN) == PROTOCOL_EFFECTS) {
-        self->clean = TRUE;
+    if (self->rise == RISE_CLEAN && effect_of(self, RISE_CLEAN) == PROTOCOL_EFFECTS)
         self->rise = RISE_START;
-    }
+    self->clean |= self->rise > RISE_CLEAN;
     enum protocol_effect effect = effect_of(self, self->rise);
     if (core_runs(self, effect) || self->again[effect] != 0 ||
         (effect == PROTOCOL_START && core_runs(self, PROTOCOL_STOP)))
@@ -183,7 +194,7 @@ void
 rise_fenced(struct protocol *self, gboolean done)
 {
     self->fenced = done;
-    if (!done && self->stand != STAND_HOLD)
+    if (!done && (self->stand != STAND_HOLD || self->rise <= RISE_CLEAN))
         core_again(self, PROTOCOL_FENCE, CORE_AGAIN_MS);
     if (self->falling) {
         self->falling = FALSE;

@@ -36,7 +36,7 @@ counts(const struct protocol *self, enum protocol_effect effect)
         return FALSE;
     switch (effect) {
     case PROTOCOL_FENCE:
-        return self->stand != STAND_HOLD && !self->fenced;
+        return !self->fenced && !self->open && self->rise <= RISE_CLEAN;
     case PROTOCOL_STOP:
         return self->stand != STAND_HOLD && self->hook;
     case PROTOCOL_FRESH:
