@@ -65,7 +65,8 @@ enum message_socket_kind {
     MESSAGE_ARP,     /* AF_PACKET, SOCK_RAW, ETH_P_ARP */
     MESSAGE_HTTP,    /* TCP, listens at `address` */
     MESSAGE_HTTPS,
-    MESSAGE_LINK, /* TCP: the other node calls there */
+    MESSAGE_LINK,   /* TCP: the other node calls there */
+    MESSAGE_TUNNEL, /* TCP, of this machine alone: comes out at the other node's CouchDB */
     MESSAGE_SOCKETS,
 };
 

@@ -60,7 +60,8 @@ static const struct option options[] = {
         .name = "source",
         .placeholder = "URL",
         .type = OPTION_URL,
-        .commands = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP,
+        .commands =
+            FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP | FOR_NET,
         .required = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP,
         .section = "source",
         .key = "url",

@@ -42,6 +42,7 @@ mend_for(const char *process, guint32 kind)
         [MESSAGE_DHCP] = "stop it: two DHCP servers in one network confuse its clients",
         [MESSAGE_HTTP] = "stop it, or have `[web] http` name another port",
         [MESSAGE_HTTPS] = "stop it, or have `[web] https` name another port",
+        [MESSAGE_TUNNEL] = "stop it, or have `[failover] tunnel` name another port",
         [MESSAGE_LINK] = "stop it, or give the node's [peer] another port, on both nodes",
     };
     for (gsize i = 0; process != NULL && i < G_N_ELEMENTS(known); i++)

@@ -145,6 +145,13 @@ struct config_failover {
     char *start, *stop, *fence; /* hooks; NULL: none */
     gboolean automatic;
     guint automatic_after; /* seconds */
+    guint16 tunnel;        /* port of 127.0.0.1 that leads to the other node's CouchDB; 0: none */
+};
+
+/* [source], as the other node's tunnel comes out at it. */
+struct config_source {
+    struct config_peer address; /* size 0: none … */
+    const char *problem;        /* … since the URL is such; NULL: there is none */
 };
 
 /* ---- certificates ---- */
@@ -184,6 +191,7 @@ struct config {
     GPtrArray *nodes;                      /* struct config_node: none, or both of a pair */
     const struct config_node *own, *other; /* of `nodes`; NULL: there is no pair */
     struct config_failover failover;
+    struct config_source source;
     guint hook_seconds; /* that a hook may take */
     struct config_cert cert;
     struct config_web web;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LINK_PORT 7402
+#define HTTP_PORT 80
 #define PATHS_MAX 4 /* addresses of one node */
 
 static void
@@ -110,6 +111,7 @@ read_failover(struct config *config, const struct command_line *line, GError **e
     failover->interface = g_strdup(options_string(line, "service-interface"));
     failover->boot_wait = (guint)options_integer(line, "boot-wait");
     failover->catch_up = (guint)options_integer(line, "catch-up");
+    failover->tunnel = (guint16)options_integer(line, "tunnel");
     failover->start = g_strdup(options_string(line, "start-hook"));
     failover->stop = g_strdup(options_string(line, "stop-hook"));
     failover->fence = g_strdup(options_string(line, "fence-hook"));
@@ -120,11 +122,37 @@ read_failover(struct config *config, const struct command_line *line, GError **e
     return read_automatic(config, line, error);
 }
 
+/* What is wrong with it matters to the tunnel alone: the replicator can use such a URL. A user and
+ * password in it are nothing to us. */
+static void
+read_source(struct config_source *source, const char *url)
+{
+    g_autofree char *scheme = NULL, *host = NULL;
+    int port;
+    if (url == NULL)
+        return;
+    if (!g_uri_split_network(url, G_URI_FLAGS_PARSE_RELAXED, &scheme, &host, &port, NULL)) {
+        source->problem = "it is no URL";
+        return;
+    }
+    const gboolean local = g_ascii_strcasecmp(host, "localhost") == 0;
+    g_autofree char *address =
+        g_strdup_printf(strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", local ? "127.0.0.1" : host,
+                        port > 0 ? port : HTTP_PORT);
+    if (strcmp(scheme, "http") != 0)
+        source->problem = "it is https: the tunnel is encrypted itself, and leads to http only";
+    else if (!text_peer(address, HTTP_PORT, &source->address, NULL)) {
+        source->address.size = 0;
+        source->problem = "its host is a name: the tunnel leads to an address, or to localhost";
+    }
+}
+
 gboolean
 config_failover_read(struct config *config, const struct command_line *line, GError **error)
 {
     g_autoptr(GPtrArray) views = options_instances(line, "peer");
     config->nodes = g_ptr_array_new_with_free_func(node_free);
+    read_source(&config->source, options_string(line, "source"));
     for (guint i = 0; i < views->len; i++)
         if (!config_part(config, read_node(config, views->pdata[i], error), error))
             return FALSE;

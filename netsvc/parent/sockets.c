@@ -136,7 +136,10 @@ hint_for(const struct message_socket *what)
                "`https` name other ports";
     case MESSAGE_LINK:
         return "another program serves there (`ss -ltnp`): stop it, or give the node's [peer] "
-               "another port on both nodes, as in 10.0.0.1:7403";
+               "another port on both nodes, as in 10.0.0.1:7404";
+    case MESSAGE_TUNNEL:
+        return "another program serves there (`ss -ltnp`): stop it, or have `[failover] tunnel` "
+               "name another port";
     default:
         return "another program serves there (`ss -lunp`, `ss -ltnp`): stop it, as in `systemctl "
                "disable --now dnsmasq`, or have `[dns] listen` name other addresses";
@@ -233,7 +236,7 @@ sockets_are_for(const struct message_socket *socket, const char *role)
     static const char *const roles[MESSAGE_SOCKETS] = {
         [MESSAGE_DNS_UDP] = "dns", [MESSAGE_DNS_TCP] = "dns",   [MESSAGE_DHCP] = "dhcp",
         [MESSAGE_FRAME] = "dhcp",  [MESSAGE_ARP] = "dhcp",      [MESSAGE_HTTP] = "web",
-        [MESSAGE_HTTPS] = "web",   [MESSAGE_LINK] = "failover",
+        [MESSAGE_HTTPS] = "web",   [MESSAGE_LINK] = "failover", [MESSAGE_TUNNEL] = "failover",
     };
     return socket->kind < MESSAGE_SOCKETS && strcmp(role, roles[socket->kind]) == 0;
 }

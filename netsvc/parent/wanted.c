@@ -184,6 +184,10 @@ want_link(const struct config *config, GArray *wanted)
     for (guint i = 0; i < config->own->addresses->len; i++)
         add(wanted, MESSAGE_LINK,
             &g_array_index(config->own->addresses, struct config_peer, i).address);
+    const struct sockaddr_storage here = storage_of(INADDR_LOOPBACK),
+                                  tunnel = at_port(&here, config->failover.tunnel);
+    if (config->failover.tunnel != 0)
+        add(wanted, MESSAGE_TUNNEL, &tunnel);
 }
 
 /* ---- the whole ---- */

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define TUNNEL_PORT 7403 /* where the nodes' own link leads to the other one's CouchDB */
-
 void
 pair_clear(struct pair *pair)
 {
@@ -79,7 +77,8 @@ read_peers(const struct command_line *line, GPtrArray *views, struct pair *pair,
         options_blame(line, "from", error);
         return FALSE;
     }
-    g_autofree char *tunnel = g_strdup_printf("http://127.0.0.1:%d", TUNNEL_PORT);
+    g_autofree char *tunnel =
+        g_strdup_printf("http://127.0.0.1:%" G_GINT64_FORMAT, options_integer(line, "tunnel"));
     if (pair->credentials == NULL)
         pair->credentials = options_string(line, "credentials");
     pair->url = pair->credentials != NULL || source == NULL

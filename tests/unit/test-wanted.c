@@ -98,7 +98,8 @@ check(const char *text, const char *wanted, guint absent)
 static void
 test_link(void)
 {
-    check(PAIR "[dns]\nenabled = no\n", "failover 192.0.2.1:7402, failover 192.0.2.65:7500, ", 0);
+    check(PAIR "[dns]\nenabled = no\n",
+          "failover 192.0.2.1:7402, failover 192.0.2.65:7500, failover 127.0.0.1:7403, ", 0);
 }
 
 static void
@@ -106,7 +107,7 @@ test_service(void)
 {
     check(PAIR,
           "dns 192.0.2.10:53, dns 192.0.2.10:53, failover 192.0.2.1:7402, "
-          "failover 192.0.2.65:7500, ",
+          "failover 192.0.2.65:7500, failover 127.0.0.1:7403, ",
           0);
     check("[net]\nservice_address = 192.0.2.10\n", "dns 192.0.2.10:53, dns 192.0.2.10:53, ", 1);
 }
@@ -131,7 +132,8 @@ test_open(void)
 {
     struct wish wish;
     g_autoptr(GError) error = NULL;
-    make(&wish, PAIR "[dns]\nlisten = 192.0.2.10:5399\n[web]\n[cert]\nname = a.example\n");
+    make(&wish, PAIR "[failover]\ntunnel = 0\n[dns]\nlisten = 192.0.2.10:5399\n[web]\n[cert]\nname "
+                     "= a.example\n");
     AUTO(sockets) *first = sockets_open(wish.config, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(first->held->len, ==, 6);
