@@ -170,9 +170,9 @@ node_join(struct node *node, const char *code, gboolean discard)
 /* ---- the two ---- */
 
 static struct child_socket
-listen_at(guint path, struct config_peer *peer)
+listen_at(guint32 kind, guint path, struct config_peer *peer)
 {
-    struct child_socket made = {.what.kind = MESSAGE_LINK};
+    struct child_socket made = {.what.kind = kind};
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK + path)};
     socklen_t size = sizeof address;
@@ -185,6 +185,17 @@ listen_at(guint path, struct config_peer *peer)
     memcpy(&peer->address, &address, sizeof address);
     peer->size = sizeof address;
     return made;
+}
+
+struct sockaddr_in
+node_listen(struct node *node, guint32 kind)
+{
+    struct config_peer peer = {0};
+    struct sockaddr_in address;
+    const struct child_socket made = listen_at(kind, 0, &peer);
+    g_array_append_val(node->sockets, made);
+    memcpy(&address, &peer.address, sizeof address);
+    return address;
 }
 
 static void
@@ -202,7 +213,7 @@ set_up(struct two_nodes *both, struct node *node, const char *name, guint paths)
     node->config.node = node->self.name;
     for (guint i = 0; i < paths; i++) {
         struct config_peer peer = {0};
-        const struct child_socket made = listen_at(i, &peer);
+        const struct child_socket made = listen_at(MESSAGE_LINK, i, &peer);
         g_array_append_val(node->self.addresses, peer);
         g_array_append_val(node->sockets, made);
     }

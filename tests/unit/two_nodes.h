@@ -44,6 +44,9 @@ void node_off(struct node *node);
 /* As if they had been paired: written to their folders; a is even. Both are off. */
 void two_nodes_introduce(struct two_nodes *both);
 
+/* A further socket of the node's, which listens at loopback: MESSAGE_TUNNEL. It is off. Where. */
+struct sockaddr_in node_listen(struct node *node, guint32 kind);
+
 /* Where the node is called. */
 struct sockaddr_in node_address(const struct node *node, guint path);
 

@@ -1,5 +1,6 @@
 #include "netsvc/failover/link/link_inside.h"
 #include "netsvc/failover/link/pair/pair.h"
+#include "netsvc/failover/link/tunnel.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
@@ -66,7 +67,7 @@ take_peer(struct link *link, struct session *session, guint place)
     else if (hello->purpose == WIRE_PROBE)
         say_and_leave(link, session, WIRE_PROBE);
     else
-        session_free(session);
+        tunnel_take(link->tunnel, session);
 }
 
 static void
@@ -111,6 +112,7 @@ on_lost(void *context)
 {
     struct link *link = context;
     link->since = g_get_real_time() / G_USEC_PER_SEC;
+    tunnel_cut(link->tunnel);
     link->ears.lost(link->ears.context);
 }
 
@@ -212,6 +214,7 @@ begin(struct link *link)
     link->world = (struct session_world){child_events(link->child), link->tls, &link->hello};
     link->paths = paths_new(&link->world, own, other, &ears);
     link->door = door_new(&link->world, child_sockets(link->child), own, other, on_open, link);
+    link->tunnel = tunnel_new(link);
     link->begin = evtimer_new(link->world.events, on_begin, link);
     event_active(link->begin, EV_TIMEOUT, 0);
 }
@@ -238,6 +241,7 @@ link_free(struct link *link)
         return;
     if (link->begin != NULL)
         event_free(link->begin);
+    tunnel_free(link->tunnel);
     pair_free(link->pair);
     door_free(link->door);
     paths_free(link->paths);

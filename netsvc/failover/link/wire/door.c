@@ -105,7 +105,7 @@ make_room(struct door *door, gboolean known)
             oldest = each->data;
             n++;
         }
-    if (n >= DOOR_WAITING_MAX)
+    if (n >= (known ? DOOR_KNOWN_MAX : DOOR_STRANGERS_MAX))
         session_free(let_go(oldest));
 }
 

@@ -7,7 +7,8 @@
 
 #include "netsvc/failover/link/wire/session.h"
 
-#define DOOR_WAITING_MAX 8 /* of each sort */
+#define DOOR_KNOWN_MAX 16
+#define DOOR_STRANGERS_MAX 8
 
 struct door;
 

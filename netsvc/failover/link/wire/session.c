@@ -224,12 +224,17 @@ on_event(struct bufferevent *buffers, short what, void *context)
     ERR_clear_error();
 }
 
+/* A dead one is noticed within 10 s also where nobody minds its silence. */
 static void
 set_up_socket(int fd)
 {
-    const int on = 1;
+    static const int on = 1, idle = 4, between = 2, probes = 3, patience = 10000;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between, sizeof between);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
 }
 
 static void
