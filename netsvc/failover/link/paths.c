@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define TICK_MS 50
+#define TICK_LATE_MS 250    /* the process was kept from running */
 #define PATHS_SETTLE_MS 300 /* for a call of this node's own that is under way */
 
 struct path {
@@ -28,6 +29,7 @@ struct paths {
     guint8 pin[IDENTITY_PIN_SIZE];
     gboolean overflowed; /* the one in use takes no more */
     struct event *tick;
+    gint64 ticked;
 };
 
 /* ---- which one is in use ---- */
@@ -275,6 +277,15 @@ mind(struct path *path, gint64 now)
         drop(path);
 }
 
+/* What has come while it did not run is not taken yet: the next tick is soon enough to judge. */
+static gboolean
+is_late(struct paths *paths, gint64 now)
+{
+    const gint64 before = paths->ticked;
+    paths->ticked = now;
+    return now - before > TICK_LATE_MS;
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *context)
 {
@@ -282,6 +293,8 @@ on_tick(evutil_socket_t fd, short what, void *context)
     const gint64 now = session_now();
     (void)fd;
     (void)what;
+    if (is_late(paths, now))
+        return;
     if (paths->overflowed && paths->used != NULL)
         drop(paths->used);
     for (guint i = 0; paths->runs && i < paths->n_paths; i++)
@@ -331,6 +344,7 @@ paths_start(struct paths *paths, gboolean even, const guint8 pin[IDENTITY_PIN_SI
     paths->runs = TRUE;
     paths->even = even;
     memcpy(paths->pin, pin, sizeof paths->pin);
+    paths->ticked = session_now();
     event_add(paths->tick, &time);
     event_active(paths->tick, EV_TIMEOUT, 0);
 }
