@@ -8,7 +8,7 @@ struct join {
     char code[CODE_SIZE];
     guint32 number; /* of the task */
     struct event *limit;
-    struct probe *probe;
+    struct reach *reach;
     struct session *session;
     struct pair_reach here, there;
     gboolean kept; /* it is paired; the other node's last word is waited for */
@@ -153,15 +153,15 @@ fail_to_reach(struct join *join)
 }
 
 static void
-on_probed(void *context, const struct probe_result *result)
+on_reached(void *context, const struct reach_result *result)
 {
     struct join *join = context;
     const struct session_ears ears = {.take = on_take, .gone = on_gone, .context = join};
     guint8 proof[WIRE_PROOF_SIZE];
     join->session = result->session;
     pair_reach_set(&join->here, result);
-    probe_free(join->probe);
-    join->probe = NULL;
+    reach_free(join->reach);
+    join->reach = NULL;
     if (join->session == NULL) {
         fail_to_reach(join);
         return;
@@ -184,8 +184,8 @@ join_new(struct pair *pair, const char code[CODE_SIZE], guint32 number)
     memcpy(join->code, code, CODE_SIZE);
     join->limit = evtimer_new(link->world.events, on_limit, join);
     event_add(join->limit, &time);
-    join->probe =
-        probe_new(&link->world, link->config->other->addresses, WIRE_PAIR, NULL, on_probed, join);
+    join->reach =
+        reach_new(&link->world, link->config->other->addresses, WIRE_PAIR, NULL, on_reached, join);
     return join;
 }
 
@@ -196,7 +196,7 @@ join_free(struct join *join)
         return;
     if (join->number != 0)
         pair_refuse(join->pair, join->number, "it was begun anew elsewhere");
-    probe_free(join->probe);
+    reach_free(join->reach);
     session_free(join->session);
     event_free(join->limit);
     pair_reach_clear(&join->here);

@@ -40,7 +40,7 @@ pair_reach_clear(struct pair_reach *reach)
 }
 
 void
-pair_reach_set(struct pair_reach *reach, const struct probe_result *result)
+pair_reach_set(struct pair_reach *reach, const struct reach_result *result)
 {
     pair_reach_clear(reach);
     for (guint i = 0; i < result->n; i++) {

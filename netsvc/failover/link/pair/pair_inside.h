@@ -3,7 +3,7 @@
 
 #include "netsvc/failover/link/pair/code.h"
 #include "netsvc/failover/link/pair/pair.h"
-#include "netsvc/failover/link/pair/probe.h"
+#include "netsvc/failover/link/pair/reach.h"
 
 enum pair_denial {
     PAIR_WRONG,  /* the code */
@@ -28,7 +28,7 @@ struct pair {
 /* {"peer", "name", "unreached"}; `here`: what this node reached of the other one. */
 void pair_report(const struct pair *pair, const struct pair_reach *here,
                  const struct pair_reach *there, GString *out);
-void pair_reach_set(struct pair_reach *reach, const struct probe_result *result);
+void pair_reach_set(struct pair_reach *reach, const struct reach_result *result);
 void pair_reach_read(struct pair_reach *reach, const gboolean reached[WIRE_PATHS]);
 void pair_reach_clear(struct pair_reach *reach);
 

@@ -5,7 +5,7 @@
 
 enum phase {
     PROVES,   /* its PROOF is waited for */
-    PROBED,   /* its addresses are called */
+    CALLED,   /* its addresses are called */
     WELCOMED, /* its DONE is waited for */
 };
 
@@ -24,7 +24,7 @@ struct show {
     struct event *expiry;
     GQueue guests;        /* struct guest, the oldest first */
     struct guest *chosen; /* it knows the code */
-    struct probe *probe;  /* … of its addresses */
+    struct reach *reach;  /* … of its addresses */
     struct pair_reach here;
     struct wire_welcome welcome;
     guint32 waiter; /* task; 0: none */
@@ -60,8 +60,8 @@ on_expiry(evutil_socket_t fd, short what, void *context)
 static void
 forget_chosen(struct show *show)
 {
-    probe_free(show->probe);
-    show->probe = NULL;
+    reach_free(show->reach);
+    show->reach = NULL;
     show->chosen = NULL;
 }
 
@@ -115,15 +115,15 @@ prove(const struct guest *guest, const struct wire_welcome *welcome, guint8 proo
 }
 
 static void
-on_probed(void *context, const struct probe_result *result)
+on_reached(void *context, const struct reach_result *result)
 {
     struct show *show = context;
     struct guest *guest = show->chosen;
     const struct pairing *before = &show->pair->link->pairing;
     guint8 packet[WIRE_WELCOME_SIZE];
     pair_reach_set(&show->here, result);
-    probe_free(show->probe);
-    show->probe = NULL;
+    reach_free(show->reach);
+    show->reach = NULL;
     show->welcome = (struct wire_welcome){.parity = 1};
     if (*before->cluster != '\0') {
         memcpy(show->welcome.cluster, before->cluster, IDENTITY_ID_SIZE);
@@ -166,10 +166,10 @@ proved(struct guest *guest, const guint8 *data)
         deny(guest, PAIR_BUSY);
     } else {
         show->chosen = guest;
-        guest->phase = PROBED;
+        guest->phase = CALLED;
         limit(guest);
-        show->probe = probe_new(&link->world, link->config->other->addresses, WIRE_PROBE,
-                                session_pin(guest->session), on_probed, show);
+        show->reach = reach_new(&link->world, link->config->other->addresses, WIRE_PROBE,
+                                session_pin(guest->session), on_reached, show);
     }
 }
 
