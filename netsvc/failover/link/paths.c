@@ -65,7 +65,7 @@ use(struct paths *paths, struct path *path)
 static gboolean
 is_good(const struct path *path)
 {
-    return path->live != NULL && staleness(path) < PATHS_STALE_MS &&
+    return path->live != NULL && staleness(path) < PATHS_FRESH_MS &&
            (session_is_call(path->live) || path->call == NULL ||
             session_now() - session_since(path->live) >= PATHS_SETTLE_MS);
 }

@@ -15,7 +15,8 @@
 #include "netsvc/failover/link/wire/session.h"
 
 #define PATHS_BEAT_MS 100
-#define PATHS_STALE_MS 400 /* another path is better, if it was heard since */
+#define PATHS_STALE_MS 400 /* another path is better, … */
+#define PATHS_FRESH_MS 250 /* … if that is no older */
 
 struct paths_ears {
     void (*met)(void *context);
