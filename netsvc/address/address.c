@@ -207,10 +207,7 @@ take_address(struct address *self)
     if (!self->held)
         self->held = hold_take(self->hold, &error);
     if (error != NULL) {
-        g_autofree char *message = fail_message(error->message);
-        g_clear_error(&error);
         fence(self);
-        fail_set(&error, FAIL_FAILED, "%s", message);
         note_outcome(self, error);
         evtimer_del(self->retry); /* whoever asked decides */
         return FALSE;

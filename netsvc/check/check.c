@@ -212,8 +212,8 @@ static void
 look(struct check *check)
 {
     void (*const kinds[])(struct check *) = {
-        check_subnets, check_names,  check_roles,    check_place, check_interfaces,
-        check_ports,   check_routes, check_firewall, check_lan,
+        check_subnets, check_names, check_roles,  check_place,    check_interfaces,
+        check_pair,    check_ports, check_routes, check_firewall, check_lan,
     };
     g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func((GDestroyNotify)g_error_free);
     check->config = config_read_all(check->line, mistakes);

@@ -8,6 +8,7 @@
  *     roles.c       what a child refuses, as at a start: zone files, keys
  *     place.c       of the machine: the user, the state folder, the clock
  *     interfaces.c  interfaces and their addresses
+ *     pair.c        what a node of two needs: fencing rules, a place for the service address
  *     ports.c       other programs on our ports
  *     routes.c      other networks that overlap ours, Docker's first of all
  *     firewall/     rules that keep clients away
@@ -51,6 +52,7 @@ void check_names(struct check *check);
 void check_roles(struct check *check);
 void check_place(struct check *check);
 void check_interfaces(struct check *check);
+void check_pair(struct check *check);
 void check_ports(struct check *check);
 void check_routes(struct check *check);
 void check_firewall(struct check *check);

@@ -102,14 +102,14 @@ check_dns(struct check *check, const struct ifaddrs *own, const struct config_su
                 config_address_text(address_of(own->ifa_addr), text));
 }
 
-/* With two nodes it is on one of them; with one, somebody forgot it. */
+/* With two nodes it comes and goes (pair.c); with one, somebody forgot it. */
 static void
 check_service(struct check *check, const struct ifaddrs *all)
 {
     const guint32 service = check_config(check)->service_address;
     const struct config_subnet *subnet = config_subnet_of(&check_config(check)->dhcp, service);
     char text[INET_ADDRSTRLEN];
-    if (service == 0)
+    if (service == 0 || check_config(check)->own != NULL)
         return;
     for (const struct ifaddrs *each = all; each != NULL; each = each->ifa_next)
         if (is_ipv4(each) && address_of(each->ifa_addr) == service)

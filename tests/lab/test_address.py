@@ -83,9 +83,9 @@ class Steps(OneServer):
 
 
 class Fence(OneServer):
-    def check_resets(self, where):
+    def check_resets(self, where, family=socket.AF_INET):
         """One that waits, and one that talks, are reset within a second, and nobody is answered after."""
-        Echo(self, where)
+        Echo(self, where, family=family)
         self.server.open()
         waits, talks = connect(self.client), connect(self.client)
         self.assertEqual((b'a', b'b'), (say(waits, b'a'), say(talks, b'b')))
@@ -99,6 +99,15 @@ class Fence(OneServer):
 
     def test_connections_are_reset(self):
         self.check_resets(self.server.host)
+
+    def test_connections_to_a_server_of_both_families_are_reset(self):
+        self.check_resets(self.server.host, socket.AF_INET6)
+
+    def test_a_server_goes_on_listening(self):
+        Echo(self, self.server.host)
+        self.server.open().fence()
+        self.server.open()
+        self.assertEqual(b'x', say(connect(self.client)))
 
     def test_connections_to_a_container_are_reset(self):
         container = self.server.with_container()

@@ -23,6 +23,14 @@ WELL = '''
     search = lan.clinic.example
     '''
 SERVICE = 'service_address = 10.66.0.10'
+PAIR = '''
+[node]
+name = a
+[peer a]
+addresses = 10.66.0.1
+[peer b]
+addresses = 10.66.0.2
+'''
 
 
 class Checking(Case):
@@ -136,6 +144,26 @@ class OfTheMachine(Checking):
     def test_a_service_address_that_no_interface_has_is_noted(self):
         self.server.move('10.66.0.1/16')
         self.assert_found(('note', 'no interface here has 10.66.0.10'))
+
+    def test_a_node_of_two_that_has_what_it_needs_is_well(self):
+        self.server.move('10.66.0.1/16')
+        self.assert_found(configuration=PAIR + WELL)
+        self.assertNotIn('lifeboat', self.server.run('nft', 'list', 'ruleset'))
+
+    def test_a_pair_s_service_address_that_is_there_for_good_is_in_the_way(self):
+        self.assert_found(('in the way', "10.66.0.10 is set up on interface 'eth0' for good"), configuration=PAIR + WELL)
+        self.server.move('10.66.0.1/16')
+        self.server.ip('addr add 10.66.0.10/32 dev eth0 valid_lft 600 preferred_lft 600')  # as lifeboat-netsvc puts it there
+        self.assert_found(configuration=PAIR + WELL)
+
+    def test_a_node_that_is_called_as_the_other_is_in_the_way(self):
+        self.server.move('10.66.0.1/16')
+        self.assert_found(('in the way', "has the address of [peer a], but is called 'b'"), configuration=PAIR.replace('name = a', 'name = b') + WELL)
+        self.assert_found(('in the way', 'none of the addresses of [peer a]'), configuration=PAIR.replace('0.1', '0.3') + WELL)
+
+    def test_a_pair_s_service_address_that_belongs_nowhere_is_in_the_way(self):
+        self.server.move('10.66.0.1/16')
+        self.assert_found(('in the way', "there is no interface 'eth9' for the service address"), configuration=PAIR + '[failover]\ninterface = eth9\n' + WELL)
 
     def test_an_interface_that_is_not_there_is_in_the_way(self):
         self.assert_found(('in the way', "there is no interface 'eth7' here; there is eth0"), configuration=self.change(interface='eth7'))

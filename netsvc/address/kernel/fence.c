@@ -223,21 +223,37 @@ add_unfollowed(struct netlink *filter, struct netlink_request *request, guint32 
     end_rule(filter, request, rule);
 }
 
+static void
+add_all(struct netlink *filter, struct netlink_request *request, guint32 address, gboolean open)
+{
+    netlink_begin(filter, request);
+    add_limit(filter, request, NFNL_MSG_BATCH_BEGIN);
+    add_table(filter, request, NFT_MSG_NEWTABLE); /* so that there is one to delete */
+    add_table(filter, request, NFT_MSG_DELTABLE);
+    add_table(filter, request, NFT_MSG_NEWTABLE);
+    add_set(filter, request);
+    if (open)
+        add_element(filter, request, NFT_MSG_NEWSETELEM, address);
+    add_fence(filter, request, address);
+    add_unfollowed(filter, request, address);
+}
+
 int
 fence_set(struct netlink *filter, guint32 address, gboolean open)
 {
     struct netlink_request request;
-    netlink_begin(filter, &request);
-    add_limit(filter, &request, NFNL_MSG_BATCH_BEGIN);
-    add_table(filter, &request, NFT_MSG_NEWTABLE); /* so that there is one to delete */
-    add_table(filter, &request, NFT_MSG_DELTABLE);
-    add_table(filter, &request, NFT_MSG_NEWTABLE);
-    add_set(filter, &request);
-    if (open)
-        add_element(filter, &request, NFT_MSG_NEWSETELEM, address);
-    add_fence(filter, &request, address);
-    add_unfollowed(filter, &request, address);
+    add_all(filter, &request, address, open);
     add_limit(filter, &request, NFNL_MSG_BATCH_END);
+    return netlink_send(filter, &request, NULL, NULL);
+}
+
+/* Without an end it is checked, and taken back. */
+int
+fence_try(struct netlink *filter, guint32 address)
+{
+    struct netlink_request request;
+    add_all(filter, &request, address, FALSE);
+    netlink_want_answer(&request);
     return netlink_send(filter, &request, NULL, NULL);
 }
 

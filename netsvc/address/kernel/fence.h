@@ -25,6 +25,9 @@
 /* Makes the table as it is to be, whatever it is now, in one step. 0 or an errno. */
 int fence_set(struct netlink *filter, guint32 address, gboolean open);
 
+/* Whether the kernel could do that: 0, or the errno. Nothing is changed. */
+int fence_try(struct netlink *filter, guint32 address);
+
 /* Open for another while. ENOENT: it is not open, or not there. */
 int fence_renew(struct netlink *filter, guint32 address);
 

@@ -17,6 +17,7 @@ struct address {
     guint index;
     guint32 local; /* host byte order */
     guint prefix;
+    gboolean is_static; /* it has no lifetime */
 };
 
 struct link {
@@ -31,7 +32,9 @@ note_address(const struct nlmsghdr *message, void *context)
     struct address address;
     if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof *head)
         return;
-    address = (struct address){.index = head->ifa_index, .prefix = head->ifa_prefixlen};
+    address = (struct address){.index = head->ifa_index,
+                               .prefix = head->ifa_prefixlen,
+                               .is_static = (head->ifa_flags & IFA_F_PERMANENT) != 0};
     NETLINK_EACH(each, message, sizeof *head)
     {
         if (mnl_attr_get_type(each) == IFA_LOCAL &&
@@ -136,6 +139,45 @@ place_find(struct netlink *route, const char *name, guint32 address, struct plac
                     "node one there, or name the interface: `[failover] interface`");
 }
 
+/* ---- looking ---- */
+
+gboolean
+place_exists(struct netlink *route, guint32 address)
+{
+    g_autoptr(GArray) addresses = list_addresses(route);
+    for (guint i = 0; i < addresses->len; i++)
+        if (g_array_index(addresses, struct address, i).local == address)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+find_name(struct netlink *route, guint index, char name[IF_NAMESIZE])
+{
+    g_autoptr(GArray) links =
+        list(route, RTM_GETLINK, sizeof(struct ifinfomsg), sizeof(struct link), note_link);
+    for (guint i = 0; i < links->len; i++) {
+        const struct place *place = &g_array_index(links, struct link, i).place;
+        if (place->index != index)
+            continue;
+        g_strlcpy(name, place->name, IF_NAMESIZE);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+place_is_static(struct netlink *route, guint32 address, char name[IF_NAMESIZE])
+{
+    g_autoptr(GArray) addresses = list_addresses(route);
+    for (guint i = 0; i < addresses->len; i++) {
+        const struct address *each = &g_array_index(addresses, struct address, i);
+        if (each->local == address && each->is_static)
+            return find_name(route, each->index, name);
+    }
+    return FALSE;
+}
+
 /* ---- putting and removing ---- */
 
 static struct nlmsghdr *
@@ -156,7 +198,7 @@ add_message(struct netlink *route, struct netlink_request *request, guint type, 
 int
 place_put(struct netlink *route, const struct place *place, guint32 address)
 {
-    const struct address wanted = {place->index, address, WHOLE};
+    const struct address wanted = {place->index, address, WHOLE, FALSE};
     const struct ifa_cacheinfo lifetime = {.ifa_prefered = PLACE_SECONDS,
                                            .ifa_valid = PLACE_SECONDS};
     struct netlink_request request;

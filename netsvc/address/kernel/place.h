@@ -31,6 +31,10 @@ int place_put(struct netlink *route, const struct place *place, guint32 address)
 /* Whether it is there as place_put leaves it. */
 gboolean place_has(struct netlink *route, const struct place *place, guint32 address);
 
+/* Whether any interface has that address; and whether one has it for good, and which. */
+gboolean place_exists(struct netlink *route, guint32 address);
+gboolean place_is_static(struct netlink *route, guint32 address, char name[IF_NAMESIZE]);
+
 /* Takes it away wherever it is, but not where and how `except` has it (NULL: there, too). How many
  * were taken away; -1: errno. */
 int place_remove(struct netlink *route, guint32 address, const struct place *except);

@@ -56,10 +56,10 @@ def until(found, otherwise, patience=PATIENCE):
 class Echo:
     """Says back what it hears, behind its name, at a port of all addresses of a host."""
 
-    def __init__(self, test, host, name=b''):
+    def __init__(self, test, host, name=b'', family=socket.AF_INET):
         self.name = name
         with host.entered():
-            self.listener = socket.socket()
+            self.listener = socket.socket(family)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.listener.bind(('', PORT))
             self.listener.listen(64)
