@@ -73,10 +73,10 @@ open_servers(struct standby *standby, GError **error)
 gboolean
 standby_open(struct standby *standby, GError **error)
 {
-    standby->patience =
-        (struct patience){.seconds = standby->options->once ? PATIENCE_ONCE : PATIENCE,
-                          .wait = wait_and_tell,
-                          .stopped = stop_is_due};
+    standby->patience = (struct patience){
+        .seconds = standby->options->once && !standby->options->quick ? PATIENCE_ONCE : PATIENCE,
+        .wait = wait_and_tell,
+        .stopped = stop_is_due};
     standby->memory = memory_open(standby->options->state, error);
     if (standby->memory == NULL)
         return FALSE;

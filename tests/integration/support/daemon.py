@@ -18,7 +18,7 @@ class Daemon:
     bin = None
 
     def __init__(self, site, url, schedule='', env=None, arguments=(), before=(), bay=None, stores=True, drive=None, drill=None, retention=None,
-                 standby=None, offsite=None, **settings):
+                 standby=None, offsite=None, peers=None, node=None, **settings):
         self.site, self.lines, self.arrived = site, [], threading.Condition()
         if bay:
             before = (*bay.before, *before)
@@ -36,7 +36,10 @@ class Daemon:
             file.write('[standby]\n' + ''.join('%s = %s\n' % setting for setting in standby.items()) if standby else '')
             file.write('[offsite]\n' + ''.join('%s = %s\n' % setting for setting in offsite.items()) if offsite else '')
             file.write('[retention]\n' + ''.join('%s = %s\n' % setting for setting in retention.items()) if retention else '')
-            file.write('[node]\npatience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
+            for name, url in (peers or {}).items():
+                file.write('[peer %s]\naddresses = 127.0.0.1\ncouchdb = %s\n' % (name, url))
+            file.write('[node]\nname = %s\n' % node if node else '[node]\n')
+            file.write('patience = 0\nstate = %s\ncontrol = %s\n[snapshot]\n' % (site.state, self.control))
             file.write('schedule = %s\n' % schedule if schedule else '')
             file.write(''.join('%s = %s\n' % setting for setting in settings.items()))
         self.process = subprocess.Popen([*before, self.program('lifeboat-replicator'), 'run', '--config', self.config, *arguments],

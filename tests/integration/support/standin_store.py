@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import re
+import secrets
 import time
 import zlib
 
@@ -128,6 +129,7 @@ class Shard:
         self.designs = {}  # those of the documents
         self.changed = {}  # id -> sequence of its latest change, oldest first
         self.sequence = 0
+        self.file = secrets.token_hex(8)  # what a sequence of another file begins from zero by
 
     def touch(self, id):
         self.sequence += 1
@@ -178,7 +180,7 @@ class Database:
 
     def seq(self, numbers=None):
         numbers = numbers or [s.sequence for s in self.shards]
-        packed = base64.urlsafe_b64encode(json.dumps([self.created, numbers]).encode()).decode().rstrip('=')
+        packed = base64.urlsafe_b64encode(json.dumps([[s.file for s in self.shards], numbers]).encode()).decode().rstrip('=')
         return '%d-%s' % (sum(numbers), packed)
 
     def parse_seq(self, text):
@@ -186,10 +188,11 @@ class Database:
             return [0] * self.q
         try:
             packed = text.split('-', 1)[1]
-            numbers = json.loads(base64.urlsafe_b64decode(packed + '=' * (-len(packed) % 4)))[1]
+            files, numbers = json.loads(base64.urlsafe_b64decode(packed + '=' * (-len(packed) % 4)))
         except Exception:
             raise Refused(400, 'bad_request', 'Malformed sequence supplied in \'since\' parameter.') from None
-        return numbers if len(numbers) == self.q else [0] * self.q
+        return [number if shard.file == file else 0 for shard, file, number in zip(self.shards, files, numbers)] \
+            if len(numbers) == self.q else [0] * self.q
 
     def changes(self, since):
         """(id, sequence then) for what changed, shard by shard as the real thing interleaves it: any order."""

@@ -1,0 +1,299 @@
+"""What is done with CouchDB when the active node changes: the daemon's role, and the steps that netsvc asks for.
+
+Node a is the first server, node b the second. Phones are checkpoints as PouchDB leaves them; test_switch_phones has
+real ones.
+"""
+
+import json
+import os
+import subprocess
+import threading
+import unittest
+
+from support import faulty, server
+from support.couch import quote
+from support.daemon import Daemon
+from support.server import wait_until
+from support.standby import Following
+
+
+class Pair(Following):
+    """Both nodes are servers; b's daemon runs when `start` is called."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.standby.couch
+
+    def start(self, url=None, follow=None, **settings):
+        """The daemon of b, which is told that a is where `url` says."""
+        chosen = {'include': self.server.prefix + '*'} if self.server.prefix else {}
+        if follow:
+            chosen['follow'] = follow
+        self.daemon = Daemon(self.site, self.other.url, node='b', standby=chosen,
+                             peers={'a': url or self.couch.url, 'b': self.other.url}, **settings)
+        self.daemon.wait_for_listening()
+
+    def step(self, name, expect=None, **members):
+        answer = self.daemon.request(ask='switch/' + name, **members)
+        if expect is None:
+            self.assertNotIn('error', answer, self.daemon.log)
+        else:
+            self.assertIn(expect, answer.get('error', str(answer)))
+        return answer
+
+    def role(self, name, term=1, **members):
+        return self.step('role', role=name, term=term, **members)
+
+    def is_followed(self):
+        return self.daemon.request(ask='status').get('standby') is not None
+
+    def wait_until_equal(self):
+        def equal():
+            lag = self.role('standby')['lag']
+            return lag and lag['contact'] and lag['databases'] == 0
+        self.assertTrue(wait_until(equal, 60), self.daemon.log)
+
+    def uuid(self, couch):
+        return couch.get('/')['uuid']
+
+    def sequence(self, couch=None, name=None):
+        return (couch or self.couch).info(name or self.medic)['update_seq']
+
+    def leave(self, id, last, couch=None, older=(), name=None):
+        """A client's checkpoint."""
+        history = [{'session_id': 'session-' + id, 'last_seq': last}, *older]
+        (couch or self.couch).put(name or self.medic, {'_id': '_local/' + id, 'session_id': 'session-' + id, 'last_seq': last,
+                                                       'history': history, 'replicator': 'pouchdb', 'version': 1})
+
+    def checkpoint(self, id, couch=None, name=None):
+        answer = (couch or self.other).ask('GET', '/%s/_local/%s' % (quote(name or self.medic), id), expect=(200, 404))
+        return answer.json() if answer.status == 200 else None
+
+
+class Role(Pair):
+    def test_only_the_standby_follows(self):
+        self.start()
+        self.assertFalse(self.is_followed())
+        self.assertIsNone(self.role('active')['lag'])
+        self.assertFalse(self.is_followed())
+        self.wait_until_equal()
+        self.standby.assert_equal()
+        self.role('switching')
+        self.assertFalse(self.is_followed())
+
+    def test_the_answer_tells_how_far_behind_it_is(self):
+        self.start()
+        self.wait_until_equal()
+        lag = self.role('standby')['lag']
+        self.assertEqual((0, 0, 0, None), (lag['seconds'], lag['databases'], lag['changes'], lag['trouble']))
+        self.assertRegex(lag['contact'], '^20')
+
+    def mistake(self, path):
+        done = subprocess.run([self.site.program('lifeboat'), 'standby', 'check', '--config', path], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(2, done.returncode, done.stdout)
+        return done.stdout
+
+    def test_a_role_that_is_none_is_refused(self):
+        self.start()
+        self.step('role', role='king', expect='no such role')
+        self.step('dance', expect='no such step')
+        self.step('pull', attempt='a b', expect="'attempt' is missing, or no such thing")
+        self.step('fresh', expect="'token' is missing")
+
+    def test_the_other_node_told_twice_is_a_mistake(self):
+        path = self.site.path('twice.conf')
+        with open(path, 'w') as file:
+            file.write('[source]\nurl = %s\n[node]\nname = b\n[standby]\nfollow = %s\n[peer a]\naddresses = 127.0.0.1\n'
+                       '[peer b]\naddresses = 127.0.0.1\n' % (self.other.url, self.couch.url))
+        said = self.mistake(path)
+        self.assertIn('there are [peer] sections as well', said)
+        self.assertIn('twice.conf:6', said)
+
+    def test_a_node_that_is_no_peer_is_a_mistake(self):
+        path = self.site.path('third.conf')
+        with open(path, 'w') as file:
+            file.write('[source]\nurl = %s\n[node]\nname = c\n[peer a]\naddresses = 127.0.0.1\n[peer b]\naddresses = 127.0.0.1\n'
+                       % self.other.url)
+        said = self.mistake(path)
+        self.assertIn("this node is 'c', and there is no [peer c]", said)
+
+
+class Pull(Pair):
+    def test_all_is_here_and_the_answer_names_the_other_server(self):
+        self.start()
+        answer = self.step('pull', attempt='0a1b')
+        self.assertEqual(self.uuid(self.couch), answer['uuid'])
+        self.assertEqual(64, len(answer['sequences']))
+        self.standby.assert_equal()
+        again = self.step('pull', attempt='0a1b')
+        self.assertEqual((answer['sequences'], 0), (again['sequences'], again['revisions']))
+
+    def test_what_is_written_while_the_standby_follows_is_pulled(self):
+        self.start()
+        self.wait_until_equal()
+        self.couch.put(self.medic, {'_id': 'last', 'v': 1})
+        self.couch.put(self.medic, {'_id': '_local/transitions-seq', 'value': '77-last'})
+        self.step('pull', attempt='0a1b')
+        self.assertTrue(self.standby.has(self.medic, 'last'))
+        self.assertEqual('77-last', self.other.get('/%s/_local/transitions-seq' % quote(self.medic))['value'])
+
+    def test_a_document_that_cannot_come_is_an_error_that_names_it(self):
+        if self.server.standin is None:
+            self.skipTest('the source is scripted')
+        with faulty.Faulty(self.couch.url) as a:
+            self.couch.put(self.medic, {'_id': 'broken', 'v': 1})
+            a.on('POST', '/%s/_bulk_get' % quote(self.medic), faulty.bulk_get_error('broken'), times=None)
+            a.on('GET', '/%s/broken' % quote(self.medic), faulty.status(500), times=None)
+            self.start(a.url)
+            self.step('pull', attempt='0a1b', expect="of document 'broken' for one")
+
+    def test_a_second_question_waits_for_the_same_answer_and_another_one_takes_its_place(self):
+        with faulty.Faulty(self.couch.url) as a:
+            until = threading.Event()
+            self.addCleanup(until.set)
+            rule = a.on('GET', '/_all_dbs', lambda x: (until.wait(30), x.pass_on()), times=None)
+            self.start(a.url)
+            answers = {}
+
+            def ask(name, **members):
+                answers[name] = self.daemon.request(ask='switch/pull', **members)
+            threads = [threading.Thread(target=ask, args=(name,), kwargs={'attempt': attempt})
+                       for name, attempt in (('one', '01'), ('two', '01'))]
+            for thread in threads:
+                thread.start()
+            self.assertTrue(wait_until(lambda: rule.hits, 30))
+            third = threading.Thread(target=ask, args=('three',), kwargs={'attempt': '02'})
+            third.start()
+            for thread in threads:
+                thread.join(30)
+            self.assertEqual(2, sum("'pull' took the place of 'pull'" in answers[name].get('error', '') for name in ('one', 'two')))
+            until.set()
+            third.join(60)
+            self.assertIn('sequences', answers['three'])
+
+
+class Clients(Pair):
+    """What phones left in a, and find in b."""
+
+    def pull(self):
+        self.start()
+        return self.step('pull', attempt='0a1b')
+
+    def test_a_phone_that_had_all_goes_on_from_where_the_second_is(self):
+        self.leave('pull', self.sequence(), older=[{'session_id': 'older', 'last_seq': '1-older'}])
+        answer = self.pull()
+        found = self.checkpoint('pull')
+        self.assertEqual(self.sequence(self.other), found['last_seq'])
+        self.assertEqual([{'session_id': 'session-pull', 'last_seq': self.sequence(self.other)}],
+                         [{key: entry[key] for key in ('session_id', 'last_seq')} for entry in found['history']])
+        self.assertEqual(('session-pull', 'pouchdb', 1), (found['session_id'], found['replicator'], found['version']))
+        self.assertEqual((1, 0), (answer['pulls'], answer['pushes']))
+        self.assertEqual([], self.other.changes(self.medic, since=found['last_seq'])['results'])
+
+    def test_a_phone_that_was_behind_begins_from_zero(self):
+        self.leave('behind', self.sequence())
+        self.couch.put(self.medic, {'_id': 'since then'})
+        self.leave('nonsense', '17-nonsense')
+        self.assertEqual(0, self.pull()['pulls'])
+        self.assertIsNone(self.checkpoint('behind'))
+        self.assertIsNone(self.checkpoint('nonsense'))
+
+    def test_what_a_phone_pushed_stays_as_it_is(self):
+        older = [{'session_id': 'older', 'last_seq': 3}]
+        self.leave('push', 41, older=older)
+        self.assertEqual(1, self.pull()['pushes'])
+        found = self.checkpoint('push')
+        self.assertEqual((41, older), (found['last_seq'], found['history'][1:]))
+
+    def test_what_stood_in_the_second_before_goes(self):
+        self.other.create(self.medic)
+        self.leave('stale', '5-stale', couch=self.other)
+        self.leave('push', 5, couch=self.other)
+        self.leave('push', 41)
+        self.pull()
+        self.assertIsNone(self.checkpoint('stale'))
+        self.assertEqual(41, self.checkpoint('push')['last_seq'])
+
+    def test_where_the_second_has_more_the_phones_look_through_all(self):
+        self.other.create(self.medic)
+        self.other.put(self.medic, {'_id': 'only here'})
+        self.leave('pull', self.sequence())
+        self.leave('push', 41)
+        self.pull()
+        self.assertIsNone(self.checkpoint('pull'))
+
+    def test_ours_and_those_of_others_are_no_clients(self):
+        self.couch.put(self.medic, {'_id': '_local/lifeboat-x-0', 'session_id': 'x', 'history': []})
+        self.pull()
+        self.assertIsNone(self.checkpoint('lifeboat-x-0'))
+        self.assertIsNotNone(self.checkpoint('lifeboat-x-0', self.couch))
+
+    def test_a_thousand_are_carried_over(self):
+        sequence = self.sequence()
+        self.couch.bulk(self.medic, [{'_id': '_local/many-%04d' % i, 'session_id': 's%d' % i, 'last_seq': sequence if i % 2 else i,
+                                      'history': [{'session_id': 's%d' % i, 'last_seq': sequence if i % 2 else i}]}
+                                     for i in range(2500)])
+        answer = self.pull()
+        self.assertEqual((1250, 1250), (answer['pulls'], answer['pushes']))
+        self.assertEqual(self.sequence(self.other), self.checkpoint('many-2499')['last_seq'])
+        self.assertEqual(2498, self.checkpoint('many-2498')['last_seq'])
+
+
+class Identity(Pair):
+    def setUp(self):
+        super().setUp()
+        if not self.server.standin:
+            self.before = self.uuid(self.couch)
+
+    def test_the_second_takes_over_the_uuid(self):
+        self.leave('push', 41)
+        self.start()
+        uuid = self.step('pull', attempt='0a1b')['uuid']
+        self.assertEqual(uuid, self.step('adopt', uuid=uuid)['uuid'])
+        self.assertEqual(uuid, self.uuid(self.other))
+        self.step('adopt', uuid=uuid)
+        self.assertIsNotNone(self.checkpoint('push'))
+
+    def test_without_a_pull_before_no_checkpoint_is_left(self):
+        self.other.create(self.medic)
+        self.leave('push', 41, couch=self.other)
+        self.start()
+        self.assertEqual(1, self.step('adopt', uuid='0123456789abcdef0123456789abcdef')['dropped'])
+        self.assertIsNone(self.checkpoint('push'))
+
+    def test_what_is_no_uuid_is_not_set(self):
+        self.start()
+        before = self.uuid(self.other)
+        self.step('adopt', uuid='zebra-crossing', expect='no uuid')
+        self.assertEqual(before, self.uuid(self.other))
+
+    def test_a_fresh_one_is_drawn_once_for_a_token(self):
+        before = self.uuid(self.other)
+        self.other.create(self.medic)
+        for id, last in (('pull', '5-x'), ('push', 41)):
+            self.leave(id, last, couch=self.other)
+        self.other.put(self.medic, {'_id': '_local/background-seq', 'value': '5-x'})
+        self.start()
+        first = self.step('fresh', token='t1')
+        self.assertEqual((first['uuid'], 2), (self.uuid(self.other), first['dropped']))
+        self.assertNotEqual(before, first['uuid'])
+        self.assertRegex(first['uuid'], '^[0-9a-f]{32}$')
+        self.assertIsNone(self.checkpoint('push'))
+        self.assertIsNotNone(self.checkpoint('background-seq'))
+        self.assertEqual(first['uuid'], self.step('fresh', token='t1')['uuid'])
+        self.assertNotEqual(first['uuid'], self.step('leave', token='t2')['uuid'])
+
+    def test_a_uuid_that_is_not_taken_is_an_error(self):
+        with faulty.Faulty(self.other.url) as b:
+            b.on('PUT', '/_config/couchdb/uuid', faulty.status(403), times=None)
+            self.daemon = Daemon(self.site, b.url, node='b', peers={'a': self.couch.url, 'b': b.url})
+            self.daemon.wait_for_listening()
+            self.step('fresh', token='t1', expect='cannot be set')
+            b.clear()
+            drawn = json.load(open(os.path.join(self.site.state, 'switch.json')))['uuid']
+            self.assertEqual(drawn, self.step('fresh', token='t1')['uuid'])
+
+
+if __name__ == '__main__':
+    unittest.main()
