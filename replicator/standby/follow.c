@@ -37,8 +37,8 @@ check_two(struct standby *standby, GError **error)
                     http_name(standby->source), http_name(standby->target));
 }
 
-static gboolean
-meet_source(struct standby *standby, GError **error)
+gboolean
+follow_meet_source(struct standby *standby, GError **error)
 {
     struct server_info info = {NULL, NULL};
     gboolean there = server_info_fetch(standby->source, &info, error);
@@ -69,7 +69,7 @@ connect_both(struct standby *standby, GError **error)
 {
     http_be_patient(standby->source, NULL);
     http_be_patient(standby->target, NULL);
-    if (!meet_target(standby, error) || !meet_source(standby, error))
+    if (!meet_target(standby, error) || !follow_meet_source(standby, error))
         return FALSE;
     http_be_patient(standby->source, &standby->patience);
     http_be_patient(standby->target, &standby->patience);

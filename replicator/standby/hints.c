@@ -399,7 +399,8 @@ static gboolean
 look_at_all(struct hints *hints, GError **error)
 {
     struct standby *standby = hints->standby;
-    g_auto(GStrv) names = server_databases(standby->source, error);
+    g_auto(GStrv) names =
+        follow_meet_source(standby, error) ? server_databases(standby->source, error) : NULL;
     if (names == NULL)
         return FALSE;
     look_for_idle(standby, names);

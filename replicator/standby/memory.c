@@ -21,6 +21,7 @@ memory_free(struct memory *memory)
     fd_auto_close(&memory->folder);
     g_free(memory->id);
     g_free(memory->source_uuid);
+    g_free(memory->backwards);
     g_hash_table_unref(memory->gone);
     g_free(memory);
 }
@@ -53,6 +54,7 @@ read_file(struct memory *memory, GError **error)
     if (text == NULL || !json_check(json, error))
         return FALSE;
     json_member_text(json, "source", &memory->source_uuid);
+    json_member_text(json, "backwards", &memory->backwards);
     if (json_member(json, "looked", &looked) && json_unsigned(looked, &seconds) &&
         seconds <= G_MAXINT64)
         memory->looked = (gint64)seconds;
@@ -99,6 +101,7 @@ memory_write(const struct memory *memory, GError **error)
     json_text_begin_object(text);
     json_text_member_string(text, "id", memory->id);
     json_text_member_string(text, "source", memory->source_uuid);
+    json_text_member_string(text, "backwards", memory->backwards);
     json_text_member_integer(text, "looked", memory->looked);
     json_text_member_object(text, "gone");
     g_hash_table_iter_init(&iter, memory->gone);

@@ -13,6 +13,7 @@ struct memory {
     int folder;
     char *id;          /* 32 hex digits, drawn once */
     char *source_uuid; /* of the CouchDB that is followed; NULL: none was yet */
+    char *backwards;   /* uuid of the source when it was seen to have gone backwards; NULL: never */
     gint64 looked;    /* when it was looked last which are gone, seconds since 1970 UTC; 0: never */
     GHashTable *gone; /* name of a database → gint64 *: seconds since 1970 UTC */
 };

@@ -129,6 +129,7 @@ report_tell(struct standby *standby, gboolean at_once)
     json_text_member_string(text, "trouble", standby->trouble);
     json_text_member_string(text, "settings", standby->unshared);
     json_text_member_string(text, "idle", standby->idle);
+    json_text_member_boolean(text, "backwards", standby->memory->backwards != NULL);
     json_text_member_unsigned(text, "copied", standby->documents);
     append_all(text, standby);
     json_text_end_object(text);

@@ -115,6 +115,9 @@ void followed_doubt(struct followed *followed);
  * not equal. */
 gboolean follow(struct standby *standby, gboolean *incomplete, GError **error);
 
+/* Asks the source who it is: another uuid means another CouchDB, or the same after a switch. */
+gboolean follow_meet_source(struct standby *standby, GError **error);
+
 /* While a long pass goes on: looks after the other databases, if it is time to. */
 void follow_others(struct standby *standby);
 

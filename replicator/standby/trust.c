@@ -29,6 +29,24 @@ check(struct standby *standby, const struct followed *database, guint64 shards, 
     return TRUE;
 }
 
+/* ---- a source that went back ---- */
+
+/* It has the database that it had, and not what was in it: whoever writes there needs to know, for
+ * its clients have been told that what is gone was written. What was removed and made anew has not
+ * gone back. */
+static void
+note_backwards(struct standby *standby)
+{
+    struct memory *memory = standby->memory;
+    g_autoptr(GError) failure = NULL;
+    if (memory->backwards != NULL)
+        return;
+    memory->backwards = g_strdup(standby->source_uuid != NULL ? standby->source_uuid : "");
+    if (!memory_write(memory, &failure))
+        log_warning("%s; going on", failure->message);
+    report_tell(standby, TRUE);
+}
+
 /* ---- before a pass ---- */
 
 static void
@@ -63,7 +81,10 @@ verify(struct standby *standby, struct followed *database, const struct server_d
         return TRUE;
     if (!check(standby, database, source->q, &none, &trusted, error))
         return FALSE;
-    if (none || g_strcmp0(checkpoint->created, source->instance_start_time) != 0)
+    gboolean anew = g_strcmp0(checkpoint->created, source->instance_start_time) != 0;
+    if (trusted == NOT_SOURCE && !anew && !standby->options->merge)
+        note_backwards(standby);
+    if (none || anew)
         trusted = NOT_SOURCE;
     if (trusted != BOTH) {
         tell(database, trusted);
@@ -160,6 +181,8 @@ trust_still(struct standby *standby, struct followed *database, GError **error)
     if (trusted == BOTH)
         return TRUE;
     followed_doubt(database);
+    if (trusted == NOT_SOURCE && !standby->options->merge)
+        note_backwards(standby);
     return fail_set(error, FAIL_INCOMPLETE, "%s went back while it was followed",
                     trusted == NOT_SOURCE ? "the source" : "this server");
 }

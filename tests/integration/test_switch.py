@@ -295,5 +295,171 @@ class Identity(Pair):
             self.assertEqual(drawn, self.step('fresh', token='t1')['uuid'])
 
 
+class Merge(Pair):
+    """b became active by force; a comes back with what b has not. b's daemon pulls from a."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.step('pull', attempt='0a1b')
+        self.other.put(self.medic, {'_id': 'b-only', 'v': 1})
+
+    def both(self, id):
+        """Written in both since they were parted."""
+        self.couch.put(self.medic, {'_id': id, 'where': 'a'})
+        self.other.put(self.medic, {'_id': id, 'where': 'b'})
+
+    def test_what_only_the_other_has_comes_and_conflicts_are_told(self):
+        for i in range(20):
+            self.couch.put(self.medic, {'_id': 'a-only-%02d' % i})
+        self.both('clash')
+        self.couch.put(self.medic, {'_id': '_local/transitions-seq', 'value': 'of a'})
+        self.other.put(self.medic, {'_id': '_local/transitions-seq', 'value': 'of b'})
+        self.other.set_security(self.medic, {'admins': {'names': ['b'], 'roles': []}, 'members': {'names': [], 'roles': []}})
+        answer = self.step('merge')
+        self.assertEqual((21, [{'db': self.medic, 'id': 'clash'}]), (answer['documents'], answer['conflicts']))
+        lines = [json.loads(line) for line in open(answer['report'])]
+        self.assertEqual(21, len(lines))
+        self.assertEqual(['clash'], [line['id'] for line in lines if line['conflict']])
+        self.assertEqual(1, len(self.other.get('/%s/clash' % quote(self.medic), conflicts='true')['_conflicts']))
+        self.assertTrue(self.standby.has(self.medic, 'a-only-19') and self.standby.has(self.medic, 'b-only'))
+        self.assertEqual('of b', self.other.get('/%s/_local/transitions-seq' % quote(self.medic))['value'])
+        self.assertEqual(['b'], self.other.get('/%s/_security' % quote(self.medic))['admins']['names'])
+        merged = self.daemon.request(ask='status')['switch']['merged']
+        self.assertEqual((21, 1, answer['report']), (merged['documents'], merged['conflicts'], merged['report']))
+
+    def test_again_brings_nothing_and_keeps_the_report(self):
+        self.couch.put(self.medic, {'_id': 'a-only'})
+        report = self.step('merge')['report']
+        again = self.step('merge')
+        self.assertEqual((0, None), (again['documents'], again['report']))
+        self.assertEqual(report, self.daemon.request(ask='status')['switch']['merged']['report'])
+
+    def test_a_database_that_only_the_other_has_comes_as_it_is_there(self):
+        name = self.couch.create(self.clinic.name('parted'))
+        self.couch.put(name, {'_id': 'one'})
+        self.couch.set_security(name, {'admins': {'names': ['a'], 'roles': []}, 'members': {'names': [], 'roles': []}})
+        self.step('merge')
+        self.standby.assert_equal([name])
+
+    def test_nothing_is_purged_or_dropped(self):
+        if self.server.standin is None:
+            self.skipTest('the source is scripted')
+        self.couch.put(self.medic, {'_id': 'purged'})
+        self.step('pull', attempt='0a1c')
+        rev = self.couch.get('/%s/purged' % quote(self.medic))['_rev']
+        self.couch.ask('POST', '/%s/_purge' % quote(self.medic), {'purged': [rev]})
+        self.step('merge')
+        self.assertTrue(self.standby.has(self.medic, 'purged'))
+
+    def test_a_settings_that_differ_stay(self):
+        before = self.other.get('/_node/_local/_config')['chttpd_auth']['secret']
+        self.other.ask('PUT', '/_node/_local/_config/chttpd_auth/secret', '"another"')
+        self.step('merge')
+        self.assertEqual('another', self.other.get('/_node/_local/_config')['chttpd_auth']['secret'])
+        self.other.ask('PUT', '/_node/_local/_config/chttpd_auth/secret', json.dumps(before))
+
+
+class Backwards(Pair):
+    def test_a_source_that_was_rolled_back_is_told_until_it_has_a_fresh_uuid(self):
+        if self.server.standin is None:
+            self.skipTest('the source is scripted')
+        saved = self.server.standin.databases[self.medic].save()
+        self.start()
+        self.wait_until_equal()
+        self.couch.put(self.medic, {'_id': 'lost'})
+        self.arrives(self.medic, 'lost')
+        self.assertFalse(self.role('standby')['backwards'])
+        self.server.standin.stop()
+        self.server.standin.databases[self.medic].roll_back(saved)
+        self.server.standin.start()
+        self.assertTrue(wait_until(lambda: self.role('standby')['backwards'], 60), self.daemon.log)
+        self.assertTrue(self.standby.has(self.medic, 'lost'))
+        self.server.standin.config['couchdb']['uuid'] = 'f' * 32
+        self.server.standin.stop()
+        self.server.standin.start()
+        self.assertTrue(wait_until(lambda: not self.role('standby')['backwards'], 60), self.daemon.log)
+
+
+class Check(Pair):
+    """What would stop a planned switch is said before it, with how to mend it."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.step('pull', attempt='0a1b')
+        if self.server.standin is None or self.standby.standin is None:
+            self.skipTest('settings of both servers are to be changed')
+
+    def problems(self, side='to'):
+        return self.step('check', **{'as': side})['problems']
+
+    def assert_problem(self, text):
+        for side in ('to', 'from'):
+            found = [problem for problem in self.problems(side) if text in problem]
+            self.assertEqual(1, len(found), '%s is not in %s' % (text, self.problems(side)))
+
+    def test_nothing_is_in_the_way(self):
+        self.assertEqual([], self.problems('to'))
+        self.assertEqual([], self.problems('from'))
+
+    def test_a_secret_that_differs_and_none_of_them_is_told(self):
+        self.standby.standin.config['chttpd_auth']['secret'] = 'b-secret'
+        self.assert_problem('have different secrets')
+        self.assertNotIn('b-secret', str(self.problems()))
+
+    def test_a_secret_in_the_other_section_is_the_same_one(self):
+        secret = self.server.standin.config['chttpd_auth'].pop('secret')
+        self.server.standin.config['couch_httpd_auth'] = {'secret': secret}
+        self.assertEqual([], [problem for problem in self.problems() if 'secret' in problem])
+
+    def test_each_setting_that_sessions_hang_on(self):
+        for section, key, value in (('chttpd_auth', 'timeout', '5'), ('chttpd_auth', 'hash_algorithms', 'sha512'),
+                                    ('couch_httpd_auth', 'iterations', '7'), ('jwt_keys', 'hmac:_default', 'abc'),
+                                    ('admins', 'second', '-pbkdf2:sha256-00,00,10')):
+            with self.subTest(key=key):
+                before = dict(self.standby.standin.config.get(section, {}))
+                self.standby.standin.config.setdefault(section, {})[key] = value
+                self.assert_problem('[%s] %s is not the same' % (section, key))
+                self.standby.standin.config[section] = before
+
+    def test_one_uuid_for_both(self):
+        self.standby.standin.config['couchdb']['uuid'] = self.server.standin.config['couchdb']['uuid']
+        self.assert_problem('both CouchDBs have the same uuid')
+
+    def test_a_server_that_is_not_there(self):
+        self.server.standin.stop()
+        self.assert_problem("the other node's CouchDB cannot be used")
+        self.server.standin.start()
+
+    def test_a_database_that_was_not_copied(self):
+        self.couch.put(self.couch.create('newer'), {'_id': 'one'})
+        self.assertIn("database 'newer' was not copied to this node yet", self.problems()[0])
+        self.assertEqual([], self.problems('from'))
+
+    def test_what_came_since_is_only_noted(self):
+        self.couch.put(self.medic, {'_id': 'newer'})
+        answer = self.step('check', **{'as': 'to'})
+        self.assertEqual([], answer['problems'])
+        self.assertEqual(['1 databases are behind by about 1 changes'], answer['notes'])
+
+    def test_a_clock_that_is_wrong(self):
+        with faulty.Faulty(self.couch.url) as a:
+            def late(x):
+                status, headers, body = x.ask()
+                x.send(status, [h for h in headers if h[0].lower() != 'date'] + [('Date', 'Thu, 01 Jan 2026 00:00:00 GMT')], body)
+            a.on('GET', '/_session', late, times=None)
+            self.daemon.end()
+            self.start(a.url)
+            self.assertTrue(any("the clock of this node's CouchDB is" in problem and 'ahead of' in problem
+                                for problem in self.problems()), self.problems())
+
+    def test_a_database_that_is_a_copy_of_the_others_files(self):
+        for here, there in zip(self.standby.standin.databases[self.medic].shards, self.server.standin.databases[self.medic].shards):
+            here.file = there.file
+        self.assertIn('was made by copying the other one', self.problems()[0])
+        self.step('pull', attempt='0a1c', expect='was made by copying the other one')
+
+
 if __name__ == '__main__':
     unittest.main()

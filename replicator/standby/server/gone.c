@@ -26,6 +26,7 @@ gone_begin(struct standby *standby, GError **error)
                     standby->source_uuid, memory->source_uuid);
     g_free(memory->source_uuid);
     memory->source_uuid = g_strdup(standby->source_uuid);
+    g_clear_pointer(&memory->backwards, g_free);
     g_hash_table_remove_all(memory->gone);
     return memory_write(memory, error);
 }
@@ -38,8 +39,7 @@ was_followed(struct standby *standby, const char *name, gboolean *followed, GErr
     struct checkpoint checkpoint;
     checkpoint_init(&checkpoint);
     gboolean done = checkpoint_read(&checkpoint, standby->target, name, standby->memory->id, error);
-    *followed = checkpoint.since != NULL &&
-                g_strcmp0(checkpoint.source, standby->source_uuid) == 0;
+    *followed = checkpoint.since != NULL && g_strcmp0(checkpoint.source, standby->source_uuid) == 0;
     checkpoint_clear(&checkpoint);
     return done;
 }

@@ -617,7 +617,11 @@ class _Handler(BaseHTTPRequestHandler):
             boundary = secrets.token_hex(16)
             return self.answer(200, b''.join(self._leaf_parts(database, id, leaf, boundary)),
                                [('Content-Type', 'multipart/related; boundary="%s"' % boundary)])
-        self.answer(200, self._text(database, id, leaf), [('ETag', '"%s"' % leaf.rev)])
+        text = self._text(database, id, leaf)
+        others = [other.rev for other in document.ranked() if other is not leaf and not other.deleted]
+        if self.flag('conflicts') and others:
+            text = rawjson.build(rawjson.members(text) + [('_conflicts', json.dumps(others))])
+        self.answer(200, text, [('ETag', '"%s"' % leaf.rev)])
 
     def _open_revs(self, database, id, document):
         if self.query['open_revs'] == 'all':
