@@ -226,6 +226,11 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(b'%x\r\n%s\r\n' % (len(data), data))
                 self.wfile.flush()
 
+    def end_headers(self):
+        if self.close_connection:  # as the client asked
+            self.send_header('Connection', 'close')
+        super().end_headers()
+
     def version_string(self):
         return 'CouchDB/%s (Erlang OTP/25)' % self.server_state.version
 
