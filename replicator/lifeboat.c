@@ -2,6 +2,7 @@
  * lifeboat: the operator's one command. What reads a store is lifeboat-restore's, which it runs.
  */
 #include "lib/base/tool.h"
+#include "replicator/cert_entries.h"
 #include "replicator/drive_entries.h"
 #include "replicator/key.h"
 #include "replicator/failover_entries.h"
@@ -99,6 +100,7 @@ static const struct command commands[] = {
     },
     FAILOVER_ENTRIES,
     PEER_ENTRIES,
+    CERT_ENTRIES,
     NET_ENTRIES,
     {
         .name = "status",

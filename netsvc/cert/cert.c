@@ -385,11 +385,9 @@ cert_task(gpointer context, const struct child_task *task)
         g_autoptr(GError) error = NULL;
         if (strcmp(task->what, tasks[i].what) != 0)
             continue;
-        if (task->size > 0 && !json_check(body, &error))
-            answer(self, task->number, NULL, error);
-        else
-            answer(self, task->number,
-                   tasks[i].make(self, task->size > 0 ? body : slice_of("{}"), &error), error);
+        const struct slice asked = task->size > 0 ? body : slice_of("{}");
+        GString *out = json_check(asked, &error) ? tasks[i].make(self, asked, &error) : NULL;
+        answer(self, task->number, out, error);
         return;
     }
     child_task_done(self->child, task->number, FALSE, unknown, sizeof unknown - 1);

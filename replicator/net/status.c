@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/control/ask.h"
 #include "lib/json/json.h"
+#include "replicator/cert/show.h"
 #include "replicator/failover/show.h"
 #include "replicator/net/leases.h"
 #include "replicator/net/zones.h"
@@ -67,6 +68,7 @@ net_status_ask(const char *socket, gboolean *absent, GError **error)
     add_service(status, socket, "dhcp", "dhcp");
     add_service(status, socket, "dns", "dns");
     add_service(status, socket, "failover", "failover/status");
+    add_service(status, socket, "cert", "cert/show");
     return g_steal_pointer(&status);
 }
 
@@ -155,7 +157,7 @@ char *
 net_status_text(struct slice status)
 {
     GString *out = g_string_new(NULL);
-    struct slice dhcp, dns, pair;
+    struct slice dhcp, dns, pair, cert;
     gint64 since = json_member_time(status, "since");
     g_autofree char *when = since > 0 ? tell_time(since) : g_strdup("?");
     g_string_append_printf(out, "names and addresses of the LAN: since %s\n", when);
@@ -167,6 +169,10 @@ net_status_text(struct slice status)
         tell_list(dhcp, "pools", out, tell_pool);
     if (json_member(status, "dns", &dns))
         tell_list(dns, "forwarders", out, tell_forwarder);
+    if (json_member(status, "cert", &cert)) {
+        g_autofree char *text = show_in_force(cert);
+        g_string_append_printf(out, "  certificate  %s\n", text);
+    }
     if (json_member(status, "failover", &pair)) {
         g_autofree char *text = show_pair(pair);
         g_string_append(out, text);

@@ -1,0 +1,10 @@
+/* show: certificates in words for a person at a terminal. All texts are the caller's. */
+#pragma once
+
+#include "lib/base/slice.h"
+
+/* What `cert/show` answers. */
+char *show_certificates(struct slice answer);
+
+/* One line for `lifeboat status`. */
+char *show_in_force(struct slice answer);
