@@ -22,6 +22,11 @@ static const struct {
     {"web", "cert/key"},         {"web", "cert/revoke"},       {"web", "dns/challenge"},
 };
 
+/* What nobody asks for at the control socket: whoever may look at how things stand does not get the
+ * server's private key with it. */
+static const char *const not_operators[] = {"cert/key", "cert/issue", "cert/revoke", "cert/peer",
+                                            NULL};
+
 #define ASKER_OPERATOR G_MAXUINT
 #define NOBODY G_MAXUINT /* the parent itself does it */
 
@@ -258,6 +263,7 @@ tasks_question(struct tasks *tasks, const char *name, struct slice request,
     struct pending pending = {.asker = ASKER_OPERATOR, .question = question};
     const char *slash = strchr(name, '/');
     if (slash == NULL || strlen(name) >= TASK_NAME_MAX || request.size > TASK_BODY_MAX ||
+        g_strv_contains(not_operators, name) ||
         find_service(tasks->world, name, (gsize)(slash - name)) >= WORLD_SERVICES)
         return FALSE;
     begin(tasks, &pending, name, request.data, request.size);
