@@ -20,6 +20,7 @@ tell_work(const char *doing)
     static const char *const words[][2] = {
         {"checking",
          "checking its file system, which may take up to " G_STRINGIFY(CHECK_MINUTES) " minutes"},
+        {"certificates", "looking for certificates"},
         {"snapshot", "taking a snapshot"},
         {"import", "bringing this node up to date"},
         {"drill", "trying whether it restores"},

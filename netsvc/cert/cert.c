@@ -321,21 +321,36 @@ read_files(struct slice body, struct pile *pile, GError **error)
     return TRUE;
 }
 
+/* Nobody stands by where a drive was inserted. */
+static void
+tell_drive(struct cert *self, struct slice body, const GError *error)
+{
+    if (json_member_true(body, "drive") && error != NULL) {
+        g_autofree char *message = fail_message(error->message);
+        child_alert(self->child, "drive", "the certificate on the drive is not taken: %s", message);
+    } else {
+        child_alert(self->child, "drive", "%s", "");
+    }
+}
+
 static GString *
 do_import(struct cert *self, struct slice body, GError **error)
 {
     AUTO(pile) *pile = pile_new();
-    g_autoptr(GError) nothing_new = NULL;
+    g_autoptr(GError) wrong = NULL;
     const gint64 now = need_active(self, error) ? need_now(self, error) : 0;
     if (now == 0 || !read_files(body, pile, error))
         return NULL;
-    if (site_import(self->site, pile, json_member_true(body, "drive"), now, &nothing_new)) {
+    const gboolean done =
+        site_import(self->site, pile, json_member_true(body, "drive"), now, &wrong);
+    const gboolean is_old = g_error_matches(wrong, FAIL, FAIL_LATER);
+    tell_drive(self, body, is_old ? NULL : wrong);
+    if (done)
         has_changed(self);
-        return answers_imported(self->site, NULL);
-    }
-    if (!g_error_matches(nothing_new, FAIL, FAIL_LATER))
-        return g_propagate_error(error, g_steal_pointer(&nothing_new)), NULL;
-    return answers_imported(self->site, nothing_new->message);
+    if (done || is_old)
+        return answers_imported(self->site, is_old ? wrong->message : NULL);
+    g_propagate_error(error, g_steal_pointer(&wrong));
+    return NULL;
 }
 
 static GString *

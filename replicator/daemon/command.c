@@ -34,6 +34,18 @@ end_command(GPtrArray *arguments, const struct command_line *line, const char *c
     return (const char *const *)arguments->pdata;
 }
 
+/* What lifeboat-netsvc has to do with a drive; it is found by what is in force. */
+static GPtrArray *
+begin_certificates(const char *program, const char *run_folder)
+{
+    GPtrArray *arguments = begin_command(program, "cert");
+    g_ptr_array_add(arguments, g_strdup("import"));
+    g_ptr_array_add(arguments, g_strdup("--drive"));
+    g_ptr_array_add(arguments, g_strdup_printf("--config=%s/" CONFIGURED_COPY, run_folder));
+    g_ptr_array_add(arguments, NULL);
+    return arguments;
+}
+
 /* ---- who it is ---- */
 
 /* What root started becomes the user, to whom what he must write is handed over. */
@@ -109,13 +121,14 @@ daemon_command(const struct command_line *line, GError **error)
     g_autofree char *own = g_file_read_link("/proc/self/exe", error);
     if (own == NULL)
         return FAIL_FAILED;
-    g_autofree char *restore = tool_ours("lifeboat-restore");
+    g_autofree char *restore = tool_ours("lifeboat-restore"), *operator= tool_ours("lifeboat");
     g_autofree char *run_folder = g_path_get_dirname(options_string(line, "control"));
     g_autofree char *base = g_build_filename(run_folder, "drives", NULL);
     g_autoptr(GPtrArray) snapshot = begin_command(own, "snapshot");
     g_autoptr(GPtrArray) enrol = begin_command(own, "enrol");
     g_autoptr(GPtrArray) import = begin_command(restore, "import");
     g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
+    g_autoptr(GPtrArray) certificates = begin_certificates(operator, run_folder);
     g_autoptr(GPtrArray) follow = begin_command(own, "follow");
     g_autoptr(GPtrArray) step = begin_command(own, "switch");
     g_autoptr(GPtrArray) offsite = begin_command(own, "offsite");
@@ -126,6 +139,7 @@ daemon_command(const struct command_line *line, GError **error)
         .enrol = end_command(enrol, line, for_keys),
         .import = end_command(import, line, for_import),
         .drill = end_command(drill, line, for_keys),
+        .certificates = (const char *const *)certificates->pdata,
         .follow = end_command(follow, line, for_follow),
         .step = end_command(step, line, for_step),
         .offsite = end_command(offsite, line, for_offsite),

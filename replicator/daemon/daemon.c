@@ -272,9 +272,9 @@ set_up(struct daemon *daemon, GError **error)
     daemon->run_folder = g_path_get_dirname(options->control);
     if (!configured_begin(daemon->configured, daemon->run_folder, error))
         return FALSE;
-    daemon->means =
-        (struct visit_means){daemon->events, options->mounter, options->base, options->snapshot,
-                             options->enrol, options->import,  options->drill};
+    daemon->means = (struct visit_means){daemon->events,    options->mounter,     options->base,
+                                         options->snapshot, options->enrol,       options->import,
+                                         options->drill,    options->certificates};
     mounter_attach(options->mounter, daemon->events, mounter_died, daemon);
     daemon->tick = event_new(daemon->events, -1, 0, look, daemon);
     hear_signals(daemon);

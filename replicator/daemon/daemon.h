@@ -32,6 +32,7 @@ struct daemon_options {
     const char *const *enrol;
     const char *const *import;
     const char *const *drill;
+    const char *const *certificates;
     const char *const *follow;     /* the command that follows the other node */
     const char *const *step;       /* the command that does a step of a switch */
     const char *const *offsite;    /* the command that brings the off-site copy up to date */

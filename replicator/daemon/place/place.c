@@ -202,6 +202,7 @@ tell_step(const struct place *place, const struct visit *visit, gint64 now)
     static const char *const names[] = {
         [VISIT_MOUNTING] = "mounting",
         [VISIT_ENROLLING] = "adding",
+        [VISIT_CERTIFICATES] = "certificates",
         [VISIT_SNAPSHOT] = "snapshot",
         [VISIT_DRILL] = "drill",
         [VISIT_UNMOUNTING] = "unmounting",

@@ -94,6 +94,8 @@ job_ended(void *context, int exit_code)
         result->drilled = TRUE;
         result->drill_exit = exit_code;
         result->drill_message = exit_code != 0 ? g_steal_pointer(&visit->message) : NULL;
+    } else if (visit->step == VISIT_CERTIFICATES) {
+        g_clear_pointer(&visit->message, g_free); /* it has told that itself */
     } else {
         result->exit = exit_code;
         result->message = g_steal_pointer(&visit->message);
@@ -103,11 +105,11 @@ job_ended(void *context, int exit_code)
 
 /* Runs `command`, with the texts behind it that are not NULL. */
 static gboolean
-run_job(struct visit *visit, const char *const *command, const char *const more[4])
+start_job(struct visit *visit, const char *const *command, const char *const more[4],
+          GError **error)
 {
     const struct job_handler handler = {take_line, job_ended, visit};
     g_autoptr(GPtrArray) arguments = g_ptr_array_new();
-    g_autoptr(GError) failure = NULL;
     for (gsize i = 0; command[i] != NULL; i++)
         g_ptr_array_add(arguments, (gpointer)command[i]);
     for (gsize i = 0; i < 4 && more[i] != NULL; i++)
@@ -116,13 +118,33 @@ run_job(struct visit *visit, const char *const *command, const char *const more[
     g_string_truncate(visit->progress, 0);
     g_clear_pointer(&visit->message, g_free);
     visit->job =
-        job_start(visit->means->events, (const char *const *)arguments->pdata, &handler, &failure);
-    if (visit->job == NULL) {
-        log_error("%s", failure->message);
-        visit->result.exit = FAIL_FAILED;
-        visit->result.message = g_strdup(failure->message);
-    }
+        job_start(visit->means->events, (const char *const *)arguments->pdata, &handler, error);
     return visit->job != NULL;
+}
+
+static gboolean
+run_job(struct visit *visit, const char *const *command, const char *const more[4])
+{
+    g_autoptr(GError) failure = NULL;
+    if (start_job(visit, command, more, &failure))
+        return TRUE;
+    log_error("%s", failure->message);
+    visit->result.exit = FAIL_FAILED;
+    visit->result.message = g_strdup(failure->message);
+    return FALSE;
+}
+
+/* A backup does not wait for what is wrong there. */
+static gboolean
+run_certificates(struct visit *visit)
+{
+    const char *const *command = visit->means->certificates;
+    g_autoptr(GError) failure = NULL;
+    if (command == NULL || visit->device.node == NULL ||
+        start_job(visit, command, (const char *const[4]){visit->folder}, &failure))
+        return visit->job != NULL;
+    log_warning("%s", failure->message);
+    return FALSE;
 }
 
 /* ---- mounting ---- */
@@ -347,6 +369,8 @@ begin_step(struct visit *visit)
     case VISIT_ENROLLING:
         return work->enrol && is_well(visit) &&
                run_job(visit, visit->means->enrol, (const char *const[4]){"--to", visit->folder});
+    case VISIT_CERTIFICATES:
+        return is_well(visit) && run_certificates(visit);
     case VISIT_SNAPSHOT:
         if (work->snapshot && !is_well(visit))
             note_not_begun(visit);

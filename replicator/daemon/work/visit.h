@@ -1,7 +1,7 @@
 /*
  * visit: one piece of work at one place, from its beginning to its end.
  *
- *     a drive   mount → snapshot, or import → drill → unmount → power off
+ *     a drive   mount → certificates → snapshot, or import → drill → unmount → power off
  *     a folder          snapshot            → drill
  *
  * with the steps that the work asks for. Whatever fails, what was mounted is unmounted again; only
@@ -20,10 +20,12 @@ struct visit_means {
     struct mounter *mounter;
     const char *base; /* folder of the mount points */
     /* Commands that report in JSON, each ending with NULL; the folder of the store is added. */
-    const char *const *snapshot; /* … --to FOLDER [--store UUID] */
-    const char *const *enrol;    /* … --to FOLDER */
-    const char *const *import;   /* … FOLDER [--store UUID] */
-    const char *const *drill;    /* … FOLDER */
+    const char *const *snapshot;     /* … --to FOLDER [--store UUID] */
+    const char *const *enrol;        /* … --to FOLDER */
+    const char *const *import;       /* … FOLDER [--store UUID] */
+    const char *const *drill;        /* … FOLDER */
+    const char *const *certificates; /* … FOLDER: takes and leaves what lifeboat-netsvc has to do
+                                        with a drive. What comes of it is no matter of the visit */
 };
 
 struct visit_work {
@@ -39,6 +41,7 @@ struct visit_work {
 enum visit_step {
     VISIT_MOUNTING,
     VISIT_ENROLLING,
+    VISIT_CERTIFICATES,
     VISIT_SNAPSHOT,
     VISIT_DRILL,
     VISIT_UNMOUNTING,
