@@ -1,0 +1,236 @@
+"""The site's certificates, with a real lifeboat-netsvc: made, shown, renewed, asked for by drive, put in force, taken back."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+
+from support.case import OneServer
+from support.netsvc import program
+
+SECONDS = 20
+CLINIC = 'clinic.example'
+
+
+class Certificates(OneServer):
+    configuration = '''
+        service_address = 10.66.0.10
+        [keys]
+        folder = FOLDER/keys
+        [cert]
+        name = clinic.example
+        names = *.clinic.example
+        organisation = Kibera Clinic
+        networks = 10.66.0.0/16
+        install = FOLDER/tls
+        hook = FOLDER/hook
+        [web]
+        enabled = no
+        '''
+    keys = True
+
+    def setUp(self):
+        super().setUp()
+        if self.keys:
+            self.make_keys()
+
+    def make_keys(self):
+        subprocess.run([program('lifeboat'), 'key', 'init', '--site', 'kibera', '--keys', self.path('keys')], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.netsvc.reload('serving')
+
+    def path(self, *names):
+        return self.netsvc.path(*names)
+
+    def hook(self, text='echo "$LIFEBOAT_NAME $LIFEBOAT_FINGERPRINT" >> %s/ran'):
+        with open(self.path('hook'), 'w') as file:
+            file.write('#!/bin/sh\n' + text % ((self.netsvc.folder,) * text.count('%s')) + '\n')
+        os.chmod(self.path('hook'), 0o755)
+
+    def cert(self, *words, code=0):
+        done = subprocess.run([program('lifeboat'), 'cert', *words, '--config', self.netsvc.config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(code, done.returncode, done.stdout + self.netsvc.process.log)
+        return done.stdout
+
+    def show(self):
+        return json.loads(self.cert('show', '--json'))
+
+    def ask(self, what, **more):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.netsvc.control)
+            connection.sendall(json.dumps({'ask': what, **more}).encode() + b'\n')
+            return json.loads(b''.join(iter(lambda: connection.recv(65536), b'')))
+
+    def until(self, what):
+        begun = time.monotonic()
+        while True:
+            value = what()
+            if value:
+                return value
+            self.assertLess(time.monotonic() - begun, SECONDS, self.netsvc.process.log)
+            time.sleep(0.02)
+
+    def openssl(self, *words, code=0, stdin=None):
+        done = subprocess.run(['openssl', *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              cwd=self.netsvc.folder)
+        self.assertEqual(code, done.returncode, done.stdout)
+        return done.stdout
+
+    def read(self, *names):
+        try:
+            with open(self.path(*names)) as file:
+                return file.read()
+        except FileNotFoundError:
+            return ''
+
+    def installed(self):
+        """The fingerprint of what is there for nginx."""
+        text = self.read('tls', 'current', 'server.pem')
+        return text and self.openssl('x509', '-noout', '-fingerprint', '-sha256', stdin=text).strip().partition('=')[2]
+
+    def in_force(self):
+        return next(each['fingerprint'] for each in self.show()['certificates'] if each['in_force'])
+
+    def until_installed(self):
+        return self.until(lambda: self.installed() == self.in_force() and self.installed())
+
+    # ---- a public authority ----
+
+    def authority(self):
+        ec = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes')
+        self.openssl('req', '-x509', *ec, '-keyout', 'root.key', '-out', 'root.pem', '-subj', '/O=Public/CN=Root X1', '-days', '999')
+        self.openssl('req', *ec, '-keyout', 'r11.key', '-out', 'r11.csr', '-subj', '/O=Public/CN=R11')
+        with open(self.path('r11.ext'), 'w') as file:
+            file.write('basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n')
+        self.openssl('x509', '-req', '-in', 'r11.csr', '-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-out', 'r11.pem',
+                     '-days', '900', '-extfile', 'r11.ext')
+
+    def sign(self, request, out, days='90'):
+        self.openssl('x509', '-req', '-in', request, '-CA', 'r11.pem', '-CAkey', 'r11.key', '-CAcreateserial', '-out', out,
+                     '-days', days, '-copy_extensions', 'copyall')
+        with open(self.path(out), 'a') as file:
+            file.write(self.read('r11.pem'))
+
+
+class Own(Certificates):
+    def test_init_makes_what_openssl_and_a_browser_accept(self):
+        self.hook()
+        said = self.cert('init')
+        root = self.ask('cert/public')
+        self.assertIn(root['fingerprint'], said)
+        with open(self.path('ca.pem'), 'w') as file:
+            file.write(root['root'])
+        self.until_installed()
+        verify = ('verify', '-CAfile', 'ca.pem', '-purpose', 'sslserver', '-x509_strict', '-untrusted', 'tls/current/chain.pem')
+        for host in (CLINIC, 'x.' + CLINIC):
+            self.openssl(*verify, '-verify_hostname', host, 'tls/current/server.pem')
+        self.openssl(*verify, '-verify_ip', '10.66.0.10', 'tls/current/server.pem')
+        self.openssl(*verify, '-verify_hostname', 'bank.example', 'tls/current/server.pem', code=2)
+        self.assertEqual(0o600, os.stat(self.path('tls/current/server.key')).st_mode & 0o777)
+        self.assertEqual(0, os.stat(self.path('tls/current/server.key')).st_uid)
+        self.until(lambda: self.installed() in self.read('ran'))
+        self.assertIn(CLINIC, self.read('ran'))
+        self.assertIn('never overwritten', self.cert('init', code=1))
+
+    def test_keys_are_one_processs_alone(self):
+        self.hook()
+        self.cert('init')
+        self.assertIn('error', self.ask('cert/key'))
+        state = os.stat(self.path('state', 'cert', 'state.json'))
+        self.assertEqual(0o600, state.st_mode & 0o777)
+        self.assertNotEqual(0, state.st_uid)
+        self.assertNotIn('PRIVATE', json.dumps(self.ask('cert/public')) + json.dumps(self.show()))
+
+    def test_all_is_as_it_was_after_a_crash(self):
+        self.hook()
+        self.cert('init')
+        before = self.until_installed()
+        self.until(lambda: before in self.read('ran'))
+        self.netsvc.crash()
+        self.netsvc.start()
+        self.until(lambda: self.ask('cert/show').get('in_force'))
+        self.assertEqual(before, self.until_installed())
+        self.assertEqual(1, self.read('ran').count('\n'), 'the hook runs for what is new alone')
+
+    def test_a_hook_that_fails_is_told(self):
+        self.hook('echo nginx is not there; exit 3')
+        self.cert('init')
+        self.until(lambda: 'nginx is not there' in self.netsvc.process.log)
+        self.until(lambda: 'may go on with the certificate before' in json.dumps(self.ask('status')))
+
+
+class WithoutKeys(Certificates):
+    keys = False
+
+    def test_keys_come_first(self):
+        self.assertIn('lifeboat key init', self.cert('init', code=1))
+        self.assertIsNone(self.show()['authority'])
+        self.make_keys()
+        self.cert('init')
+        self.assertIsNotNone(self.show()['authority'])
+
+
+class Clock(Certificates):
+    def test_no_certificate_is_made_with_a_date_that_is_not_believed(self):
+        self.netsvc.end()
+        with open(self.path('state', 'clock'), 'w') as file:
+            file.write('2031-01-01T00:00:00Z\n')
+        self.netsvc.start()
+        self.assertIn('the clock is not believed', self.cert('init', code=1))
+        self.until(lambda: 'no certificate is made or renewed' in json.dumps(self.ask('status')))
+
+
+class Public(Certificates):
+    def test_from_the_request_to_the_way_back(self):
+        self.hook()
+        self.cert('init')
+        own = self.until_installed()
+        self.authority()
+        os.mkdir(self.path('drive'))
+        self.cert('request', '--to', self.path('drive'))
+        request = 'drive/lifeboat-cert/clinic.example.csr'
+        self.assertIn('certbot', self.read('drive/lifeboat-cert/README.txt'))
+        self.openssl('req', '-in', request, '-verify', '-noout')
+        self.sign(request, 'drive/lifeboat-cert/0001_chain.pem')
+        self.assertIn("signed by 'R11'", self.cert('import', self.path('drive')))
+        public = self.until_installed()
+        self.assertNotEqual(own, public)
+        self.until(lambda: public in self.read('ran'))
+        self.openssl('verify', '-CAfile', 'root.pem', '-untrusted', 'tls/current/chain.pem', '-verify_hostname', CLINIC,
+                     'tls/current/server.pem')
+        key = self.openssl('pkey', '-in', 'tls/current/server.key', '-pubout')
+        self.assertEqual(key, self.openssl('x509', '-in', 'tls/current/server.pem', '-noout', '-pubkey'))
+        self.cert('roll-back')
+        self.assertEqual(own, self.until_installed())
+        self.cert('import', '--drive', self.path('drive'))
+        self.assertEqual(own, self.in_force(), 'a drive does not undo what a person has done')
+        self.cert('roll-back')
+        self.assertEqual(public, self.until_installed())
+
+    def test_a_drive_takes_the_request_and_brings_the_certificate(self):
+        self.hook()
+        self.cert('init')
+        self.authority()
+        os.mkdir(self.path('drive'))
+        self.cert('import', '--drive', self.path('drive'))
+        self.assertEqual([], os.listdir(self.path('drive')), 'nothing waits')
+        self.assertIn('next Lifeboat drive', self.cert('request'))
+        self.cert('import', '--drive', self.path('drive'))
+        request = 'drive/lifeboat-cert/clinic.example.csr'
+        self.sign(request, 'drive/lifeboat-cert/fullchain.cer')
+        self.cert('import', '--drive', self.path('drive'))
+        self.assertEqual('public', self.show()['in_force'])
+
+    def test_what_a_drive_brings_in_vain_is_told(self):
+        self.cert('init')
+        self.authority()
+        os.makedirs(self.path('drive', 'lifeboat-cert'))
+        self.openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'other.key', '-out', 'other.csr',
+                     '-subj', '/CN=' + CLINIC, '-addext', 'subjectAltName=DNS:' + CLINIC)
+        self.sign('other.csr', 'drive/lifeboat-cert/x.pem')
+        self.assertIn('a key that this server has not', self.cert('import', self.path('drive'), code=1))
+        self.cert('import', '--drive', self.path('drive'), code=1)
+        self.until(lambda: 'the certificate on the drive is not taken' in json.dumps(self.ask('status')))
+        self.assertEqual('own', self.show()['in_force'])
