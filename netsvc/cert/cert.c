@@ -8,8 +8,8 @@
 #include "lib/crypt/keys.h"
 #include "lib/json/json.h"
 #include "netsvc/cert/answers.h"
+#include "netsvc/cert/pair/alike.h"
 #include "netsvc/cert/pair/force.h"
-#include "netsvc/cert/pair/pair.h"
 #include "netsvc/cert/site/public.h"
 #include "netsvc/clock_floor.h"
 
@@ -29,7 +29,7 @@ struct cert {
     gint64 floor;                   /* the clock's */
     gboolean floor_kept;
     struct task_state role;
-    struct pair *pair;
+    struct alike *alike;
     struct force *force;
     struct event *look;
 };
@@ -81,10 +81,10 @@ need_active(const struct cert *self, GError **error)
 static void
 has_changed(struct cert *self)
 {
-    pair_changed(self->pair);
+    alike_changed(self->alike);
 }
 
-/* ---- what the pair wants (pair.h) ---- */
+/* ---- what the pair wants (alike.h) ---- */
 
 static void
 send_to_other(gpointer context, const void *data, gsize size)
@@ -132,7 +132,7 @@ look(struct cert *self)
     g_autoptr(GError) error = NULL;
     gboolean changed = FALSE;
     const gint64 now = believed_now(self);
-    pair_remind(self->pair);
+    alike_remind(self->alike);
     force_apply(self->force, now, FALSE);
     if (now == 0 || !may_change(self))
         return;
@@ -179,7 +179,7 @@ do_show(struct cert *self, struct slice body, GError **error)
     (void)body;
     (void)error;
     return answers_show(self->site, believed_now(self),
-                        self->config->other != NULL ? pair_standing(self->pair) : NULL);
+                        self->config->other != NULL ? alike_standing(self->alike) : NULL);
 }
 
 static GString *
@@ -393,7 +393,7 @@ cert_task(gpointer context, const struct child_task *task)
     struct cert *self = context;
     const struct slice body = {task->body, task->size};
     if (strcmp(task->what, "peer") == 0) {
-        pair_take(self->pair, task->body, task->size);
+        alike_take(self->alike, task->body, task->size);
         return;
     }
     for (gsize i = 0; i < G_N_ELEMENTS(tasks); i++) {
@@ -440,8 +440,8 @@ cert_begin(gpointer context, GError **error)
     if (self->site == NULL)
         return FALSE;
     self->role.role = TASK_WAIT;
-    const struct pair_means means = {send_to_other, put_in_force, was_replaced, were_apart, self};
-    self->pair = pair_new(child_events(self->child), self->site, &means);
+    const struct alike_means means = {send_to_other, put_in_force, was_replaced, were_apart, self};
+    self->alike = alike_new(child_events(self->child), self->site, &means);
     self->force = force_new(self->child, self->site);
     self->look = event_new(child_events(self->child), -1, EV_PERSIST, is_time, self);
     event_add(self->look, &every);
@@ -454,7 +454,7 @@ cert_role_is(gpointer context, const struct task_state *state)
     struct cert *self = context;
     self->role = *state;
     self->site->term = state->term;
-    pair_role(self->pair, state);
+    alike_role(self->alike, state);
     look(self);
 }
 

@@ -19,7 +19,7 @@
  *                   names are exactly those of the request, and within the root's limits
  *     cert/revoke   by web: {"serial": HEX} → {}; and the list names it from then on
  *     cert/init, cert/show, cert/request, cert/import, cert/roll-back   by the operator: answers.h
- *     cert/peer     by the other node's: pair/pair.h
+ *     cert/peer     by the other node's: pair/alike.h
  *
  * Only an active node, or one alone, changes anything; elsewhere init, issue, revoke and so on are
  * refused.

@@ -1,5 +1,5 @@
 /*
- * pair: both nodes have the same state (site/state.h), and put it in force at the same time.
+ * alike: both nodes have the same state (site/state.h), and put it in force at the same time.
  *
  *     active                                     standby
  *     a change is durable ── part, part, … ──→   durable
@@ -27,26 +27,18 @@
  */
 #pragma once
 
-#define pair_changed alike_changed
-#define pair_free alike_free
-#define pair_new alike_new
-#define pair_remind alike_remind
-#define pair_role alike_role
-#define pair_standing alike_standing
-#define pair_take alike_take
-
 #include "netsvc/cert/site/site.h"
 #include "netsvc/task.h"
 
 #include <event2/event.h>
 
-#define PAIR_PART 40000     /* bytes of the state in one message */
-#define PAIR_ACTIVE_WAITS 5 /* seconds, for the other node to have it too */
-#define PAIR_STANDBY_WAITS 10
+#define ALIKE_PART 40000     /* bytes of the state in one message */
+#define ALIKE_ACTIVE_WAITS 5 /* seconds, for the other node to have it too */
+#define ALIKE_STANDBY_WAITS 10
 
-struct pair;
+struct alike;
 
-struct pair_means {
+struct alike_means {
     void (*send)(gpointer context, const void *data, gsize size);
     void (*apply)(gpointer context);    /* what is had is to be put in force */
     void (*replaced)(gpointer context); /* the state is another one, durable */
@@ -54,20 +46,21 @@ struct pair_means {
     gpointer context;
 };
 
-struct pair *pair_new(struct event_base *events, struct site *site, const struct pair_means *means);
-void pair_free(struct pair *pair);
-AUTO_DEFINE(pair)
+struct alike *alike_new(struct event_base *events, struct site *site,
+                        const struct alike_means *means);
+void alike_free(struct alike *alike);
+AUTO_DEFINE(alike)
 
-void pair_role(struct pair *pair, const struct task_state *role);
+void alike_role(struct alike *alike, const struct task_state *role);
 
 /* The state was changed here: the other node is to have it, then it is put in force. */
-void pair_changed(struct pair *pair);
+void alike_changed(struct alike *alike);
 
 /* To be called now and then: what was lost on the way is made up for. */
-void pair_remind(struct pair *pair);
+void alike_remind(struct alike *alike);
 
 /* From the other node. */
-void pair_take(struct pair *pair, const void *data, gsize size);
+void alike_take(struct alike *alike, const void *data, gsize size);
 
 /* "alike", "behind", "away". */
-const char *pair_standing(const struct pair *pair);
+const char *alike_standing(const struct alike *alike);

@@ -1,11 +1,11 @@
 /* The state on both nodes: whose wins, and that both have it before either puts it in force. */
 #include "cert_world.h"
 
-#include "netsvc/cert/pair/pair.h"
+#include "netsvc/cert/pair/alike.h"
 
 struct node {
     struct cert_world *world;
-    struct pair *pair;
+    struct alike *alike;
     struct node *other;
     GQueue inbox; /* GBytes */
     guint applied, replaced, apart;
@@ -56,18 +56,18 @@ apart(gpointer context)
 static void
 node_begin(struct node *node, struct node *other)
 {
-    const struct pair_means means = {send_it, apply, replaced, apart, node};
+    const struct alike_means means = {send_it, apply, replaced, apart, node};
     node->world = cert_world_new();
     node->other = other;
     g_queue_init(&node->inbox);
-    node->pair = pair_new(events, node->world->site, &means);
+    node->alike = alike_new(events, node->world->site, &means);
 }
 
 static void
 node_end(struct node *node)
 {
     g_queue_clear_full(&node->inbox, (GDestroyNotify)g_bytes_unref);
-    pair_free(node->pair);
+    alike_free(node->alike);
     cert_world_free(node->world);
 }
 
@@ -76,7 +76,7 @@ role(struct node *node, enum task_role what, gboolean peer, guint64 term)
 {
     const struct task_state state = {.role = what, .peer = peer, .term = term};
     node->world->site->term = term;
-    pair_role(node->pair, &state);
+    alike_role(node->alike, &state);
 }
 
 /* All that they have to say to each other; it ends. */
@@ -89,7 +89,7 @@ talk(struct node *a, struct node *b)
         GBytes *bytes = g_queue_pop_head(&to->inbox);
         gsize size = 0;
         const void *data = g_bytes_get_data(bytes, &size);
-        pair_take(to->pair, data, size);
+        alike_take(to->alike, data, size);
         g_bytes_unref(bytes);
         g_assert_cmpuint(++said, <, 200);
     }
@@ -117,15 +117,15 @@ test_at_contact(void)
     TWO_NODES();
     role(&a, TASK_ALONE, FALSE, 0);
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     g_assert_cmpuint(a.applied, ==, 1);
-    g_assert_cmpstr(pair_standing(a.pair), ==, "away");
+    g_assert_cmpstr(alike_standing(a.alike), ==, "away");
     meet(&a, &b);
     g_assert_true(are_alike(&a, &b));
     g_assert_cmpuint(b.replaced, ==, 1);
     g_assert_cmpuint(b.apart, ==, 0);
-    g_assert_cmpstr(pair_standing(a.pair), ==, "alike");
-    g_assert_cmpstr(pair_standing(b.pair), ==, "alike");
+    g_assert_cmpstr(alike_standing(a.alike), ==, "alike");
+    g_assert_cmpstr(alike_standing(b.alike), ==, "alike");
     AUTO(state) *kept = state_load(b.world->scratch->fd, NULL);
     g_assert_nonnull(kept->issuing_key);
     END();
@@ -137,7 +137,7 @@ test_both_before_either(void)
     TWO_NODES();
     meet(&a, &b);
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     g_assert_cmpuint(a.applied, ==, 0);
     talk(&a, &b);
     g_assert_cmpuint(a.applied, ==, 1);
@@ -154,7 +154,7 @@ test_the_other_one_goes_away(void)
     meet(&a, &b);
     b.deaf = TRUE;
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     g_assert_cmpuint(a.applied, ==, 0);
     role(&a, TASK_ACTIVE, FALSE, 2);
     g_assert_cmpuint(a.applied, ==, 1); /* it waits no longer */
@@ -171,7 +171,7 @@ test_the_standby_waits_no_longer_either(void)
     TWO_NODES();
     meet(&a, &b);
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     a.deaf = TRUE; /* does not hear that it has it */
     talk(&a, &b);
     g_assert_true(are_alike(&a, &b));
@@ -194,11 +194,11 @@ test_lost_parts(void)
             state_note_issued(next, serial, "a.clinic.example", NOW);
         }
         g_assert_true(site_commit(a.world->site, next, NULL));
-        pair_changed(a.pair);
+        alike_changed(a.alike);
         b.loses = lost;
         meet(&a, &b);
-        pair_remind(a.pair);
-        pair_remind(b.pair);
+        alike_remind(a.alike);
+        alike_remind(b.alike);
         talk(&a, &b);
         g_assert_true(are_alike(&a, &b));
         END();
@@ -213,21 +213,21 @@ test_set_back(void)
     gboolean changed = FALSE;
     meet(&a, &b);
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     talk(&a, &b);
     struct state *old = state_copy(a.world->site->state);
     g_assert_true(site_renew(a.world->site, NOW + 61 * DAY, &changed, NULL));
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     talk(&a, &b);
     g_assert_true(are_alike(&a, &b));
     g_autofree char *newest = state_digest(b.world->site->state);
     state_free(a.world->site->state);
     a.world->site->state = old;
-    pair_free(a.pair);
-    const struct pair_means means = {send_it, apply, replaced, apart, &a};
-    a.pair = pair_new(events, a.world->site, &means);
+    alike_free(a.alike);
+    const struct alike_means means = {send_it, apply, replaced, apart, &a};
+    a.alike = alike_new(events, a.world->site, &means);
     meet(&a, &b);
-    pair_remind(b.pair);
+    alike_remind(b.alike);
     talk(&a, &b);
     g_autofree char *now = state_digest(a.world->site->state);
     g_assert_cmpstr(now, ==, newest);
@@ -240,11 +240,11 @@ test_made_apart(void)
 {
     TWO_NODES();
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     cert_world_init(b.world);
     gboolean changed = FALSE;
     g_assert_true(site_renew(b.world->site, NOW + 70 * DAY, &changed, NULL)); /* a later one */
-    pair_changed(b.pair);
+    alike_changed(b.alike);
     g_autofree char *winner = g_strdup(a.world->site->state->root);
     g_autofree char *loser = g_strdup(b.world->site->state->root);
     meet(&a, &b);
@@ -266,7 +266,7 @@ test_nothing_never_wins(void)
 {
     TWO_NODES();
     cert_world_init(b.world);
-    pair_changed(b.pair);
+    alike_changed(b.alike);
     g_autofree char *digest = state_digest(b.world->site->state);
     meet(&a, &b);
     g_autofree char *now = state_digest(a.world->site->state);
@@ -279,7 +279,7 @@ test_nobody_is_active(void)
 {
     TWO_NODES();
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     role(&a, TASK_WAIT, TRUE, 2);
     role(&b, TASK_WAIT, TRUE, 2);
     talk(&a, &b);
@@ -311,10 +311,10 @@ test_nonsense(void)
     TWO_NODES();
     meet(&a, &b);
     cert_world_init(a.world);
-    pair_changed(a.pair);
+    alike_changed(a.alike);
     talk(&a, &b);
     for (gsize i = 0; i < G_N_ELEMENTS(said); i++)
-        pair_take(b.pair, said[i], strlen(said[i]));
+        alike_take(b.alike, said[i], strlen(said[i]));
     g_assert_true(are_alike(&a, &b));
     END();
 }
