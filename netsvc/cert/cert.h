@@ -4,7 +4,8 @@
  *     x509/     certificates, requests, lists, the pile that a drive brings, and what is judged
  *     site/     the site's authority and its state on disk, and what is done with it
  *     pair/     the same state on both nodes, and in force at the same time
- *     cert.c    the child: the clock, the tasks, the timer
+ *     watch.c   what people are told before one ends
+ *     cert.c    the child: the clock, the timer; tasks.c: what others ask of it
  *
  * Tasks (netsvc/task.h); bodies and answers are JSON:
  *
