@@ -1,5 +1,6 @@
 """The site's certificates, with a real lifeboat-netsvc: made, shown, renewed, asked for by drive, put in force, taken back."""
 
+import glob
 import json
 import os
 import socket
@@ -234,3 +235,60 @@ class Public(Certificates):
         self.cert('import', '--drive', self.path('drive'), code=1)
         self.until(lambda: 'the certificate on the drive is not taken' in json.dumps(self.ask('status')))
         self.assertEqual('own', self.show()['in_force'])
+
+
+def days(number):
+    """Runs a program with the clock so many days ahead."""
+    library = glob.glob('/usr/lib/*/faketime/libfaketime.so.1')
+    return ('env', 'LD_PRELOAD=' + library[0], 'FAKETIME_DONT_FAKE_MONOTONIC=1', 'FAKETIME=%+dd' % number)
+
+
+class Later(Certificates):
+    """The same server days later: its clock is ahead of ours."""
+
+    configuration = Certificates.configuration.replace('install =', 'days = 9\n        install =')
+
+    def at(self, number):
+        self.netsvc.end()
+        self.netsvc.before = days(number)
+        self.netsvc.start()
+        self.until(lambda: 'error' not in self.ask('cert/show'))
+
+    def told(self):
+        return ' '.join(alert['text'] for alert in self.ask('status')['alerts'])
+
+    def test_renewed_at_two_thirds_of_its_life(self):
+        self.hook()
+        self.cert('init')
+        first = self.until_installed()
+        self.at(5)
+        self.assertEqual(first, self.until_installed())
+        self.at(6)
+        self.until(lambda: self.in_force() != first)
+        second = self.until_installed()
+        self.until(lambda: second in self.read('ran'))
+        self.assertEqual(2, self.read('ran').count('\n'))
+        self.assertNotIn('HAS EXPIRED', self.told())
+        self.at(200)  # it was off for long, and is back
+        self.until(lambda: self.in_force() != second)
+        self.until_installed()
+        self.until(lambda: 'HAS EXPIRED' not in self.told())
+
+    def test_a_public_one_is_told_of_until_it_ends_and_then_the_sites_own_is_better_than_none(self):
+        self.hook()
+        self.cert('init')
+        self.authority()
+        os.mkdir(self.path('drive'))
+        self.cert('request', '--to', self.path('drive'))
+        self.sign('drive/lifeboat-cert/clinic.example.csr', 'drive/lifeboat-cert/x.pem')
+        self.cert('import', self.path('drive'))
+        public = self.until_installed()
+        for day, words in ((46, '50 % of its life'), (70, '25 % of its life'), (82, '10 % of its life')):
+            self.at(day)
+            self.until(lambda: words in self.told())
+            self.assertIn('lifeboat cert request', self.told())
+            self.assertEqual(public, self.until_installed())
+        self.at(91)
+        self.until(lambda: 'the public certificate HAS EXPIRED' in self.told())
+        self.assertEqual('own', self.show()['in_force'])
+        self.assertNotEqual(public, self.until_installed())
