@@ -37,8 +37,8 @@ guests_new(gint64 (*milliseconds)(void))
 
 /* ---- the end of one ---- */
 
-static void
-cut(struct guest *guest)
+void
+guests_cut(struct guest *guest)
 {
     guest->cut = TRUE;
     shutdown(bufferevent_getfd(guest->connection), SHUT_RDWR);
@@ -64,7 +64,7 @@ guests_free(struct guests *guests)
         return;
     g_hash_table_iter_init(&at, guests->all);
     while (g_hash_table_iter_next(&at, NULL, &guest))
-        cut(guest);
+        guests_cut(guest);
     g_hash_table_unref(guests->all);
     g_ptr_array_unref(guests->added);
     g_free(guests);
@@ -144,7 +144,7 @@ admit(struct guests *guests, struct guest *guest)
     else if (census.same < WEB_SHARE_MAX && census.idle != NULL &&
              now - census.idle->since >= RESTS)
         leaves = census.idle;
-    cut(leaves != NULL ? leaves : guest);
+    guests_cut(leaves != NULL ? leaves : guest);
 }
 
 void
@@ -152,7 +152,8 @@ guests_add(struct guests *guests, struct bufferevent *connection, gboolean tls)
 {
     struct guest *guest = g_new0(struct guest, 1);
     bufferevent_incref(connection);
-    *guest = (struct guest){.connection = connection, .tls = tls, .since = guests->milliseconds()};
+    *guest = (struct guest){.connection = connection, .tls = tls};
+    guests_note(guests, guest, GUEST_READS);
     g_hash_table_insert(guests->all, connection, guest);
     g_ptr_array_add(guests->added, guest);
 }
@@ -182,7 +183,7 @@ guests_sweep(struct guests *guests)
         struct guest *guest = data;
         if (guest->placed && !guest->cut && guest->state != GUEST_WAITS &&
             now - guest->since >= WEB_SECONDS * 1000)
-            cut(guest);
+            guests_cut(guest);
     }
 }
 

@@ -64,4 +64,7 @@ struct guest *guests_find(struct guests *guests, const struct bufferevent *conne
 
 void guests_note(struct guests *guests, struct guest *guest, enum guest_state state);
 
+/* Shuts it down. */
+void guests_cut(struct guest *guest);
+
 guint guests_count(const struct guests *guests); /* that may be served */

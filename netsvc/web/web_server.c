@@ -96,6 +96,8 @@ was_sent(struct evhttp_request *request, void *context)
     if (guest == NULL)
         return;
     say_end(request, guest);
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_CONNECT)
+        guests_cut(guest); /* evhttp takes it for a tunnel */
     guests_note(server->guests, guest, GUEST_READS);
 }
 
