@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 struct world {
@@ -279,6 +280,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
     g_test_add_func("/web_server/answers-tell-browsers-to-guess-nothing", test_answer);
     g_test_add_func("/web_server/head-has-the-length-without-the-body", test_head);
     g_test_add_func("/web_server/other-methods-are-405", test_methods);
