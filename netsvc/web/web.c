@@ -140,7 +140,7 @@ web_begin(gpointer context, GError **error)
         if (socket->what.kind == MESSAGE_HTTP || socket->what.kind == MESSAGE_HTTPS)
             web_server_listen(self->server, socket->fd, socket->what.kind == MESSAGE_HTTPS);
     }
-    ask(self);
+    event_active(self->again, EV_TIMEOUT, 0); /* not yet: answers come once it is ready */
     return TRUE;
 }
 
