@@ -27,7 +27,7 @@ enum web_method {
 
 struct web_request {
     enum web_method method;
-    const char *path;  /* before the '?' */
+    const char *path;  /* before the '?': '/' and visible ASCII */
     const char *query; /* behind it; NULL: none */
     const char *host;  /* what the client calls us, with its port where it said one; "" */
     const char *type;  /* Content-Type; "" */

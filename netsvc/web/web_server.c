@@ -176,6 +176,16 @@ path_of(const char *target)
     return target;
 }
 
+/* evhttp takes whatever stands between the first and the last space of the line. */
+static gboolean
+is_path(const char *path)
+{
+    for (const char *at = path; *at != '\0'; at++)
+        if (!g_ascii_isgraph(*at))
+            return FALSE;
+    return path[0] == '/';
+}
+
 static const char *
 header(struct evhttp_request *request, const char *name)
 {
@@ -229,8 +239,8 @@ on_request(struct evhttp_request *request, void *context)
         web_answer_refuse(answer, 405, "Only GET, HEAD and POST are served here.");
     } else if (strlen(path) > WEB_PATH_MAX)
         web_answer_refuse(answer, 414, "That address is too long.");
-    else if (path[0] != '/')
-        web_answer_refuse(answer, 400, "A path begins with '/'.");
+    else if (!is_path(path))
+        web_answer_refuse(answer, 400, "A path begins with '/' and has no spaces.");
     else
         handle(server, request, guest, answer, method);
 }

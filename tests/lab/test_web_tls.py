@@ -61,6 +61,10 @@ class Secure(Case):
             file.write(data)
         return self.path(name)
 
+    def read(self, name):
+        with open(self.path(name), 'rb') as file:
+            return file.read()
+
     def lifeboat(self, *words):
         done = subprocess.run([program('lifeboat'), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.assertEqual(0, done.returncode, done.stdout)
@@ -108,13 +112,25 @@ class Tls(Secure):
     def swap(self):
         """A certificate of a public authority is in force."""
         ec = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes')
-        self.openssl('req', '-x509', *ec, '-keyout', 'public.key', '-out', 'public.pem', '-subj', '/CN=Public', '-days', '999')
+        by = ('-CAcreateserial', '-days', '90', '-copy_extensions', 'copyall')
+        self.openssl('req', '-x509', *ec, '-keyout', 'root.key', '-out', 'root.pem', '-subj', '/CN=Public root')
+        self.openssl('req', *ec, '-keyout', 'middle.key', '-out', 'middle.csr', '-subj', '/CN=Public', '-addext', 'basicConstraints=critical,CA:TRUE')
+        self.openssl('x509', '-req', '-in', 'middle.csr', '-CA', 'root.pem', '-CAkey', 'root.key', '-out', 'middle.pem', *by)
         os.mkdir(self.path('drive'))
         self.cert('request', '--to', self.path('drive'))
-        self.openssl('x509', '-req', '-in', 'drive/lifeboat-cert/clinic.example.csr', '-CA', 'public.pem', '-CAkey', 'public.key',
-                     '-CAcreateserial', '-out', 'leaf.pem', '-days', '90', '-copy_extensions', 'copyall')
-        self.openssl('x509', '-in', 'leaf.pem', '-out', 'drive/lifeboat-cert/leaf.pem')
+        request = 'drive/lifeboat-cert/clinic.example.csr'
+        self.openssl('x509', '-req', '-in', request, '-CA', 'middle.pem', '-CAkey', 'middle.key', '-out', 'leaf.pem', *by)
+        self.write('drive/lifeboat-cert/chain.pem', b''.join(self.read(name) for name in ('leaf.pem', 'middle.pem')))
         self.cert('import', self.path('drive'))
+
+    def ask_health(self, connection):
+        connection.sendall(REQUEST)
+        heard = b''
+        while not heard.endswith(b'ok\n'):
+            part = connection.recv(4096)
+            self.assertNotEqual(b'', part, heard)
+            heard += part
+        self.assertTrue(heard.startswith(b'HTTP/1.1 200 '))
 
     def in_force(self):
         with self.secure.connect() as connection:
@@ -124,14 +140,12 @@ class Tls(Secure):
         self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
         before = self.in_force()
         kept, slow = self.secure.connect(), self.secure.connect()
-        kept.sendall(REQUEST)
-        self.assertIn(b'200 OK', kept.recv(4096))
+        self.ask_health(kept)
         slow.sendall(b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
         begin = slow.recv(1000)
         self.swap()
         self.until(lambda: self.in_force() != before)
-        kept.sendall(REQUEST)
-        self.assertIn(b'200 OK', kept.recv(4096))
+        self.ask_health(kept)
         self.assertEqual(before, kept.getpeercert(True))
         answer = parse(begin + read_all(slow), ['GET'])[0][0]
         self.assertEqual(int(answer.headers['Content-Length']), len(answer.body))
@@ -181,8 +195,7 @@ class Devices(Secure):
             self.write('list', answer.body)
             self.write('issuer', self.web.get(issuer).body)
             self.assertIn('verify OK', self.openssl('crl', '-inform', 'DER', '-in', 'list', '-noout', '-CAfile', self.issuer()))
-        with open(self.path('leaf'), 'wb') as file:
-            file.write(self.web.get('/server.pem').body)
+        self.write('leaf', self.web.get('/server.pem').body)
         self.assertIn('URI:http://clinic.example:8080/ca.crl', self.openssl('x509', '-in', 'leaf', '-noout', '-ext', 'crlDistributionPoints'))
 
     def issuer(self):
@@ -193,8 +206,7 @@ class Devices(Secure):
         """As a container does: `curl -sS --max-time 15 URL -o FILE`."""
         file = self.path(path.strip('/').replace('/', '-') + '.fetched')
         self.container.run('curl', '-sS', '--max-time', '15', 'http://%s:8080%s' % (SERVER, path), '-o', file)
-        with open(file) as opened:
-            return opened.read()
+        return self.read(file).decode()
 
     def serves_nginx(self, chained, key):
         """What nginx would do with them."""

@@ -169,8 +169,9 @@ static void
 test_raw_path(void)
 {
     struct world world;
-    static const char *const odd[] = {"/../here", "/%68ere",  "//here",  "/here/", "/HERE",
-                                      "/./here",  "/here%00", "/here;x", "/here#x"};
+    static const char *const odd[] = {"/../here", "/%68ere", "//here",   "/here/",
+                                      "/HERE",    "/./here", "/here%00", "/here;x",
+                                      "/here x",  "/here\t", "/h\xff",   "/here#x"};
     set_up(&world);
     for (gsize i = 0; i < G_N_ELEMENTS(odd); i++) {
         g_autofree char *request = g_strdup_printf("GET %s HTTP/1.1\r\nHost: x\r\n" CLOSE, odd[i]);
