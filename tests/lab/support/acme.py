@@ -14,8 +14,10 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 from .netsvc import Netsvc, program
+from .process import PATIENCE
 
 DOMAIN = 'clinic.example'
 SERVER, SERVICE = '10.66.0.1', '10.66.0.10'
@@ -23,9 +25,9 @@ DIRECTORY = 'https://%s:8443/acme/directory' % DOMAIN
 SECRET = 'c2VjcmV0IG9mIHRoZSBjbGluaWMgdGhhdCBub2JvZHkga25vd3M='
 KEY = 'acme-key'
 CLIENTS = 9
-# Its own /etc/resolv.conf, and nothing of this machine's ACME clients.
+# Its own /etc/resolv.conf, and the site's root as the only one that it trusts.
 SHIELD = '''
-mount --make-rprivate / && mount --bind %(folder)s/resolv.conf /etc/resolv.conf
+mount --make-rprivate / && mount --bind %(folder)s/resolv.conf /etc/resolv.conf && mount --bind %(root)s /etc/ssl/certs/ca-certificates.crt
 exec "$@"
 '''
 
@@ -81,8 +83,11 @@ class Site:
 
     def wait_for_https(self):
         """Until the certificate is in force; its root is kept."""
-        self.host.run('curl', '-sf', '--retry', '50', '--retry-all-errors', '--retry-delay', '0', '--max-time', '20', '-k', '-o', self.root,
-                      'https://%s:8443/ca.pem' % SERVER)
+        begun = time.monotonic()
+        while 'BEGIN' not in self.host.run('curl', '-sk', '-m', '5', 'https://%s:8443/ca.pem' % SERVER, expect=None):
+            self.test.assertLess(time.monotonic() - begun, PATIENCE, self.netsvc.process.log)
+            time.sleep(0.02)
+        self.host.run('curl', '-sfk', '-o', self.root, 'https://%s:8443/ca.pem' % SERVER)
 
     def client(self):
         self.made += 1
@@ -105,7 +110,7 @@ class Client:
         return os.path.join(self.folder, *names)
 
     def shielded(self, command):
-        return ['unshare', '--mount', 'sh', '-ec', SHIELD % {'folder': self.folder}, 'sh', *command]
+        return ['unshare', '--mount', 'sh', '-ec', SHIELD % {'folder': self.folder, 'root': self.site.root}, 'sh', *command]
 
     def run(self, *command, expect=0, env=None, timeout=120):
         with self.host.entered():
@@ -115,8 +120,9 @@ class Client:
             self.test.assertEqual(expect, done.returncode, '%s\n%s\n%s' % (' '.join(command), done.stdout, self.site.netsvc.process.log))
         return done.stdout
 
-    def serve(self, port=80):
-        """HTTP, whose answers are in `pages`: a text, or where to go ('>https://…'); what was asked for is in `asked`."""
+    def serve(self, port=80, folder=None):
+        """HTTP, whose answers are the files of a folder, or else in `pages`: a text, or where to go ('>https://…'). What was asked for is in
+        `asked`."""
         client = self
         self.asked = []
 
@@ -124,6 +130,9 @@ class Client:
             def do_GET(self):
                 client.asked.append(self.path)
                 page = client.pages.get(self.path, client.pages.get('*'))
+                if folder and os.path.isfile(folder + self.path):
+                    with open(folder + self.path) as file:
+                        page = file.read()
                 self.send_response(404 if page is None else 302 if page.startswith('>') else 200)
                 if page and page.startswith('>'):
                     self.send_header('Location', page[1:])
