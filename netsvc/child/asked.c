@@ -10,13 +10,22 @@ struct waiting {
 struct asked {
     GHashTable *waiting; /* number → struct waiting */
     guint32 last;
+    GPtrArray *early; /* GByteArray: packets that are not sent yet */
 };
+
+static void
+free_packet(gpointer packet)
+{
+    g_byte_array_unref(packet);
+}
 
 struct asked *
 asked_new(void)
 {
     struct asked *asked = g_new0(struct asked, 1);
     asked->waiting = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    asked->early = g_ptr_array_new_with_free_func(free_packet);
+    asked->last = g_random_int(); /* the process before this one may be waiting still */
     return asked;
 }
 
@@ -45,7 +54,20 @@ asked_send(struct asked *asked, struct channel *channel, const char *name, const
     g_byte_array_append(packet, (const guint8 *)&head, sizeof head);
     if (size > 0)
         g_byte_array_append(packet, (const guint8 *)body, (guint)size);
-    channel_send(channel, MESSAGE_TASK, packet->data, packet->len, -1);
+    if (channel != NULL)
+        channel_send(channel, MESSAGE_TASK, packet->data, packet->len, -1);
+    else
+        g_ptr_array_add(asked->early, g_steal_pointer(&packet));
+}
+
+void
+asked_begin(struct asked *asked, struct channel *channel)
+{
+    for (guint i = 0; i < asked->early->len; i++) {
+        const GByteArray *packet = asked->early->pdata[i];
+        channel_send(channel, MESSAGE_TASK, packet->data, packet->len, -1);
+    }
+    g_ptr_array_set_size(asked->early, 0);
 }
 
 static gboolean

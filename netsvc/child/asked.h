@@ -8,9 +8,13 @@ struct asked;
 
 struct asked *asked_new(void);
 
-/* Sends it; with `answered` its answer is waited for. */
+/* Sends it; without a channel it waits for asked_begin, as the parent has answers only for those
+ * who serve. With `answered` its answer is waited for. */
 void asked_send(struct asked *asked, struct channel *channel, const char *name, const char *body,
                 gsize size, child_answered answered, gpointer context);
+
+/* It serves: what waited is sent. */
+void asked_begin(struct asked *asked, struct channel *channel);
 void asked_forget(struct asked *asked, gpointer context);
 
 /* A packet of MESSAGE_DONE. */

@@ -94,6 +94,7 @@ serve(struct child *child)
     child->serves = enter_sandbox(child, &error) && child->role->begin(child->self, &error);
     if (child->serves) {
         channel_send(child->channel, MESSAGE_READY, NULL, 0, -1);
+        asked_begin(child->asked, child->channel);
         send_alerts(child);
         tell_role(child);
     } else {
@@ -106,12 +107,15 @@ serve(struct child *child)
 static void
 take_task(struct child *child, const void *data, gsize size)
 {
-    static const char nobody[] = "nothing is done for others there";
+    static const char nobody[] = "nothing is done for others there",
+                      too_early[] = "that part of lifeboat-netsvc is being started, or ends";
     struct child_task task;
     g_autofree char *copy = NULL;
     if (!asked_parse(data, size, &task, &copy))
         return;
-    if (child->role->task != NULL)
+    if (!child->serves || child->ending)
+        child_task_done(child, task.number, FALSE, too_early, sizeof too_early - 1);
+    else if (child->role->task != NULL)
         child->role->task(child->self, &task);
     else
         child_task_done(child, task.number, FALSE, nobody, sizeof nobody - 1);
@@ -153,7 +157,7 @@ take(void *context, enum message_kind kind, const void *data, gsize size, int fd
         take_role(child, data, size);
     else if (kind == MESSAGE_DONE)
         asked_take(child->asked, data, size);
-    else if (kind == MESSAGE_TASK && child->serves && !child->ending)
+    else if (kind == MESSAGE_TASK)
         take_task(child, data, size);
     else if (child->serves && !child->ending &&
              (kind != MESSAGE_NAMES || size % sizeof(struct message_name) == 0))
@@ -360,7 +364,8 @@ void
 child_ask(struct child *child, const char *name, const char *body, gsize size,
           child_answered answered, gpointer context)
 {
-    asked_send(child->asked, child->channel, name, body, size, answered, context);
+    asked_send(child->asked, child->serves ? child->channel : NULL, name, body, size, answered,
+               context);
 }
 
 void
