@@ -51,7 +51,7 @@ CONFIGURATION = '''
 [node]
 name = %(name)s
 state = FOLDER/replicator
-control = FOLDER/replicator.sock
+control = FOLDER/run/replicator.sock
 user = nobody
 [source]
 url = http://127.0.0.1:5984
