@@ -323,12 +323,22 @@ inode_of(int fd)
 
 int open(const char *path, int flags, ...);
 int open64(const char *path, int flags, ...);
+int openat64(int folder, const char *path, int flags, ...);
+
+/* The same of a path that begins at an open folder. */
+static const char *
+name_at(int folder, const char *path)
+{
+    return is_recorded(folder) && inode_of(folder) == NULL && strcmp(path, ".") != 0
+               ? path
+               : name_of(path);
+}
 
 static int
-opened(const char *path, int flags, mode_t mode)
+opened(int folder, const char *path, int flags, mode_t mode)
 {
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-    const char *name = name_of(path);
+    int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
+    const char *name = name_at(folder, path);
     if (fd < 0 || recording == NULL)
         return fd;
     if (name == NULL) {
@@ -358,7 +368,17 @@ open64(const char *path, int flags, ...)
     va_start(rest, flags);
     mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    return opened(path, flags, mode);
+    return opened(AT_FDCWD, path, flags, mode);
+}
+
+int
+openat64(int folder, const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return opened(folder, path, flags, mode);
 }
 
 int
@@ -369,16 +389,31 @@ close(int fd)
     return (int)syscall(SYS_close, fd);
 }
 
+static void
+written(int fd, const void *data, ssize_t wrote, off64_t offset)
+{
+    if (wrote <= 0 || !is_recorded(fd))
+        return;
+    struct change *change = add_change(WRITE, inode_of(fd));
+    change->offset = (gsize)offset;
+    change->data = g_bytes_new(data, (gsize)wrote);
+    is_changed(recording);
+}
+
 ssize_t
 pwrite64(int fd, const void *data, size_t size, off64_t offset)
 {
     ssize_t wrote = syscall(SYS_pwrite64, fd, data, size, offset);
-    if (wrote > 0 && is_recorded(fd)) {
-        struct change *change = add_change(WRITE, inode_of(fd));
-        change->offset = (gsize)offset;
-        change->data = g_bytes_new(data, (gsize)wrote);
-        is_changed(recording);
-    }
+    written(fd, data, wrote, offset);
+    return wrote;
+}
+
+ssize_t
+write(int fd, const void *data, size_t size)
+{
+    ssize_t wrote = syscall(SYS_write, fd, data, size);
+    if (wrote > 0 && is_recorded(fd))
+        written(fd, data, wrote, lseek64(fd, 0, SEEK_CUR) - wrote);
     return wrote;
 }
 
@@ -416,24 +451,40 @@ fdatasync(int fd)
     return synced(fd, SYS_fdatasync);
 }
 
+static void
+unlinked(const char *name)
+{
+    if (name == NULL)
+        return;
+    struct change *change = add_change(UNLINK, NULL);
+    change->name = g_strdup(name);
+    apply_to_names(recording->names, change);
+    is_changed(recording);
+}
+
 int
 unlink(const char *path)
 {
     const char *name = name_of(path);
     int result = (int)syscall(SYS_unlink, path);
-    if (result == 0 && name != NULL) {
-        struct change *change = add_change(UNLINK, NULL);
-        change->name = g_strdup(name);
-        apply_to_names(recording->names, change);
-        is_changed(recording);
-    }
+    if (result == 0)
+        unlinked(name);
+    return result;
+}
+
+int
+unlinkat(int folder, const char *path, int flags)
+{
+    const char *name = name_at(folder, path);
+    int result = (int)syscall(SYS_unlinkat, folder, path, flags);
+    if (result == 0)
+        unlinked(name);
     return result;
 }
 
 static void
-named(enum kind kind, const char *from, const char *to)
+named(enum kind kind, const char *name, const char *other)
 {
-    const char *name = name_of(from), *other = name_of(to);
     if (name == NULL)
         return;
     g_assert_nonnull(other);
@@ -449,7 +500,16 @@ rename(const char *from, const char *to)
 {
     int result = (int)syscall(SYS_rename, from, to);
     if (result == 0)
-        named(RENAME, from, to);
+        named(RENAME, name_of(from), name_of(to));
+    return result;
+}
+
+int
+renameat(int folder, const char *from, int other, const char *to)
+{
+    int result = (int)syscall(SYS_renameat, folder, from, other, to);
+    if (result == 0)
+        named(RENAME, name_at(folder, from), name_at(other, to));
     return result;
 }
 
@@ -458,6 +518,6 @@ link(const char *from, const char *to)
 {
     int result = (int)syscall(SYS_link, from, to);
     if (result == 0)
-        named(LINK, from, to);
+        named(LINK, name_of(from), name_of(to));
     return result;
 }
