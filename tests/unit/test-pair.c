@@ -248,6 +248,88 @@ test_a_cut_at_any_step_heals(void)
     }
 }
 
+/* ---- a proof of another connection ---- */
+
+struct caller {
+    struct session *session;
+    struct identity *identity;
+    gboolean greeted, denied, welcomed;
+};
+
+static void
+caller_greeted(void *context, struct session *session)
+{
+    (void)session;
+    ((struct caller *)context)->greeted = TRUE;
+}
+
+static void
+caller_take(void *context, struct session *session, guint8 kind, const guint8 *data, gsize size)
+{
+    struct caller *caller = context;
+    (void)session;
+    (void)data;
+    (void)size;
+    caller->denied = kind == WIRE_DENIED;
+    caller->welcomed = kind == WIRE_WELCOME;
+}
+
+static void
+caller_gone(void *context, struct session *session, const char *why)
+{
+    (void)context;
+    (void)session;
+    (void)why;
+}
+
+static gboolean
+anybody(void *context, const guint8 pin[IDENTITY_PIN_SIZE])
+{
+    (void)context;
+    (void)pin;
+    return TRUE;
+}
+
+static void
+prove(const struct caller *caller, const struct identity *identity, const char *typed,
+      guint8 proof[WIRE_PROOF_SIZE])
+{
+    char code[CODE_SIZE];
+    const struct code_party joiner = {identity->id, identity->pin};
+    const struct code_party shower = {session_hello(caller->session)->id,
+                                      session_pin(caller->session)};
+    g_assert_true(code_read(typed, code));
+    g_assert_true(code_prove(code, caller->session, &joiner, &shower, NULL, proof));
+}
+
+static void
+test_a_proof_is_of_one_connection(void)
+{
+    AUTO(two_nodes) *both = two_strangers();
+    guint8 of_first[WIRE_PROOF_SIZE], of_second[WIRE_PROOF_SIZE];
+    struct caller first = {0}, second = {0};
+    AUTO(identity) *identity = identity_load(both->b.scratch->fd, NULL);
+    AUTO(tls) *tls = tls_new(identity, anybody, NULL, NULL);
+    struct wire_hello hello = {.name = "b"};
+    memcpy(hello.id, identity->id, sizeof hello.id);
+    const struct session_world world = {both->events, tls, &hello};
+    struct session_ears ears = {caller_greeted, caller_take, NULL, caller_gone, &first};
+    const struct config_peer *a = &g_array_index(both->a.self.addresses, struct config_peer, 0);
+    g_autofree char *code = node_show(&both->a, "pair", 600);
+    first.session = session_call(&world, a, WIRE_PAIR, &ears);
+    ears.context = &second;
+    second.session = session_call(&world, a, WIRE_PAIR, &ears);
+    TURN_UNTIL(both, first.greeted && second.greeted);
+    prove(&first, identity, code, of_first);
+    prove(&second, identity, code, of_second);
+    g_assert_true(session_send(second.session, WIRE_PROOF, of_first, sizeof of_first));
+    TURN_UNTIL(both, second.denied);
+    g_assert_true(session_send(first.session, WIRE_PROOF, of_first, sizeof of_first));
+    TURN_UNTIL(both, first.welcomed);
+    session_free(first.session);
+    session_free(second.session);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -266,5 +348,6 @@ main(int argc, char **argv)
     g_test_add_func("/pair/a replaced node is told so", test_a_replaced_node_is_told_so);
     g_test_add_func("/pair/forgetting makes it alone", test_forgetting_makes_it_alone);
     g_test_add_func("/pair/a cut at any step heals", test_a_cut_at_any_step_heals);
+    g_test_add_func("/pair/a proof is of one connection", test_a_proof_is_of_one_connection);
     return g_test_run();
 }
