@@ -280,7 +280,7 @@ test_who_does_not_read_is_lost(void)
 static void
 test_they_meet_once(void)
 {
-    for (guint i = 0; i < 20; i++) {
+    for (guint i = 0; i < 8; i++) {
         AUTO(two_nodes) *both = two_met(2);
         for (guint k = 1; k <= 10; k++) { /* long enough for all calls to be settled */
             g_assert_true(link_send(both->a.link, LINK_NOTE, "k", 1));

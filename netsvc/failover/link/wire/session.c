@@ -4,6 +4,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <linux/pkt_sched.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <string.h>
@@ -237,6 +239,18 @@ set_up_socket(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
 }
 
+/* On a slow cable a first copy through the tunnel must not keep the beats waiting. */
+static void
+set_class(int fd, enum wire_purpose purpose)
+{
+    const gboolean bulk = purpose == WIRE_TUNNEL;
+    const int tos = bulk ? IPTOS_THROUGHPUT : IPTOS_LOWDELAY;
+    const int priority = bulk ? TC_PRIO_BULK : TC_PRIO_INTERACTIVE;
+    if (setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos) != 0)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
+}
+
 static void
 begin_tls(struct session *session)
 {
@@ -299,6 +313,7 @@ session_call(const struct session_world *world, const struct config_peer *to,
         event_new(world->events, fd, fd < 0 ? 0 : EV_WRITE, on_connected, session);
     if (fd >= 0) {
         set_up_socket(fd);
+        set_class(fd, purpose);
         if (connect(fd, (const struct sockaddr *)&to->address, to->size) == 0 ||
             errno == EINPROGRESS) {
             event_add(session->connecting, &patience);
@@ -351,6 +366,7 @@ session_greet(struct session *session, enum wire_purpose purpose)
 {
     guint8 hello[WIRE_HELLO_SIZE];
     session->own.purpose = purpose;
+    set_class(bufferevent_getfd(session->buffers), purpose);
     wire_write_hello(&session->own, hello);
     session_send(session, WIRE_HELLO, hello, sizeof hello);
     event_del(session->limit);
