@@ -22,8 +22,8 @@
 #include <event2/event.h>
 
 #define ANNOUNCE_CLIENTS_MAX 200000 /* that wait for their turn */
-#define ANNOUNCE_PORTION 100        /* frames, … */
-#define ANNOUNCE_PAUSE_MS 5         /* … and then this: 20,000 a second */
+#define ANNOUNCE_PORTION 250        /* frames, … */
+#define ANNOUNCE_PAUSE_MS 5         /* … and then this: 50,000 a second */
 
 struct announce_ears {
     gboolean (*send)(void *context, const guint8 *frame, gsize size);
