@@ -457,7 +457,7 @@ address_role_is(gpointer context, const struct task_state *state)
         return;
     self->began = TRUE;
     look_for_place(self);
-    if (state->role == TASK_ACTIVE)
+    if (state->role == TASK_ACTIVE || state->role == TASK_ALONE)
         hold_look(self->hold, &self->held, &self->open);
     if (!self->held) {
         fence(self);

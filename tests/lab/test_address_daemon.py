@@ -4,9 +4,9 @@ import json
 import os
 import signal
 import socket
-import threading
+import time
 
-from support.address import PAIR, PORT, SERVICE, Echo, connect, say, until
+from support.address import PAIR, SERVICE, Echo, connect, say, until
 from support.case import Case
 from support.netsvc import Netsvc, program
 
@@ -20,7 +20,7 @@ names = clinic.example=10.66.0.10
 
 
 class Whole(Case):
-    """With a pair. Whether the failover child holds the address by itself or not: it is held, and kept."""
+    """With a pair whose nodes never met: so this one holds the address."""
 
     def setUp(self):
         super().setUp()
@@ -28,8 +28,6 @@ class Whole(Case):
         self.netsvc = Netsvc(self, self.server, '', start=False)
         self.netsvc.configure(PAIR + MORE, net='service_address = ' + SERVICE)
         self.netsvc.start()
-        self.ends = threading.Event()
-        self.addCleanup(self.ends.set)
 
     def ask(self, what):
         with socket.socket(socket.AF_UNIX) as control:
@@ -41,18 +39,17 @@ class Whole(Case):
                 answer += data
         return json.loads(answer)
 
-    def hold(self):
-        for step in ('address/take', 'address/open'):
-            self.assertEqual({}, self.ask(step))
-        self.assertIn(SERVICE + '/32', self.server.addresses())
+    def is_open(self):
+        try:
+            told = self.ask('address/look')
+        except OSError:
+            return False
+        return told.get('held') and not told.get('fenced')
 
-        def keep():
-            while not self.ends.wait(1):
-                try:
-                    self.ask('address/keep')
-                except OSError:  # it has ended
-                    return
-        threading.Thread(target=keep, daemon=True).start()
+    def hold(self):
+        """As it never met another node, it holds the address soon."""
+        until(self.is_open, 'it is not held')
+        self.assertIn(SERVICE + '/32', self.server.addresses())
 
     def rules(self):
         return self.server.run('nft', 'list', 'ruleset')
@@ -67,7 +64,6 @@ class Whole(Case):
         self.hold()
         client = connect(self.client)
         self.assertEqual(b'x', say(client))
-        self.ends.set()
         self.netsvc.end()
         self.assertRaises(ConnectionResetError, client.recv, 1)
         self.check_fenced()
@@ -76,7 +72,6 @@ class Whole(Case):
         self.hold()
         fence = [program('lifeboat-netsvc'), 'fence', '--config', self.netsvc.config]
         self.assertIn('lifeboat-netsvc runs', self.server.run(*fence, expect=75))
-        self.ends.set()
         self.netsvc.crash()
         self.assertIn(SERVICE + '/32', self.server.addresses())
         self.server.run(*fence)
@@ -93,12 +88,27 @@ class Whole(Case):
         self.assertEqual(children, self.netsvc.children())
         self.assertNotIn('interfaces have changed', self.netsvc.process.log)
 
-    def test_a_child_that_is_killed_is_no_end(self):
+    def check_goes_on(self, disturb):
+        """A connection stays, and the address is kept for longer than it would last by itself."""
+        Echo(self, self.server)
         self.hold()
+        client = connect(self.client)
         pid = self.netsvc.children()['address']
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: self.netsvc.children().get('address', pid) != pid, 'it is not started again')
-        until(lambda: 'held' in self.ask('address/look'), 'it does not answer')
+        disturb(pid)
+        until(lambda: self.netsvc.children().get('address', pid) != pid and self.is_open(), 'there is no new process')
+        self.assertEqual(b'x', say(client))
+        begun = time.monotonic()
+        while time.monotonic() - begun < 7:
+            self.assertTrue(self.is_open())
+            self.assertIn(SERVICE + '/32', self.server.addresses())
+            time.sleep(0.5)
+        self.assertEqual(b'x', say(client))
+
+    def test_clients_do_not_notice_when_its_process_dies(self):
+        self.check_goes_on(lambda pid: os.kill(pid, signal.SIGKILL))
+
+    def test_clients_do_not_notice_a_reload(self):
+        self.check_goes_on(lambda pid: self.netsvc.reload('serving'))
 
     def test_without_a_pair_nothing_of_it_is_left(self):
         self.assertIn('lifeboat', self.rules())
