@@ -372,12 +372,14 @@ do_open(struct address *self, guint32 number)
 static void
 do_keep(struct address *self, guint32 number)
 {
+    g_autoptr(GString) text = g_string_new(NULL);
     if (self->held)
         keep(self);
-    if (!self->held)
-        refuse(self, number, "the service address is not held any more");
-    else
-        answer(self, number, self->failure == NULL);
+    json_text_begin_object(text);
+    json_text_member_boolean(text, "held", self->held);
+    json_text_member_boolean(text, "fenced", !self->open);
+    json_text_end_object(text);
+    child_task_done(self->child, number, TRUE, text->str, text->len);
 }
 
 static void

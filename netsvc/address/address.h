@@ -27,7 +27,8 @@
  *     address/probe  {}   → {"mac": "52:54:…"} who answers ARP for the address, null: nobody
  *     address/take   {}
  *     address/open   {}   and then tells at 0, 1, 3 and 10 s, and every 60 s to all
- *     address/keep   {}   nobody needs to wait; not done: it was given up meanwhile
+ *     address/keep   {}   → {"held": true, "fenced": false}: false, true where nobody kept it in
+ *                         time: it is not taken again without being asked for
  *     address/announce {} once more: contact is regained
  *     address/fence  {}   answered when no client can be answered any more
  *     address/look   {}   → {"held": true, "fenced": false, "interface": "eth0", "trouble": null}

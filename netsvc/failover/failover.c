@@ -294,6 +294,19 @@ on_tick(evutil_socket_t fd, short what, void *context)
         tell_replicator(failover);
 }
 
+/* Its answers come in order: one from before the address was taken comes before it counts as open.
+ */
+static void
+kept(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct failover *failover = context;
+    const struct slice json = {answer, size};
+    if (!done || !json_check(json, NULL) || !json_member_true(json, "fenced"))
+        return;
+    protocol_unheld(failover->protocol, failover_now());
+    failover_tell(failover);
+}
+
 static void
 on_keep(evutil_socket_t fd, short what, void *context)
 {
@@ -301,7 +314,7 @@ on_keep(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     if (protocol_role(failover->protocol) == PROTOCOL_ACTIVE)
-        child_ask(failover->child, "address/keep", "{}", 2, NULL, NULL);
+        child_ask(failover->child, "address/keep", "{}", 2, kept, failover);
 }
 
 /* ---- the role ---- */

@@ -107,6 +107,14 @@ class Whole(Case):
     def test_clients_do_not_notice_when_its_process_dies(self):
         self.check_goes_on(lambda pid: os.kill(pid, signal.SIGKILL))
 
+    def test_it_is_taken_again_after_what_keeps_it_hung(self):
+        self.hold()
+        pid = self.netsvc.children()['failover']
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: SERVICE + '/32' not in self.server.addresses(), 'it stays')
+        os.kill(pid, signal.SIGCONT)
+        until(self.is_open, 'it is not taken again')
+
     def test_clients_do_not_notice_a_reload(self):
         self.check_goes_on(lambda pid: self.netsvc.reload('serving'))
 

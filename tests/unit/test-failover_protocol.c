@@ -156,6 +156,27 @@ test_a_standby_alone_waits_for_a_person(struct world **fixture, gconstpointer da
     assert_trouble(world, B, "lifeboat failover --force");
 }
 
+/* As after a hang for which the kernel took the address away. */
+static void
+test_an_address_that_was_lost_is_taken_again(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    struct world_node *a = &world->nodes[A];
+    (void)data;
+    begin(world);
+    const guint probed = a->n_begun[PROTOCOL_PROBE];
+    a->address = a->door = FALSE;
+    protocol_unheld(a->core, world->now);
+    g_assert_false(protocol_is_open(a->core));
+    protocol_unheld(a->core, world->now); /* told more than once meanwhile */
+    g_assert_true(world_until(world, a_serves, 5000));
+    g_assert_cmpuint(a->n_begun[PROTOCOL_PROBE], ==, probed + 1);
+    protocol_unheld(world->nodes[B].core, world->now); /* it never should have it */
+    world_run(world, 5000);
+    g_assert_cmpint(role(world, B), ==, PROTOCOL_STANDBY);
+    g_assert_true(a_serves(world));
+}
+
 /* ---- planned ---- */
 
 static void
@@ -281,6 +302,7 @@ main(int argc, char *argv[])
     TEST("both boot, and the holder serves", test_both_boot_and_the_holder_serves);
     TEST("a holder alone waits, and goes on", test_a_holder_alone_waits_and_goes_on);
     TEST("a standby alone waits for a person", test_a_standby_alone_waits_for_a_person);
+    TEST("an address that was lost is taken again", test_an_address_that_was_lost_is_taken_again);
     TEST("a switch from the active node", test_a_switch_from_the_active_node);
     TEST("a switch from the standby", test_a_switch_from_the_standby);
     TEST("rolls back when its check fails", test_rolls_back_when_a_check_fails);

@@ -161,6 +161,7 @@ void learn_lost(struct protocol *self, guint64 term); /* rolled back: a person i
 void rise_begin(struct protocol *self, enum core_rise from);
 void rise_go_on(struct protocol *self);
 void rise_tick(struct protocol *self);
+void rise_again(struct protocol *self);
 void rise_done(struct protocol *self, enum protocol_effect effect, gboolean done,
                const char *answer);
 /* Nobody is served from now on; the record, changed already (dirty), is kept and said when it is

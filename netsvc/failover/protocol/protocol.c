@@ -416,6 +416,14 @@ protocol_take(struct protocol *self, const struct protocol_message *message, gin
     core_leave(self);
 }
 
+void
+protocol_unheld(struct protocol *self, gint64 now)
+{
+    core_enter(self, now);
+    rise_again(self);
+    core_leave(self);
+}
+
 const char *
 protocol_would_refuse(const struct protocol *self, enum protocol_order order)
 {

@@ -169,6 +169,11 @@ void protocol_take(struct protocol *protocol, const struct protocol_message *mes
 void protocol_done(struct protocol *protocol, guint number, gboolean done, const char *answer,
                    gint64 now);
 
+/* The address is not open here, as address/keep says: this node hung, or what holds the address
+ * did, until the kernel took it away. Where clients should be served it is taken as at a boot:
+ * probed first. */
+void protocol_unheld(struct protocol *protocol, gint64 now);
+
 /* FALSE: it cannot even be begun: *why, which the caller frees. */
 gboolean protocol_order(struct protocol *protocol, enum protocol_order order, gint64 now,
                         char **why);

@@ -97,6 +97,16 @@ rise_tick(struct protocol *self)
     rise_go_on(self);
 }
 
+/* Nothing but the address is known to be lost; but who knows for how long. */
+void
+rise_again(struct protocol *self)
+{
+    if (self->stand != STAND_HOLD || self->rise != RISE_UP || self->hand != HAND_NONE)
+        return;
+    self->open = FALSE;
+    rise_begin(self, RISE_PROBE);
+}
+
 static void
 come_up(struct protocol *self)
 {
