@@ -5,6 +5,7 @@
 #include "lib/control/ask.h"
 #include "lib/json/json.h"
 #include "replicator/net/status.h"
+#include "replicator/switch/tell.h"
 #include "replicator/tell.h"
 
 #include <stdio.h>
@@ -310,7 +311,7 @@ judge_offsite(struct slice answer)
 static void
 tell_all(struct slice answer)
 {
-    struct slice standby, offsite, configuration;
+    struct slice pair, standby, offsite, configuration;
     gint64 good = json_member_time(answer, "last_good");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");
     printf("%s: %s%s\n",
@@ -322,12 +323,21 @@ tell_all(struct slice answer)
     tell_list(answer, "drives", tell_drive);
     tell_list(answer, "unknown", tell_unknown);
     tell_list(answer, "nodes", tell_node);
+    if (json_member(answer, "switch", &pair))
+        tell_pair(pair);
     if (json_member(answer, "standby", &standby))
         tell_standby(standby);
     if (json_member(answer, "offsite", &offsite))
         tell_offsite(offsite);
     if (!json_member_true(answer, "watching"))
         printf("drives that are inserted go unnoticed: udev does not tell of them here\n");
+}
+
+static int
+judge_pair(struct slice answer)
+{
+    struct slice pair;
+    return json_member(answer, "switch", &pair) ? tell_pair_judge(pair) : 0;
 }
 
 /* Behind is no failure: a moment later it may not be. */
@@ -381,7 +391,8 @@ judge(struct slice answer)
                                                                           : FAIL_FAILED;
         }
     }
-    return worse(code, worse(judge_standby(answer), judge_offsite(answer)));
+    return worse(worse(code, judge_pair(answer)),
+                 worse(judge_standby(answer), judge_offsite(answer)));
 }
 
 /* ---- the LAN ---- */

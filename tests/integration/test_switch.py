@@ -10,6 +10,7 @@ import threading
 import unittest
 
 from support import faulty
+from support.case import slow
 from support.couch import quote
 from support.daemon import Daemon
 from support.pair import Pair
@@ -39,6 +40,24 @@ class Role(Pair):
                               stderr=subprocess.STDOUT, text=True)
         self.assertEqual(2, done.returncode, done.stdout)
         return done.stdout
+
+    def test_the_status_says_what_this_node_is(self):
+        self.start()
+        self.assertIn('this node is waiting for a word of lifeboat-netsvc', self.daemon.status())
+        self.role('active', term=6, unmerged=True)
+        said = self.daemon.status(expect=3)
+        self.assertIn('this node is active, term 6', said)
+        self.assertIn('UNMERGED', said)
+
+    @slow
+    def test_when_no_word_comes_it_goes_on_and_says_so(self):
+        self.start()
+        self.wait_until_equal()
+        self.daemon.wait_for('lifeboat-netsvc has said nothing for', seconds=120)
+        self.assertIn('SILENT', self.daemon.status(expect=1))
+        self.assertTrue(self.is_followed())
+        self.role('standby')
+        self.daemon.wait_for('is heard again')
 
     def test_a_role_that_is_none_is_refused(self):
         self.start()
@@ -271,6 +290,7 @@ class Merge(Pair):
         self.assertTrue(self.standby.has(self.medic, 'a-only-19') and self.standby.has(self.medic, 'b-only'))
         self.assertEqual('of b', self.other.get('/%s/_local/transitions-seq' % quote(self.medic))['value'])
         self.assertEqual(['b'], self.other.get('/%s/_security' % quote(self.medic))['admins']['names'])
+        self.assertIn('21 documents of the other node came, 1 with a conflict; see ' + answer['report'], self.daemon.status())
         merged = self.daemon.request(ask='status')['switch']['merged']
         self.assertEqual((21, 1, answer['report']), (merged['documents'], merged['conflicts'], merged['report']))
 

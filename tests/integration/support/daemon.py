@@ -73,12 +73,12 @@ class Daemon:
             self.lines.append(None)
             self.arrived.notify_all()
 
-    def wait_for(self, text, times=1):
+    def wait_for(self, text, times=1, seconds=PATIENCE):
         """Waits until that many lines of its log have held the text; gives the last of them."""
         def found():
             return [line for line in self.lines if line and text in line]
         with self.arrived:
-            self.arrived.wait_for(lambda: len(found()) >= times or None in self.lines, PATIENCE)
+            self.arrived.wait_for(lambda: len(found()) >= times or None in self.lines, seconds)
             self.site.test.assertGreaterEqual(len(found()), times, '%s\nis not in\n%s' % (text, self.log))
             return found()[times - 1]
 
