@@ -12,6 +12,16 @@ token_id(const char *reader, struct slice number)
     return g_strdup_printf("_local/lifeboat-%s-" SLICE_FORMAT, reader, SLICE_ARGS(number));
 }
 
+static struct http_call *
+start_fetching(struct http *http, const char *database, const char *reader, struct slice number)
+{
+    g_autofree char *id = token_id(reader, number);
+    g_autofree char *rest = g_strconcat("/", id, NULL);
+    g_autofree char *path = server_path(database, rest);
+    const struct http_request request = {.path = path};
+    return http_start(http, &request);
+}
+
 static GString *
 fetch_token(struct http *http, const char *database, const char *reader, struct slice number,
             GError **error)
@@ -23,6 +33,23 @@ fetch_token(struct http *http, const char *database, const char *reader, struct 
 }
 
 /* ---- checking ---- */
+
+/* What was asked for with all others at once; once more, with patience, where that failed. */
+static GString *
+finish_fetching(struct http *http, const char *database, const char *reader, struct slice number,
+                struct http_call *call, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GString) text =
+        http_expect_success(call, &cause) ? http_read_all(call, HTTP_ANSWER_MAX, &cause) : NULL;
+    if (text != NULL && json_check((struct slice){text->str, text->len}, NULL))
+        return g_steal_pointer(&text);
+    if (cause != NULL && !http_is_transient(cause)) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return NULL;
+    }
+    return fetch_token(http, database, reader, number, error);
+}
 
 static guint
 count_members(struct slice object)
@@ -52,9 +79,14 @@ token_check(struct http *http, const char *database, const char *reader, const c
     *verdict = TOKEN_MISMATCH;
     if (shards != 0 && count_members(slice_of(recorded)) != shards)
         return TRUE;
-    for (gsize place = 0; json_next_member(slice_of(recorded), &place, &number, &value);) {
+    g_autoptr(GPtrArray) calls = g_ptr_array_new_with_free_func((GDestroyNotify)http_call_free);
+    for (gsize place = 0; json_next_member(slice_of(recorded), &place, &number, &value);)
+        g_ptr_array_add(calls, start_fetching(http, database, reader, number));
+    guint i = 0;
+    for (gsize place = 0; json_next_member(slice_of(recorded), &place, &number, &value); i++) {
         g_autoptr(GError) cause = NULL;
-        g_autoptr(GString) token = fetch_token(http, database, reader, number, &cause);
+        g_autoptr(GString) token =
+            finish_fetching(http, database, reader, number, calls->pdata[i], &cause);
         if (token == NULL && http_has_status(cause, 404))
             return TRUE;
         if (token == NULL) {

@@ -29,7 +29,7 @@ struct pulling {
 
 struct state {
     char *update_seq; /* raw JSON */
-    guint64 documents;
+    guint64 documents, deleted;
 };
 
 static void
@@ -54,7 +54,7 @@ note_state(void *context, const char *name, struct slice info, GError **error)
     json_member_unsigned(info, "doc_count", &documents);
     json_member_unsigned(info, "doc_del_count", &deleted);
     struct state *state = g_new(struct state, 1);
-    *state = (struct state){slice_dup(seq), documents + deleted};
+    *state = (struct state){slice_dup(seq), documents, deleted};
     g_hash_table_insert(states, g_strdup(name), state);
     return TRUE;
 }
@@ -105,13 +105,19 @@ check_problems(const struct standby *standby, GError **error)
     return TRUE;
 }
 
+static guint64
+all_of(const struct state *state)
+{
+    return state->documents + state->deleted;
+}
+
 static gboolean
 compare_again(struct followed *database, const struct state *there, const struct state *here)
 {
     log_warning("database '%s': there are %" G_GUINT64_FORMAT
                 " documents on the other node, and %" G_GUINT64_FORMAT
                 " here, though all seemed to be copied: comparing all of it",
-                database->name, there->documents, here->documents);
+                database->name, all_of(there), all_of(here));
     g_clear_pointer(&database->since, g_free);
     g_clear_pointer(&database->seen, g_free);
     database->due = g_get_monotonic_time();
@@ -128,7 +134,7 @@ is_equal(struct pulling *pulling, const char *name)
         return TRUE;
     if (database == NULL || here == NULL || g_strcmp0(database->seen, there->update_seq) != 0)
         return FALSE;
-    return there->documents <= here->documents || compare_again(database, there, here);
+    return all_of(there) <= all_of(here) || compare_again(database, there, here);
 }
 
 static gboolean
@@ -162,15 +168,34 @@ pull_all(struct pulling *pulling, GError **error)
 /* ---- the clients ---- */
 
 static gboolean
-carry_clients(struct pulling *pulling, GError **error)
+is_text(const char *sequence)
+{
+    return json_type(slice_of(sequence)) == JSON_STRING;
+}
+
+static gboolean
+carry_clients_of(struct pulling *pulling, const char *name, const struct state *there,
+                 const struct state *here, GError **error)
 {
     struct standby *standby = pulling->standby;
+    const struct clients_database database = {
+        .name = name,
+        .sequence = here->update_seq,
+        .alike = there->documents == here->documents && there->deleted == here->deleted &&
+                 is_text(there->update_seq) && is_text(here->update_seq),
+    };
+    return clone_check(standby->target, name, there->update_seq, all_of(here), error) &&
+           clients_carry(standby->source, standby->target, &database, &pulling->clients, error);
+}
+
+static gboolean
+carry_clients(struct pulling *pulling, GError **error)
+{
     for (guint i = 0; i < pulling->names->len; i++) {
         const char *name = pulling->names->pdata[i];
         const struct state *there = g_hash_table_lookup(pulling->there, name);
-        if (there != NULL &&
-            (!clone_check(standby->target, name, there->update_seq, error) ||
-             !clients_carry(standby->source, standby->target, name, &pulling->clients, error)))
+        const struct state *here = g_hash_table_lookup(pulling->here, name);
+        if (there != NULL && here != NULL && !carry_clients_of(pulling, name, there, here, error))
             return FALSE;
     }
     return TRUE;

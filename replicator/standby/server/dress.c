@@ -99,6 +99,15 @@ compare_locals(struct standby *standby, const char *database, GError **error)
 }
 
 gboolean
+dress_locals(struct standby *standby, struct followed *database, GError **error)
+{
+    if (!standby->options->merge && !compare_locals(standby, database->name, error))
+        return FALSE;
+    database->dressed = g_get_monotonic_time();
+    return TRUE;
+}
+
+gboolean
 dress_compare(struct standby *standby, struct followed *database, GError **error)
 {
     struct server_database source, present;

@@ -13,3 +13,6 @@ gboolean dress_make(struct standby *standby, struct followed *followed,
 
 /* Makes all that can change later as the source has it; in a merge, only what was made by it. */
 gboolean dress_compare(struct standby *standby, struct followed *database, GError **error);
+
+/* The _local documents alone. */
+gboolean dress_locals(struct standby *standby, struct followed *database, GError **error);

@@ -54,6 +54,17 @@ judge_behind(struct databases *all, const char *name, const struct checkpoint *c
     all->behind++;
 }
 
+static guint64
+documents_in(struct http *http, const char *name)
+{
+    struct server_database database;
+    guint64 all = 0;
+    if (server_database_info(http, name, &database, NULL))
+        all = database.documents + database.deleted;
+    server_database_clear(&database);
+    return all;
+}
+
 static gboolean
 judge_one(void *context, const char *name, struct slice info, GError **error)
 {
@@ -69,7 +80,9 @@ judge_one(void *context, const char *name, struct slice info, GError **error)
     if (checkpoint_read(&checkpoint, all->check->own, name, all->memory->id, &failure)) {
         judge_lacking(all, name, &checkpoint);
         judge_behind(all, name, &checkpoint, info, seq);
-        if (checkpoint.since != NULL && !clone_check(all->check->own, name, update_seq, &failure)) {
+        if (checkpoint.since != NULL &&
+            !clone_check(all->check->own, name, update_seq, documents_in(all->check->own, name),
+                         &failure)) {
             g_autofree char *message = fail_message(failure->message);
             check_problem(all->check, "%s: delete it on this node, and let it be followed anew",
                           message);

@@ -115,10 +115,10 @@ sequences_of(const struct kept *kept)
 /* ---- carrying over ---- */
 
 struct carrying {
-    struct kept there; /* in the node that was active */
-    GHashTable *here;  /* id → revision, raw JSON, of those that stand in the other one */
-    GHashTable *ends;  /* sequences */
-    char *sequence;    /* raw JSON: what a pull goes on from */
+    struct kept there;    /* in the node that was active */
+    GHashTable *here;     /* id → revision, raw JSON, of those that stand in the other one */
+    GHashTable *ends;     /* sequences */
+    const char *sequence; /* raw JSON: what a pull goes on from */
     struct list_post *post;
     struct clients *clients;
 };
@@ -186,36 +186,18 @@ delete_all(struct list_post *post, GHashTable *all, GError **error)
     return list_post_flush(post, error);
 }
 
-/* Where both have as many documents. Of a server whose sequences are numbers pull and push look
- * alike, and none is carried. */
 static gboolean
-is_fit(const struct server_database *source, const struct server_database *target)
+prepare(struct carrying *carrying, struct http *from, struct http *into,
+        const struct clients_database *database, GError **error)
 {
-    return source->documents == target->documents && source->deleted == target->deleted &&
-           source->update_seq != NULL && target->update_seq != NULL &&
-           json_type(slice_of(source->update_seq)) == JSON_STRING &&
-           json_type(slice_of(target->update_seq)) == JSON_STRING;
-}
-
-static gboolean
-prepare(struct carrying *carrying, struct http *from, struct http *into, const char *database,
-        GError **error)
-{
-    struct server_database source, target = {0};
-    gboolean done = server_database_info(from, database, &source, error) &&
-                    server_database_info(into, database, &target, error);
-    gboolean fit = done && is_fit(&source, &target);
-    carrying->sequence = done ? g_strdup(target.update_seq) : NULL;
-    server_database_clear(&source);
-    server_database_clear(&target);
-    if (!done || !list_checkpoints(into, database, note_here, here_forget, carrying->here, error))
+    if (!list_checkpoints(into, database->name, note_here, here_forget, carrying->here, error))
         return FALSE;
-    if (!fit)
+    if (!database->alike)
         return TRUE;
-    if (!list_checkpoints(from, database, keep, kept_forget, &carrying->there, error))
+    if (!list_checkpoints(from, database->name, keep, kept_forget, &carrying->there, error))
         return FALSE;
     g_autoptr(GHashTable) sequences = sequences_of(&carrying->there);
-    g_autoptr(GHashTable) ends = find_ends(from, database, sequences);
+    g_autoptr(GHashTable) ends = find_ends(from, database->name, sequences);
     GHashTableIter iter;
     gpointer end;
     g_hash_table_iter_init(&iter, ends);
@@ -235,20 +217,19 @@ carry_all(struct carrying *carrying, GError **error)
 }
 
 gboolean
-clients_carry(struct http *from, struct http *into, const char *database, struct clients *clients,
-              GError **error)
+clients_carry(struct http *from, struct http *into, const struct clients_database *database,
+              struct clients *clients, GError **error)
 {
-    struct carrying carrying = {.clients = clients};
+    struct carrying carrying = {.clients = clients, .sequence = database->sequence};
     kept_init(&carrying.there);
     carrying.here = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     carrying.ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    carrying.post = list_post_new(into, database);
+    carrying.post = list_post_new(into, database->name);
     gboolean done = prepare(&carrying, from, into, database, error) && carry_all(&carrying, error);
     list_post_free(carrying.post);
     g_hash_table_unref(carrying.ends);
     g_hash_table_unref(carrying.here);
     g_ptr_array_unref(carrying.there.documents);
-    g_free(carrying.sequence);
     return done;
 }
 

@@ -19,10 +19,20 @@ struct clients {
     guint64 dropped;       /* those that were behind, and what nobody knows */
 };
 
+/* One database as it stands in both servers. */
+struct clients_database {
+    const char *name;
+    const char *sequence; /* raw JSON, in the one that they are carried into: read before any client
+                             writes there */
+    gboolean alike; /* both have as many documents, and as many deleted ones; and sequences are
+                       texts, not numbers, of which pull and push could not be told apart */
+};
+
 /* Brings one database's from the one server to the other; those that stood there before go. Adds to
  * the counts. */
-gboolean clients_carry(struct http *from, struct http *into, const char *database,
-                       struct clients *clients, GError **error);
+gboolean clients_carry(struct http *from, struct http *into,
+                       const struct clients_database *database, struct clients *clients,
+                       GError **error);
 
 /* Deletes all in every database; FALSE: some may be left. */
 gboolean clients_drop_all(struct http *http, guint64 *dropped, GError **error);

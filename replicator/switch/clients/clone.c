@@ -28,15 +28,15 @@ count_since(struct http *http, const char *database, const char *since, guint64 
 }
 
 gboolean
-clone_check(struct http *http, const char *database, const char *sequence, GError **error)
+clone_check(struct http *http, const char *database, const char *sequence, guint64 all,
+            GError **error)
 {
     g_autoptr(GString) since = g_string_new(NULL);
-    guint64 all = 0, rest = 0, number;
+    guint64 rest = 0, number;
     if (json_type(slice_of(sequence)) != JSON_STRING)
         return TRUE;
     json_unescape(slice_of(sequence), since);
-    if (!count_since(http, database, "0", &all) || all == 0 ||
-        !server_sequence_number(slice_of(sequence), &number) || number == 0 ||
+    if (all == 0 || !server_sequence_number(slice_of(sequence), &number) || number == 0 ||
         !count_since(http, database, since->str, &rest) || rest >= all)
         return TRUE;
     return fail_set(error, FAIL_FAILED,

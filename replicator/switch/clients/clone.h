@@ -8,5 +8,7 @@
 
 #include "lib/http/http.h"
 
-/* FALSE with FAIL_FAILED where it does. `sequence`: the other one's, raw JSON. */
-gboolean clone_check(struct http *http, const char *database, const char *sequence, GError **error);
+/* FALSE with FAIL_FAILED where it does. `sequence`: the other one's, raw JSON; `all`: documents of
+ * this one's, deleted ones too. */
+gboolean clone_check(struct http *http, const char *database, const char *sequence, guint64 all,
+                     GError **error);
