@@ -223,12 +223,25 @@ append_answer(const struct merged *merged, const char *report, GString *answer)
     json_text_member_string(answer, "report", report);
 }
 
+/* Caller frees. */
+static char *
+free_name(int folder)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *stem = g_date_time_format(now, "merged-%Y%m%d-%H%M%S");
+    char *name = g_strconcat(stem, ".jsonl", NULL);
+    for (guint i = 2; !file_is_absent(folder, name) && i < 1000; i++) {
+        g_free(name);
+        name = g_strdup_printf("%s-%u.jsonl", stem, i);
+    }
+    return name;
+}
+
 gboolean
 merged_finish(struct merged *merged, struct http *http, GString *answer, GError **error)
 {
     gsize size = 0;
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *name = g_date_time_format(now, "merged-%Y%m%d-%H%M%S.jsonl");
+    g_autofree char *name = free_name(merged->folder);
     g_autofree char *path = g_build_filename(merged->state, name, NULL);
     g_autofree char *notes = file_read(merged->folder, NOTES, NOTES_MAX, &size, error);
     if (notes == NULL)
