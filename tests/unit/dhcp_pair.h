@@ -45,6 +45,7 @@ struct lan {
     struct belief clients[CLIENTS];
     guint nos[CLIENTS]; /* NAKs */
     guint acks;
+    gint64 slack; /* ms: a client counts from its request, and nodes in whole seconds */
     struct scratch *scratch;
 };
 
@@ -92,7 +93,7 @@ node_hear_conflict(void *context, const struct lease *kept, const struct lease *
 static inline void
 lan_believe(struct lan *lan, guint client, guint32 address, guint32 seconds, gboolean worded)
 {
-    const gint64 until = lan->ms + (gint64)seconds * 1000;
+    const gint64 until = lan->ms + (gint64)seconds * 1000 - lan->slack;
     for (guint i = 0; i < CLIENTS; i++)
         if (i != client && lan->clients[i].address == address && lan->clients[i].until > lan->ms)
             g_error("%" G_GINT64_FORMAT " ms: address .%u is client %u's and client %u's", lan->ms,
@@ -292,7 +293,9 @@ node_ask(struct node *node, const struct wish *wish)
         node_reply(node, 0, &node->clinic->reply);
     gboolean waits = act == SERVER_COMMIT && node->clinic->reply.size > 0;
     const struct server_reply reply = node->clinic->reply;
-    if (waits && !node->stuck)
+    if (waits && reply.change == 0) /* alone */
+        node_reply(node, 0, &reply);
+    else if (waits && !node->stuck)
         waits_add(node->waits, 0, &reply, node->lan->ms);
     node_settle(node);
     return act;

@@ -406,6 +406,38 @@ test_of_an_address_that_both_gave_the_later_terms_client_keeps_it(void)
 }
 
 static void
+test_who_asks_twice_while_it_waits_keeps_what_it_was_told(void)
+{
+    AUTO(lan) *lan = in_step();
+    struct wish wish = {.type = PACKET_DISCOVER, .client = 7, .requested = WARD(111)};
+    node_ask(A, &wish);
+    node_select(A, 7, WARD(111)); /* of the other half: the word is needed */
+    node_select(A, 7, WARD(111));
+    node_receive(B);
+    lan->loss = 100;
+    node_receive(B);
+    node_receive(A);
+    g_assert_cmpuint(lan->clients[7].address, ==, WARD(111)); /* for the first one it came */
+    lan_pass(lan, PAIR_WORD_MS);
+    g_assert_nonnull(node_lease(A, WARD(111)));
+    g_assert_false(node_lease(A, WARD(111))->pending);
+}
+
+static void
+test_who_left_while_it_waited_is_told_nothing(void)
+{
+    AUTO(lan) *lan = in_step();
+    guint32 address = node_offer(A, 7);
+    node_select(A, 7, address);
+    node_ask(A, &(struct wish){
+                    .type = PACKET_RELEASE, .client = 7, .ciaddr = address, .server = SERVICE});
+    lan_run(lan);
+    lan_pass(lan, PAIR_WORD_MS);
+    g_assert_cmpuint(lan->acks, ==, 0);
+    g_assert_null(node_lease(B, address));
+}
+
+static void
 test_a_lease_that_the_earlier_term_gave_is_not_lost(void)
 {
     AUTO(lan) *lan = in_step();
@@ -456,6 +488,9 @@ main(int argc, char *argv[])
          test_the_standby_tells_names_as_the_active_node_does);
     TEST("of an address that both gave the later term's client keeps it",
          test_of_an_address_that_both_gave_the_later_terms_client_keeps_it);
+    TEST("who asks twice while it waits keeps what it was told",
+         test_who_asks_twice_while_it_waits_keeps_what_it_was_told);
+    TEST("who left while it waited is told nothing", test_who_left_while_it_waited_is_told_nothing);
     TEST("a lease that the earlier term gave is not lost",
          test_a_lease_that_the_earlier_term_gave_is_not_lost);
     return g_test_run();

@@ -330,7 +330,7 @@ choose_verdict(const struct choose *choose, const struct choose_who *who, guint3
 {
     enum choose_verdict verdict = verdict_of(choose, who, address);
     gboolean gives = verdict == CHOOSE_OWN || verdict == CHOOSE_FREE;
-    return gives && !may_now(choose, who, address, now) ? CHOOSE_UNKNOWN : verdict;
+    return gives && !may_now(choose, who, address, now) ? CHOOSE_NOT_NOW : verdict;
 }
 
 /* ---- an address to offer ---- */

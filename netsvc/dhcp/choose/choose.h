@@ -44,7 +44,8 @@ enum choose_verdict {
     CHOOSE_OWN,     /* its own: no probe is needed */
     CHOOSE_FREE,    /* may be given to it, if it is quiet */
     CHOOSE_FOREIGN, /* provably not this client's */
-    CHOOSE_UNKNOWN, /* of our network, but not ours to give, or not now: nothing can be said */
+    CHOOSE_UNKNOWN, /* of our network, but not ours to give: nothing can be said */
+    CHOOSE_NOT_NOW, /* not without the other node's word: it may have given it to this client */
 };
 
 /* What a node of a pair may give out now. */

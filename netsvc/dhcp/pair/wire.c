@@ -110,7 +110,7 @@ void
 wire_add(GByteArray *batch, const struct lease *lease, gint64 now)
 {
     add_u32(batch, lease->address);
-    add_u8(batch, lease->state | (lease->pending ? PENDING : 0u));
+    add_u8(batch, lease->state | (lease->state == LEASE_LEASED && lease->pending ? PENDING : 0u));
     add_u32(batch, (guint32)CLAMP(lease->until - MIN(now, lease->until), 0, WIRE_LEFT_MAX));
     add_u32(batch, (guint32)CLAMP(now - lease->since, 0, G_MAXUINT32));
     add_u32(batch, lease->seconds);

@@ -264,6 +264,13 @@ book_copy(struct book *book, const struct lease *lease)
 }
 
 void
+book_change(struct book *book, const struct lease *lease)
+{
+    put(book, lease);
+    tell_name(book, lease, FALSE);
+}
+
+void
 book_drop(struct book *book, guint32 address, gboolean is_told)
 {
     struct lease *lease = leases_of_address(book->leases, address);

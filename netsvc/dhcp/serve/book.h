@@ -44,6 +44,9 @@ gint64 book_acked(const struct book *book, const struct lease *lease);
 
 /* As it is, without a change of its own: what the other node has, or how long one lasts. */
 void book_copy(struct book *book, const struct lease *lease);
+
+/* How long it lasts has changed. */
+void book_change(struct book *book, const struct lease *lease);
 void book_drop(struct book *book, guint32 address, gboolean is_told);
 
 /* When to be called next: boot clock. */

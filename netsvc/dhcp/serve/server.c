@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define RETRACTED 16  /* addresses: that were offered, and could not be given */
 #define LEASE_MIN 120 /* seconds; who asks for less gets this, or what the subnet gives */
 
 struct server {
@@ -13,6 +14,8 @@ struct server {
     const struct clock *clock;
     struct book book;
     struct reply_options *options[CONFIG_SUBNETS_MAX];
+    guint32 retracted[RETRACTED]; /* a ring */
+    guint next_retracted;
 };
 
 /* A request while it is answered. */
@@ -220,7 +223,7 @@ note_terms(struct asked *asked, const struct lease *lease)
     asked->reply->lease = lease->address;
     asked->reply->change = lease->version.counter;
     asked->reply->brief = brief_seconds(lease, asked->now, lease->seconds);
-    asked->reply->pending = lease->pending;
+    asked->reply->client = asked->who.client;
 }
 
 /* As book_bind will know it. */
@@ -302,6 +305,21 @@ subnet_for(const struct asked *asked, guint32 address, gboolean anywhere)
     return anywhere || are_together(asked->server, place, asked->near) ? place : CHOOSE_NO_SUBNET;
 }
 
+/* Whether the offer that a client chose was ours, of an address that it may not have after all. The
+ * two nodes of a pair have one identifier, so it may be the other one's. */
+static gboolean
+is_own_offer(const struct asked *asked, guint32 address)
+{
+    const struct offer *offer =
+        offers_of_address(choose_offers(asked->server->book.choose), address);
+    if (offer != NULL && offer->client == asked->who.client)
+        return TRUE;
+    for (guint i = 0; i < RETRACTED; i++)
+        if (asked->server->retracted[i] == address)
+            return TRUE;
+    return FALSE;
+}
+
 static enum server_act
 take_request(struct asked *asked)
 {
@@ -333,7 +351,8 @@ take_request(struct asked *asked)
     enum choose_verdict verdict = choose_verdict(choose, &asked->who, address, asked->now);
     if (verdict == CHOOSE_OWN || verdict == CHOOSE_FREE)
         return grant(asked, address, verdict);
-    if (!speaks || (verdict == CHOOSE_UNKNOWN && !selecting))
+    if (!speaks || (verdict == CHOOSE_UNKNOWN && !selecting) ||
+        (verdict == CHOOSE_NOT_NOW && !(selecting && is_own_offer(asked, address))))
         return SERVER_NOTHING;
     return refuse(asked, "that address is not this client's");
 }
@@ -513,44 +532,59 @@ server_drop(struct server *server, guint32 address)
     book_drop(&server->book, address, FALSE);
 }
 
+/* The lease that an ACK tells of, as it was then or renewed since; NULL: it was given up meanwhile.
+ */
 static const struct lease *
 lease_of_reply(const struct server *server, const struct server_reply *reply)
 {
     const struct lease *lease = leases_of_address(server->book.leases, reply->lease);
-    return lease != NULL && lease->state == LEASE_LEASED && lease->version.counter == reply->change
+    const struct offers *offers = choose_offers(server->book.choose);
+    return lease != NULL && lease->state == LEASE_LEASED &&
+                   lease->version.counter >= reply->change &&
+                   offers_client(offers, lease->key, lease->key_size) == reply->client
                ? lease
                : NULL;
 }
 
 void
-server_confirmed(struct server *server, const struct server_reply *reply)
+server_confirmed(struct server *server, struct server_reply *reply)
 {
     const struct lease *lease = lease_of_reply(server, reply);
+    if (lease == NULL)
+        reply->size = 0;
     if (lease == NULL || !lease->pending)
         return;
     struct lease confirmed = *lease;
     confirmed.pending = FALSE;
-    confirmed.acked = confirmed.until;
+    if (confirmed.version.counter == reply->change)
+        confirmed.acked = confirmed.until;
     book_copy(&server->book, &confirmed);
+}
+
+static void
+retract(struct server *server, guint32 address)
+{
+    server->retracted[server->next_retracted++ % RETRACTED] = address;
+    book_drop(&server->book, address, TRUE);
 }
 
 void
 server_unconfirmed(struct server *server, struct server_reply *reply)
 {
     const struct lease *lease = lease_of_reply(server, reply);
-    if (reply->pending) {
+    if (lease == NULL || lease->pending) {
         reply->size = 0;
         if (lease != NULL)
-            book_drop(&server->book, reply->lease, TRUE);
+            retract(server, reply->lease);
         return;
     }
-    if (lease == NULL || lease->seconds <= reply->brief)
+    reply_shorten(reply, reply->brief);
+    if (lease->version.counter != reply->change || lease->seconds <= reply->brief)
         return;
     struct lease brief = *lease;
     brief.until -= lease->seconds - reply->brief;
     brief.seconds = reply->brief;
-    reply_shorten(reply, reply->brief);
-    book_copy(&server->book, &brief);
+    book_change(&server->book, &brief);
 }
 
 /* ---- life ---- */

@@ -67,10 +67,10 @@ struct server_reply {
     guint8 mac[16];
     guint8 mac_size;
     /* Of an ACK of a pair's node: */
-    guint64 change;   /* the lease's version.counter; 0: it needs no word of the other node */
-    guint32 lease;    /* its address */
-    guint32 brief;    /* seconds that it may have without that word */
-    gboolean pending; /* without that word it may not be sent at all */
+    guint64 change; /* the lease's version.counter; 0: it needs no word of the other node */
+    guint64 client; /* offers_client */
+    guint32 lease;  /* its address */
+    guint32 brief;  /* seconds that it may have without that word */
 };
 
 #define SERVER_MCLT 600 /* seconds that a lease may last beyond what the other node knows */
@@ -122,7 +122,7 @@ void server_drop(struct server *server, guint32 address);
 
 /* What has become of an ACK, by its `lease` and `change`: the word came, so that what was pending
  * is not any more; or it did not, and the lease is shorter, or gone if it was pending. */
-void server_confirmed(struct server *server, const struct server_reply *reply);
+void server_confirmed(struct server *server, struct server_reply *reply);
 void server_unconfirmed(struct server *server, struct server_reply *reply);
 
 /* Leases that are over; to be committed like all else. When to be called next: boot clock,
