@@ -42,7 +42,7 @@ body_of(const struct failover *failover, enum protocol_effect effect,
             out, "as", protocol_role(failover->protocol) == PROTOCOL_ACTIVE ? "from" : "to");
         break;
     case PROTOCOL_PULL:
-        json_text_member_string(out, "attempt", record->attempt);
+        json_text_member_string(out, "attempt", protocol_attempt(failover->protocol));
         break;
     case PROTOCOL_ADOPT:
         json_text_member_string(out, "uuid", record->uuid);

@@ -147,12 +147,14 @@ begun(const struct history *history, const char *name)
 static void
 tell(const struct step *step)
 {
+    const char *colon = *step->text != '\0' ? ": " : "";
     if (step->progress == PROTOCOL_BEGUN)
-        log_info("failover: %s: %s", step->name, step->text);
+        log_info("failover: %s%s%s …", step->name, colon, step->text);
     else if (step->progress == PROTOCOL_WELL)
-        log_notice("failover: %s: %s (%.2f s)", step->name, step->text, step->seconds);
+        log_notice("failover: %s done%s%s (%.2f s)", step->name, colon, step->text, step->seconds);
     else
-        log_warning("failover: %s failed: %s (%.2f s)", step->name, step->text, step->seconds);
+        log_warning("failover: %s failed%s%s (%.2f s)", step->name, colon, step->text,
+                    step->seconds);
 }
 
 void

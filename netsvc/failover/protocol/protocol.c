@@ -70,6 +70,12 @@ protocol_is_busy(const struct protocol *self)
     return self->hand > HAND_CHECK || self->reach > REACH_CHECK || self->force != FORCE_NONE;
 }
 
+const char *
+protocol_attempt(const struct protocol *self)
+{
+    return self->hand != HAND_NONE || self->reach != REACH_NONE ? self->attempt.id : "";
+}
+
 const struct protocol_record *
 protocol_record(const struct protocol *self)
 {

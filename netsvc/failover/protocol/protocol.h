@@ -196,5 +196,7 @@ gboolean protocol_is_forced(const struct protocol *protocol); /* task.h: task_st
 gboolean protocol_is_fenced(const struct protocol *protocol); /* task_state.fenced */
 gboolean protocol_is_busy(const struct protocol *protocol);   /* a switch goes on */
 const struct protocol_record *protocol_record(const struct protocol *protocol);
+/* Of the planned switch that goes on, once clients are kept out; "": none. */
+const char *protocol_attempt(const struct protocol *protocol);
 /* Why it waits, or what people must know; NULL: nothing. Valid until the next call. */
 const char *protocol_trouble(const struct protocol *protocol);

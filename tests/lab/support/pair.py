@@ -37,8 +37,10 @@ RUN, STOP = os.environ.get('LIFEBOAT_TEST_COUCHDB_RUN'), os.environ.get('LIFEBOA
 STANDIN = '''
 import sys, threading
 sys.path.insert(0, %r)
-from support.standin import Standin
+from support.standin import ADMIN, HASHED, Standin
 standin = Standin()
+standin.config['admins']['admin'], standin.config['chttpd_auth']['secret'] = sys.argv[1:]
+HASHED[sys.argv[1]] = ADMIN[1]
 standin.port = 5984
 standin.start()
 print('URL', standin.url, flush=True)
@@ -96,6 +98,10 @@ http {
 '''
 
 
+def basic(account):
+    return 'Basic ' + base64.b64encode(('%s:%s' % account).encode()).decode()
+
+
 class Node:
     def __init__(self, test, pair, name, address, cable):
         self.test, self.pair, self.name, self.address = test, pair, name, address
@@ -123,11 +129,14 @@ class Node:
             said = self.host.run(RUN, self.couch_name, '5984', timeout=120)
             self.url = next(word for word in said.split() if word.startswith('http://'))
         else:
-            self.couch = Process(self.test, self.host, [sys.executable, '-c', STANDIN])
+            self.couch = Process(self.test, self.host, [sys.executable, '-c', STANDIN, *self.pair.shared])
             self.url = self.couch.wait_for('URL ').split()[1]
         split = urllib.parse.urlsplit(self.url)
         self.account = (split.username, split.password)
-        self.write('credentials', '%s:%s\n' % self.account, 0o600)
+        self.write_credentials()
+
+    def write_credentials(self):
+        shutil.chown(self.write('credentials', '%s:%s\n' % self.account, 0o600), USER)
 
     def stop_couch(self):
         if RUN and self.couch_name:
@@ -139,9 +148,8 @@ class Node:
         with self.host.entered():
             connection = http.client.HTTPConnection('127.0.0.1', 5984, timeout=PATIENCE)
             connection.connect()
-        token = '%s:%s' % self.account
         connection.request(method, path, body=None if body is None else json.dumps(body),
-                           headers={'Content-Type': 'application/json', 'Authorization': 'Basic ' + base64.b64encode(token.encode()).decode()})
+                           headers={'Content-Type': 'application/json', 'Authorization': basic(self.account)})
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
@@ -225,6 +233,8 @@ class Pair:
         self.folder = tempfile.mkdtemp(prefix='lifeboat-pair-')
         test.addCleanup(shutil.rmtree, self.folder, True)
         self.make_certificate()
+        # the administrator's hash and the secret, which the stand-ins have from the beginning
+        self.shared = '-pbkdf2:sha256-%s,%s,600000' % (secrets.token_hex(32), secrets.token_hex(16)), secrets.token_hex(16)
         self.a, self.b = (Node(test, self, name, '10.66.0.%d' % (place + 1), '192.168.77.%d' % (place + 1)) for place, name in enumerate('ab'))
         self.nodes = (self.a, self.b)
         for node in self.nodes:
@@ -232,7 +242,7 @@ class Pair:
             node.write_front()
             if couch:
                 node.start_couch()
-        if couch:
+        if couch and RUN:
             self.make_alike()
         if start:
             self.start()
@@ -253,12 +263,14 @@ class Pair:
                 raw = '?raw=true' if section == 'admins' else ''
                 self.b.ask('PUT', '/_node/_local/_config/%s/%s%s' % (section, key, raw), value)
         self.b.account = self.a.account
-        self.b.write('credentials', '%s:%s\n' % self.b.account, 0o600)
+        self.b.write_credentials()
 
     def start(self):
         for node in self.nodes:
-            node.start_netsvc()
             node.start_replicator()
+            node.start_netsvc()
+            if node is self.a:
+                node.wait_role('alone')
         self.pair_nodes()
         return self
 
@@ -305,12 +317,15 @@ class Writer:
         connection.request('POST', '/_session', body=json.dumps({'name': user, 'password': password}), headers={'Content-Type': 'application/json'})
         answer = connection.getresponse()
         answer.read()
-        self.cookie = answer.getheader('Set-Cookie').split(';')[0]
+        self.cookie = (answer.getheader('Set-Cookie') or '').split(';')[0]  # the stand-in gives none
+
+    def _identity(self):
+        return {'Cookie': self.cookie} if self.cookie else {'Authorization': basic(self.pair.a.account)}
 
     def _write(self, connection, number):
         id = 'doc-%06d-%s' % (number, secrets.token_hex(2))
         connection.request('PUT', '/%s/%s' % (self.database, id), body=json.dumps({'n': number}),
-                           headers={'Content-Type': 'application/json', 'Cookie': self.cookie})
+                           headers={'Content-Type': 'application/json', **self._identity()})
         answer = connection.getresponse()
         answer.read()
         return id if answer.status in (201, 202) else None, answer.status
