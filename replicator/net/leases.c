@@ -73,6 +73,40 @@ leases_pool_text(struct slice pool, gboolean *nearly_full)
     return g_string_free(out, FALSE);
 }
 
+static char *
+tell_lag(struct slice peer)
+{
+    guint64 behind = 0;
+    json_member_unsigned(peer, "behind", &behind);
+    if (!json_member_true(peer, "in_step"))
+        return g_strdup("not in step with the other node");
+    return behind == 0 ? g_strdup("in step with the other node")
+                       : g_strdup_printf("the other node is behind by %" G_GUINT64_FORMAT, behind);
+}
+
+char *
+leases_peer_text(struct slice answer, gboolean *bad)
+{
+    struct slice peer;
+    guint64 seconds = 0;
+    *bad = FALSE;
+    if (!json_member(answer, "peer", &peer) || json_type(peer) != JSON_OBJECT)
+        return NULL;
+    g_autofree char *role = tell_text(peer, "role"), *lag = tell_lag(peer);
+    if (g_strcmp0(role, "alone") == 0)
+        return NULL;
+    if (json_member_true(peer, "copy"))
+        return g_strdup_printf("this node is %s and answers no client; its leases are a copy, %s",
+                               role, lag);
+    if (!json_member_unsigned(peer, "short_for", &seconds))
+        return g_strdup_printf("leases: %s", lag);
+    *bad = TRUE;
+    g_autofree char *since = tell_rest(MAX(seconds, 1));
+    return g_strdup_printf("leases: %s; for %s they have been short (10 min), and new clients get "
+                           "addresses of this node's half",
+                           lag, since);
+}
+
 char *
 leases_text(const GPtrArray *pages)
 {
@@ -87,5 +121,9 @@ leases_text(const GPtrArray *pages)
     else
         g_string_append(out, "no client has an address\n");
     pages_append_lines(pages, "pools", leases_pool_text, out);
+    gboolean bad;
+    g_autofree char *peer = leases_peer_text(pages_first(pages), &bad);
+    if (peer != NULL)
+        g_string_append_printf(out, "%s\n", peer);
     return g_string_free(out, FALSE);
 }

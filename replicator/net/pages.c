@@ -22,9 +22,8 @@ page_at(const GPtrArray *pages, guint i)
     return (struct slice){text->str, text->len};
 }
 
-/* As what json_member takes. */
-static struct slice
-first_page(const GPtrArray *pages)
+struct slice
+pages_first(const GPtrArray *pages)
 {
     return page_at(pages, 0);
 }
@@ -34,7 +33,7 @@ pages_append_lines(const GPtrArray *pages, const char *member,
                    char *(*line)(struct slice entry, gboolean *bad), GString *out)
 {
     struct slice entries, each;
-    if (!json_member(first_page(pages), member, &entries) || json_type(entries) != JSON_ARRAY)
+    if (!json_member(pages_first(pages), member, &entries) || json_type(entries) != JSON_ARRAY)
         return;
     gsize at = 0;
     for (gboolean first = TRUE, bad; json_next_element(entries, &at, &each); first = FALSE) {
@@ -148,6 +147,6 @@ pages_print_json(const GPtrArray *pages, const char *ask, const char *kind)
     json_text_begin_object(out);
     json_text_member_string(out, "event", "summary");
     json_text_member_unsigned(out, ask, entries);
-    append_members(out, first_page(pages), ask, "more");
+    append_members(out, pages_first(pages), ask, "more");
     print_line(out);
 }

@@ -22,6 +22,9 @@ struct pages_place {
 gboolean pages_next(const GPtrArray *pages, const char *ask, struct pages_place *place,
                     struct slice *entry);
 
+/* As what json_member takes. */
+struct slice pages_first(const GPtrArray *pages);
+
 /* What the first page has beside the list, an array `member`: a line each, as `line` has it, with
  * an empty one before the first. `line` also says whether the entry is bad, which is of no use
  * here. */

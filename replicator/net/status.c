@@ -146,6 +146,17 @@ tell_pool(GString *out, struct slice pool)
 }
 
 static void
+tell_peer(GString *out, struct slice dhcp)
+{
+    gboolean bad;
+    g_autofree char *text = leases_peer_text(dhcp, &bad);
+    if (text != NULL)
+        g_string_append_printf(out, "  leases       %s\n",
+                               g_str_has_prefix(text, "leases: ") ? text + strlen("leases: ")
+                                                                  : text);
+}
+
+static void
 tell_forwarder(GString *out, struct slice forwarder)
 {
     gboolean dead;
@@ -165,8 +176,10 @@ net_status_text(struct slice status)
     tell_list(status, "alerts", out, tell_alert);
     tell_list(status, "services", out, tell_service);
     tell_list(status, "absent", out, tell_absent);
-    if (json_member(status, "dhcp", &dhcp))
+    if (json_member(status, "dhcp", &dhcp)) {
         tell_list(dhcp, "pools", out, tell_pool);
+        tell_peer(out, dhcp);
+    }
     if (json_member(status, "dns", &dns))
         tell_list(dns, "forwarders", out, tell_forwarder);
     if (json_member(status, "cert", &cert)) {
