@@ -187,6 +187,21 @@ guests_sweep(struct guests *guests)
     }
 }
 
+guint
+guests_dismiss(struct guests *guests)
+{
+    GHashTableIter at;
+    gpointer data;
+    g_hash_table_foreach_remove(guests->all, is_gone, NULL);
+    g_hash_table_iter_init(&at, guests->all);
+    while (g_hash_table_iter_next(&at, NULL, &data)) {
+        struct guest *guest = data;
+        if (guest->placed && !guest->cut && guest->state != GUEST_WRITES)
+            guests_cut(guest);
+    }
+    return guests_count(guests);
+}
+
 struct guest *
 guests_find(struct guests *guests, const struct bufferevent *connection)
 {

@@ -64,6 +64,9 @@ struct guest *guests_find(struct guests *guests, const struct bufferevent *conne
 
 void guests_note(struct guests *guests, struct guest *guest, enum guest_state state);
 
+/* Cuts those that take no answer just now; gives how many are left. */
+guint guests_dismiss(struct guests *guests);
+
 /* Shuts it down. */
 void guests_cut(struct guest *guest);
 

@@ -163,6 +163,9 @@ trust_read(struct slice answer, GError **error)
         fail_set(error, FAIL_FAILED, "there is no certificate yet");
         return NULL;
     }
+    g_autofree char *own = NULL;
+    if (json_member_text(answer, "own_chain", &own))
+        trust->public_one = strcmp(own, trust->full) != 0;
     if (!json_member_text(answer, "organisation", &trust->organisation))
         trust->organisation = g_strdup("");
     if (!read_root(trust) || !split_chain(trust) || !read_issuing(trust, answer) ||

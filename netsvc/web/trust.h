@@ -19,6 +19,7 @@ struct trust {
     char *chain;          /* … and what stands between it and the root; "" for none */
     char *full;           /* both */
     char *key;            /* PEM; NULL: not known yet */
+    gboolean public_one;  /* the one in force is of a public authority, not of the site's own */
     guint8 digest[32];    /* SHA-256 of the root's DER */
     GPtrArray *permitted; /* char *: "clinic.example", "10.66.0.0/16": all that the root can
                              certify; empty: it says no limit */

@@ -5,7 +5,7 @@
 #include "netsvc/web/pages.h"
 #include "netsvc/web/web_server.h"
 
-#define AGAIN 5 /* seconds, where the certificates could not be had */
+#define AGAIN 1 /* seconds, where the certificates could not be had */
 
 struct web {
     struct child *child;
@@ -15,6 +15,7 @@ struct web {
     struct trust *trust, *coming; /* in force; while its key is asked for */
     struct event *again;
     gboolean asks, changed; /* for the certificates; and they changed meanwhile */
+    gboolean listens;
 };
 
 static gpointer
@@ -33,12 +34,27 @@ web_open(struct child *child, GError **error)
 
 static void ask(struct web *self);
 
+/* Not before it was heard whether there are certificates: at a reload they were served up to now,
+ * and who comes meanwhile waits for the answer. */
+static void
+listen_once(struct web *self)
+{
+    const GArray *sockets = child_sockets(self->child);
+    for (guint i = 0; i < sockets->len && !self->listens; i++) {
+        const struct child_socket *socket = &g_array_index(sockets, struct child_socket, i);
+        if (socket->what.kind == MESSAGE_HTTP || socket->what.kind == MESSAGE_HTTPS)
+            web_server_listen(self->server, socket->fd, socket->what.kind == MESSAGE_HTTPS);
+    }
+    self->listens = TRUE;
+}
+
 /* Asks once more, now where they changed meanwhile. */
 static void
 asked(struct web *self, gboolean done)
 {
     const struct timeval later = {.tv_sec = AGAIN};
     self->asks = FALSE;
+    listen_once(self);
     g_clear_pointer(&self->coming, trust_free);
     if (self->changed)
         ask(self);
@@ -130,16 +146,10 @@ static gboolean
 web_begin(gpointer context, GError **error)
 {
     struct web *self = context;
-    const GArray *sockets = child_sockets(self->child);
     if (child_config(self->child)->web.acme && (self->acme = acme_new(self->child, error)) == NULL)
         return FALSE;
     self->again = evtimer_new(child_events(self->child), ask_again, self);
     self->server = web_server_new(child_events(self->child), handle, self);
-    for (guint i = 0; i < sockets->len; i++) {
-        const struct child_socket *socket = &g_array_index(sockets, struct child_socket, i);
-        if (socket->what.kind == MESSAGE_HTTP || socket->what.kind == MESSAGE_HTTPS)
-            web_server_listen(self->server, socket->fd, socket->what.kind == MESSAGE_HTTPS);
-    }
     event_active(self->again, EV_TIMEOUT, 0); /* not yet: answers come once it is ready */
     return TRUE;
 }
@@ -154,9 +164,15 @@ web_take(gpointer self, enum message_kind kind, const void *data, gsize size)
 }
 
 static void
+has_ended(void *self)
+{
+    child_ended(((struct web *)self)->child);
+}
+
+static void
 web_end(gpointer self)
 {
-    (void)self;
+    web_server_close(((struct web *)self)->server, has_ended, self);
 }
 
 static gboolean
@@ -174,4 +190,5 @@ const struct child_role web_role = {
     .take = web_take,
     .task = web_task,
     .end = web_end,
+    .drains = TRUE,
 };

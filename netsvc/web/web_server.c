@@ -37,6 +37,8 @@ struct web_server {
     guint n_listeners;
     web_handler handler;
     void *context;
+    void (*ended)(void *context); /* NULL: it serves on */
+    void *whose;
 };
 
 struct web_answer {
@@ -115,7 +117,8 @@ add_fields(struct web_answer *answer, int status, const char *type, gsize size)
     add_default(answer, "X-Content-Type-Options", "nosniff");
     add_default(answer, "Referrer-Policy", "no-referrer");
     add_default(answer, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-    if (guest == NULL || guest->requests >= WEB_SERVER_REQUESTS_MAX || is_last(answer->request))
+    if (guest == NULL || guest->requests >= WEB_SERVER_REQUESTS_MAX || is_last(answer->request) ||
+        answer->server->ended != NULL)
         web_answer_field(answer, "Connection", "close");
 }
 
@@ -257,7 +260,7 @@ on_new_ones(evutil_socket_t fd, short what, void *context)
     guests_admit(server->guests);
     for (guint i = 0; i < server->n_listeners; i++) {
         server->listeners[i].fresh = 0;
-        if (server->listeners[i].accepts != NULL)
+        if (server->listeners[i].accepts != NULL && server->ended == NULL)
             evconnlistener_enable(server->listeners[i].accepts);
     }
 }
@@ -298,6 +301,8 @@ on_tick(evutil_socket_t fd, short what, void *context)
     (void)what;
     guests_sweep(server->guests);
     event_active(&server->admits, EV_TIMEOUT, 0);
+    if (server->ended != NULL && guests_dismiss(server->guests) == 0)
+        server->ended(server->whose);
 }
 
 /* ---- sockets ---- */
@@ -376,6 +381,18 @@ web_server_certificate(struct web_server *server, const char *chain, const char 
         if (server->listeners[i].tls && server->listeners[i].closed != NULL)
             begin_listener(&server->listeners[i]);
     return TRUE;
+}
+
+void
+web_server_close(struct web_server *server, void (*ended)(void *context), void *context)
+{
+    server->ended = ended;
+    server->whose = context;
+    for (guint i = 0; i < server->n_listeners; i++)
+        if (server->listeners[i].closed != NULL)
+            event_del(server->listeners[i].closed);
+        else
+            evconnlistener_disable(server->listeners[i].accepts);
 }
 
 void

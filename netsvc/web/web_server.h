@@ -35,6 +35,10 @@ void web_server_listen(struct web_server *server, int fd, gboolean tls);
 gboolean web_server_certificate(struct web_server *server, const char *chain, const char *key,
                                 GError **error);
 
+/* Accepts no more, for a process whose successor serves already. Answers that are on their way are
+ * finished; who asks within a second is answered for the last time. Then it has `ended`. */
+void web_server_close(struct web_server *server, void (*ended)(void *context), void *context);
+
 /* Loads what OpenSSL reads of the disk: before the sandbox. */
 void web_server_prepare(void);
 

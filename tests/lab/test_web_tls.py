@@ -6,6 +6,7 @@ import plistlib
 import shutil
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 import uuid
@@ -150,6 +151,32 @@ class Tls(Secure):
         answer = parse(begin + read_all(slow), ['GET'])[0][0]
         self.assertEqual(int(answer.headers['Content-Length']), len(answer.body))
         self.assertEqual(self.in_force(), ssl.PEM_cert_to_DER_cert(self.web.get('/server.pem').body.decode()))
+
+    def test_a_reload_is_not_noticed(self):
+        ends, failed, asked = threading.Event(), [], []
+
+        def ask():
+            while not ends.is_set():
+                for web in (self.web, self.secure):
+                    try:
+                        self.assertEqual(200, web.get('/').status)
+                        asked.append(web)
+                    except (AssertionError, IndexError, OSError) as error:
+                        failed.append(error)
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(3):
+                self.netsvc.configure(CONFIGURATION + '\n    [dns]\n    rate = %d\n' % (number + 10))
+                self.netsvc.reload()
+                count = len(asked)
+                self.until(lambda count=count: len(asked) > count + 50)
+        finally:
+            ends.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual([], failed)
 
     def test_a_flood_of_handshakes_does_not_keep_another_waiting(self):
         stranger = Web(self, self.container, SERVER, 8443)

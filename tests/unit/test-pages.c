@@ -61,6 +61,7 @@ public_answer(void)
     json_text_member_string(text, "root", CLINIC_ROOT);
     json_text_member_string(text, "issuing", CLINIC_ISSUING);
     json_text_member_string(text, "chain", CLINIC_LEAF CLINIC_ISSUING);
+    json_text_member_string(text, "own_chain", CLINIC_LEAF CLINIC_ISSUING);
     json_text_member_string(text, "crl", CLINIC_CRL);
     json_text_end_object(text);
     return g_string_free(text, FALSE);
@@ -303,6 +304,20 @@ test_front(void)
 }
 
 static void
+test_public(void)
+{
+    struct world world;
+    set_up(&world);
+    g_autofree char *own = slice_dup(fetch(&world, "/"));
+    g_assert_null(strstr(own, "public certificate"));
+    world.trust->public_one = TRUE;
+    pages_trust(world.pages, world.trust);
+    g_autofree char *text = slice_dup(fetch(&world, "/"));
+    g_assert_nonnull(strstr(text, "public certificate"));
+    tear_down(&world);
+}
+
+static void
 test_policy(void)
 {
     struct world world;
@@ -383,6 +398,7 @@ main(int argc, char **argv)
     g_test_add_func("/pages/the-key-goes-where-it-may", test_key_allowed);
     g_test_add_func("/pages/keys-are-all-in-one", test_keys);
     g_test_add_func("/pages/the-page-shows-name-limits-and-fingerprint", test_front);
+    g_test_add_func("/pages/with-a-public-certificate-that-is-tried-first", test_public);
     g_test_add_func("/pages/the-policy-allows-its-own-style-alone", test_policy);
     g_test_add_func("/pages/without-a-certificate-it-says-what-to-run", test_none_yet);
     g_test_add_func("/pages/the-profile-is-the-same-each-time", test_profile);

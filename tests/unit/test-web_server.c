@@ -277,6 +277,36 @@ test_share(void)
     tear_down(&world);
 }
 
+static void
+note_end(void *context)
+{
+    *(gboolean *)context = TRUE;
+}
+
+static void
+test_close(void)
+{
+    struct world world;
+    gboolean ended = FALSE;
+    set_up(&world);
+    AUTO_FD int idle = call(&world);
+    AUTO_FD int asks = call(&world);
+    event_base_loop(world.events, EVLOOP_ONCE);
+    event_base_loop(world.events, EVLOOP_NONBLOCK);
+    web_server_close(world.server, note_end, &ended);
+    AUTO_FD int late = call(&world);
+    say(asks, "GET /here HTTP/1.1\r\nHost: x\r\n\r\n",
+        strlen("GET /here HTTP/1.1\r\nHost: x\r\n\r\n"));
+    g_autofree char *last = hear(&world, asks, NULL);
+    g_assert_true(says(last, "\r\nConnection: close\r\n"));
+    while (!ended)
+        event_base_loop(world.events, EVLOOP_ONCE);
+    g_autofree char *nothing = hear(&world, idle, NULL);
+    g_assert_cmpstr(nothing, ==, "");
+    g_assert_cmpuint(web_server_clients(world.server), ==, 0); /* the late one is for another */
+    tear_down(&world);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -291,5 +321,6 @@ main(int argc, char **argv)
     g_test_add_func("/web_server/a-connection-serves-so-many-requests", test_pipelined);
     g_test_add_func("/web_server/a-late-answer-to-nobody-is-nothing", test_gone_before_answer);
     g_test_add_func("/web_server/the-oldest-of-an-address-makes-room", test_share);
+    g_test_add_func("/web_server/it-ends-when-all-have-their-answers", test_close);
     return g_test_run();
 }

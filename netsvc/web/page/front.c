@@ -91,6 +91,18 @@ append_try(GString *out, const struct front *front)
 }
 
 static void
+append_public(GString *out, const struct front *front)
+{
+    if (!front->trust->public_one)
+        return;
+    g_string_append(out, "<p class=\"note\">First try it. ");
+    append_try(out, front);
+    g_string_append(out,
+                    " This server has a public certificate now. Most devices, and the CHT app, "
+                    "need nothing more.</p>");
+}
+
+static void
 append_site(GString *out, const struct front *front)
 {
     const char *organisation = front->trust != NULL ? front->trust->organisation : "";
@@ -129,10 +141,15 @@ static const struct {
     const char *word;
     void (*append)(GString *out, const struct front *front);
 } words[] = {
-    {"NAME", append_name},     {"STYLE", append_style},
-    {"SITE", append_site},     {"FINGERPRINT", append_fingerprint},
-    {"LIMITS", append_limits}, {"TRY", append_try},
-    {"URL", append_url},       {"QR", append_code},
+    {"NAME", append_name},
+    {"PUBLIC", append_public},
+    {"STYLE", append_style},
+    {"SITE", append_site},
+    {"FINGERPRINT", append_fingerprint},
+    {"LIMITS", append_limits},
+    {"TRY", append_try},
+    {"URL", append_url},
+    {"QR", append_code},
 };
 
 /* One that is no word here is a section: open where it is that device's. */
