@@ -5,7 +5,9 @@
 #include "netsvc/web/pages.h"
 #include "netsvc/web/web_server.h"
 
-#define AGAIN 1 /* seconds, where the certificates could not be had */
+#define AGAIN 1          /* seconds, where the certificates could not be had … */
+#define AGAIN_SOON 50000 /* microseconds: … and nothing is served yet … */
+#define PATIENCE 5       /* seconds: … for so long; then without them */
 
 struct web {
     struct child *child;
@@ -16,6 +18,7 @@ struct web {
     struct event *again;
     gboolean asks, changed; /* for the certificates; and they changed meanwhile */
     gboolean listens;
+    gint64 begun; /* microseconds */
 };
 
 static gpointer
@@ -48,14 +51,17 @@ listen_once(struct web *self)
     self->listens = TRUE;
 }
 
-/* Asks once more, now where they changed meanwhile. */
+/* `known`: they were told, or that there are none. Else whoever tells it is being started, too. */
 static void
-asked(struct web *self, gboolean done)
+asked(struct web *self, gboolean done, gboolean known)
 {
-    const struct timeval later = {.tv_sec = AGAIN};
+    const gboolean waits = !known && !self->listens &&
+                           g_get_monotonic_time() - self->begun < PATIENCE * G_USEC_PER_SEC;
+    const struct timeval later = {waits ? 0 : AGAIN, waits ? AGAIN_SOON : 0};
     self->asks = FALSE;
-    listen_once(self);
     g_clear_pointer(&self->coming, trust_free);
+    if (!waits)
+        listen_once(self);
     if (self->changed)
         ask(self);
     else if (!done)
@@ -83,7 +89,7 @@ take_key(gpointer context, gboolean done, const char *answer, gsize size)
     const gboolean taken = done && take_over(self, (struct slice){answer, size}, &error);
     if (!taken)
         log_debug("no key to serve with yet: %s", error != NULL ? error->message : answer);
-    asked(self, taken);
+    asked(self, taken, taken);
 }
 
 static void
@@ -98,7 +104,7 @@ take_public(gpointer context, gboolean done, const char *answer, gsize size)
         return;
     }
     log_debug("no certificate to serve with yet: %s", error != NULL ? error->message : answer);
-    asked(self, FALSE);
+    asked(self, FALSE, done);
 }
 
 static void
@@ -148,6 +154,7 @@ web_begin(gpointer context, GError **error)
     struct web *self = context;
     if (child_config(self->child)->web.acme && (self->acme = acme_new(self->child, error)) == NULL)
         return FALSE;
+    self->begun = g_get_monotonic_time();
     self->again = evtimer_new(child_events(self->child), ask_again, self);
     self->server = web_server_new(child_events(self->child), handle, self);
     event_active(self->again, EV_TIMEOUT, 0); /* not yet: answers come once it is ready */

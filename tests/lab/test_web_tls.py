@@ -169,7 +169,7 @@ class Tls(Secure):
         try:
             for number in range(3):
                 self.netsvc.configure(CONFIGURATION + '\n    [dns]\n    rate = %d\n' % (number + 10))
-                self.netsvc.reload()
+                self.netsvc.reload('serving')
                 count = len(asked)
                 self.until(lambda count=count: len(asked) > count + 50)
         finally:
