@@ -110,6 +110,7 @@ dns_free(struct dns *dns)
         return;
     g_ptr_array_unref(dns->udp);
     transfer_free(dns->transfer);
+    update_free(dns->update);
     holding_free(dns->holding);
     if (dns->folder >= 0)
         close(dns->folder);
@@ -155,6 +156,7 @@ dns_open(struct child *child, GError **error)
     dns->holding = holding_new(&role, error);
     if (dns->holding == NULL)
         return NULL;
+    dns->update = update_new(&config->dns);
     dns->transfer = transfer_open(&config->dns, error);
     return dns->transfer != NULL ? g_steal_pointer(&dns) : NULL;
 }

@@ -10,6 +10,7 @@
 #include "netsvc/dns/serve/serve.h"
 #include "netsvc/dns/serve/tcp.h"
 #include "netsvc/dns/transfer/transfer.h"
+#include "netsvc/dns/update/update.h"
 #include "netsvc/dns/zone/address_names.h"
 #include "netsvc/dns/zone/clients.h"
 
@@ -23,6 +24,7 @@ struct dns {
     struct admission admission;
     struct forward *forward;
     struct transfer *transfer;
+    struct update *update;
     GPtrArray *udp; /* struct udp, one a socket */
     struct tcp *tcp;
     struct event *drained; /* looked at while it ends */

@@ -4,7 +4,7 @@ import os
 import shutil
 import unittest
 
-from support.acme import DIRECTORY, DOMAIN, Site
+from support.acme import DIRECTORY, DOMAIN, KEY, SECRET, SERVICE, Site
 from support.case import Case
 from support.process import Process
 
@@ -178,3 +178,56 @@ class Caddy(Acme):
 
     def test_it_serves_with_a_certificate_of_its_own(self):
         self.serve()
+
+
+class Dns(Acme):
+    """TXT records by RFC 2136, as with BIND."""
+
+    def nsupdate(self, *lines, key='hmac-sha256:%s:%s' % (KEY, SECRET), expect=0):
+        with open(self.client.path('update'), 'w') as file:
+            file.write('server %s\n%s\nsend\n' % (SERVICE, '\n'.join(lines)))
+        return self.client.run('nsupdate', *(['-y', key] if key else []), self.client.path('update'), expect=expect)
+
+    def texts(self, name):
+        return sorted(self.client.run('dig', '+short', '@' + SERVICE, name, 'TXT').split())
+
+    def test_nsupdate_sets_and_removes_texts_of_challenges_alone(self):
+        name = '_acme-challenge.' + self.client.name
+        self.nsupdate('update add %s 60 TXT one' % name, 'update add %s 60 TXT two' % name)
+        self.assertEqual(['"one"', '"two"'], self.texts(name))
+        self.nsupdate('update delete %s TXT one' % name)
+        self.assertEqual(['"two"'], self.texts(name))
+        self.nsupdate('prereq yxrrset %s TXT' % name, 'update delete %s TXT' % name)
+        self.assertEqual([], self.texts(name))
+        self.assertIn('NXRRSET', self.nsupdate('prereq yxrrset %s TXT' % name, 'update add %s 60 TXT x' % name, expect=2))
+        for line in ('update add www.%s 60 A 10.66.0.66' % DOMAIN, 'update add %s 60 CNAME www.example.' % name, 'update add %s 60 TXT x' % self.client.name,
+                     'update delete %s A' % self.client.name):
+            self.assertIn('REFUSED', self.nsupdate(line, expect=2), line)
+        self.assertEqual([], self.texts(name))
+
+    def test_nobody_without_the_key_sets_one(self):
+        name = '_acme-challenge.' + self.client.name
+        self.assertIn('REFUSED', self.nsupdate('update add %s 60 TXT one' % name, key=None, expect=2))
+        self.assertIn('BADSIG', self.nsupdate('update add %s 60 TXT one' % name, key='hmac-sha256:%s:AAAA%s' % (KEY, SECRET[4:]), expect=2))
+        self.assertEqual([], self.texts(name))
+
+    @needs('lego')
+    def test_lego_gets_a_wildcard_certificate(self):
+        rfc2136 = {'RFC2136_NAMESERVER': SERVICE, 'RFC2136_TSIG_KEY': KEY + '.', 'RFC2136_TSIG_SECRET': SECRET, 'RFC2136_TSIG_ALGORITHM': 'hmac-sha256.',
+                   'RFC2136_POLLING_INTERVAL': '1', 'RFC2136_SEQUENCE_INTERVAL': '1'}
+        self.client.run('lego', '--server', DIRECTORY, '--email', 'nurse@clinic.example', '--accept-tos', '--path', self.client.path('lego'),
+                        '--domains', '*.' + DOMAIN, '--domains', DOMAIN, '--dns', 'rfc2136', 'run', env=rfc2136)
+        self.client.check(self.client.path('lego', 'certificates', '_.%s.crt' % DOMAIN), DOMAIN, 'any.' + DOMAIN)
+        self.assertEqual([], self.texts('_acme-challenge.' + DOMAIN))
+
+    @needs('certbot')
+    def test_certbot_gets_a_wildcard_certificate(self):
+        with open(self.client.path('rfc2136.ini'), 'w') as file:
+            file.write('dns_rfc2136_server = %s\ndns_rfc2136_name = %s\ndns_rfc2136_secret = %s\ndns_rfc2136_algorithm = HMAC-SHA256\n' % (
+                SERVICE, KEY, SECRET))
+        os.chmod(self.client.path('rfc2136.ini'), 0o600)
+        folders = ['--%s-dir=%s' % (name, self.client.path('le', name)) for name in ('config', 'work', 'logs')]
+        self.client.run('certbot', 'certonly', '--dns-rfc2136', '--dns-rfc2136-credentials', self.client.path('rfc2136.ini'),
+                        '--dns-rfc2136-propagation-seconds', '0', '--agree-tos', '--register-unsafely-without-email', '--domain', '*.' + DOMAIN,
+                        '--domain', DOMAIN, '--non-interactive', '--server', DIRECTORY, *folders)
+        self.client.check(self.client.path('le', 'config', 'live', DOMAIN, 'fullchain.pem'), DOMAIN, 'any.' + DOMAIN)

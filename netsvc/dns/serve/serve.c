@@ -85,6 +85,8 @@ serve_query(struct serve *serve, const struct asker *asker, const struct query *
         return reply_code(query, options, RCODE_NOERROR, udp, out, room); /* for its cookie */
     if (query->opcode == OPCODE_NOTIFY && parts->notify != NULL)
         return parts->notify(serve->context, asker, query, options, out, room);
+    if (query->opcode == OPCODE_UPDATE && parts->update != NULL)
+        return parts->update(serve->context, asker, query, options, out, room);
     if (query->opcode != OPCODE_QUERY)
         return reply_code(query, options, RCODE_NOTIMP, udp, out, room);
     /* CH: what software we are is nobody's business. */

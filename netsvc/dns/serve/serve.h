@@ -38,6 +38,9 @@ struct serve_parts {
     /* Opcode NOTIFY. Absent: NOTIMP. */
     gsize (*notify)(gpointer context, const struct asker *asker, const struct query *query,
                     const struct reply_options *options, guint8 *out, gsize room);
+    /* Opcode UPDATE without a signature. Absent: NOTIMP. */
+    gsize (*update)(gpointer context, const struct asker *asker, const struct query *query,
+                    const struct reply_options *options, guint8 *out, gsize room);
     /* Before our zones are asked; 0: they know. Absent: they do. */
     gsize (*made)(gpointer context, const struct query *query, const struct reply_options *options,
                   gboolean udp, guint8 *out, gsize room);

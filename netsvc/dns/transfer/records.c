@@ -96,11 +96,14 @@ static gboolean
 read_rdata(struct records *records, struct record *record, gsize end)
 {
     struct rdata rdata = {.records = records, .at = records->at, .end = end};
+    record->rdata = records->rdata;
+    record->size = 0;
+    if (records->at == end && (record->class == CLASS_ANY || record->class == CLASS_NONE))
+        return TRUE; /* RFC 2136: it is about what there is, and holds nothing itself */
     const char *form = rdata_form(record->type);
     for (const char *part = form != NULL ? form : "."; *part != '\0'; part++)
         if (!copy_part(&rdata, *part))
             return FALSE;
-    record->rdata = records->rdata;
     record->size = rdata.size;
     return rdata.at == end && rdata_canonical(record->type, records->rdata, rdata.size);
 }

@@ -17,6 +17,7 @@
 #define NOTIFY_ANSWERS_MAX 1 /* RFC 1996 3.7: the SOA */
 #define IXFR_AUTHORITY_MAX 1 /* RFC 1995 3: the SOA */
 #define ADDITIONAL_MAX 2     /* OPT and TSIG */
+#define UPDATES_MAX 64       /* and so many prerequisites */
 
 /* ---- OPT ---- */
 
@@ -117,6 +118,8 @@ counts_are_good(const struct query *query, guint answers, guint authority, guint
         return FALSE;
     if (query->opcode == OPCODE_NOTIFY)
         return answers <= NOTIFY_ANSWERS_MAX && authority == 0;
+    if (query->opcode == OPCODE_UPDATE)
+        return answers <= UPDATES_MAX && authority <= UPDATES_MAX;
     return answers == 0 && authority <= (query->type == TYPE_IXFR ? IXFR_AUTHORITY_MAX : 0);
 }
 
@@ -167,7 +170,8 @@ query_parse(struct query *query, const guint8 *wire, gsize size)
     query->udp_size = UDP_SIZE_MIN;
     query->cookie = NULL;
     query->cookie_size = query->tsig = query->authority = 0;
-    gboolean ours = query->opcode == OPCODE_QUERY || query->opcode == OPCODE_NOTIFY;
+    gboolean ours = query->opcode == OPCODE_QUERY || query->opcode == OPCODE_NOTIFY ||
+                    query->opcode == OPCODE_UPDATE;
     gsize offset = HEADER_SIZE;
     if (is_for_cookie(query))
         return parse_sections(query, offset) && query->cookie != NULL ? QUERY_GOOD : QUERY_WRONG;

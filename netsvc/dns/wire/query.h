@@ -19,7 +19,10 @@ enum rcode {
     RCODE_NOTIMP = 4,
     RCODE_REFUSED = 5,
     RCODE_YXDOMAIN = 6, /* RFC 6672 2.2 */
+    RCODE_YXRRSET = 7,  /* RFC 2136 2.2, as the next but one */
+    RCODE_NXRRSET = 8,
     RCODE_NOTAUTH = 9,
+    RCODE_NOTZONE = 10, /* RFC 2136 2.2 */
     RCODE_BADVERS = 16,
     RCODE_BADCOOKIE = 23,
 };
