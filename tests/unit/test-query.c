@@ -79,8 +79,9 @@ test_header(void)
     WRONG(HEADER("\0\0", "\0\0\0\0\0\0\0\0"));
     WRONG(HEADER("\0\0", "\0\2\0\0\0\0\0\0") QUESTION QUESTION);
     WRONG(HEADER("\0\0", "\377\377\0\0\0\0\0\0") QUESTION);
-    GOOD(HEADER("\50\0", ONE) QUESTION);                /* UPDATE: whoever answers says NOTIMP */
-    GOOD(HEADER("\50\0", "\0\0\0\0\0\0\0\0"));          /* with whatever is in it */
+    GOOD(HEADER("\50\0", ONE) QUESTION);                /* UPDATE */
+    WRONG(HEADER("\50\0", "\0\0\0\0\0\0\0\0"));         /* of no zone */
+    GOOD(HEADER("\20\0", "\0\0\0\0\0\0\0\0"));          /* STATUS, with whatever is in it */
     GOOD(HEADER("\170\0", "\377\377\377\377\0\0\0\0")); /* opcode 15 */
 }
 
