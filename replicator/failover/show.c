@@ -58,17 +58,19 @@ append_lag(GString *out, struct slice replicator)
     guint64 seconds = 0, changes = 0, databases = 0;
     if (!json_member(replicator, "lag", &lag) || json_type(lag) != JSON_OBJECT)
         return;
-    json_member_unsigned(lag, "seconds", &seconds);
+    const gboolean known = json_member_unsigned(lag, "seconds", &seconds);
     json_member_unsigned(lag, "changes", &changes);
     json_member_unsigned(lag, "databases", &databases);
-    if (seconds == 0 && changes == 0 && databases == 0)
+    gint64 contact = json_member_time(lag, "contact");
+    if (!known)
+        g_string_append(out, "does not know yet how far it is");
+    else if (seconds == 0 && changes == 0 && databases == 0)
         g_string_append(out, "has all");
     else
         g_string_append_printf(out,
                                "is %" G_GUINT64_FORMAT " s behind: about %" G_GUINT64_FORMAT
                                " changes in %" G_GUINT64_FORMAT " database%s",
                                seconds, changes, databases, databases == 1 ? "" : "s");
-    gint64 contact = json_member_time(lag, "contact");
     g_autofree char *when = contact > 0 ? tell_time(contact) : NULL;
     if (when != NULL)
         g_string_append_printf(out, "; heard of the other's CouchDB %s", when);

@@ -18,6 +18,7 @@ class Writing(Case):
         self.assertIn(self.pair.a.ask('PUT', '/clinic')[0], (201, 202))
         self.writer = Writer(self, self.pair)
         self.writer.wait(20)
+        self.pair.ready()
 
     def all_are_there(self, node):
         """Everything that was acknowledged is on that node."""
@@ -50,6 +51,7 @@ class Planned(Writing):
         self.pair.b.wait_role('active')
         self.writer.wait(20)
         self.pair.a.wait_role('standby')
+        self.pair.ready()
         self.pair.b.do('failback', '--yes')
         self.pair.a.wait_role('active')
         self.writer.wait(20)

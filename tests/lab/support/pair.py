@@ -283,6 +283,10 @@ class Pair:
         self.a.wait_role('active')
         self.b.wait_role('standby')
 
+    def ready(self):
+        """Until the standby has followed so far that a switch is possible."""
+        self.a.wait_until(lambda: self.a.call('failover', '--dry-run')[0] == 0, 'no switch is possible', 2 * PATIENCE)
+
     def active(self):
         return next((node for node in self.nodes if node.role() == 'active'), None)
 
