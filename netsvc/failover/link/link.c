@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define LEAVING_MAX 80 /* at once: a tunnel's connections, and others */
+
 /* ---- who comes in ---- */
 
 static gboolean
@@ -36,7 +38,7 @@ leaving_gone(void *context, struct session *session, const char *why)
 {
     struct link *link = context;
     (void)why;
-    g_ptr_array_remove_fast(link->leaving, session);
+    g_ptr_array_remove(link->leaving, session);
     session_free(session);
 }
 
@@ -44,6 +46,8 @@ void
 link_let_leave(struct link *link, struct session *session)
 {
     const struct session_ears ears = {.take = leaving_take, .gone = leaving_gone, .context = link};
+    if (link->leaving->len >= LEAVING_MAX)
+        session_free(g_ptr_array_steal_index(link->leaving, 0));
     session_set_ears(session, &ears);
     g_ptr_array_add(link->leaving, session);
     session_end(session);

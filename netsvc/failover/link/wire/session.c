@@ -243,9 +243,9 @@ set_up_socket(int fd)
 static void
 set_class(int fd, enum wire_purpose purpose)
 {
-    const gboolean bulk = purpose == WIRE_TUNNEL;
-    const int tos = bulk ? IPTOS_THROUGHPUT : IPTOS_LOWDELAY;
-    const int priority = bulk ? TC_PRIO_BULK : TC_PRIO_INTERACTIVE;
+    static const int tos = IPTOS_LOWDELAY, priority = TC_PRIO_INTERACTIVE;
+    if (purpose == WIRE_TUNNEL)
+        return;
     if (setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos) != 0)
         setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
     setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
