@@ -138,6 +138,22 @@ test_only_the_active_one_introduces(void)
     g_assert_false(both->a.done); /* there is none */
 }
 
+/* A code that was shown on the wrong one of the two takes nothing from the other. */
+static void
+test_who_serves_does_not_join_by_mistake(void)
+{
+    AUTO(two_nodes) *both = two_strangers();
+    g_autofree char *code = node_show(&both->a, "pair", 600);
+    g_autofree char *body = g_strdup_printf("{\"code\":\"%s\"}", code);
+    node_ask(&both->b, "pair", body, TRUE);
+    g_assert_false(both->b.done);
+    g_assert_nonnull(strstr(both->b.answer, "--discard"));
+    g_autofree char *discards = g_strdup_printf("{\"code\":\"%s\",\"discard\":true}", code);
+    node_ask(&both->b, "pair", discards, TRUE);
+    TURN_UNTIL(both, both->b.answers == 2);
+    g_assert_true(both->b.done);
+}
+
 static void
 test_names_must_fit(void)
 {
@@ -343,6 +359,8 @@ main(int argc, char **argv)
     g_test_add_func("/pair/a cancelled code is good no longer",
                     test_a_cancelled_code_is_good_no_longer);
     g_test_add_func("/pair/only the active one introduces", test_only_the_active_one_introduces);
+    g_test_add_func("/pair/who serves does not join by mistake",
+                    test_who_serves_does_not_join_by_mistake);
     g_test_add_func("/pair/names must fit", test_names_must_fit);
     g_test_add_func("/pair/a paired node needs discard", test_a_paired_node_needs_discard);
     g_test_add_func("/pair/a replaced node is told so", test_a_replaced_node_is_told_so);

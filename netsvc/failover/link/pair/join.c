@@ -201,7 +201,7 @@ join_free(struct join *join)
     event_free(join->limit);
     pair_reach_clear(&join->here);
     pair_reach_clear(&join->there);
-    memset(join->code, 0, sizeof join->code);
+    explicit_bzero(join->code, sizeof join->code);
     g_free(join);
 }
 

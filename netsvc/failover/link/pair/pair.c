@@ -140,8 +140,9 @@ begin_to_show(struct pair *pair, const struct child_task *task, struct slice bod
 
 static void
 begin_to_join(struct pair *pair, const struct child_task *task, struct slice body,
-              const char *typed)
+              const char *typed, gboolean active)
 {
+    const gboolean discards = json_member_true(body, "discard");
     char code[CODE_SIZE];
     const struct pairing *pairing = &pair->link->pairing;
     if (!code_read(typed, code))
@@ -149,7 +150,12 @@ begin_to_join(struct pair *pair, const struct child_task *task, struct slice bod
                     "that is no code: it has %d letters and digits, as "
                     "XXXX-XXXX-XXXX-XXXX-XXXX",
                     CODE_LENGTH);
-    else if ((is_settled(pairing) || pairing->replaced) && !json_member_true(body, "discard"))
+    else if (active && !discards)
+        pair_refuse(pair, task->number,
+                    "this node serves clients, and what it has would be given up\nhint: if it is "
+                    "the one to go on, show the code here, and type it on the other node; else add "
+                    "--discard");
+    else if ((is_settled(pairing) || pairing->replaced) && !discards)
         pair_refuse(pair, task->number,
                     "this node was paired before: what it has would be given up\nhint: if that is "
                     "meant, add --discard");
@@ -157,7 +163,7 @@ begin_to_join(struct pair *pair, const struct child_task *task, struct slice bod
         join_free(g_steal_pointer(&pair->join));
         pair->join = join_new(pair, code, task->number);
     }
-    memset(code, 0, sizeof code);
+    explicit_bzero(code, sizeof code);
 }
 
 static void
@@ -179,7 +185,7 @@ take_pair(struct pair *pair, const struct child_task *task, struct slice body, g
     } else if (json_member_true(body, "wait")) {
         wait(pair, task);
     } else if (json_member_text(body, "code", &typed)) {
-        begin_to_join(pair, task, body, typed);
+        begin_to_join(pair, task, body, typed, active);
     } else {
         begin_to_show(pair, task, body, active);
     }

@@ -299,7 +299,7 @@ show_free(struct show *show)
         session_free(let_go(g_queue_peek_head(&show->guests)));
     event_free(show->expiry);
     pair_reach_clear(&show->here);
-    memset(show->code, 0, sizeof show->code);
+    explicit_bzero(show->code, sizeof show->code);
     g_free(show);
 }
 
