@@ -11,6 +11,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LOOK_MS 200 /* between looks whether Ctrl-C was pressed */
@@ -20,6 +21,18 @@ static struct slice
 whole(const GString *text)
 {
     return (struct slice){text->str, text->len};
+}
+
+/* For who has not told the nodes of each other yet. */
+static GString *
+ask(const struct command_line *line, const char *what, const char *members, guint seconds,
+    GError **error)
+{
+    GString *answer = failover_ask(line, what, members, seconds, error);
+    if (answer == NULL && error != NULL && strstr((*error)->message, "is not served") != NULL)
+        fail_add_hint(error, "the configuration needs [peer a] and [peer b], the same two on both "
+                             "nodes; then `lifeboat net reload`");
+    return answer;
 }
 
 /* ---- what came of it ---- */
@@ -108,7 +121,7 @@ show(const struct command_line *line, const char *what, GError **error)
 {
     guint64 seconds = 0;
     stop_watch();
-    g_autoptr(GString) begun = failover_ask(line, what, "", ASK_SECONDS, error);
+    g_autoptr(GString) begun = ask(line, what, "", ASK_SECONDS, error);
     if (begun == NULL)
         return FAIL_FAILED;
     json_member_unsigned(whole(begun), "seconds", &seconds);
@@ -129,7 +142,7 @@ join(const struct command_line *line, const char *code, GError **error)
         g_string_append(members, ",\"discard\":true");
     printf("calling the other node …\n");
     fflush(stdout);
-    g_autoptr(GString) answer = failover_ask(line, "pair", members->str, JOIN_SECONDS, error);
+    g_autoptr(GString) answer = ask(line, "pair", members->str, JOIN_SECONDS, error);
     return answer != NULL ? report(answer) : FAIL_FAILED;
 }
 
