@@ -29,6 +29,12 @@ class Nodes(Case):
         self.a.start_netsvc().wait_until(self.a.has_service, 'a does not serve')
         self.b.start_netsvc()
 
+    def tearDown(self):
+        for node in self.pair.nodes:
+            for wrong in ('AddressSanitizer', 'runtime error', 'ended by signal 11', 'ended by signal 6'):
+                self.assertNotIn(wrong, node.netsvc.log)
+        super().tearDown()
+
     def show(self, node, *command):
         """The command that shows a code, and the code."""
         shown = Process(self, node.host, [program('lifeboat'), *command, '--config', node.config])

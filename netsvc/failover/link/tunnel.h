@@ -15,7 +15,7 @@
 
 #define TUNNEL_MAX 64             /* connections at a time, of both directions */
 #define TUNNEL_OPENING_MAX 8      /* of this node's that are not through TLS yet; others wait */
-#define TUNNEL_HIGH (1024 * 1024) /* bytes */
+#define TUNNEL_HIGH (256 * 1024) /* bytes */
 
 struct tunnel *tunnel_new(struct link *link);
 void tunnel_free(struct tunnel *tunnel);
