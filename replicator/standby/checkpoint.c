@@ -23,10 +23,19 @@ lacking_free(gpointer data)
 }
 
 void
+mark_free(gpointer data)
+{
+    struct mark *mark = data;
+    g_free(mark->sequence);
+    g_free(mark);
+}
+
+void
 checkpoint_init(struct checkpoint *checkpoint)
 {
     *checkpoint = (struct checkpoint){0};
     checkpoint->lacking = g_ptr_array_new_with_free_func(lacking_free);
+    checkpoint->marks = g_ptr_array_new_with_free_func(mark_free);
 }
 
 static void
@@ -40,6 +49,7 @@ forget(struct checkpoint *checkpoint)
     g_clear_pointer(&checkpoint->created, g_free);
     g_clear_pointer(&checkpoint->seen, g_free);
     g_ptr_array_set_size(checkpoint->lacking, 0);
+    g_ptr_array_set_size(checkpoint->marks, 0);
     checkpoint->unnamed = 0;
 }
 
@@ -48,6 +58,44 @@ checkpoint_clear(struct checkpoint *checkpoint)
 {
     forget(checkpoint);
     g_ptr_array_unref(checkpoint->lacking);
+    g_ptr_array_unref(checkpoint->marks);
+}
+
+static void
+append_mark(GPtrArray *marks, char *sequence, gint64 at)
+{
+    struct mark *mark = g_new(struct mark, 1);
+    *mark = (struct mark){sequence, at};
+    g_ptr_array_add(marks, mark);
+}
+
+/* From the newest on, one goes that is not twice as old as the one before the next: between two
+ * that stay there is never a step of more than four times the age. A clock that was set makes them
+ * useless, and no worse. */
+static void
+thin_marks(GPtrArray *marks, gint64 now)
+{
+    for (guint i = 1; i + 1 < marks->len;) {
+        const struct mark *before = marks->pdata[i - 1], *after = marks->pdata[i + 1];
+        if (now - after->at < 2 * (now - before->at))
+            g_ptr_array_remove_index(marks, i);
+        else
+            i++;
+    }
+    if (marks->len > CHECKPOINT_MARKS_MAX)
+        g_ptr_array_set_size(marks, CHECKPOINT_MARKS_MAX);
+}
+
+void
+checkpoint_add_mark(struct checkpoint *checkpoint, const char *sequence, gint64 now)
+{
+    const struct mark *newest = checkpoint->marks->len > 0 ? checkpoint->marks->pdata[0] : NULL;
+    if (sequence == NULL || (newest != NULL && g_str_equal(newest->sequence, sequence)))
+        return;
+    struct mark *mark = g_new(struct mark, 1);
+    *mark = (struct mark){g_strdup(sequence), now};
+    g_ptr_array_insert(checkpoint->marks, 0, mark);
+    thin_marks(checkpoint->marks, now);
 }
 
 void
@@ -103,6 +151,19 @@ read_lacking(struct checkpoint *checkpoint, struct slice json)
     }
 }
 
+static void
+read_marks(struct checkpoint *checkpoint, struct slice json)
+{
+    struct slice list, one, sequence;
+    guint64 at;
+    if (!json_member(json, "marks", &list) || json_type(list) != JSON_ARRAY)
+        return;
+    for (gsize place = 0; json_next_element(list, &place, &one);)
+        if (json_member(one, "seq", &sequence) && json_member_unsigned(one, "at", &at) &&
+            at < G_MAXINT64 / 4 && checkpoint->marks->len < CHECKPOINT_MARKS_MAX)
+            append_mark(checkpoint->marks, slice_dup(sequence), (gint64)at);
+}
+
 gboolean
 checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *database,
                 const char *id, GError **error)
@@ -127,6 +188,7 @@ checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *
     json_member_text(json, "source", &checkpoint->source);
     json_member_text(json, "created", &checkpoint->created);
     read_lacking(checkpoint, json);
+    read_marks(checkpoint, json);
     return TRUE;
 }
 
@@ -142,6 +204,20 @@ append_lacking(GString *text, const GPtrArray *all)
         json_text_member_string(text, "id", lacking->id);
         json_text_member_string(text, "rev", lacking->rev);
         json_text_member_string(text, "reason", lacking->reason);
+        json_text_end_object(text);
+    }
+    json_text_end_array(text);
+}
+
+static void
+append_marks(GString *text, const GPtrArray *marks)
+{
+    json_text_member_array(text, "marks");
+    for (guint i = 0; i < marks->len; i++) {
+        const struct mark *mark = marks->pdata[i];
+        json_text_begin_object(text);
+        json_text_member_raw(text, "seq", slice_of(mark->sequence));
+        json_text_member_integer(text, "at", mark->at);
         json_text_end_object(text);
     }
     json_text_end_array(text);
@@ -208,6 +284,7 @@ write_one(const struct checkpoint *checkpoint, struct http *http, const char *da
         append_raw(text, "seen", checkpoint->seen);
         json_text_member_string(text, "created", checkpoint->created);
         append_lacking(text, checkpoint->lacking);
+        append_marks(text, checkpoint->marks);
     }
     json_text_end_object(text);
     return local_put(http, path, text_of(text), present, error);

@@ -11,6 +11,7 @@
 
 #include "lib/http/http.h"
 
+#define CHECKPOINT_MARKS_MAX 24     /* the oldest is months old then */
 #define CHECKPOINT_LACKING_MAX 1000 /* revisions that it names */
 
 /* A revision that the source did not give, or the target did not take. */
@@ -21,6 +22,15 @@ struct lacking {
 
 void lacking_free(gpointer lacking);
 
+/* Where the target stood at some time: at a switch a client may go on from there
+ * (switch/clients/behind.h). Each is about twice as old as the next. */
+struct mark {
+    char *sequence; /* raw JSON */
+    gint64 at;      /* seconds since 1970 UTC */
+};
+
+void mark_free(gpointer mark);
+
 struct checkpoint {
     char *since;        /* raw JSON; NULL: there is none */
     char *source;       /* uuid of the CouchDB that it is of */
@@ -29,12 +39,16 @@ struct checkpoint {
     char *purge_seq;    /* raw JSON or NULL: of the source, up to which purges were applied */
     char *created;      /* instance_start_time of the source's database, or NULL */
     char *seen;         /* update_seq of the source when all up to `since` was copied, raw JSON */
+    GPtrArray *marks;   /* struct mark, the newest first */
     GPtrArray *lacking; /* struct lacking */
     guint64 unnamed;    /* revisions beyond CHECKPOINT_LACKING_MAX: then it may not be written */
 };
 
 void checkpoint_init(struct checkpoint *checkpoint);
 void checkpoint_clear(struct checkpoint *checkpoint);
+
+/* Notes where the target stands, and drops what is not needed of the older ones. */
+void checkpoint_add_mark(struct checkpoint *checkpoint, const char *sequence, gint64 now);
 
 /* Names a revision, once; `reason` is the newest. */
 void checkpoint_add_lacking(struct checkpoint *checkpoint, struct slice id, struct slice rev,

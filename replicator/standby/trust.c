@@ -140,8 +140,10 @@ mark_target(struct standby *standby, struct followed *database, GError **error)
     gboolean done = server_database_info(standby->target, database->name, &target, error) &&
                     token_write(standby->target, database->name, reader, checkpoint->here,
                                 checkpoint->here != NULL, target.q, &tokens, error);
-    if (done)
+    if (done) {
         here_note(database, target.update_seq);
+        checkpoint_add_mark(checkpoint, target.update_seq, g_get_real_time() / G_USEC_PER_SEC);
+    }
     server_database_clear(&target);
     if (!done)
         return FALSE;

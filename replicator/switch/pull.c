@@ -178,8 +178,10 @@ carry_clients_of(struct pulling *pulling, const char *name, const struct state *
                  const struct state *here, GError **error)
 {
     struct standby *standby = pulling->standby;
+    const struct followed *followed = standby_find(standby, name);
     const struct clients_database database = {
         .name = name,
+        .marks = followed->checkpoint.marks,
         .sequence = here->update_seq,
         .alike = there->documents == here->documents && there->deleted == here->deleted &&
                  is_text(there->update_seq) && is_text(here->update_seq),
@@ -195,7 +197,8 @@ carry_clients(struct pulling *pulling, GError **error)
         const char *name = pulling->names->pdata[i];
         const struct state *there = g_hash_table_lookup(pulling->there, name);
         const struct state *here = g_hash_table_lookup(pulling->here, name);
-        if (there != NULL && here != NULL && !carry_clients_of(pulling, name, there, here, error))
+        if (there != NULL && here != NULL && standby_find(pulling->standby, name) != NULL &&
+            !carry_clients_of(pulling, name, there, here, error))
             return FALSE;
     }
     return TRUE;

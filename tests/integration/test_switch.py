@@ -5,6 +5,7 @@ Phones are checkpoints as PouchDB leaves them; test_switch_phones has real ones.
 
 import json
 import os
+import random
 import subprocess
 import threading
 import unittest
@@ -155,6 +156,48 @@ class Clients(Pair):
         self.assertEqual(('session-pull', 'pouchdb', 1), (found['session_id'], found['replicator'], found['version']))
         self.assertEqual((1, 0), (answer['pulls'], answer['pushes']))
         self.assertEqual([], self.other.changes(self.medic, since=found['last_seq'])['results'])
+
+    def test_a_phone_that_was_a_little_behind_goes_on_from_before_what_it_lacks(self):
+        self.start()
+        self.step('pull', attempt='0a1a')
+        self.leave('behind', self.sequence())
+        self.couch.bulk(self.medic, [{'_id': 'since-%02d' % i} for i in range(30)])
+        self.step('pull', attempt='0a1b')
+        since = self.other.changes(self.medic, since=self.checkpoint('behind')['last_seq'])['results']
+        self.assertEqual({'since-%02d' % i for i in range(30)}, {row['id'] for row in since})
+
+    def test_whatever_a_phone_lacked_is_listed_since_where_it_goes_on(self):
+        """Phones at many places, documents that change again and again, in rounds that the second node follows."""
+        chance = random.Random(os.environ.get('LIFEBOAT_TEST_SEED', '1'))
+        places, revs = [], {}
+        self.start()
+        for round in range(8):
+            for _ in range(chance.randrange(3, 10)):
+                some = ['r-%03d' % chance.randrange(150) for _ in range(chance.randrange(1, 20))]
+                for id in dict.fromkeys(some):
+                    if id in revs and chance.random() < 0.1:
+                        self.couch.remove(self.medic, id)
+                        del revs[id]
+                    else:
+                        known = {'_rev': revs[id]} if id in revs else {}
+                        revs[id] = self.couch.put(self.medic, {'_id': id, **known, 'n': chance.random()})
+                rows = self.couch.changes(self.medic)['results']
+                places += [self.sequence(), chance.choice(rows)['seq']]  # one in the midst of a pull, too
+            if round < 7:
+                self.step('pull', attempt='%02x' % round)
+        for i, place in enumerate(places):
+            self.leave('phone-%d' % i, place)
+        answer = self.step('pull', attempt='ff')
+        carried = 0
+        for i, place in enumerate(places):
+            found = self.checkpoint('phone-%d' % i)
+            carried += found is not None
+            if found:
+                lacked = {row['id'] for row in self.couch.changes(self.medic, since=place)['results']}
+                listed = {row['id'] for row in self.other.changes(self.medic, since=found['last_seq'])['results']}
+                self.assertLessEqual(lacked, listed)
+        self.assertEqual(carried, answer['pulls'])
+        self.assertGreater(carried, len(places) // 3)
 
     def test_a_phone_that_was_behind_begins_from_zero(self):
         self.leave('behind', self.sequence())

@@ -3,12 +3,12 @@
 #include "lib/base/fail.h"
 #include "lib/couch/server.h"
 #include "lib/json/json.h"
+#include "replicator/switch/clients/behind.h"
 #include "replicator/switch/clients/list.h"
 #include "replicator/switch/clients/translate.h"
 
 #define KEPT_MAX (128 * 1024 * 1024) /* bytes of checkpoints in memory; what is more is dropped */
-#define ASKED_AT_ONCE 6
-#define ASKED_MAX 5000 /* sequences of one database that are looked at; others are dropped */
+#define ASKED_MAX 1000 /* sequences of one database that are looked at; others are dropped */
 #define LOOKS 3        /* at what is left, when all are to go */
 
 struct kept {
@@ -45,60 +45,7 @@ keep(void *context, struct slice json, GError **error)
     return TRUE;
 }
 
-/* ---- which pulls had all ---- */
-
-struct asking {
-    struct http_call *call;
-    const char *sequence;
-};
-
-static struct http_call *
-ask(struct http *http, const char *database, const char *sequence)
-{
-    g_autoptr(GString) since = g_string_new(NULL);
-    g_autoptr(GString) rest = g_string_new("/_changes?limit=1&since=");
-    json_unescape(slice_of(sequence), since);
-    http_escape(rest, (struct slice){since->str, since->len});
-    g_autofree char *path = server_path(database, rest->str);
-    const struct http_request request = {.path = path};
-    return http_start(http, &request);
-}
-
-/* Nothing is listed, and nothing is left. A sequence that the server does not take had nothing. */
-static gboolean
-is_at_end(struct http_call *call)
-{
-    struct slice results, row;
-    gsize place = 0;
-    guint64 pending = 1;
-    g_autoptr(GString) answer =
-        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
-    struct slice json = {answer != NULL ? answer->str : NULL, answer != NULL ? answer->len : 0};
-    return answer != NULL && json_check(json, NULL) && json_member(json, "results", &results) &&
-           json_type(results) == JSON_ARRAY && !json_next_element(results, &place, &row) &&
-           json_member_unsigned(json, "pending", &pending) && pending == 0;
-}
-
-/* Each sequence once → whether it is at the end: a set of those that are. */
-static GHashTable *
-find_ends(struct http *http, const char *database, GHashTable *sequences)
-{
-    GHashTable *ends = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autofree gpointer *all = g_hash_table_get_keys_as_array(sequences, NULL);
-    guint n = MIN(g_hash_table_size(sequences), ASKED_MAX);
-    for (guint from = 0; from < n; from += ASKED_AT_ONCE) {
-        struct http_call *calls[ASKED_AT_ONCE];
-        guint some = MIN(ASKED_AT_ONCE, n - from);
-        for (guint i = 0; i < some; i++)
-            calls[i] = ask(http, database, all[from + i]);
-        for (guint i = 0; i < some; i++) {
-            if (is_at_end(calls[i]))
-                g_hash_table_add(ends, all[from + i]);
-            http_call_free(calls[i]);
-        }
-    }
-    return ends;
-}
+/* ---- from where a pull goes on ---- */
 
 static GHashTable *
 sequences_of(const struct kept *kept)
@@ -112,13 +59,28 @@ sequences_of(const struct kept *kept)
     return sequences;
 }
 
+/* Each sequence of the one node → that of the other, which stays the caller's. */
+static void
+translate_all(struct behind *behind, GHashTable *sequences, const char *at_end,
+              GHashTable *translated)
+{
+    GHashTableIter iter;
+    gpointer sequence;
+    guint looked = 0;
+    g_hash_table_iter_init(&iter, sequences);
+    while (looked++ < ASKED_MAX && g_hash_table_iter_next(&iter, &sequence, NULL)) {
+        const char *found = behind_find(behind, sequence, at_end);
+        if (found != NULL)
+            g_hash_table_insert(translated, g_strdup(sequence), (gpointer)found);
+    }
+}
+
 /* ---- carrying over ---- */
 
 struct carrying {
-    struct kept there;    /* in the node that was active */
-    GHashTable *here;     /* id → revision, raw JSON, of those that stand in the other one */
-    GHashTable *ends;     /* sequences */
-    const char *sequence; /* raw JSON: what a pull goes on from */
+    struct kept there;      /* in the node that was active */
+    GHashTable *here;       /* id → revision, raw JSON, of those that stand in the other one */
+    GHashTable *translated; /* sequence there → sequence here, raw JSON */
     struct list_post *post;
     struct clients *clients;
 };
@@ -140,29 +102,33 @@ note_here(void *context, struct slice json, GError **error)
     return TRUE;
 }
 
+/* *sequence: of a pull. */
 static gboolean
-is_carried(const struct carrying *carrying, struct slice json)
+is_carried(const struct carrying *carrying, struct slice json, const char **sequence)
 {
-    struct slice sequence;
-    enum translate_kind kind = translate_kind_of(json, &sequence);
+    struct slice raw;
+    enum translate_kind kind = translate_kind_of(json, &raw);
+    *sequence = NULL;
     if (kind != TRANSLATE_PULL)
         return kind == TRANSLATE_PUSH;
-    g_autofree char *text = slice_dup(sequence);
-    return g_hash_table_contains(carrying->ends, text);
+    g_autofree char *text = slice_dup(raw);
+    *sequence = g_hash_table_lookup(carrying->translated, text);
+    return *sequence != NULL;
 }
 
 static gboolean
 carry_one(struct carrying *carrying, struct slice json, GError **error)
 {
     g_autofree char *id = NULL;
-    if (!json_member_text(json, "_id", &id) || !is_carried(carrying, json)) {
+    const char *sequence;
+    if (!json_member_text(json, "_id", &id) || !is_carried(carrying, json, &sequence)) {
         carrying->clients->dropped++;
         return TRUE;
     }
-    translate_append(list_post_begin(carrying->post), json, carrying->sequence,
+    translate_append(list_post_begin(carrying->post), json, sequence,
                      g_hash_table_lookup(carrying->here, id));
     g_hash_table_remove(carrying->here, id);
-    if (translate_kind_of(json, NULL) == TRANSLATE_PULL)
+    if (sequence != NULL)
         carrying->clients->pulls++;
     else
         carrying->clients->pushes++;
@@ -197,12 +163,8 @@ prepare(struct carrying *carrying, struct http *from, struct http *into,
     if (!list_checkpoints(from, database->name, keep, kept_forget, &carrying->there, error))
         return FALSE;
     g_autoptr(GHashTable) sequences = sequences_of(&carrying->there);
-    g_autoptr(GHashTable) ends = find_ends(from, database->name, sequences);
-    GHashTableIter iter;
-    gpointer end;
-    g_hash_table_iter_init(&iter, ends);
-    while (g_hash_table_iter_next(&iter, &end, NULL))
-        g_hash_table_add(carrying->ends, g_strdup(end));
+    AUTO(behind) *behind = behind_new(from, into, database->name, database->marks);
+    translate_all(behind, sequences, database->sequence, carrying->translated);
     return TRUE;
 }
 
@@ -220,14 +182,14 @@ gboolean
 clients_carry(struct http *from, struct http *into, const struct clients_database *database,
               struct clients *clients, GError **error)
 {
-    struct carrying carrying = {.clients = clients, .sequence = database->sequence};
+    struct carrying carrying = {.clients = clients};
     kept_init(&carrying.there);
     carrying.here = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    carrying.ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    carrying.translated = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     carrying.post = list_post_new(into, database->name);
     gboolean done = prepare(&carrying, from, into, database, error) && carry_all(&carrying, error);
     list_post_free(carrying.post);
-    g_hash_table_unref(carrying.ends);
+    g_hash_table_unref(carrying.translated);
     g_hash_table_unref(carrying.here);
     g_ptr_array_unref(carrying.there.documents);
     return done;

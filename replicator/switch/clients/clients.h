@@ -2,13 +2,12 @@
  * clients: the checkpoints that clients of a node left in its databases, as _local documents: how
  * far each has pulled from there, and pushed to there. They are found again under the node's uuid.
  *
- * A pull's checkpoint is carried over only where the client had all that the node has: nothing is
- * listed there since its sequence. Then it has all that the other node has, too, as of that one's
- * sequence, which is read first. One that was behind is dropped: the client looks through the whole
- * feed once, and is sent only what it does not have. To name a sequence for it, the place of each
- * change that it lacks would have to be found in the other node's feed, and a mistake there would
- * be a patient's record that never comes. Where the other node has more documents than this one, as
- * what vanished from a source stays on a standby, the clients lack those: then all are dropped.
+ * A client that had all that the node has (nothing is listed there since its sequence) has all that
+ * the other node has, too, as of that one's sequence, which is read first. For one that was behind
+ * a sequence is looked for (behind.h); where there is none its checkpoint is dropped: it looks
+ * through the whole feed once, and is sent only what it does not have. Where the other node has
+ * more documents than this one, as what vanished from a source stays on a standby, the clients lack
+ * those: then all are dropped.
  */
 #pragma once
 
@@ -16,7 +15,7 @@
 
 struct clients {
     guint64 pulls, pushes; /* carried over */
-    guint64 dropped;       /* those that were behind, and what nobody knows */
+    guint64 dropped;       /* those that were far behind, and what nobody knows */
 };
 
 /* One database as it stands in both servers. */
@@ -24,6 +23,7 @@ struct clients_database {
     const char *name;
     const char *sequence; /* raw JSON, in the one that they are carried into: read before any client
                              writes there */
+    const GPtrArray *marks; /* struct mark: older sequences, the newest first */
     gboolean alike; /* both have as many documents, and as many deleted ones; and sequences are
                        texts, not numbers, of which pull and push could not be told apart */
 };
