@@ -133,6 +133,11 @@ identity_set(struct http *http, const struct traits *traits, const char *uuid, G
     if (nodes == NULL)
         return FALSE;
     if (problems->len > 0)
-        return fail_set(error, FAIL_LATER, "%s", problems->str);
+        return fail_set(
+            error, FAIL_LATER,
+            "the uuid cannot be set on every node of the cluster: %s\n"
+            "hint: start the node, or take it out of the cluster: clients must not find "
+            "the old uuid there",
+            problems->str);
     return put_everywhere(http, nodes, uuid, error) && is_set(http, uuid, error);
 }

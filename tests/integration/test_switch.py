@@ -12,7 +12,7 @@ import unittest
 
 from support import faulty
 from support.case import slow
-from support.couch import quote
+from support.couch import Couch, quote
 from support.daemon import Daemon
 from support.pair import Pair
 from support.server import wait_until
@@ -103,6 +103,31 @@ class Pull(Pair):
         self.step('pull', attempt='0a1b')
         self.assertTrue(self.standby.has(self.medic, 'last'))
         self.assertEqual('77-last', self.other.get('/%s/_local/transitions-seq' % quote(self.medic))['value'])
+
+    def test_all_that_writers_were_told_is_here_when_they_have_stopped(self):
+        self.start()
+        self.step('pull', attempt='0a1a')
+        end, told = threading.Event(), []
+
+        def write(number):
+            couch, i = Couch(self.couch.url), 0
+            while not end.is_set():
+                i += 1
+                rev = couch.put(self.medic, {'_id': 'w-%d-%d' % (number, i), 'n': i})
+                told.append(('w-%d-%d' % (number, i), rev))
+            couch.close()
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+        for writer in writers:
+            writer.start()
+        timer = threading.Timer(1.5, end.set)
+        timer.start()
+        self.step('pull', attempt='0a1b')
+        end.set()
+        for writer in writers:
+            writer.join()
+        self.step('pull', attempt='0a1c')
+        self.assertGreater(len(told), 20)
+        self.assertEqual([], [id for id, rev in told if not self.standby.has(self.medic, id, rev)])
 
     def test_a_document_that_cannot_come_is_an_error_that_names_it(self):
         if self.server.standin is None:
