@@ -45,7 +45,7 @@ struct dhcp {
     struct leases *leases;
     struct store *store; /* NULL: it cannot be opened yet, and nothing is taken in */
     struct server *server;
-    struct pair *pair; /* NULL: there is one node */
+    struct partner *pair; /* NULL: there is one node */
     struct waits *waits;
     struct task_state state;
     gboolean has_state;
@@ -68,7 +68,7 @@ struct dhcp {
 static gboolean
 answers(const struct dhcp *dhcp)
 {
-    return dhcp->pair == NULL || pair_answers(dhcp->pair);
+    return dhcp->pair == NULL || partner_answers(dhcp->pair);
 }
 
 static gint64
@@ -169,7 +169,7 @@ commit(struct dhcp *dhcp)
 {
     g_autoptr(GError) error = NULL;
     if (dhcp->pair != NULL)
-        pair_before_commit(dhcp->pair);
+        partner_before_commit(dhcp->pair);
     gboolean done = store_commit(dhcp->store, &error);
     if (!done) {
         g_autofree char *message = fail_message(error->message);
@@ -203,7 +203,7 @@ send_waiting(struct dhcp *dhcp)
     }
     if (dhcp->pair == NULL)
         return;
-    pair_committed(dhcp->pair);
+    partner_committed(dhcp->pair);
     watch_words(dhcp);
 }
 
@@ -500,7 +500,7 @@ hear_strange(void *context, const char *why)
 }
 
 static gint64
-pair_ms(void *context)
+partner_ms(void *context)
 {
     (void)context;
     return ms_now();
@@ -512,7 +512,7 @@ tell_pair(struct dhcp *dhcp)
     const gboolean answered = answers(dhcp);
     if (dhcp->pair == NULL || !dhcp->has_state)
         return;
-    pair_role(dhcp->pair, &dhcp->state);
+    partner_role(dhcp->pair, &dhcp->state);
     if (answered && !answers(dhcp)) {
         waits_drop(dhcp->waits);
         dhcp->n_waiting = 0;
@@ -523,19 +523,19 @@ tell_pair(struct dhcp *dhcp)
 static void
 open_pair(struct dhcp *dhcp)
 {
-    const struct pair_world world = {.leases = dhcp->leases,
-                                     .store = dhcp->store,
-                                     .server = dhcp->server,
-                                     .clock = &dhcp->clock,
-                                     .milliseconds = pair_ms,
-                                     .context = dhcp};
-    const struct pair_ears ears = {.send = send_to_other,
-                                   .conflict = hear_both_gave,
-                                   .strange = hear_strange,
-                                   .context = dhcp};
+    const struct partner_world world = {.leases = dhcp->leases,
+                                        .store = dhcp->store,
+                                        .server = dhcp->server,
+                                        .clock = &dhcp->clock,
+                                        .milliseconds = partner_ms,
+                                        .context = dhcp};
+    const struct partner_ears ears = {.send = send_to_other,
+                                      .conflict = hear_both_gave,
+                                      .strange = hear_strange,
+                                      .context = dhcp};
     if (dhcp->config->other == NULL)
         return;
-    dhcp->pair = pair_new(&world, &ears);
+    dhcp->pair = partner_new(&world, &ears);
     dhcp->waits = waits_new(dhcp->pair, dhcp->server, send_after_word, dhcp);
     tell_pair(dhcp);
 }
@@ -562,7 +562,7 @@ dhcp_task(gpointer self, const struct child_task *task)
     static const char nobody[] = "nobody does that";
     struct dhcp *dhcp = self;
     if (strcmp(task->what, "peer") == 0 && dhcp->pair != NULL) {
-        pair_take(dhcp->pair, (const guint8 *)task->body, task->size);
+        partner_take(dhcp->pair, (const guint8 *)task->body, task->size);
         waits_look(dhcp->waits, ms_now());
         settle(dhcp);
     } else if (strcmp(task->what, "clients") == 0) {
@@ -653,7 +653,7 @@ on_second(evutil_socket_t fd, short what, void *context)
         return;
     server_expire(dhcp->server);
     if (dhcp->pair != NULL)
-        pair_second(dhcp->pair);
+        partner_second(dhcp->pair);
     if (now >= dhcp->next_ask && answers(dhcp)) {
         dhcp->next_ask = now + RIVALS_ASK_SECONDS;
         ask_for_rivals(dhcp);

@@ -6,7 +6,7 @@
  * the first kind the session that this node asked for is set in it, so that it is not thrown away.
  */
 #include "netsvc/bytes.h"
-#include "netsvc/dhcp/pair/pair.h"
+#include "netsvc/dhcp/pair/partner.h"
 #include "netsvc/dhcp/pair/wire.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -59,7 +59,7 @@ check_leases(const struct leases *leases)
 }
 
 static void
-take_all(struct pair *pair, struct site *site, const uint8_t *data, size_t size)
+take_all(struct partner *pair, struct site *site, const uint8_t *data, size_t size)
 {
     while (size >= 2) {
         gsize length = MIN((gsize)bytes_get16(data), size - 2);
@@ -68,9 +68,9 @@ take_all(struct pair *pair, struct site *site, const uint8_t *data, size_t size)
             bytes_put32(message + 4, (guint32)(site->session >> 32));
             bytes_put32(message + 8, (guint32)site->session);
         }
-        pair_take(pair, message, length);
-        pair_before_commit(pair);
-        pair_committed(pair);
+        partner_take(pair, message, length);
+        partner_before_commit(pair);
+        partner_committed(pair);
         data += 2 + length;
         size -= 2 + length;
     }
@@ -85,13 +85,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     site.config.dhcp.hosts = g_ptr_array_new();
     {
         AUTO(server) *server = server_new(&site.config, leases, NULL, &site.clock, NULL);
-        const struct pair_world world = {leases, NULL, server, &site.clock, stands, NULL};
-        const struct pair_ears ears = {must_be_readable, NULL, NULL, &site};
+        const struct partner_world world = {leases, NULL, server, &site.clock, stands, NULL};
+        const struct partner_ears ears = {must_be_readable, NULL, NULL, &site};
         const struct task_state state = {.role = TASK_STANDBY, .peer = 1, .term = 2};
-        AUTO(pair) *pair = pair_new(&world, &ears);
-        pair_role(pair, &state);
+        AUTO(partner) *pair = partner_new(&world, &ears);
+        partner_role(pair, &state);
         take_all(pair, &site, data, size);
-        pair_second(pair);
+        partner_second(pair);
         check_leases(leases);
     }
     g_ptr_array_unref(site.config.dhcp.subnets);

@@ -21,7 +21,7 @@ struct node {
     struct lan *lan;
     guint place;
     struct clinic *clinic; /* NULL: it is off */
-    struct pair *pair;
+    struct partner *pair;
     struct waits *waits;
     struct task_state state;
     GQueue inbox;  /* GBytes */
@@ -127,7 +127,7 @@ node_reply(void *context, guint link, const struct server_reply *reply)
         node->lan->nos[client]++;
     } else if (packet.type == PACKET_ACK) {
         g_assert_true(packet_seconds(&packet, PACKET_LEASE_TIME, &seconds));
-        gboolean worded = reply->change == 0 || pair_has_word(node->pair, reply->change);
+        gboolean worded = reply->change == 0 || partner_has_word(node->pair, reply->change);
         lan_believe(node->lan, client, packet.yiaddr, seconds, worded);
     }
 }
@@ -138,10 +138,10 @@ node_settle(struct node *node)
     g_autoptr(GError) error = NULL;
     if (node->stuck)
         return;
-    pair_before_commit(node->pair);
+    partner_before_commit(node->pair);
     if (node->clinic->store != NULL && !store_commit(node->clinic->store, &error))
         g_error("%s", error->message);
-    pair_committed(node->pair);
+    partner_committed(node->pair);
 }
 
 static inline void
@@ -156,10 +156,10 @@ node_start(struct node *node)
         g_assert_no_error(error);
     }
     clinic_serve(clinic);
-    const struct pair_world world = {clinic->leases, clinic->store, clinic->server,
-                                     &clinic->clock, lan_ms,        node};
-    const struct pair_ears ears = {node_send, node_hear_conflict, NULL, node};
-    node->pair = pair_new(&world, &ears);
+    const struct partner_world world = {clinic->leases, clinic->store, clinic->server,
+                                        &clinic->clock, lan_ms,        node};
+    const struct partner_ears ears = {node_send, node_hear_conflict, NULL, node};
+    node->pair = partner_new(&world, &ears);
     node->waits = waits_new(node->pair, clinic->server, node_reply, node);
     node->state = (struct task_state){.role = TASK_WAIT, .parity = node->place};
 }
@@ -170,7 +170,7 @@ node_stop(struct node *node)
 {
     GBytes *message;
     g_clear_pointer(&node->waits, waits_free);
-    g_clear_pointer(&node->pair, pair_free);
+    g_clear_pointer(&node->pair, partner_free);
     g_clear_pointer(&node->clinic, clinic_free);
     while ((message = g_queue_pop_head(&node->inbox)) != NULL)
         g_bytes_unref(message);
@@ -181,8 +181,8 @@ node_tell(struct node *node, guint32 role, guint64 term)
 {
     node->state.role = role;
     node->state.term = term;
-    pair_role(node->pair, &node->state);
-    if (!pair_answers(node->pair))
+    partner_role(node->pair, &node->state);
+    if (!partner_answers(node->pair))
         waits_drop(node->waits);
     node_settle(node);
 }
@@ -194,7 +194,7 @@ node_tick(struct node *node)
         return;
     node->clinic->now = node_now(node);
     server_expire(node->clinic->server);
-    pair_second(node->pair);
+    partner_second(node->pair);
     waits_look(node->waits, node->lan->ms);
     node_settle(node);
 }
@@ -209,7 +209,7 @@ node_receive(struct node *node)
     gsize size;
     const guint8 *data = g_bytes_get_data(message, &size);
     node->clinic->now = node_now(node);
-    pair_take(node->pair, data, size);
+    partner_take(node->pair, data, size);
     waits_look(node->waits, node->lan->ms);
     node_settle(node);
     return TRUE;
@@ -285,7 +285,7 @@ lan_link(struct lan *lan, gboolean is)
 static inline enum server_act
 node_ask(struct node *node, const struct wish *wish)
 {
-    if (node->clinic == NULL || !pair_answers(node->pair))
+    if (node->clinic == NULL || !partner_answers(node->pair))
         return SERVER_NOTHING;
     node->clinic->now = node_now(node);
     enum server_act act = clinic_take(node->clinic, wish);

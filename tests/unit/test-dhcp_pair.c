@@ -15,7 +15,7 @@ in_step(void)
     node_tell(B, TASK_STANDBY, 2);
     lan_link(lan, TRUE);
     lan_run(lan);
-    g_assert_true(pair_waits(A->pair));
+    g_assert_true(partner_waits(A->pair));
     return lan;
 }
 
@@ -64,7 +64,7 @@ test_without_the_word_a_lease_is_short(void)
     node_select(A, 7, address);
     lan->cut = TRUE; /* what is under way is lost */
     g_bytes_unref(g_queue_pop_head(&B->inbox));
-    lan_pass(lan, PAIR_WORD_MS - 1);
+    lan_pass(lan, PARTNER_WORD_MS - 1);
     g_assert_cmpuint(lan->clients[7].address, ==, 0);
     lan_pass(lan, 1);
     g_assert_cmpuint(lan->clients[7].address, ==, address);
@@ -99,22 +99,22 @@ test_after_three_misses_nobody_waits_until_the_other_is_back(void)
     AUTO(lan) *lan = in_step();
     guint32 address = join(lan, A, 7);
     lan->loss = 100;
-    for (guint i = 0; i < PAIR_MISSES; i++) {
+    for (guint i = 0; i < PARTNER_MISSES; i++) {
         guint acks = lan->acks;
         node_renew(A, 7, address);
         g_assert_cmpuint(lan->acks, ==, acks);
-        lan_pass(lan, PAIR_WORD_MS);
+        lan_pass(lan, PARTNER_WORD_MS);
         g_assert_cmpuint(lan->acks, ==, acks + 1);
     }
     guint acks = lan->acks;
     node_renew(A, 7, address);
     g_assert_cmpuint(lan->acks, ==, acks + 1); /* at once */
     lan->loss = 0;
-    for (guint i = 0; i < 20 && !pair_waits(A->pair); i++) {
+    for (guint i = 0; i < 20 && !partner_waits(A->pair); i++) {
         lan_pass(lan, 1000);
         lan_run(lan);
     }
-    g_assert_true(pair_waits(A->pair));
+    g_assert_true(partner_waits(A->pair));
     g_assert_cmpint(node_lease(B, address)->until - node_now(B), >, 0);
 }
 
@@ -128,7 +128,7 @@ test_an_address_of_the_others_half_needs_its_word(void)
     node_select(A, 7, WARD(111));
     lan->cut = TRUE;
     g_bytes_unref(g_queue_pop_head(&B->inbox));
-    lan_pass(lan, PAIR_WORD_MS);
+    lan_pass(lan, PARTNER_WORD_MS);
     g_assert_cmpuint(lan->clients[7].address, ==, 0);
     g_assert_null(leases_of_address(A->clinic->leases, WARD(111)));
     lan->cut = FALSE;
@@ -198,7 +198,7 @@ test_after_a_forced_switch_no_address_changes_its_client(void)
     for (guint16 client = 11; client < 30; client++)
         g_assert_cmpuint(join(lan, B, client) & 1, ==, client < 20 ? 1 : 0);
     g_assert_cmpuint(join(lan, B, 30), ==, 0);
-    lan_pass(lan, PAIR_DEAD_SECONDS * 1000);
+    lan_pass(lan, PARTNER_DEAD_SECONDS * 1000);
     g_assert_cmpuint(join(lan, B, 30), ==, 0); /* it may live still */
     B->state.fenced = 1;
     node_tell(B, TASK_ACTIVE, 3);
@@ -212,7 +212,7 @@ test_who_is_not_active_says_nothing(void)
 {
     static const guint32 silent[] = {TASK_WAIT, TASK_STANDBY, TASK_SWITCHING};
     AUTO(lan) *lan = lan_new(FALSE);
-    g_assert_false(pair_answers(A->pair)); /* until it is told */
+    g_assert_false(partner_answers(A->pair)); /* until it is told */
     for (gsize i = 0; i < G_N_ELEMENTS(silent); i++) {
         node_tell(A, silent[i], 2);
         g_assert_cmpuint(node_offer(A, 7), ==, 0);
@@ -319,7 +319,7 @@ test_messages_that_are_lost_or_come_twice_change_nothing(void)
         lan_run(lan);
     }
     assert_same(lan);
-    g_assert_true(pair_waits(A->pair));
+    g_assert_true(partner_waits(A->pair));
 }
 
 static void
@@ -341,10 +341,10 @@ test_many_leases_go_over_in_many_messages(void)
     }
     lan_link(lan, TRUE);
     lan_run(lan);
-    g_assert_true(pair_waits(A->pair));
+    g_assert_true(partner_waits(A->pair));
     g_assert_cmpuint(leases_count(B->clinic->leases, LEASE_LEASED, 0, G_MAXUINT32), ==, 5000);
-    struct pair_look look;
-    pair_look(A->pair, &look);
+    struct partner_look look;
+    partner_look(A->pair, &look);
     g_assert_true(look.in_step);
     g_assert_cmpuint(look.behind, ==, 0);
 }
@@ -418,7 +418,7 @@ test_who_asks_twice_while_it_waits_keeps_what_it_was_told(void)
     node_receive(B);
     node_receive(A);
     g_assert_cmpuint(lan->clients[7].address, ==, WARD(111)); /* for the first one it came */
-    lan_pass(lan, PAIR_WORD_MS);
+    lan_pass(lan, PARTNER_WORD_MS);
     g_assert_nonnull(node_lease(A, WARD(111)));
     g_assert_false(node_lease(A, WARD(111))->pending);
 }
@@ -432,7 +432,7 @@ test_who_left_while_it_waited_is_told_nothing(void)
     node_ask(A, &(struct wish){
                     .type = PACKET_RELEASE, .client = 7, .ciaddr = address, .server = SERVICE});
     lan_run(lan);
-    lan_pass(lan, PAIR_WORD_MS);
+    lan_pass(lan, PARTNER_WORD_MS);
     g_assert_cmpuint(lan->acks, ==, 0);
     g_assert_null(node_lease(B, address));
 }

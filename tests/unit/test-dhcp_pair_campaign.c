@@ -210,7 +210,7 @@ ask(struct site *site, const struct wish *wish)
 {
     guint first = (guint)g_test_rand_int_range(0, 2);
     node_ask(node_at(site, first), wish);
-    if (wish->to_all || !pair_answers(node_at(site, first)->pair))
+    if (wish->to_all || !partner_answers(node_at(site, first)->pair))
         node_ask(node_at(site, 1 - first), wish);
 }
 
@@ -287,7 +287,7 @@ static void
 time_passes(struct site *site)
 {
     static const gint64 spans[] = {5, 10, 31, 250, 1000, 1000, 60000, 300000, 700000, 2000000};
-    lan_pass(site->lan, PAIR_WORD_MS); /* who waits for a word waits no longer */
+    lan_pass(site->lan, PARTNER_WORD_MS); /* who waits for a word waits no longer */
     const gint64 span = spans[g_test_rand_int_range(0, G_N_ELEMENTS(spans))];
     if (span > 1000) /* a link that is silent for so long is cut */
         lan_run(site->lan);
@@ -360,7 +360,7 @@ comes_to_rest(struct site *site)
     }
     struct node *active = node_at(site, node_at(site, 0)->state.role == TASK_ACTIVE ? 0 : 1);
     g_assert_cmpint(active->state.role, ==, TASK_ACTIVE);
-    g_assert_true(pair_waits(active->pair));
+    g_assert_true(partner_waits(active->pair));
     for (guint32 address = WARD(0); address < WARD(256); address++) {
         const struct lease *a = node_lease(node_at(site, 0), address);
         const struct lease *b = node_lease(node_at(site, 1), address);
@@ -380,7 +380,7 @@ one_round(struct site *site)
                           .forces = site->forces,
                           .cuts = site->cuts,
                           .losses = site->losses};
-    lan->slack = 1000 + PAIR_WORD_MS;
+    lan->slack = 1000 + PARTNER_WORD_MS;
     link_is(site, TRUE);
     for (guint i = 0; i < STEPS; i++)
         one_step(site);

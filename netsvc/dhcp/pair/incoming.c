@@ -5,7 +5,7 @@
 #define ASK_MS 2000 /* again, where nothing comes */
 
 static gint64
-now_ms(const struct pair *pair)
+now_ms(const struct partner *pair)
 {
     return pair->world.milliseconds(pair->world.context);
 }
@@ -13,35 +13,35 @@ now_ms(const struct pair *pair)
 /* ---- sessions ---- */
 
 void
-in_end(struct pair *pair)
+in_end(struct partner *pair)
 {
     g_clear_pointer(&pair->in.passed, g_hash_table_unref);
     pair->in = (struct in){0};
 }
 
 void
-in_begin(struct pair *pair)
+in_begin(struct partner *pair)
 {
     in_end(pair);
     pair->in.session = (guint64)g_random_int() << 32 | g_random_int() | 1;
     pair->in.asked = now_ms(pair);
-    pair_send(pair, wire_hello(pair->in.session, pair->out.session, &pair->durable));
+    partner_send(pair, wire_hello(pair->in.session, pair->out.session, &pair->durable));
 }
 
 /* The other node does not know what this one asked for: it has begun anew, or both just do. */
 void
-in_look(struct pair *pair, const struct wire *hello)
+in_look(struct partner *pair, const struct wire *hello)
 {
     if (hello->other == pair->in.session)
         return;
     if (pair->in.received > 0)
         in_begin(pair);
     else
-        pair_send(pair, wire_hello(pair->in.session, pair->out.session, &pair->durable));
+        partner_send(pair, wire_hello(pair->in.session, pair->out.session, &pair->durable));
 }
 
 void
-in_second(struct pair *pair)
+in_second(struct partner *pair)
 {
     if (pair->state.peer != 0 && pair->in.received == 0 && now_ms(pair) - pair->in.asked >= ASK_MS)
         in_begin(pair);
@@ -50,7 +50,7 @@ in_second(struct pair *pair)
 /* ---- leases ---- */
 
 static void
-tell_conflict(struct pair *pair, const struct lease *kept, const struct lease *ended)
+tell_conflict(struct partner *pair, const struct lease *kept, const struct lease *ended)
 {
     if (pair->ears.conflict != NULL)
         pair->ears.conflict(pair->ears.context, kept, ended);
@@ -69,7 +69,7 @@ as_here(const struct lease *lease, gint64 now)
 }
 
 static void
-put(struct pair *pair, struct lease *lease)
+put(struct partner *pair, struct lease *lease)
 {
     if (lease->pending && lease->acked == lease->until)
         lease->pending = FALSE; /* this is the word that it waits for */
@@ -78,7 +78,7 @@ put(struct pair *pair, struct lease *lease)
 }
 
 static void
-take_lease(struct pair *pair, const struct merge_sides *sides, const struct lease *lease)
+take_lease(struct partner *pair, const struct merge_sides *sides, const struct lease *lease)
 {
     struct leases *leases = pair->world.leases;
     const struct lease *own = leases_of_address(leases, lease->address);
@@ -102,14 +102,14 @@ take_lease(struct pair *pair, const struct merge_sides *sides, const struct leas
 }
 
 static void
-drop(struct pair *pair, guint32 address)
+drop(struct partner *pair, guint32 address)
 {
     pair->uncommitted = TRUE;
     server_drop(pair->world.server, address);
 }
 
 static void
-take_entry(struct pair *pair, const struct merge_sides *sides, const struct wire_entry *entry)
+take_entry(struct partner *pair, const struct merge_sides *sides, const struct wire_entry *entry)
 {
     const guint32 address = entry->lease.address;
     if (pair->in.passed != NULL)
@@ -125,7 +125,7 @@ take_entry(struct pair *pair, const struct merge_sides *sides, const struct wire
 
 /* What the pass did not have, and the other node has seen, it has removed. */
 static void
-end_pass(struct pair *pair, const struct merge_sides *sides)
+end_pass(struct partner *pair, const struct merge_sides *sides)
 {
     guint32 after = 0;
     const struct lease *lease;
@@ -141,7 +141,7 @@ end_pass(struct pair *pair, const struct merge_sides *sides)
 /* ---- batches ---- */
 
 static gboolean
-is_next(struct pair *pair, const struct wire *batch)
+is_next(struct partner *pair, const struct wire *batch)
 {
     struct in *in = &pair->in;
     if (batch->session != in->session || in->session == 0)
@@ -157,7 +157,7 @@ is_next(struct pair *pair, const struct wire *batch)
 }
 
 void
-in_take(struct pair *pair, const struct wire *batch)
+in_take(struct partner *pair, const struct wire *batch)
 {
     struct in *in = &pair->in;
     if (!is_next(pair, batch))
@@ -167,7 +167,7 @@ in_take(struct pair *pair, const struct wire *batch)
     knowledge_join(&pair->theirs, &batch->knowledge);
     if (batch->flags & WIRE_FIRST)
         in->passed = g_hash_table_new(NULL, NULL);
-    const struct merge_sides sides = {&pair->mine, &pair->theirs, pair_now(pair)};
+    const struct merge_sides sides = {&pair->mine, &pair->theirs, partner_now(pair)};
     for (guint i = 0; i < batch->entries->len; i++)
         take_entry(pair, &sides, &g_array_index(batch->entries, struct wire_entry, i));
     if ((batch->flags & WIRE_END) && in->passed != NULL)
@@ -179,12 +179,13 @@ in_take(struct pair *pair, const struct wire *batch)
 }
 
 void
-in_committed(struct pair *pair)
+in_committed(struct partner *pair)
 {
     struct in *in = &pair->in;
     if (in->session == 0 || (in->durable == in->received && !in->again))
         return;
     in->durable = in->received;
     in->again = FALSE;
-    pair_send(pair, wire_ack(in->session, in->durable, pair_answers(pair) ? WIRE_ANSWERS : 0));
+    partner_send(pair,
+                 wire_ack(in->session, in->durable, partner_answers(pair) ? WIRE_ANSWERS : 0));
 }

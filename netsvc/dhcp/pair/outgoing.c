@@ -6,7 +6,7 @@
 #define RECOVER_MS 10000 /* after misses: how often it is tried */
 
 static gint64
-now_ms(const struct pair *pair)
+now_ms(const struct partner *pair)
 {
     return pair->world.milliseconds(pair->world.context);
 }
@@ -21,14 +21,14 @@ forget_waiting(struct out *out)
 }
 
 void
-out_open(struct pair *pair)
+out_open(struct partner *pair)
 {
     pair->out.waiting = g_hash_table_new(NULL, NULL);
     g_queue_init(&pair->out.order);
 }
 
 void
-out_end(struct pair *pair)
+out_end(struct partner *pair)
 {
     struct out *out = &pair->out;
     forget_waiting(out);
@@ -38,14 +38,14 @@ out_end(struct pair *pair)
 }
 
 void
-out_close(struct pair *pair)
+out_close(struct partner *pair)
 {
     out_end(pair);
     g_hash_table_unref(pair->out.waiting);
 }
 
 void
-out_begin(struct pair *pair, const struct wire *hello)
+out_begin(struct partner *pair, const struct wire *hello)
 {
     if (hello->session == pair->out.session)
         return; /* it is served already */
@@ -58,7 +58,7 @@ out_begin(struct pair *pair, const struct wire *hello)
 }
 
 void
-out_changed(struct pair *pair, guint32 address)
+out_changed(struct partner *pair, guint32 address)
 {
     struct out *out = &pair->out;
     gpointer key = GUINT_TO_POINTER(address);
@@ -69,7 +69,7 @@ out_changed(struct pair *pair, guint32 address)
 /* ---- sending ---- */
 
 static guint
-fill_changes(struct pair *pair, GByteArray *batch)
+fill_changes(struct partner *pair, GByteArray *batch)
 {
     struct out *out = &pair->out;
     guint count = 0;
@@ -78,7 +78,7 @@ fill_changes(struct pair *pair, GByteArray *batch)
         g_hash_table_remove(out->waiting, key);
         const struct lease *lease = leases_of_address(pair->world.leases, GPOINTER_TO_UINT(key));
         if (lease != NULL)
-            wire_add(batch, lease, pair_now(pair));
+            wire_add(batch, lease, partner_now(pair));
         else
             wire_add_gone(batch, GPOINTER_TO_UINT(key));
         count++;
@@ -87,14 +87,14 @@ fill_changes(struct pair *pair, GByteArray *batch)
 }
 
 static guint
-fill_pass(struct pair *pair, GByteArray *batch)
+fill_pass(struct partner *pair, GByteArray *batch)
 {
     struct out *out = &pair->out;
     const struct lease *lease = NULL;
     guint count = 0;
     while (wire_has_room(batch) &&
            (lease = leases_after(pair->world.leases, out->cursor)) != NULL) {
-        wire_add(batch, lease, pair_now(pair));
+        wire_add(batch, lease, partner_now(pair));
         out->cursor = lease->address;
         count++;
     }
@@ -103,11 +103,11 @@ fill_pass(struct pair *pair, GByteArray *batch)
 }
 
 static void
-send_batch(struct pair *pair)
+send_batch(struct partner *pair)
 {
     struct out *out = &pair->out;
     const gboolean passed = out->passing;
-    guint flags = pair_answers(pair) ? WIRE_ANSWERS : 0;
+    guint flags = partner_answers(pair) ? WIRE_ANSWERS : 0;
     out->tells = FALSE;
     GByteArray *batch = wire_batch(out->session, ++out->sent, &pair->durable);
     guint count = fill_changes(pair, batch);
@@ -128,11 +128,11 @@ send_batch(struct pair *pair)
     out->ring[place].count = count;
     out->ring[place].is_all = is_all;
     out->ring[place].upto = pair->own;
-    pair_send(pair, batch);
+    partner_send(pair, batch);
 }
 
 void
-out_flush(struct pair *pair)
+out_flush(struct partner *pair)
 {
     struct out *out = &pair->out;
     if (out->session == 0 || pair->uncommitted)
@@ -144,7 +144,7 @@ out_flush(struct pair *pair)
 }
 
 void
-out_tell(struct pair *pair)
+out_tell(struct partner *pair)
 {
     pair->out.tells = TRUE;
     out_flush(pair);
@@ -153,7 +153,7 @@ out_tell(struct pair *pair)
 /* ---- what the other node has ---- */
 
 void
-out_acked(struct pair *pair, const struct wire *ack)
+out_acked(struct partner *pair, const struct wire *ack)
 {
     struct out *out = &pair->out;
     if (ack->session != out->session || out->session == 0 || ack->number > out->sent)
@@ -161,7 +161,7 @@ out_acked(struct pair *pair, const struct wire *ack)
     out->other_answers = (ack->flags & WIRE_ANSWERS) != 0;
     for (; out->acked < ack->number; out->acked++) {
         const guint place = (out->acked + 1) % OUT_RING;
-        if (now_ms(pair) - out->ring[place].at <= PAIR_WORD_MS)
+        if (now_ms(pair) - out->ring[place].at <= PARTNER_WORD_MS)
             pair->misses = 0;
         if (!out->ring[place].is_all)
             continue;
@@ -174,7 +174,7 @@ out_acked(struct pair *pair, const struct wire *ack)
 
 /* Where an ack does not come, one more batch makes the other node notice what it misses. */
 void
-out_second(struct pair *pair)
+out_second(struct partner *pair)
 {
     struct out *out = &pair->out;
     const guint under_way = out->sent - out->acked;
@@ -189,7 +189,7 @@ out_second(struct pair *pair)
 }
 
 guint
-out_behind(const struct pair *pair)
+out_behind(const struct partner *pair)
 {
     const struct out *out = &pair->out;
     guint count = g_hash_table_size(out->waiting);

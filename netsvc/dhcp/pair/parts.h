@@ -1,7 +1,7 @@
-/* parts: what pair.c, outgoing.c and incoming.c share; nobody else reads it. */
+/* parts: what partner.c, outgoing.c and incoming.c share; nobody else reads it. */
 #pragma once
 
-#include "netsvc/dhcp/pair/pair.h"
+#include "netsvc/dhcp/pair/partner.h"
 #include "netsvc/dhcp/pair/wire.h"
 
 #define OUT_RING 64
@@ -34,9 +34,9 @@ struct in {
     gint64 asked;       /* milliseconds */
 };
 
-struct pair {
-    struct pair_world world;
-    struct pair_ears ears;
+struct partner {
+    struct partner_world world;
+    struct partner_ears ears;
     struct server_pair hooks;
     struct task_state state;
     gboolean told;
@@ -50,25 +50,25 @@ struct pair {
     struct in in;
 };
 
-gint64 pair_now(const struct pair *pair);
-gboolean pair_knows_other(void *context, const struct lease *lease);
-void pair_limit(struct pair *pair);
-void pair_send(struct pair *pair, GByteArray *message); /* which is freed */
+gint64 partner_now(const struct partner *pair);
+gboolean partner_knows_other(void *context, const struct lease *lease);
+void partner_limit(struct partner *pair);
+void partner_send(struct partner *pair, GByteArray *message); /* which is freed */
 
-void out_open(struct pair *pair);
-void out_close(struct pair *pair);
-void out_begin(struct pair *pair, const struct wire *hello);
-void out_end(struct pair *pair);
-void out_changed(struct pair *pair, guint32 address);
-void out_flush(struct pair *pair);
-void out_tell(struct pair *pair); /* at once, though nothing changed */
-void out_acked(struct pair *pair, const struct wire *ack);
-void out_second(struct pair *pair);
-guint out_behind(const struct pair *pair);
+void out_open(struct partner *pair);
+void out_close(struct partner *pair);
+void out_begin(struct partner *pair, const struct wire *hello);
+void out_end(struct partner *pair);
+void out_changed(struct partner *pair, guint32 address);
+void out_flush(struct partner *pair);
+void out_tell(struct partner *pair); /* at once, though nothing changed */
+void out_acked(struct partner *pair, const struct wire *ack);
+void out_second(struct partner *pair);
+guint out_behind(const struct partner *pair);
 
-void in_begin(struct pair *pair);
-void in_end(struct pair *pair);
-void in_look(struct pair *pair, const struct wire *hello);
-void in_take(struct pair *pair, const struct wire *batch);
-void in_committed(struct pair *pair);
-void in_second(struct pair *pair);
+void in_begin(struct partner *pair);
+void in_end(struct partner *pair);
+void in_look(struct partner *pair, const struct wire *hello);
+void in_take(struct partner *pair, const struct wire *batch);
+void in_committed(struct partner *pair);
+void in_second(struct partner *pair);

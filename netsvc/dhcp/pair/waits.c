@@ -7,7 +7,7 @@ struct wait {
 };
 
 struct waits {
-    struct pair *pair;
+    struct partner *pair;
     struct server *server;
     waits_send send;
     void *context;
@@ -16,7 +16,7 @@ struct waits {
 };
 
 struct waits *
-waits_new(struct pair *pair, struct server *server, waits_send send, void *context)
+waits_new(struct partner *pair, struct server *server, waits_send send, void *context)
 {
     struct waits *waits = g_new0(struct waits, 1);
     waits->pair = pair;
@@ -59,9 +59,9 @@ waits_add(struct waits *waits, guint link, const struct server_reply *reply, gin
         go_first(waits, FALSE);
     struct wait *wait = &waits->ring[(waits->first + waits->n++) % WAITS_MAX];
     wait->link = link;
-    wait->until = now_ms + PAIR_WORD_MS;
+    wait->until = now_ms + PARTNER_WORD_MS;
     wait->reply = *reply;
-    if (waits->n == 1 && !pair_waits(waits->pair))
+    if (waits->n == 1 && !partner_waits(waits->pair))
         go_first(waits, FALSE);
 }
 
@@ -72,14 +72,14 @@ waits_look(struct waits *waits, gint64 now_ms)
     gboolean missed = FALSE;
     while (waits->n > 0) {
         const struct wait *first = &waits->ring[waits->first];
-        const gboolean has_word = pair_has_word(waits->pair, first->reply.change);
-        if (!has_word && pair_waits(waits->pair) && now_ms < first->until)
+        const gboolean has_word = partner_has_word(waits->pair, first->reply.change);
+        if (!has_word && partner_waits(waits->pair) && now_ms < first->until)
             break;
         missed |= !has_word && now_ms >= first->until;
-        go_first(waits, has_word && pair_waits(waits->pair));
+        go_first(waits, has_word && partner_waits(waits->pair));
     }
     if (missed)
-        pair_missed(waits->pair);
+        partner_missed(waits->pair);
 }
 
 gint64

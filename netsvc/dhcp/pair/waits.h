@@ -1,10 +1,10 @@
 /*
  * waits: ACKs that wait for the other node's word, in the order of their changes. They go as soon
- * as it has come; after PAIR_WORD_MS they go without it, shorter, or not at all.
+ * as it has come; after PARTNER_WORD_MS they go without it, shorter, or not at all.
  */
 #pragma once
 
-#include "netsvc/dhcp/pair/pair.h"
+#include "netsvc/dhcp/pair/partner.h"
 
 #define WAITS_MAX 1024 /* beyond that the first goes without the word */
 
@@ -12,7 +12,8 @@ struct waits;
 
 typedef void (*waits_send)(void *context, guint link, const struct server_reply *reply);
 
-struct waits *waits_new(struct pair *pair, struct server *server, waits_send send, void *context);
+struct waits *waits_new(struct partner *pair, struct server *server, waits_send send,
+                        void *context);
 void waits_free(struct waits *waits);
 AUTO_DEFINE(waits)
 

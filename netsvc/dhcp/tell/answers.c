@@ -123,10 +123,10 @@ static void
 append_pair(const struct answers *answers, GString *json)
 {
     const struct clock *clock = answers->clock;
-    struct pair_look look;
+    struct partner_look look;
     if (answers->pair == NULL)
         return;
-    pair_look(answers->pair, &look);
+    partner_look(answers->pair, &look);
     const gboolean copies = look.role != TASK_ALONE && look.role != TASK_ACTIVE;
     json_text_member_object(json, "peer");
     json_text_member_string(json, "role", task_role_name(look.role));

@@ -6,13 +6,13 @@
 
 #include "netsvc/dhcp/lease/clock.h"
 #include "netsvc/dhcp/lease/lease.h"
-#include "netsvc/dhcp/pair/pair.h"
+#include "netsvc/dhcp/pair/partner.h"
 
 struct answers {
     const struct config *config;
     const struct leases *leases; /* NULL: they cannot be read yet */
     const struct clock *clock;
-    const struct pair *pair; /* NULL: there is one node */
+    const struct partner *pair; /* NULL: there is one node */
 };
 
 /* Something is always answered. */

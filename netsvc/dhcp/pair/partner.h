@@ -1,5 +1,5 @@
 /*
- * pair: keeps the leases of the two nodes alike, and says what this one may give out. No sockets
+ * partner: keeps the leases of the two nodes alike, and says what this one may give out. No sockets
  * and no waiting here: messages go in and out (wire.h), whoever carries them.
  *
  *     they can talk   each says HELLO: what it has seen. The other answers with a pass through all
@@ -11,7 +11,7 @@
  * batches are under way at once; so nothing piles up where the other node is slow.
  *
  * The word. In step is who has sent all and got all. Then an ACK to a client waits until the other
- * node has the lease on its disk (pair_has_word), 30 ms at most (waits.h). After three that came
+ * node has the lease on its disk (partner_has_word), 30 ms at most (waits.h). After three that came
  * too late nobody waits until one comes in time again. Without the word: new clients get addresses
  * of the own half alone, and leases end ten minutes after what the other node knows (server.h).
  *
@@ -19,27 +19,14 @@
  */
 #pragma once
 
-#define pair_answers partner_answers
-#define pair_before_commit partner_before_commit
-#define pair_committed partner_committed
-#define pair_free partner_free
-#define pair_has_word partner_has_word
-#define pair_look partner_look
-#define pair_missed partner_missed
-#define pair_new partner_new
-#define pair_role partner_role
-#define pair_second partner_second
-#define pair_take partner_take
-#define pair_waits partner_waits
-
 #include "netsvc/dhcp/serve/server.h"
 #include "netsvc/task.h"
 
-#define PAIR_WORD_MS 30
-#define PAIR_MISSES 3
-#define PAIR_DEAD_SECONDS 600 /* after contact was lost, of a node that is said to be off */
+#define PARTNER_WORD_MS 30
+#define PARTNER_MISSES 3
+#define PARTNER_DEAD_SECONDS 600 /* after contact was lost, of a node that is said to be off */
 
-struct pair_ears {
+struct partner_ears {
     void (*send)(void *context, const guint8 *data, gsize size);
     /* Both gave one address away: `kept` has it. */
     void (*conflict)(void *context, const struct lease *kept, const struct lease *ended);
@@ -48,7 +35,7 @@ struct pair_ears {
 };
 
 /* What it needs; all of it must outlive the pair. */
-struct pair_world {
+struct partner_world {
     struct leases *leases;
     struct store *store; /* NULL: none, for tests */
     struct server *server;
@@ -57,41 +44,41 @@ struct pair_world {
     void *context;
 };
 
-struct pair;
+struct partner;
 
 /* Leases of one node alone get their versions. Until it is told its role nothing is given out. */
-struct pair *pair_new(const struct pair_world *world, const struct pair_ears *ears);
-void pair_free(struct pair *pair);
-AUTO_DEFINE(pair)
+struct partner *partner_new(const struct partner_world *world, const struct partner_ears *ears);
+void partner_free(struct partner *pair);
+AUTO_DEFINE(partner)
 
-void pair_role(struct pair *pair, const struct task_state *state);
+void partner_role(struct partner *pair, const struct task_state *state);
 
 /* Whether clients are answered. */
-gboolean pair_answers(const struct pair *pair);
+gboolean partner_answers(const struct partner *pair);
 
 /* What the other node sent. What it changes is to be committed. */
-void pair_take(struct pair *pair, const guint8 *data, gsize size);
+void partner_take(struct partner *pair, const guint8 *data, gsize size);
 
 /* Around each commit: what is known goes with it; and after it, what changed goes out. */
-void pair_before_commit(struct pair *pair);
-void pair_committed(struct pair *pair);
+void partner_before_commit(struct partner *pair);
+void partner_committed(struct partner *pair);
 
 /* Once a second. */
-void pair_second(struct pair *pair);
+void partner_second(struct partner *pair);
 
 /* ---- the word ---- */
 
-gboolean pair_waits(const struct pair *pair);
-gboolean pair_has_word(const struct pair *pair, guint64 change);
-void pair_missed(struct pair *pair);
+gboolean partner_waits(const struct partner *pair);
+gboolean partner_has_word(const struct partner *pair, guint64 change);
+void partner_missed(struct partner *pair);
 
 /* ---- how it stands ---- */
 
-struct pair_look {
+struct partner_look {
     guint32 role;
     gboolean in_step;   /* both have all of one another */
     guint behind;       /* leases that the other node does not have on its disk yet */
     gint64 brief_since; /* boot clock: leases are short since then; 0: they are not */
 };
 
-void pair_look(const struct pair *pair, struct pair_look *look);
+void partner_look(const struct partner *pair, struct partner_look *look);

@@ -1,74 +1,74 @@
-/* pair: role and limits here; what goes out is outgoing.c's, what comes in incoming.c's. */
+/* partner: role and limits here; what goes out is outgoing.c's, what comes in incoming.c's. */
 #include "netsvc/dhcp/pair/parts.h"
 
 /* ---- roles and limits ---- */
 
 gint64
-pair_now(const struct pair *pair)
+partner_now(const struct partner *pair)
 {
     return pair->world.clock->boot(pair->world.clock->context);
 }
 
 gboolean
-pair_answers(const struct pair *pair)
+partner_answers(const struct partner *pair)
 {
     return pair->told && (pair->state.role == TASK_ALONE || pair->state.role == TASK_ACTIVE);
 }
 
 static gboolean
-is_alone(const struct pair *pair)
+is_alone(const struct partner *pair)
 {
     return !pair->told || pair->state.role == TASK_ALONE;
 }
 
 static gboolean
-is_in_step(const struct pair *pair)
+is_in_step(const struct partner *pair)
 {
     return pair->state.peer != 0 && pair->out.is_complete && pair->in.is_complete;
 }
 
 gboolean
-pair_waits(const struct pair *pair)
+partner_waits(const struct partner *pair)
 {
     return !is_alone(pair) && is_in_step(pair) && !pair->out.other_answers &&
-           pair->misses < PAIR_MISSES;
+           pair->misses < PARTNER_MISSES;
 }
 
 gboolean
-pair_knows_other(void *context, const struct lease *lease)
+partner_knows_other(void *context, const struct lease *lease)
 {
-    const struct pair *pair = context;
+    const struct partner *pair = context;
     return knowledge_has(&pair->theirs, lease->version);
 }
 
 /* So long after the node took over by force the other one's short leases last. */
 static gboolean
-is_early(const struct pair *pair, gint64 now)
+is_early(const struct partner *pair, gint64 now)
 {
-    return pair->forced_at != 0 && now < pair->forced_at + PAIR_DEAD_SECONDS;
+    return pair->forced_at != 0 && now < pair->forced_at + PARTNER_DEAD_SECONDS;
 }
 
 static gboolean
-is_other_dead(const struct pair *pair, gint64 now)
+is_other_dead(const struct partner *pair, gint64 now)
 {
     return pair->state.fenced != 0 && pair->state.peer == 0 &&
-           now >= pair->lost_at + PAIR_DEAD_SECONDS && !is_early(pair, now);
+           now >= pair->lost_at + PARTNER_DEAD_SECONDS && !is_early(pair, now);
 }
 
 void
-pair_limit(struct pair *pair)
+partner_limit(struct partner *pair)
 {
-    const gint64 now = pair_now(pair);
-    const gboolean word = pair_waits(pair), dead = is_other_dead(pair, now);
+    const gint64 now = partner_now(pair);
+    const gboolean word = partner_waits(pair), dead = is_other_dead(pair, now);
     const struct choose_limits limits = {
         .paired = !is_alone(pair),
         .parity = pair->state.parity & 1,
         .half = (!word && !dead) || is_early(pair, now),
         .keeps = (pair->state.forced != 0 && !dead) || is_early(pair, now),
-        .known = pair_knows_other,
+        .known = partner_knows_other,
         .context = pair,
     };
-    if (!limits.paired || word || !pair_answers(pair))
+    if (!limits.paired || word || !partner_answers(pair))
         pair->brief_since = 0;
     else if (pair->brief_since == 0)
         pair->brief_since = now;
@@ -77,20 +77,20 @@ pair_limit(struct pair *pair)
 
 /* Its own writer for each time that it begins to answer, and for each term. */
 static void
-draw_writer(struct pair *pair)
+draw_writer(struct partner *pair)
 {
     pair->own = (struct version){.writer = knowledge_writer(pair->state.term)};
 }
 
 void
-pair_role(struct pair *pair, const struct task_state *state)
+partner_role(struct partner *pair, const struct task_state *state)
 {
     const struct task_state before = pair->state;
-    const gboolean answered = pair_answers(pair), first = !pair->told;
-    const gint64 now = pair_now(pair);
+    const gboolean answered = partner_answers(pair), first = !pair->told;
+    const gint64 now = partner_now(pair);
     pair->state = *state;
     pair->told = TRUE;
-    if (first || before.term != state->term || answered != pair_answers(pair))
+    if (first || before.term != state->term || answered != partner_answers(pair))
         draw_writer(pair);
     if (state->forced != 0 && state->role == TASK_ACTIVE && pair->forced_at == 0)
         pair->forced_at = now;
@@ -104,10 +104,10 @@ pair_role(struct pair *pair, const struct task_state *state)
     if (state->peer != 0 && (first || before.peer == 0)) {
         pair->misses = 0;
         in_begin(pair);
-    } else if (answered != pair_answers(pair)) {
+    } else if (answered != partner_answers(pair)) {
         out_tell(pair);
     }
-    pair_limit(pair);
+    partner_limit(pair);
 }
 
 /* ---- changes ---- */
@@ -115,7 +115,7 @@ pair_role(struct pair *pair, const struct task_state *state)
 static void
 changed(void *context, struct lease *lease)
 {
-    struct pair *pair = context;
+    struct partner *pair = context;
     pair->own.counter++;
     lease->version = pair->own;
     pair->uncommitted = TRUE;
@@ -126,14 +126,14 @@ changed(void *context, struct lease *lease)
 static void
 gone(void *context, guint32 address)
 {
-    struct pair *pair = context;
+    struct partner *pair = context;
     pair->uncommitted = TRUE;
     out_changed(pair, address);
 }
 
 /* From a time when there was no pair. */
 static void
-adopt(struct pair *pair)
+adopt(struct partner *pair)
 {
     struct leases *leases = pair->world.leases;
     for (struct lease *lease = leases_after(leases, 0); lease != NULL;
@@ -148,26 +148,26 @@ adopt(struct pair *pair)
     }
 }
 
-struct pair *
-pair_new(const struct pair_world *world, const struct pair_ears *ears)
+struct partner *
+partner_new(const struct partner_world *world, const struct partner_ears *ears)
 {
-    struct pair *pair = g_new0(struct pair, 1);
+    struct partner *pair = g_new0(struct partner, 1);
     pair->world = *world;
     pair->ears = *ears;
-    pair->hooks = (struct server_pair){changed, gone, pair_knows_other, pair};
-    pair->lost_at = pair_now(pair);
+    pair->hooks = (struct server_pair){changed, gone, partner_knows_other, pair};
+    pair->lost_at = partner_now(pair);
     if (world->store != NULL)
         pair->mine = pair->durable = *store_knowledge(world->store);
     out_open(pair);
     draw_writer(pair);
     adopt(pair);
     server_join(world->server, &pair->hooks);
-    pair_limit(pair);
+    partner_limit(pair);
     return pair;
 }
 
 void
-pair_free(struct pair *pair)
+partner_free(struct partner *pair)
 {
     if (pair == NULL)
         return;
@@ -179,14 +179,14 @@ pair_free(struct pair *pair)
 /* ---- commits ---- */
 
 void
-pair_before_commit(struct pair *pair)
+partner_before_commit(struct partner *pair)
 {
     if (pair->uncommitted && pair->world.store != NULL)
         store_know(pair->world.store, &pair->mine);
 }
 
 void
-pair_committed(struct pair *pair)
+partner_committed(struct partner *pair)
 {
     pair->uncommitted = FALSE;
     pair->durable = pair->mine;
@@ -195,32 +195,32 @@ pair_committed(struct pair *pair)
 }
 
 void
-pair_second(struct pair *pair)
+partner_second(struct partner *pair)
 {
     in_second(pair);
     out_second(pair);
-    pair_limit(pair);
+    partner_limit(pair);
 }
 
 /* ---- the word ---- */
 
 gboolean
-pair_has_word(const struct pair *pair, guint64 change)
+partner_has_word(const struct partner *pair, guint64 change)
 {
     return knowledge_has(&pair->theirs, (struct version){pair->own.writer, change});
 }
 
 void
-pair_missed(struct pair *pair)
+partner_missed(struct partner *pair)
 {
     pair->misses++;
-    pair_limit(pair);
+    partner_limit(pair);
 }
 
 /* ---- messages ---- */
 
 void
-pair_take(struct pair *pair, const guint8 *data, gsize size)
+partner_take(struct partner *pair, const guint8 *data, gsize size)
 {
     struct wire wire;
     const char *why = NULL;
@@ -238,21 +238,21 @@ pair_take(struct pair *pair, const guint8 *data, gsize size)
         out_acked(pair, &wire);
     }
     wire_clear(&wire);
-    pair_limit(pair);
+    partner_limit(pair);
 }
 
 void
-pair_send(struct pair *pair, GByteArray *message)
+partner_send(struct partner *pair, GByteArray *message)
 {
     pair->ears.send(pair->ears.context, message->data, message->len);
     g_byte_array_unref(message);
 }
 
 void
-pair_look(const struct pair *pair, struct pair_look *look)
+partner_look(const struct partner *pair, struct partner_look *look)
 {
-    *look = (struct pair_look){.role = pair->told ? pair->state.role : TASK_WAIT,
-                               .in_step = is_in_step(pair),
-                               .behind = out_behind(pair),
-                               .brief_since = pair->brief_since};
+    *look = (struct partner_look){.role = pair->told ? pair->state.role : TASK_WAIT,
+                                  .in_step = is_in_step(pair),
+                                  .behind = out_behind(pair),
+                                  .brief_since = pair->brief_since};
 }
