@@ -71,6 +71,18 @@ own_base(const char *place)
 
 /* ---- whose the files are ---- */
 
+/* What `lifeboat cert request` writes to a drive of ours, and a person puts there as root, maybe:
+ * no failure of it keeps a backup from its place. */
+static void
+own_certificates(const char *place, const struct account *account)
+{
+    g_autofree char *path = g_build_filename(place, "lifeboat-cert", NULL);
+    struct stat there;
+    if ((mkdir(path, 0755) == 0 || errno == EEXIST) && lstat(path, &there) == 0 &&
+        S_ISDIR(there.st_mode))
+        account_give(account, path);
+}
+
 /* Another node's user, or root, wrote the store: its files become ours. No link is followed. */
 static int
 own_store_in(const char *place, gboolean make, const struct account *account)
@@ -85,6 +97,7 @@ own_store_in(const char *place, gboolean make, const struct account *account)
         return errno == ENOENT ? 0 : errno;
     if (!S_ISDIR(there.st_mode))
         return ENOTDIR;
+    own_certificates(place, account);
     return there.st_uid == account->uid && there.st_gid == account->gid
                ? 0
                : account_give(account, store);

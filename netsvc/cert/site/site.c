@@ -271,7 +271,8 @@ site_left_out(const struct site *site)
 {
     GPtrArray *left_out = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(X509) root = pem_read_certificate(site->state->root);
-    g_autoptr(GPtrArray) names = root != NULL ? own_names(site, root, left_out) : NULL;
+    if (root != NULL)
+        g_ptr_array_unref(own_names(site, root, left_out));
     return left_out;
 }
 

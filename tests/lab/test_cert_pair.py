@@ -1,0 +1,104 @@
+"""Both nodes of a pair have the same certificates, in force at the same time, whichever of them makes a change."""
+
+import json
+import os
+import subprocess
+import time
+
+from support.case import Case
+from support.netsvc import program
+from support.pair import Pair
+
+SECONDS = 30
+CERT = '''
+[cert]
+name = clinic.example
+networks = 10.66.0.0/16
+install = FOLDER/tls
+[web]
+enabled = no
+'''
+
+
+class CertificatesOfAPair(Case):
+    def setUp(self):
+        super().setUp()
+        self.pair = Pair(self, start=False, more=CERT)
+        self.a, self.b = self.pair.nodes
+        for node in self.pair.nodes:
+            subprocess.run([program('lifeboat'), 'key', 'init', '--site', 'kibera', '--node', node.name, '--keys', node.path('keys')],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            node.start_netsvc()
+            node.start_replicator()
+        self.a.wait_until(lambda: self.a.role() in ('alone', 'active'), 'a does not serve')
+        self.pair.pair_nodes()
+
+    def until(self, what, *of):
+        begun = time.monotonic()
+        while True:
+            value = what(*of)
+            if value:
+                return value
+            self.assertLess(time.monotonic() - begun, SECONDS, '\n'.join(node.netsvc.log + json.dumps(self.show(node), indent=1)
+                                                                          for node in self.pair.nodes))
+            time.sleep(0.02)  # between questions, not for an event
+
+    def show(self, node):
+        code, said = node.call('cert', 'show', '--json')
+        return json.loads(said) if code == 0 else {}
+
+    def served(self, node):
+        """Fingerprint of what is in force, once nginx has it, too."""
+        for each in self.show(node).get('certificates', ()):
+            if each['in_force'] and each['fingerprint'] == self.installed(node):
+                return each['fingerprint']
+        return None
+
+    def installed(self, node):
+        path = node.path('tls', 'current', 'server.pem')
+        done = subprocess.run(['openssl', 'x509', '-noout', '-fingerprint', '-sha256', '-in', path], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+        return done.stdout.strip().partition('=')[2]
+
+    def alike(self):
+        a, b = self.served(self.a), self.served(self.b)
+        return a if a == b and self.show(self.a)['generation'] == self.show(self.b)['generation'] else None
+
+    def state(self, node):
+        with open(node.path('state', 'cert', 'state.json')) as file:
+            return file.read()
+
+    def test_what_one_makes_both_have(self):
+        self.assertIn('certificates are made by the active one', self.b.do('cert', 'init', expect=1))
+        self.a.do('cert', 'init')
+        first = self.until(self.alike)
+        self.assertEqual(self.state(self.a), self.state(self.b))
+        self.assertEqual('alike', self.show(self.a)['peer'])
+        with open(self.a.path('tls', 'current', 'server.key')) as a, open(self.b.path('tls', 'current', 'server.key')) as b:
+            self.assertEqual(a.read(), b.read())
+        os.mkdir(self.a.path('drive'))
+        self.a.do('cert', 'request', '--to', self.a.path('drive'))
+        self.until(lambda: self.show(self.b)['request'])
+        self.assertTrue(first)
+
+    def test_what_was_missed_is_made_up_for(self):
+        self.a.do('cert', 'init')
+        first = self.until(self.alike)
+        self.b.netsvc.end()
+        self.a.configure(more=CERT.replace('networks', 'names = files.clinic.example\nnetworks'))
+        self.a.do('net', 'reload')
+        second = self.until(lambda: self.served(self.a) != first and self.served(self.a))
+        self.assertEqual('away', self.show(self.a)['peer'])
+        self.b.start_netsvc()
+        self.assertEqual(second, self.until(self.alike))
+
+    def test_the_one_that_takes_over_goes_on_making_them(self):
+        self.a.do('cert', 'init')
+        first = self.until(self.alike)
+        self.a.kill()
+        self.b.do('failover', '--force', '--yes', '--fenced')
+        self.b.wait_role('active')
+        self.assertEqual(first, self.served(self.b), 'the same certificate')
+        self.b.configure(more=CERT.replace('networks', 'names = files.clinic.example\nnetworks'))
+        self.b.do('net', 'reload')
+        self.until(lambda: self.served(self.b) not in (first, None))
