@@ -79,6 +79,12 @@ were_apart(gpointer context)
                 self->config->state);
 }
 
+static void
+import_handed(gpointer context, struct slice body)
+{
+    cert_import_handed(context, body);
+}
+
 /* ---- what is due ---- */
 
 static void
@@ -174,7 +180,8 @@ cert_begin(gpointer context, GError **error)
     if (self->site == NULL)
         return FALSE;
     self->role.role = TASK_WAIT;
-    const struct alike_means means = {send_to_other, put_in_force, was_replaced, were_apart, self};
+    const struct alike_means means = {send_to_other, put_in_force,  was_replaced,
+                                      were_apart,    import_handed, self};
     self->alike = alike_new(child_events(self->child), self->site, &means);
     self->force = force_new(self->child, self->site);
     self->look = event_new(child_events(self->child), -1, EV_PERSIST, is_time, self);

@@ -219,7 +219,7 @@ tell_drive(struct cert *self, struct slice body, const GError *error)
 }
 
 static GString *
-do_import(struct cert *self, struct slice body, GError **error)
+import(struct cert *self, struct slice body, GError **error)
 {
     AUTO(pile) *pile = pile_new();
     g_autoptr(GError) wrong = NULL;
@@ -236,6 +236,32 @@ do_import(struct cert *self, struct slice body, GError **error)
         return answers_imported(self->site, is_old ? wrong->message : NULL);
     g_propagate_error(error, g_steal_pointer(&wrong));
     return NULL;
+}
+
+/* A drive may be inserted at either node. */
+static GString *
+do_import(struct cert *self, struct slice body, GError **error)
+{
+    static const char handed[] = "it was handed to the active node, which judges it; `lifeboat "
+                                 "cert show` tells";
+    return alike_hand_over(self->alike, body) ? answers_imported(self->site, handed)
+                                              : import(self, body, error);
+}
+
+/* What was brought to the other node; nobody waits for an answer there, so that it is an alert. */
+void
+cert_import_handed(struct cert *self, struct slice body)
+{
+    g_autoptr(GError) error = NULL;
+    GString *out = json_check(body, &error) ? import(self, body, &error) : NULL;
+    if (out != NULL) {
+        state_wipe(out);
+        child_alert(self->child, "handed", "%s", "");
+    } else if (!json_check(body, NULL) || !json_member_true(body, "drive")) {
+        g_autofree char *message = fail_message(error->message);
+        child_alert(self->child, "handed", "a certificate from the other node is not taken: %s",
+                    message);
+    }
 }
 
 static GString *

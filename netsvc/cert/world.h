@@ -30,3 +30,6 @@ gboolean cert_may_change(const struct cert *self);
 
 /* Of child_role. */
 void cert_task(gpointer self, const struct child_task *task);
+
+/* From the standby, the body of cert/import. */
+void cert_import_handed(struct cert *self, struct slice body);

@@ -12,6 +12,7 @@ struct node {
     guint other_had; /* times it put something in force while the other one had it, too */
     gboolean deaf;   /* what is sent to it is lost */
     guint loses;     /* that one of what comes */
+    char *imported;
 };
 
 static struct event_base *events;
@@ -54,9 +55,17 @@ apart(gpointer context)
 }
 
 static void
+import(gpointer context, struct slice body)
+{
+    struct node *node = context;
+    g_free(node->imported);
+    node->imported = slice_dup(body);
+}
+
+static void
 node_begin(struct node *node, struct node *other)
 {
-    const struct alike_means means = {send_it, apply, replaced, apart, node};
+    const struct alike_means means = {send_it, apply, replaced, apart, import, node};
     node->world = cert_world_new();
     node->other = other;
     g_queue_init(&node->inbox);
@@ -68,6 +77,7 @@ node_end(struct node *node)
 {
     g_queue_clear_full(&node->inbox, (GDestroyNotify)g_bytes_unref);
     alike_free(node->alike);
+    g_free(node->imported);
     cert_world_free(node->world);
 }
 
@@ -224,7 +234,7 @@ test_set_back(void)
     state_free(a.world->site->state);
     a.world->site->state = old;
     alike_free(a.alike);
-    const struct alike_means means = {send_it, apply, replaced, apart, &a};
+    const struct alike_means means = {send_it, apply, replaced, apart, import, &a};
     a.alike = alike_new(events, a.world->site, &means);
     meet(&a, &b);
     alike_remind(b.alike);
@@ -293,6 +303,21 @@ test_nobody_is_active(void)
 }
 
 static void
+test_handed_over(void)
+{
+    static char much[ALIKE_IMPORT_MAX + 1];
+    TWO_NODES();
+    g_assert_false(alike_hand_over(b.alike, slice_of("{}"))); /* it waits, and is alone */
+    meet(&a, &b);
+    g_assert_false(alike_hand_over(a.alike, slice_of("{}"))); /* it takes it itself */
+    g_assert_true(alike_hand_over(b.alike, slice_of("{\"drive\":true}")));
+    talk(&a, &b);
+    g_assert_cmpstr(a.imported, ==, "{\"drive\":true}");
+    g_assert_false(alike_hand_over(b.alike, (struct slice){much, sizeof much}));
+    END();
+}
+
+static void
 test_nonsense(void)
 {
     static const char *const said[] = {
@@ -333,6 +358,7 @@ main(int argc, char **argv)
     g_test_add_func("/cert-pair/roots-that-were-made-apart", test_made_apart);
     g_test_add_func("/cert-pair/nothing-never-wins", test_nothing_never_wins);
     g_test_add_func("/cert-pair/while-nobody-is-active-nothing-moves", test_nobody_is_active);
+    g_test_add_func("/cert-pair/what-a-drive-brings-to-the-standby", test_handed_over);
     g_test_add_func("/cert-pair/nonsense-is-ignored", test_nonsense);
     int code = g_test_run();
     event_base_free(events);

@@ -129,6 +129,15 @@ send_state(struct alike *alike)
     state_wipe(text);
 }
 
+gboolean
+alike_hand_over(struct alike *alike, struct slice body)
+{
+    if (alike->role.role != TASK_STANDBY || alike->role.peer == 0 || body.size > ALIKE_IMPORT_MAX)
+        return FALSE;
+    say(alike, "import", 0, (const guint8 *)body.data, body.size, body.size);
+    return TRUE;
+}
+
 /* ---- in force ---- */
 
 static void
@@ -294,6 +303,8 @@ alike_take(struct alike *alike, const void *data, gsize size)
         hear(alike, &stand);
     else if (slice_is(what, "\"part\""))
         take_part(alike, json, &stand, (struct slice){end + 1, size - json.size - 1});
+    else if (slice_is(what, "\"import\"") && is_active(alike))
+        alike->means.import(alike->means.context, (struct slice){end + 1, size - json.size - 1});
     else if (slice_is(what, "\"swap\"") && alike->waits && are_alike(&alike->own, &stand))
         apply(alike);
     stand_clear(&stand);

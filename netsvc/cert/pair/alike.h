@@ -23,6 +23,8 @@
  *     {"say": "have", "term", "generation", "digest", "root"}     what the sender has now
  *     {"say": "part", "term", "generation", "digest", "root", "size", "at"}
  *     {"say": "swap", "term", "generation", "digest", "root"}
+ *     {"say": "import", …}       and behind it the body of cert/import: a drive was inserted at the
+ *                                standby, and only the active one takes a certificate
  * They come over the nodes' own authenticated link, and are checked all the same.
  */
 #pragma once
@@ -32,8 +34,9 @@
 
 #include <event2/event.h>
 
-#define ALIKE_PART 40000     /* bytes of the state in one message */
-#define ALIKE_ACTIVE_WAITS 5 /* seconds, for the other node to have it too */
+#define ALIKE_PART 40000                       /* bytes of the state in one message */
+#define ALIKE_IMPORT_MAX (TASK_BODY_MAX - 512) /* bytes of what is handed over */
+#define ALIKE_ACTIVE_WAITS 5                   /* seconds, for the other node to have it too */
 #define ALIKE_STANDBY_WAITS 10
 
 struct alike;
@@ -43,6 +46,7 @@ struct alike_means {
     void (*apply)(gpointer context);    /* what is had is to be put in force */
     void (*replaced)(gpointer context); /* the state is another one, durable */
     void (*apart)(gpointer context);    /* … in whose place there was one of another root */
+    void (*import)(gpointer context, struct slice body); /* that the other node was given */
     gpointer context;
 };
 
@@ -61,6 +65,9 @@ void alike_remind(struct alike *alike);
 
 /* From the other node. */
 void alike_take(struct alike *alike, const void *data, gsize size);
+
+/* Gives the body of cert/import to the active node. FALSE: there is none, or it is too long. */
+gboolean alike_hand_over(struct alike *alike, struct slice body);
 
 /* "alike", "behind", "away". */
 const char *alike_standing(const struct alike *alike);
