@@ -76,10 +76,40 @@ class CertificatesOfAPair(Case):
         self.assertEqual('alike', self.show(self.a)['peer'])
         with open(self.a.path('tls', 'current', 'server.key')) as a, open(self.b.path('tls', 'current', 'server.key')) as b:
             self.assertEqual(a.read(), b.read())
-        os.mkdir(self.a.path('drive'))
-        self.a.do('cert', 'request', '--to', self.a.path('drive'))
-        self.until(lambda: self.show(self.b)['request'])
         self.assertTrue(first)
+
+    def test_a_public_one_by_a_drive_at_either_node(self):
+        self.a.do('cert', 'init')
+        own = self.until(self.alike)
+        self.authority()
+        os.mkdir(self.pair.path('drive'))
+        self.a.do('cert', 'request', '--to', self.pair.path('drive'))
+        self.until(lambda: self.show(self.b)['request'])
+        self.sign('drive/lifeboat-cert/clinic.example.csr', 'drive/lifeboat-cert/x.pem')
+        self.assertIn('handed to the active node', self.b.do('cert', 'import', self.pair.path('drive')))
+        public = self.until(lambda: self.alike() not in (own, None) and self.alike())
+        self.assertEqual('public', self.show(self.b)['in_force'])
+        self.assertTrue(public)
+        self.a.do('cert', 'roll-back')
+        self.until(lambda: self.alike() == own)
+
+    def openssl(self, *words):
+        subprocess.run(['openssl', *words], check=True, cwd=self.pair.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def authority(self):
+        ec = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes')
+        self.openssl('req', '-x509', *ec, '-keyout', 'x1.key', '-out', 'x1.pem', '-subj', '/O=Public/CN=Root X1', '-days', '999')
+        self.openssl('req', *ec, '-keyout', 'r11.key', '-out', 'r11.csr', '-subj', '/O=Public/CN=R11')
+        with open(self.pair.path('r11.ext'), 'w') as file:
+            file.write('basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n')
+        self.openssl('x509', '-req', '-in', 'r11.csr', '-CA', 'x1.pem', '-CAkey', 'x1.key', '-CAcreateserial', '-out', 'r11.pem', '-days', '900',
+                     '-extfile', 'r11.ext')
+
+    def sign(self, request, out):
+        self.openssl('x509', '-req', '-in', request, '-CA', 'r11.pem', '-CAkey', 'r11.key', '-CAcreateserial', '-out', out, '-days', '90',
+                     '-copy_extensions', 'copyall')
+        with open(self.pair.path('r11.pem')) as issuer, open(self.pair.path(out), 'a') as chain:
+            chain.write(issuer.read())
 
     def test_what_was_missed_is_made_up_for(self):
         self.a.do('cert', 'init')
