@@ -24,14 +24,16 @@
  * From child to child:
  *
  *     failover/send    packed: CHILD\0 BYTES: to the same child of the other node, where it comes
- * as CHILD/peer with BYTES. Nobody waits. While the other node is away it is lost: MESSAGE_ROLE
- * tells when it is back, and the sender begins anew dhcp/peer, cert/peer   see above. They come
- * only from the other node, by the failover child dhcp/clients     nobody waits: dhcp sends the
- * address child all that have a lease, as … address/clients  … packed struct task_client,
- * TASK_CLIENTS_MAX in one packet; an empty one is the end. Nobody waits address/STEP     see
- * address/address.h; they come only from the failover child cert/issue       web's ACME server:
- * {"csr": BASE64, "names": […], "account": …} →
- *                      {"chain": PEM, "serial": HEX, …}: see cert/cert.h
+ *                      as CHILD/peer with BYTES. Nobody waits. While the other node is away it is
+ *                      lost: MESSAGE_ROLE tells when it is back, and the sender begins anew
+ *     dhcp/peer, cert/peer   see above. They come only from the other node, by the failover child
+ *     dhcp/clients     nobody waits: dhcp sends the address child all that have a lease, as …
+ *     address/clients  … packed struct task_client, TASK_CLIENTS_MAX in one packet; an empty one is
+ *                      the end. Nobody waits
+ *     address/STEP     see address/address.h; they come only from the failover child
+ *     cert/issue       web's ACME server: {"csr": BASE64, "names": […], "account": …} →
+ *                      {"chain": PEM, "serial": HEX, …}; cert/revoke: {"serial": HEX} → {}: see
+ *                      cert/cert.h
  *     cert/public      web: {} → what anybody may have: root, chain, CRL, and how they stand
  *     cert/key         web: {} → the private key in force, for its TLS and who may fetch it
  *     web/certificate  nobody waits: what cert/public and cert/key say has changed

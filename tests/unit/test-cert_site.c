@@ -5,6 +5,8 @@
 #include "lib/crypt/base64.h"
 
 #include <openssl/x509v3.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 static X509 *
 own_leaf(const struct cert_world *world)
@@ -307,6 +309,59 @@ test_state_is_kept(void)
     g_assert_cmpuint(there.st_mode & 07777, ==, 0600);
 }
 
+/* One after the other, each told once it is durable. */
+static void
+issue_for_ever(struct cert_world *world, int told)
+{
+    for (;;) {
+        struct site_issued issued = {0};
+        if (!issue(world, NAMES("a.clinic.example"), NAMES("a.clinic.example"), &issued, NULL) ||
+            write(told, &world->site->state->generation, sizeof(guint64)) != sizeof(guint64))
+            _exit(1);
+        site_issued_clear(&issued);
+    }
+}
+
+static guint64
+last_told(int from)
+{
+    guint64 last = 0, each;
+    while (read(from, &each, sizeof each) == sizeof each)
+        last = each;
+    return last;
+}
+
+static void
+test_killed_at_any_moment(void)
+{
+    AUTO(cert_world) *world = cert_world_new();
+    cert_world_init(world);
+    g_autofree char *root = g_strdup(world->site->state->root);
+    for (guint i = 0; i < 40; i++) {
+        int ends[2];
+        g_assert_cmpint(pipe(ends), ==, 0);
+        pid_t writer = fork();
+        if (writer == 0)
+            issue_for_ever(world, ends[1]);
+        close(ends[1]);
+        guint64 first = 0;
+        g_assert_cmpint(read(ends[0], &first, sizeof first), ==, sizeof first);
+        g_usleep(i * 1237 % 9000); /* wherever that is */
+        kill(writer, SIGKILL);
+        waitpid(writer, NULL, 0);
+        const guint64 told = MAX(first, last_told(ends[0]));
+        close(ends[0]);
+        struct state *now = state_load(world->scratch->fd, NULL);
+        g_assert_nonnull(now);
+        g_assert_cmpstr(now->root, ==, root);
+        g_assert_cmpuint(now->generation, >=, told);
+        g_assert_cmpuint(now->issued->len, ==, now->generation - 1);
+        state_free(world->site->state);
+        world->site->state = now;
+    }
+    g_assert_cmpuint(world->site->state->generation, >, 20);
+}
+
 static void
 test_state_order(void)
 {
@@ -361,6 +416,7 @@ main(int argc, char **argv)
     g_test_add_func("/cert/issue-refuses", test_issue_refuses);
     g_test_add_func("/cert/revoke", test_revoke);
     g_test_add_func("/cert/state-is-kept", test_state_is_kept);
+    g_test_add_func("/cert/killed-at-any-moment", test_killed_at_any_moment);
     g_test_add_func("/cert/the-later-state-wins", test_state_order);
     g_test_add_func("/cert/half-a-state-is-refused", test_state_refuses_half);
     g_test_add_func("/cert/issued-are-bounded", test_issued_are_bounded);

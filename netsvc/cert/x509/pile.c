@@ -111,14 +111,15 @@ static gboolean
 add_pem(struct pile *pile, struct slice file)
 {
     static const char begin[] = "-----BEGIN ";
-    gboolean found = FALSE;
     const char *at = file.data, *end = file.data + file.size;
-    while ((at = memmem(at, (gsize)(end - at), begin, sizeof begin - 1)) != NULL) {
+    guint found = 0;
+    while (found < PILE_BLOCKS_MAX &&
+           (at = memmem(at, (gsize)(end - at), begin, sizeof begin - 1)) != NULL) {
         g_autoptr(BIO) bio = BIO_new_mem_buf(at, (int)(end - at));
         char *kind = NULL, *header = NULL;
         unsigned char *data = NULL;
         long size = 0;
-        found = TRUE;
+        found++;
         if (PEM_read_bio(bio, &kind, &header, &data, &size) == 1)
             add_block(pile, kind, header, data, size);
         OPENSSL_free(kind);
@@ -126,7 +127,7 @@ add_pem(struct pile *pile, struct slice file)
         OPENSSL_clear_free(data, size > 0 ? (gsize)size : 0);
         at += sizeof begin - 1;
     }
-    return found;
+    return found > 0;
 }
 
 /* ---- DER ---- */

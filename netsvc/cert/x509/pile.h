@@ -11,6 +11,7 @@
 
 #define PILE_CERTIFICATES_MAX 64
 #define PILE_KEYS_MAX 8
+#define PILE_BLOCKS_MAX 256 /* of PEM in one file, also spoilt ones */
 
 struct pile {
     GPtrArray *certificates; /* X509, each once */
