@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-#define RESTS 1000 /* milliseconds without a request, after which another's may take the place */
+#define RESTS 1000 /* milliseconds without a request, after which one may have to leave */
 
 struct guests {
     GHashTable *all; /* struct bufferevent → struct guest */
@@ -192,11 +192,13 @@ guests_dismiss(struct guests *guests)
 {
     GHashTableIter at;
     gpointer data;
+    const gint64 now = guests->milliseconds();
     g_hash_table_foreach_remove(guests->all, is_gone, NULL);
     g_hash_table_iter_init(&at, guests->all);
     while (g_hash_table_iter_next(&at, NULL, &data)) {
         struct guest *guest = data;
-        if (guest->placed && !guest->cut && guest->state != GUEST_WRITES)
+        if (guest->placed && !guest->cut && guest->state != GUEST_WRITES &&
+            now - guest->since >= RESTS)
             guests_cut(guest);
     }
     return guests_count(guests);

@@ -64,7 +64,7 @@ struct guest *guests_find(struct guests *guests, const struct bufferevent *conne
 
 void guests_note(struct guests *guests, struct guest *guest, enum guest_state state);
 
-/* Cuts those that take no answer just now; gives how many are left. */
+/* Cuts those that have taken no answer for a second; gives how many are left. */
 guint guests_dismiss(struct guests *guests);
 
 /* Shuts it down. */
