@@ -3,7 +3,7 @@
 #include "lib/base/log.h"
 #include "netsvc/web/acme/acme.h"
 #include "netsvc/web/pages.h"
-#include "netsvc/web/web_server.h"
+#include "netsvc/web/serve/web_server.h"
 
 #define AGAIN 1          /* seconds, where the certificates could not be had … */
 #define AGAIN_SOON 50000 /* microseconds: … and nothing is served yet … */

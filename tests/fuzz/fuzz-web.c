@@ -5,7 +5,7 @@
  */
 #include "lib/base/jsontext.h"
 #include "netsvc/web/pages.h"
-#include "netsvc/web/web_server.h"
+#include "netsvc/web/serve/web_server.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/clinic_trust.h"
 

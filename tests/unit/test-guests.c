@@ -1,5 +1,5 @@
 /* guests: nobody takes longer than the limit, whatever is sent meanwhile, and places are shared. */
-#include "netsvc/web/guests.h"
+#include "netsvc/web/serve/guests.h"
 
 #include <errno.h>
 #include <event2/event.h>

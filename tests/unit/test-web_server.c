@@ -1,5 +1,5 @@
 /* web_server: a handler sees whole requests only, and nobody holds more than the share of one. */
-#include "netsvc/web/web_server.h"
+#include "netsvc/web/serve/web_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

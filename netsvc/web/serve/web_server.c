@@ -1,7 +1,7 @@
-#include "netsvc/web/web_server.h"
+#include "netsvc/web/serve/web_server.h"
 
-#include "netsvc/web/guests.h"
-#include "netsvc/web/web_tls.h"
+#include "netsvc/web/serve/guests.h"
+#include "netsvc/web/serve/web_tls.h"
 
 #include <errno.h>
 #include <event2/buffer.h>

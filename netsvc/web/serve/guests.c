@@ -1,4 +1,4 @@
-#include "netsvc/web/guests.h"
+#include "netsvc/web/serve/guests.h"
 
 #include <sys/socket.h>
 

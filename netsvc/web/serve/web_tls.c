@@ -1,4 +1,4 @@
-#include "netsvc/web/web_tls.h"
+#include "netsvc/web/serve/web_tls.h"
 
 #include "lib/base/fail.h"
 
