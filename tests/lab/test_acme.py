@@ -2,11 +2,16 @@
 
 import os
 import shutil
+import signal
 import unittest
 
 from support.acme import DIRECTORY, DOMAIN, KEY, SECRET, SERVICE, Site
 from support.case import Case
 from support.process import Process
+
+
+# It is no package: where it is checked out, if it is.
+ACME_SH = os.environ.get('ACME_SH') or shutil.which('acme.sh')
 
 
 def needs(program):
@@ -231,3 +236,86 @@ class Dns(Acme):
                         '--dns-rfc2136-propagation-seconds', '0', '--agree-tos', '--register-unsafely-without-email', '--domain', '*.' + DOMAIN,
                         '--domain', DOMAIN, '--non-interactive', '--server', DIRECTORY, *folders)
         self.client.check(self.client.path('le', 'config', 'live', DOMAIN, 'fullchain.pem'), DOMAIN, 'any.' + DOMAIN)
+
+
+@needs('certbot')
+@needs('nginx')
+class Cht(Acme):
+    """CHT's own way: nginx with CERTIFICATE_MODE=AUTO_GENERATE, and the certbot container of its documentation, whose command line is used here as
+    it stands, the server in its variable STAGING."""
+
+    def setUp(self):
+        super().setUp()
+        self.private = self.client.path('private')  # the volume cht-ssl, which is /etc/nginx/private in both containers
+        os.makedirs(os.path.join(self.private, 'certbot', '.well-known', 'acme-challenge'))
+        self.client.run('openssl', 'req', '-x509', '-nodes', '-newkey', 'rsa:2048', '-keyout', self.file('key.pem'), '-out', self.file('cert.pem'),
+                        '-days', '365', '-subj', '/CN=' + DOMAIN)
+        with open(self.file('deploy.sh'), 'w') as file:
+            file.write('#!/bin/sh\ncp "$RENEWED_LINEAGE/fullchain.pem" %s\ncp "$RENEWED_LINEAGE/privkey.pem" %s\n' % (
+                self.file('cert.pem'), self.file('key.pem')))
+        os.chmod(self.file('deploy.sh'), 0o755)
+        shutil.copy(self.site.root, self.file('site-root.pem'))
+
+    def file(self, name):
+        return os.path.join(self.private, name)
+
+    def nginx(self):
+        os.chmod(self.client.folder, 0o755)
+        with open(self.client.path('nginx.conf'), 'w') as file:
+            file.write('''daemon off; error_log stderr notice; pid %(folder)s/nginx.pid; events {}
+                http { access_log off; client_body_temp_path %(folder)s/t1; proxy_temp_path %(folder)s/t2; fastcgi_temp_path %(folder)s/t3;
+                    uwsgi_temp_path %(folder)s/t4; scgi_temp_path %(folder)s/t5;
+                    server { listen %(address)s:80; location /.well-known/acme-challenge/ { root %(private)s/certbot; } location / { return 301 https://$host$request_uri; } }
+                    server { listen %(address)s:443 ssl; ssl_certificate %(private)s/cert.pem; ssl_certificate_key %(private)s/key.pem;
+                        location / { return 200 "the clinic"; } } }''' % {
+                            'folder': self.client.folder, 'private': self.private, 'address': SERVICE})
+        nginx = Process(self, self.site.host, ['nginx', '-c', self.client.path('nginx.conf')])
+        nginx.wait_for('start worker process')
+        return nginx
+
+    def certbot(self, *staging):
+        """Where its containers' folders are this test's."""
+        return self.client.run('certbot', 'certonly', '--debug', '--deploy-hook', self.file('deploy.sh'), '--webroot', '-w', self.file('certbot'),
+                               '--domain', DOMAIN, '--non-interactive', '--key-type', 'rsa', '--agree-tos', '--register-unsafely-without-email',
+                               *staging, *('--%s-dir=%s' % (name, self.client.path('le', name)) for name in ('config', 'work', 'logs')),
+                               env={'REQUESTS_CA_BUNDLE': self.file('site-root.pem')}, host=self.site.host)
+
+    def test_its_certbot_container_gets_the_servers_certificate_and_renews_it(self):
+        nginx = self.nginx()
+        self.certbot('--server', DIRECTORY)
+        nginx.send(signal.SIGHUP)  # nginx -s reload
+        nginx.wait_for('reconfiguring')
+        self.assertEqual('the clinic', self.client.run('curl', '-sS', '--retry', '5', '--retry-all-errors', '--cacert', self.site.root,
+                                                       'https://%s/' % DOMAIN))
+        first = self.client.serial(self.file('cert.pem'))
+        self.certbot('--server', DIRECTORY, '--force-renewal')
+        self.assertNotEqual(first, self.client.serial(self.file('cert.pem')))
+
+
+@unittest.skipUnless(ACME_SH, 'there is no acme.sh')
+class AcmeSh(Acme):
+    def acme_sh(self, *arguments, **how):
+        return self.client.run(ACME_SH, '--home', self.client.path('acme.sh'), '--server', DIRECTORY, '--ca-bundle', self.site.root, *arguments, **how)
+
+    @property
+    def certificate(self):
+        return self.client.path('acme.sh', self.client.name + '_ecc', 'fullchain.cer')
+
+    def renewed(self, *how, env=None):
+        self.acme_sh('--issue', '--domain', self.client.name, *how, env=env)
+        self.client.check(self.certificate, self.client.name)
+        first = self.client.serial(self.certificate)
+        self.acme_sh('--renew', '--domain', self.client.name, '--ecc', '--force', env=env)
+        self.assertNotEqual(first, self.client.serial(self.certificate))
+
+    def test_by_files_of_a_server(self):
+        os.makedirs(self.client.path('www'))
+        self.client.serve(folder=self.client.path('www'))
+        self.renewed('--webroot', self.client.path('www'))
+        self.acme_sh('--revoke', '--domain', self.client.name, '--ecc')
+        self.acme_sh('--deactivate-account')
+
+    def test_by_dns(self):
+        with open(self.client.path('key'), 'w') as file:
+            file.write('key "%s" { algorithm hmac-sha256; secret "%s"; };\n' % (KEY, SECRET))
+        self.renewed('--dns', 'dns_nsupdate', '--dnssleep', '1', env={'NSUPDATE_SERVER': SERVICE, 'NSUPDATE_KEY': self.client.path('key')})

@@ -149,8 +149,8 @@ static gboolean
 is_expected(const struct http_probe *probe, struct evhttp_request *answer)
 {
     struct evbuffer *body = evhttp_request_get_input_buffer(answer);
-    g_autofree char *text =
-        g_strndup((const char *)evbuffer_pullup(body, -1), evbuffer_get_length(body));
+    char text[HTTP_PROBE_BODY_MAX + 1] = "";
+    evbuffer_remove(body, text, HTTP_PROBE_BODY_MAX);
     g_strchomp(text);
     return strcmp(text, probe->expected) == 0;
 }
