@@ -10,6 +10,7 @@ from support.dhcp import DISCOVER, LEASE, Wire
 from support.dns import Asker
 from support.pair import Pair
 
+FOLLOWING = 150  # seconds until a node that was active follows the other one
 FULL, SHORT = 43200, 600  # seconds of a lease with the other node's word, and without it
 
 
@@ -97,7 +98,7 @@ class Switched(Leases):
         clients = self.clients()
         before = [client.wait('bound').address for client in clients]
         for node, other, command in ((self.a, self.b, 'failover'), (self.b, self.a, 'failback')):
-            node.wait_until(lambda: node.call(command, '--dry-run')[0] == 0, 'a switch is not possible')
+            node.wait_until(lambda: node.call(command, '--dry-run')[0] == 0, 'a switch is not possible', FOLLOWING)
             node.do(command, '--yes')
             other.wait_role('active')
             node.wait_role('standby')

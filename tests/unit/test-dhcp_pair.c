@@ -406,6 +406,48 @@ test_of_an_address_that_both_gave_the_later_terms_client_keeps_it(void)
 }
 
 static void
+test_a_lease_is_not_lost_to_its_end_that_the_later_term_saw(void)
+{
+    AUTO(lan) *lan = in_step();
+    guint32 address = join(lan, A, 7);
+    lan_link(lan, FALSE);
+    B->state.forced = 1;
+    node_tell(B, TASK_ACTIVE, 3);
+    struct wish leaves = {
+        .type = PACKET_RELEASE, .client = 7, .ciaddr = address, .server = SERVICE};
+    node_ask(B, &leaves);
+    node_select(A, 7, address); /* and comes again where a is heard */
+    g_assert_cmpuint(lan->clients[7].address, ==, address);
+    node_tell(A, TASK_STANDBY, 3);
+    lan_link(lan, TRUE);
+    lan_run(lan);
+    g_assert_nonnull(node_lease(A, address));
+    g_assert_nonnull(node_lease(B, address));
+    assert_same(lan);
+}
+
+static void
+test_what_the_other_node_believes_to_be_leased_is_given_to_nobody_else(void)
+{
+    AUTO(lan) *lan = in_step();
+    guint32 left = join(lan, A, 1), over = join(lan, A, 2);
+    g_assert_cmpuint((left & 1) + (over & 1), ==, 0);
+    lan_link(lan, FALSE);
+    struct wish leaves = {.type = PACKET_RELEASE, .client = 1, .ciaddr = left, .server = SERVICE};
+    node_ask(A, &leaves);
+    lan_pass(lan, (LEASE + CHOOSE_GIVEN_UP_SECONDS) * 1000); /* the other one is over for both */
+    guint got = 0, of_over = 0;
+    for (guint16 client = 3; client < 30; client++) {
+        guint32 address = join(lan, A, client);
+        g_assert_cmpuint(address, !=, left);
+        got += address != 0;
+        of_over += address == over;
+    }
+    g_assert_cmpuint(got, ==, 9);
+    g_assert_cmpuint(of_over, ==, 1);
+}
+
+static void
 test_who_asks_twice_while_it_waits_keeps_what_it_was_told(void)
 {
     AUTO(lan) *lan = in_step();
@@ -488,6 +530,10 @@ main(int argc, char *argv[])
          test_the_standby_tells_names_as_the_active_node_does);
     TEST("of an address that both gave the later term's client keeps it",
          test_of_an_address_that_both_gave_the_later_terms_client_keeps_it);
+    TEST("a lease is not lost to its end that the later term saw",
+         test_a_lease_is_not_lost_to_its_end_that_the_later_term_saw);
+    TEST("what the other node believes to be leased is given to nobody else",
+         test_what_the_other_node_believes_to_be_leased_is_given_to_nobody_else);
     TEST("who asks twice while it waits keeps what it was told",
          test_who_asks_twice_while_it_waits_keeps_what_it_was_told);
     TEST("who left while it waited is told nothing", test_who_left_while_it_waited_is_told_nothing);
