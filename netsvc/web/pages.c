@@ -137,8 +137,12 @@ static const char *
 front_for(struct pages *pages, const char *agent)
 {
     const struct config *config = pages->config;
+    char address[INET_ADDRSTRLEN];
     const struct front front = {
         .name = config->cert.name,
+        .address = config->service_address != 0
+                       ? config_address_text(config->service_address, address)
+                       : NULL,
         .device = front_device(agent),
         .trust = pages->trust,
         .http = config->web.http,

@@ -295,11 +295,25 @@ test_front(void)
     g_assert_nonnull(strstr(text, "<b>clinic.example</b>, <b>10.66.0.0/16</b>"));
     g_assert_nonnull(strstr(text, "https://clinic.example:8443/"));
     g_assert_nonnull(strstr(text, "<svg "));
+    g_assert_nonnull(strstr(text, "http://clinic.example:8080/"));
     g_assert_nonnull(strstr(text, "<details open>\n<summary>Android"));
     g_assert_nonnull(strstr(text, "<details>\n<summary>iPhone"));
     fingerprint[24] = '\0';
     g_assert_nonnull(strstr(text, fingerprint));
     g_assert_null(strstr(text, "<script"));
+    tear_down(&world);
+}
+
+static void
+test_address(void)
+{
+    struct world world;
+    set_up(&world);
+    world.config.service_address = 0x0a42000a;
+    g_autofree char *text = slice_dup(fetch(&world, "/"));
+    g_assert_nonnull(strstr(text, "http://10.66.0.10:8080/"));
+    g_assert_nonnull(strstr(text, "https://clinic.example:8443/"));
+    g_assert_null(strstr(text, "http://clinic.example"));
     tear_down(&world);
 }
 
@@ -398,6 +412,7 @@ main(int argc, char **argv)
     g_test_add_func("/pages/the-key-goes-where-it-may", test_key_allowed);
     g_test_add_func("/pages/keys-are-all-in-one", test_keys);
     g_test_add_func("/pages/the-page-shows-name-limits-and-fingerprint", test_front);
+    g_test_add_func("/pages/another-phone-needs-no-name-to-find-it", test_address);
     g_test_add_func("/pages/with-a-public-certificate-that-is-tried-first", test_public);
     g_test_add_func("/pages/the-policy-allows-its-own-style-alone", test_policy);
     g_test_add_func("/pages/without-a-certificate-it-says-what-to-run", test_none_yet);

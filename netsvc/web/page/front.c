@@ -37,14 +37,16 @@ front_device(const char *agent)
     return "ANDROID";
 }
 
+/* By HTTPS the name, which is what the certificate is of. */
 static char *
 url(const struct front *front, gboolean tls)
 {
     const guint16 port = tls ? front->https : front->http;
     const char *scheme = tls ? "https" : "http";
+    const char *host = tls || front->address == NULL ? front->name : front->address;
     if (port == (tls ? 443 : 80))
-        return g_strdup_printf("%s://%s/", scheme, front->name);
-    return g_strdup_printf("%s://%s:%u/", scheme, front->name, port);
+        return g_strdup_printf("%s://%s/", scheme, host);
+    return g_strdup_printf("%s://%s:%u/", scheme, host, port);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "netsvc/web/trust.h"
 
 struct front {
+    const char *address;       /* of the service, which needs no DNS; NULL: the name does */
     const char *name;          /* of the service */
     const char *device;        /* front_device: whose section is open at first */
     const struct trust *trust; /* NULL: there is no certificate yet */
