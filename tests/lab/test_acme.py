@@ -115,7 +115,7 @@ class Lego(Acme):
         self.lego('revoke')
 
     def test_by_tls(self):
-        self.renewed('--tls', '--key-type', 'rsa4096')
+        self.renewed('--tls', '--key-type', 'rsa2048')
 
     def test_several_names_of_one_machine(self):
         said = self.lego('--domains', 'laptop2.' + DOMAIN, '--http', 'run', expect=1)

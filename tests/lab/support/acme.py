@@ -112,7 +112,7 @@ class Client:
     def shielded(self, command):
         return ['unshare', '--mount', 'sh', '-ec', SHIELD % {'folder': self.folder, 'root': self.site.root}, 'sh', *command]
 
-    def run(self, *command, expect=0, env=None, timeout=120, host=None):
+    def run(self, *command, expect=0, env=None, timeout=300, host=None):
         with (host or self.host).entered():
             done = subprocess.run(self.shielded(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                   errors='replace', timeout=timeout, env={**os.environ, **self.trust, **(env or {})}, cwd=self.folder)
