@@ -226,6 +226,7 @@ begin(gpointer context, enum protocol_effect effect, guint number,
     struct world_effect *one = g_new0(struct world_effect, 1);
     *one = (struct world_effect){.number = number,
                                  .effect = effect,
+                                 .term = record->term,
                                  .uuid = uuid_number(record->uuid),
                                  .well = !happens(world, world->chances.fail) &&
                                          !world->fails[hand->node][effect]};
@@ -279,6 +280,10 @@ ended(gpointer context, enum protocol_order order, const char *why)
     world_say(hand->world, "%c: order %d ended: %s", name_of(hand->node), order,
               why != NULL ? why : "well");
     node->orders--;
+    if (order == PROTOCOL_RESTORED) {
+        node->restoring = FALSE;
+        hand->world->untold |= why != NULL;
+    }
     hand->world->switches += order == PROTOCOL_SWITCH && why == NULL;
     g_free(node->last_ended);
     node->last_ended = g_strdup(why);
@@ -303,6 +308,8 @@ stop_daemon(struct world *world, guint number)
     memset(node->queue_until, 0, sizeof node->queue_until);
     node->life++;
     node->orders = 0;
+    world->untold |= node->restoring;
+    node->restoring = FALSE;
     node->told_term = 0;
     node->dying = node->paused = FALSE;
     if (node->expires == G_MAXINT64)
@@ -408,6 +415,7 @@ world_order(struct world *world, guint number, enum protocol_order order)
     world_say(world, "---- order at %c: %s", name_of(number), names[order]);
     if (order != PROTOCOL_CANCEL)
         node->orders++;
+    node->restoring |= order == PROTOCOL_RESTORED;
     gboolean begun = protocol_order(node->core, order, world->now, &why);
     if (!begun && order != PROTOCOL_CANCEL)
         node->orders--;
@@ -495,7 +503,7 @@ act(struct world *world, guint number, struct world_effect *one)
         break;
     case PROTOCOL_OPEN:
         node->door = TRUE;
-        node->served_term = protocol_record(node->core)->term;
+        node->served_term = one->term;
         break;
     case PROTOCOL_START:
     case PROTOCOL_STOP:
@@ -509,6 +517,10 @@ act(struct world *world, guint number, struct world_effect *one)
         world->forced++;
         if (world->nodes[1 - number].power)
             world_power_off(world, 1 - number);
+        break;
+    case PROTOCOL_CHECK: /* as the real one does */
+        if (world->nodes[0].disk.uuid == world->nodes[1].disk.uuid)
+            g_strlcpy(one->answer, "both have the same uuid", sizeof one->answer);
         break;
     case PROTOCOL_PULL:
     case PROTOCOL_MERGE:
@@ -616,7 +628,7 @@ follow(struct world *world)
         struct world_node *node = &world->nodes[i], *other = &world->nodes[1 - i];
         if (node->core == NULL || other->core == NULL || !can_reach(world) ||
             protocol_role(node->core) != PROTOCOL_STANDBY || !protocol_is_open(other->core) ||
-            protocol_record(node->core)->unmerged)
+            protocol_record(node->core)->unmerged || protocol_record(node->core)->granted)
             continue;
         node->disk.data |= other->disk.data;
     }

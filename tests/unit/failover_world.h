@@ -35,7 +35,8 @@ struct world_effect {
     guint number;
     enum protocol_effect effect;
     gboolean well, acted;
-    guint uuid; /* of the record that it was begun with */
+    guint64 term; /* of the record that it was begun with … */
+    guint uuid;   /* … and its uuid */
     char answer[PROTOCOL_ID_SIZE];
 };
 
@@ -55,6 +56,7 @@ struct world_node {
     gint64 told_at, fence_failed_at;
     guint life;               /* events of an earlier one do not count */
     guint orders;             /* that are not ended */
+    gboolean restoring;       /* it was told that its disk was set back, and has not answered */
     gboolean dying, set_back; /* dying: power goes at the end of this event */
     gint64 disk_bad_until;
     GPtrArray *effects;    /* struct world_effect */
@@ -87,12 +89,13 @@ struct world {
     guint64 acked, browser; /* what phones, and browsers, were told is written */
     guint documents, uuids;
     guint forced, images, switches, grants; /* how often */
-    gboolean clients;                       /* whether they write */
-    GString *trace;                         /* NULL: none is kept */
-    gboolean fails[2][PROTOCOL_EFFECTS];    /* for scenarios */
-    gint64 takes[PROTOCOL_EFFECTS];         /* milliseconds; 0: by chance */
-    void (*chaos)(struct world *world);     /* at each WORLD_CHAOS */
-    void (*check)(struct world *world);     /* after each event */
+    gboolean untold;  /* a disk was set back, and the node was not told, or did not keep it */
+    gboolean clients; /* whether they write */
+    GString *trace;   /* NULL: none is kept */
+    gboolean fails[2][PROTOCOL_EFFECTS]; /* for scenarios */
+    gint64 takes[PROTOCOL_EFFECTS];      /* milliseconds; 0: by chance */
+    void (*chaos)(struct world *world);  /* at each WORLD_CHAOS */
+    void (*check)(struct world *world);  /* after each event */
 };
 
 /* Paired and at rest: a holds term 2, both are off. */

@@ -37,8 +37,7 @@ static struct {
 static struct {
     guint32 seed;
     guint limit_forced, limit_images;
-    gboolean untold; /* a disk was set back, and nobody said so */
-    gboolean asked, is_quiet;
+    gboolean is_quiet, is_template;
 } run;
 
 /* ---- what is wrong ---- */
@@ -109,7 +108,7 @@ power_back(struct world *world, guint number)
     if (world_chance(world, 2) == 0)
         world_order(world, number, PROTOCOL_RESTORED);
     else
-        run.untold = TRUE;
+        world->untold = TRUE;
 }
 
 /* As people do: the other one is switched off, or its cable pulled out, before they say so. */
@@ -150,7 +149,7 @@ static void
 trouble_a_machine(struct world *world)
 {
     guint node = world_chance(world, 2);
-    switch (world_chance(world, 7)) {
+    switch (world_chance(world, 8)) {
     case 0:
         if (world->nodes[node].power)
             world_power_off(world, node);
@@ -167,10 +166,11 @@ trouble_a_machine(struct world *world)
         world_say(world, "---- a disk is full for a while");
         break;
     case 4:
+    case 5:
         if (world->nodes[node].power)
             world_image(world, node);
         break;
-    case 5: /* both lose power, and both are back at once */
+    case 6: /* both lose power, and both are back at once */
         for (guint i = 0; i < 2; i++)
             if (world->nodes[i].power)
                 world_power_off(world, i);
@@ -302,7 +302,7 @@ check_documents(struct world *world, guint64 documents)
     guint active = world_serves(world, 0) ? 0 : 1;
     for (guint i = 0; i < WORLD_PHONES; i++)
         world_push(world, i);
-    if (run.untold)
+    if (world->untold)
         return;
     guint64 lost = documents & ~world->nodes[active].disk.data;
     if (lost == 0)
@@ -321,7 +321,8 @@ end_together(struct world *world)
     world_run(world, 10000);
     if (!is_settled(world))
         wrong(world, "it did not last");
-    if (!run.untold && world->nodes[0].disk.uuid == world->nodes[1].disk.uuid)
+    if (!world->untold && !run.is_template &&
+        world->nodes[0].disk.uuid == world->nodes[1].disk.uuid)
         wrong(world, "both have the same uuid");
     check_documents(world, world->acked | (world->images == 0 ? world->browser : 0));
     for (guint i = 0; i < 2; i++)
@@ -379,6 +380,10 @@ run_schedule(guint32 seed, gboolean is_told)
     if (world_chance(world, 8) == 0) {
         world->times.automatic = 3000;
         totals.automatic++;
+    }
+    if (world_chance(world, 8) == 0) { /* both from one template, as CHT's */
+        world->nodes[1].disk.uuid = world->nodes[0].disk.uuid;
+        run.is_template = TRUE;
     }
     for (guint i = 0; i < 2; i++)
         world_boot(world, i);

@@ -137,7 +137,8 @@ void core_keep(struct protocol *self);
 /* Changes the record only if that is durable. FALSE: it stands as before, and is kept again. */
 gboolean core_change(struct protocol *self, const struct protocol_record *record);
 void core_keep_tick(struct protocol *self);
-void core_restored(struct protocol *self); /* the order */
+void core_restored(struct protocol *self);     /* the order … */
+void core_end_restored(struct protocol *self); /* … is over */
 
 /* ---- protocol.c ---- */
 void core_enter(struct protocol *self, gint64 now); /* each call from outside begins so … */

@@ -128,6 +128,16 @@ protocol_revoked(struct protocol *self, gint64 now)
     core_leave(self);
 }
 
+void
+core_end_restored(struct protocol *self)
+{
+    core_ended(self, PROTOCOL_RESTORED,
+               self->dirty
+                   ? "this node cannot write to its disk, so it will not remember this: say "
+                     "it again once there is space"
+                   : NULL);
+}
+
 /* What this node holds may be older than what clients were told is written. So it asks; and
  * whoever goes on draws a fresh uuid. */
 void
@@ -138,7 +148,7 @@ core_restored(struct protocol *self)
     planned_drop(self, "this node's disk was set back");
     if (self->stand == STAND_FOLLOW) {
         core_keep(self);
-        core_ended(self, PROTOCOL_RESTORED, NULL);
+        core_end_restored(self);
         return;
     }
     if (core_is_paired(self)) {

@@ -114,7 +114,7 @@ come_up(struct protocol *self)
     core_ended(self, PROTOCOL_SWITCH, NULL);
     core_ended(self, PROTOCOL_FORCE, NULL);
     core_ended(self, PROTOCOL_FENCED, NULL);
-    core_ended(self, PROTOCOL_RESTORED, NULL);
+    core_end_restored(self);
 }
 
 /* Whether the step did what it is for. */
@@ -175,7 +175,7 @@ settle(struct protocol *self)
     if (self->stand == STAND_HOLD)
         rise_begin(self, RISE_PROBE);
     else
-        core_ended(self, PROTOCOL_RESTORED, NULL);
+        core_end_restored(self);
     if (self->hook && !core_runs(self, PROTOCOL_STOP))
         core_begin(self, PROTOCOL_STOP);
 }
