@@ -179,6 +179,12 @@ class Strangers(Nodes):
         for each in held[:-8]:  # all but the last eight are hung up on
             each.settimeout(10)
             self.assertEqual(b'', each.recv(1))
+        begun = time.monotonic()
+        for each in held[-8:]:  # and those after 5 s
+            each.settimeout(20)
+            self.assertEqual(b'', each.recv(1))
+        self.assertLess(time.monotonic() - begun, 10)
+        held = [self.connect() for _ in range(200)]
         self.assertLess(len(os.listdir('/proc/%d/fd' % self.process_of(self.a))), 64)
         os.kill(self.process_of(self.b), signal.SIGKILL)
         self.a.netsvc.wait_for(AWAY, since=mark)

@@ -262,7 +262,7 @@ link_free(struct link *link)
 gboolean
 link_send(struct link *link, enum link_kind kind, const void *data, gsize size)
 {
-    return paths_send(link->paths, (guint8)kind, data, size);
+    return size <= LINK_FRAME_MAX && paths_send(link->paths, (guint8)kind, data, size);
 }
 
 gboolean

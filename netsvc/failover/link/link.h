@@ -51,7 +51,7 @@ void link_free(struct link *link);
 AUTO_DEFINE(link)
 
 /* What the other side does not take is kept, up to 8 MB; more is a lost connection. FALSE: there is
- * none. */
+ * none, or it is more than LINK_FRAME_MAX. */
 gboolean link_send(struct link *link, enum link_kind kind, const void *data, gsize size);
 gboolean link_is_up(const struct link *link);
 
