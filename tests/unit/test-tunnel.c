@@ -134,6 +134,45 @@ test_both_ways_and_half_closed(void)
     tear_down(&world);
 }
 
+/* Sends what is left, and takes what has come. */
+static void
+exchange(int fd, const char *data, gsize size, gsize *sent, GByteArray *got)
+{
+    ssize_t n;
+    guint8 some[65536];
+    if (*sent < size && (n = send(fd, data + *sent, size - *sent, 0)) > 0 &&
+        (*sent += (gsize)n) == size)
+        shutdown(fd, SHUT_WR);
+    while ((n = recv(fd, some, sizeof some, 0)) > 0)
+        g_byte_array_append(got, some, (guint)n);
+    g_assert_true(n == 0 || errno == EAGAIN);
+}
+
+static void
+test_both_ways_at_once(void)
+{
+    const gsize size = 5000000;
+    struct world world = set_up();
+    g_autoptr(GByteArray) here = g_byte_array_new(), there = g_byte_array_new();
+    g_autofree char *data = noise(size);
+    gsize sent[2] = {0};
+    int client = call(&world), server = take(&world);
+    while (here->len < size || there->len < size) {
+        exchange(client, data, size, &sent[0], here);
+        exchange(server, data + 1, size - 1, &sent[1], there);
+        if (sent[1] == size - 1 && here->len == size - 1)
+            break;
+        two_nodes_turn(world.both);
+    }
+    g_assert_true(receive_all(&world, server, there));
+    g_assert_true(receive_all(&world, client, here));
+    g_assert_cmpmem(there->data, there->len, data, size);
+    g_assert_cmpmem(here->data, here->len, data + 1, size - 1);
+    close(client);
+    close(server);
+    tear_down(&world);
+}
+
 static void
 test_who_does_not_read_stops_who_sends(void)
 {
@@ -236,6 +275,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tunnel/both ways and half closed", test_both_ways_and_half_closed);
+    g_test_add_func("/tunnel/both ways at once", test_both_ways_at_once);
     g_test_add_func("/tunnel/who does not read stops who sends",
                     test_who_does_not_read_stops_who_sends);
     g_test_add_func("/tunnel/what breaks is reset", test_what_breaks_is_reset);
