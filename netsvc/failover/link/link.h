@@ -7,8 +7,12 @@
  *     connections the one that the node with the even parity called stays. Frames: a length, a
  *     kind, bytes. A path that is silent for LINK_SILENT_MS is given up
  *
- * Beside it a tunnel: connections to a local port of this node come out at the other one's CouchDB
- * (link/tunnel.h), so that CouchDB need not listen beyond its own machine.
+ *     keys/    this node's key, whose key the other one's is, and TLS with nothing but the two
+ *     wire/    one connection: frames, hello, where it comes in
+ *     paths    the connections that there are, and which of them is in use
+ *     pair/    how two nodes come to know each other
+ *     tunnel   connections to a local port of this node come out at the other one's CouchDB, so
+ * that CouchDB need not listen beyond its own machine
  */
 #pragma once
 
@@ -37,7 +41,7 @@ struct link_ears {
      * steps has missed it. */
     void (*paired)(void *context, const char *cluster, const char *peer, guint32 parity,
                    gboolean first);
-    void (*alone)(void *context); /* the operator's forget, which is durable here already */
+    void (*alone)(void *context);     /* the operator's forget, which is durable here already */
     void (*forgotten)(void *context); /* the other node revoked this one: it was replaced */
     void *context;
 };
@@ -56,7 +60,7 @@ gboolean link_send(struct link *link, enum link_kind kind, const void *data, gsi
 gboolean link_is_up(const struct link *link);
 
 /* The operator's: failover/pair, failover/replace, failover/forget and what they need
- * (peer/pair.h). FALSE: it is none of these. Answered now or later with child_task_done. `active`:
+ * (pair/pair.h). FALSE: it is none of these. Answered now or later with child_task_done. `active`:
  * this node is. */
 gboolean link_task(struct link *link, const struct child_task *task, gboolean active);
 
