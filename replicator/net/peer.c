@@ -57,9 +57,11 @@ show_reach(struct slice answer)
     for (gsize place = 0; json_next_element(list, &place, &each); n++)
         show_unreached(each);
     if (n > 0)
-        fprintf(stderr, "hint: let that port in (TCP) at the firewall of the one that is called, "
-                        "and see that the cable is in: `lifeboat net check` there tells more. The "
-                        "nodes go on trying.\n");
+        fprintf(
+            stderr,
+            "hint: let that port in (TCP) at the firewall of the one that is called, "
+            "and see that the cable is in: `lifeboat-netsvc check-config` there tells more. The "
+            "nodes go on trying.\n");
     return n == 0;
 }
 

@@ -78,13 +78,16 @@ class Pairing(Nodes):
         self.assertIn('`lifeboat peer pair` must wait there', said)
 
     def test_what_a_firewall_blocks_is_named_on_both(self):
-        self.drop(self.b, 'ip daddr 192.168.77.2 tcp dport %d' % PORT)
+        self.drop(self.b, 'ip saddr 192.168.77.1 tcp dport %d' % PORT)
         shown, code = self.show(self.a, 'peer', 'pair')
         wanted = 'a does not get through to 192.168.77.2:7402'
         self.assertIn(wanted, self.b.do('peer', 'pair', code, expect=3))
         shown.wait(3)
         self.assertIn(wanted, shown.log)
         self.b.wait_role('standby')
+        said = self.b.host.run(program('lifeboat-netsvc'), 'check-config', '--config', self.b.config, expect=None)
+        self.assertIn('keeps the other node, 192.168.77.1, from TCP port 7402', said)
+        self.assertNotIn('10.66.0.1, from', said)
 
     def test_a_node_is_replaced_and_the_old_one_is_told(self):
         self.pair.pair_nodes()

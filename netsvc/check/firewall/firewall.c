@@ -4,6 +4,7 @@
 #include "lib/base/tool.h"
 #include "lib/json/json.h"
 #include "netsvc/check/firewall/filter.h"
+#include "netsvc/check/firewall/link_port.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -175,4 +176,6 @@ check_firewall(struct check *check)
     for (guint i = 0; rules != NULL && i < config->dhcp.subnets->len; i++)
         check_subnet(check, slice_of(rules), config->dhcp.subnets->pdata[i],
                      check_view(check, "subnet", i));
+    if (rules != NULL)
+        check_link_port(check, slice_of(rules));
 }
