@@ -3,6 +3,8 @@ happens to one of its processes, and to its configuration."""
 
 import random
 import re
+import socket
+import struct
 import unittest
 
 from case import shared_machine
@@ -32,11 +34,56 @@ network = 10.66.0.0/16
 pools = 10.66.16.0-10.66.16.255
 domain = lan.clinic.example
 '''
+PAIR = '''[node]
+name = a
+[net]
+service_address = 10.66.0.10
+[dns]
+names = clinic.example=10.66.0.10
+listen = 10.66.0.10
+[peer a]
+addresses = 10.66.0.1
+[peer b]
+addresses = 10.66.0.2
+'''
 RIGHTS = 'CHOWN DAC_OVERRIDE KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN NET_RAW SYS_CHROOT'.split()
 NUMBERS = {'CHOWN': 0, 'DAC_OVERRIDE': 1, 'KILL': 5, 'SETGID': 6, 'SETUID': 7, 'SETPCAP': 8, 'NET_BIND_SERVICE': 10, 'NET_ADMIN': 12,
            'NET_RAW': 13, 'SYS_CHROOT': 18}
+SYN, RST = 2, 4
 STATUS = ('for process in $(cat /sys/fs/cgroup/system.slice/%s.service/cgroup.procs); do cat /proc/$process/status; '
           'echo "Root: $(readlink /proc/$process/root)"; done' % UNIT)
+
+
+def checksum(data):
+    """RFC 1071."""
+    total = sum(struct.unpack('>%dH' % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return struct.pack('>H', total ^ 0xffff)
+
+
+class Caller:
+    """A client at the other end of a cable, 10.66.9.9, which begins TCP connections and says what came of it."""
+
+    MAC = bytes.fromhex('020000000909')
+
+    def __init__(self, machine, cable):
+        self.cable, self.port = cable, 20000
+        self.machine = bytes.fromhex(machine.run('cat /sys/class/net/%s/address' % cable.interface).strip().replace(':', ''))
+
+    def call(self, address, port):
+        self.port += 1
+        ends = socket.inet_aton('10.66.9.9') + socket.inet_aton(address)
+        tcp = struct.pack('>HHIIBBHHH', self.port, port, 1, 0, 5 << 4, SYN, 8192, 0, 0)
+        tcp = tcp[:16] + checksum(ends + struct.pack('>BBH', 0, 6, len(tcp)) + tcp) + tcp[18:]
+        ip = struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends
+        self.cable.send(self.machine + self.MAC + b'\x08\x00' + ip[:10] + checksum(ip) + ip[12:] + tcp)
+        while frame := self.cable.receive():
+            if frame[12:14] == b'\x08\x06' and frame[21] == 1 and frame[38:42] == ends[:4]:  # who has 10.66.9.9?
+                self.cable.send(self.machine + self.MAC + frame[12:21] + b'\x02' + self.MAC + ends[:4] + frame[22:32])
+            elif frame[12:14] == b'\x08\x00' and frame[23] == 6 and frame[34:38] == struct.pack('>HH', port, self.port):
+                return 'reset' if frame[47] & RST else 'accepted' if frame[47] & SYN else 'answered'
+        return 'silence'
 
 
 class Netsvc(unittest.TestCase):
@@ -148,6 +195,21 @@ class Netsvc(unittest.TestCase):
             self.assert_answered(client.asked[-1] + '.lan.clinic.example', client.address, '10.66.0.1')
             cable.pull()
         self.assertEqual('0', self.show('NRestarts'))
+
+    def test_a_pair_s_clients_are_fenced_off_however_it_ends(self):
+        """With the kernel and the confinement that a server has."""
+        self.configure(PAIR)
+        cable = Cable(self.machine)
+        cable.up('10.66.0.1/16')
+        client = Caller(self.machine, cable)
+        for end in ('systemctl stop %s' % UNIT, 'systemctl kill -s KILL %s; systemctl stop %s' % (UNIT, UNIT)):
+            self.start()
+            wait_until(lambda: '10.66.0.10/32' in self.machine.run('/bin/ip -4 -o address'), 60)
+            wait_until(lambda: client.call('10.66.0.10', 53) == 'accepted', 60)
+            self.machine.run(end)
+            self.assertNotIn('10.66.0.10', self.machine.run('/bin/ip -4 -o address'))
+            self.assertEqual('reset', client.call('10.66.0.10', 53))
+        cable.pull()
 
     def test_stopped_it_ends_in_time_and_leaves_what_it_must_keep(self):
         self.start()

@@ -25,6 +25,7 @@ CACHE = os.path.join(ROOT, 'build-vm')
 MODULES = ('virtio_pci', 'virtio_net', 'virtio_blk', 'xhci_pci', 'usb_storage', 'uas', 'sd_mod', 'ext4', 'vfat', 'exfat',
            'crc32c_generic', 'nls_ascii', 'nls_cp437', 'nls_utf8', 'nls_iso8859_1', 'af_packet',
            'xfs', 'btrfs', 'cdc_ether',
+           'nf_tables', 'nft_reject_ipv4', 'nft_ct', 'nf_conntrack_netlink', 'tcp_diag',
            'mac80211_hwsim', 'ccm', 'ctr', 'cmac', 'aes_generic')
 FOLDERS = ('arch', 'block', 'crypto', 'drivers/block', 'drivers/net', 'drivers/scsi', 'drivers/usb', 'drivers/virtio', 'fs', 'lib', 'net')
 KEY = hashlib.sha256(repr((MODULES, FOLDERS)).encode()).hexdigest()[:8]
