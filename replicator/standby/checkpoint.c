@@ -69,15 +69,15 @@ append_mark(GPtrArray *marks, char *sequence, gint64 at)
     g_ptr_array_add(marks, mark);
 }
 
-/* From the newest on, one goes that is not twice as old as the one before the next: between two
- * that stay there is never a step of more than four times the age. A clock that was set makes them
+/* One goes where the two beside it are less than four times apart in age: so each is about twice as
+ * old as the next newer one, and never more than four times. A clock that was set makes them
  * useless, and no worse. */
 static void
 thin_marks(GPtrArray *marks, gint64 now)
 {
     for (guint i = 1; i + 1 < marks->len;) {
         const struct mark *before = marks->pdata[i - 1], *after = marks->pdata[i + 1];
-        if (now - after->at < 2 * (now - before->at))
+        if (now - after->at < 4 * (now - before->at))
             g_ptr_array_remove_index(marks, i);
         else
             i++;
