@@ -38,8 +38,8 @@ behind_free(struct behind *behind)
     g_free(behind);
 }
 
-static GString *
-fetch_since(struct http *http, const char *database, const char *sequence, guint limit)
+static struct http_call *
+start_listing(struct http *http, const char *database, const char *sequence, guint limit)
 {
     g_autoptr(GString) since = g_string_new(NULL);
     g_autoptr(GString) rest = g_string_new(NULL);
@@ -48,30 +48,24 @@ fetch_since(struct http *http, const char *database, const char *sequence, guint
     http_escape(rest, (struct slice){since->str, since->len});
     g_autofree char *path = server_path(database, rest->str);
     const struct http_request request = {.path = path};
-    AUTO(http_call) *call = http_start(http, &request);
-    g_autoptr(GString) answer =
-        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
-    gboolean good = answer != NULL && json_check((struct slice){answer->str, answer->len}, NULL);
-    return good ? g_steal_pointer(&answer) : NULL;
+    return http_start(http, &request);
 }
 
-/* The ids that are listed since then, all of them; NULL: there are more, or it cannot be told. */
+/* The ids that it lists, if those are all; NULL: there are more, or it cannot be told. */
 static GHashTable *
-ids_since(struct http *http, const char *database, const char *sequence, guint limit)
+read_listing(struct http_call *call)
 {
-    struct slice results, row;
+    struct slice results, row, id;
     guint64 pending = 1;
-    if (json_type(slice_of(sequence)) != JSON_STRING)
-        return NULL;
-    g_autoptr(GString) answer = fetch_since(http, database, sequence, limit);
+    g_autoptr(GString) answer =
+        http_expect_success(call, NULL) ? http_read_all(call, HTTP_ANSWER_MAX, NULL) : NULL;
     struct slice json = {answer != NULL ? answer->str : NULL, answer != NULL ? answer->len : 0};
-    if (answer == NULL || !json_member(json, "results", &results) ||
+    if (answer == NULL || !json_check(json, NULL) || !json_member(json, "results", &results) ||
         json_type(results) != JSON_ARRAY || !json_member_unsigned(json, "pending", &pending) ||
         pending != 0)
         return NULL;
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (gsize place = 0; json_next_element(results, &place, &row);) {
-        struct slice id;
         if (!json_member(row, "id", &id))
             return NULL;
         g_hash_table_add(ids,
@@ -98,16 +92,24 @@ listed_since(struct behind *behind, guint place)
 {
     while (behind->listed->len <= place) {
         const struct mark *mark = behind->marks->pdata[behind->listed->len];
-        g_ptr_array_add(behind->listed,
-                        ids_since(behind->into, behind->database, mark->sequence, LISTED_MAX));
+        gboolean fits = json_type(slice_of(mark->sequence)) == JSON_STRING;
+        AUTO(http_call) *call =
+            fits ? start_listing(behind->into, behind->database, mark->sequence, LISTED_MAX) : NULL;
+        g_ptr_array_add(behind->listed, fits ? read_listing(call) : NULL);
     }
     return behind->listed->pdata[place];
 }
 
-const char *
-behind_find(struct behind *behind, const char *sequence, const char *at_end)
+struct http_call *
+behind_ask(struct behind *behind, const char *sequence)
 {
-    g_autoptr(GHashTable) lacked = ids_since(behind->from, behind->database, sequence, LACKED_MAX);
+    return start_listing(behind->from, behind->database, sequence, LACKED_MAX);
+}
+
+const char *
+behind_find(struct behind *behind, struct http_call *asked, const char *at_end)
+{
+    g_autoptr(GHashTable) lacked = read_listing(asked);
     if (lacked == NULL)
         return NULL;
     if (g_hash_table_size(lacked) == 0)

@@ -20,6 +20,10 @@ struct behind *behind_new(struct http *from, struct http *into, const char *data
 void behind_free(struct behind *behind);
 AUTO_DEFINE(behind)
 
-/* What a client that stands at `sequence` (raw JSON) of `from` goes on from in `into`, raw JSON and
- * valid as long as the marks; NULL: from nowhere. `at_end`: for one that lacks nothing. */
-const char *behind_find(struct behind *behind, const char *sequence, const char *at_end);
+/* Asks `from` what a client lacks that stands at `sequence` there, a text in raw JSON. Several may
+ * be asked for at once. */
+struct http_call *behind_ask(struct behind *behind, const char *sequence);
+
+/* What such a client goes on from in `into`, raw JSON and valid as long as the marks; NULL: from
+ * nowhere. `at_end`: for one that lacks nothing. */
+const char *behind_find(struct behind *behind, struct http_call *asked, const char *at_end);

@@ -8,7 +8,8 @@
 #include "replicator/switch/clients/translate.h"
 
 #define KEPT_MAX (128 * 1024 * 1024) /* bytes of checkpoints in memory; what is more is dropped */
-#define ASKED_MAX 1000 /* sequences of one database that are looked at; others are dropped */
+#define ASKED_AT_ONCE 6
+#define ASKED_MAX 2000 /* sequences of one database that are looked at; others are dropped */
 #define LOOKS 3        /* at what is left, when all are to go */
 
 struct kept {
@@ -64,14 +65,19 @@ static void
 translate_all(struct behind *behind, GHashTable *sequences, const char *at_end,
               GHashTable *translated)
 {
-    GHashTableIter iter;
-    gpointer sequence;
-    guint looked = 0;
-    g_hash_table_iter_init(&iter, sequences);
-    while (looked++ < ASKED_MAX && g_hash_table_iter_next(&iter, &sequence, NULL)) {
-        const char *found = behind_find(behind, sequence, at_end);
-        if (found != NULL)
-            g_hash_table_insert(translated, g_strdup(sequence), (gpointer)found);
+    g_autofree gpointer *all = g_hash_table_get_keys_as_array(sequences, NULL);
+    const guint n = MIN(g_hash_table_size(sequences), ASKED_MAX);
+    for (guint from = 0; from < n; from += ASKED_AT_ONCE) {
+        struct http_call *calls[ASKED_AT_ONCE];
+        const guint some = MIN(ASKED_AT_ONCE, n - from);
+        for (guint i = 0; i < some; i++)
+            calls[i] = behind_ask(behind, all[from + i]);
+        for (guint i = 0; i < some; i++) {
+            const char *found = behind_find(behind, calls[i], at_end);
+            if (found != NULL)
+                g_hash_table_insert(translated, g_strdup(all[from + i]), (gpointer)found);
+            http_call_free(calls[i]);
+        }
     }
 }
 
