@@ -448,6 +448,27 @@ test_what_the_other_node_believes_to_be_leased_is_given_to_nobody_else(void)
 }
 
 static void
+test_while_both_answer_the_word_of_neither_counts(void)
+{
+    AUTO(lan) *lan = in_step();
+    B->state.forced = 1;
+    node_tell(B, TASK_ACTIVE, 3);
+    lan_run(lan);
+    g_assert_false(partner_waits(A->pair));
+    g_assert_false(partner_waits(B->pair));
+    for (guint16 client = 1; client < 10; client++) {
+        g_assert_cmpuint(join(lan, A, client) & 1, ==, 0);
+        g_assert_cmpint(rest_ms(lan, client), ==, SERVER_MCLT * 1000);
+        g_assert_cmpuint(join(lan, B, (guint16)(client + 10)) & 1, ==, 1);
+    }
+    node_tell(A, TASK_STANDBY, 3);
+    B->state.forced = 0;
+    node_tell(B, TASK_ACTIVE, 3);
+    lan_run(lan);
+    g_assert_true(partner_waits(B->pair));
+}
+
+static void
 test_who_asks_twice_while_it_waits_keeps_what_it_was_told(void)
 {
     AUTO(lan) *lan = in_step();
@@ -534,6 +555,8 @@ main(int argc, char *argv[])
          test_a_lease_is_not_lost_to_its_end_that_the_later_term_saw);
     TEST("what the other node believes to be leased is given to nobody else",
          test_what_the_other_node_believes_to_be_leased_is_given_to_nobody_else);
+    TEST("while both answer the word of neither counts",
+         test_while_both_answer_the_word_of_neither_counts);
     TEST("who asks twice while it waits keeps what it was told",
          test_who_asks_twice_while_it_waits_keeps_what_it_was_told);
     TEST("who left while it waited is told nothing", test_who_left_while_it_waited_is_told_nothing);
