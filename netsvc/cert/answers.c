@@ -92,13 +92,14 @@ answers_request(const struct site *site)
 }
 
 GString *
-answers_imported(const struct site *site, const char *why_not)
+answers_imported(const struct site *site, const char *why_not, const char *unknown)
 {
     g_autoptr(X509) leaf = pem_read_certificate(site->state->public.chain);
     GString *out = g_string_new(NULL);
     json_text_begin_object(out);
     json_text_member_boolean(out, "imported", why_not == NULL);
     json_text_member_string(out, "why", why_not);
+    json_text_member_string(out, "unknown", unknown);
     if (leaf != NULL) {
         g_autofree char *subject = pem_common_name(X509_get_subject_name(leaf));
         g_autofree char *issuer = pem_common_name(X509_get_issuer_name(leaf));

@@ -18,5 +18,5 @@ GString *answers_public(const struct site *site, gint64 now);
 GString *answers_key(const struct site *site, gint64 now); /* holds a key: wipe */
 GString *answers_issued(const struct site_issued *issued);
 GString *answers_request(const struct site *site);
-GString *answers_imported(const struct site *site, const char *why_not);
+GString *answers_imported(const struct site *site, const char *why_not, const char *unknown);
 GString *answers_show(const struct site *site, gint64 now, const char *peer);

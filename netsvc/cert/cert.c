@@ -9,8 +9,10 @@
 #include "netsvc/clock_floor.h"
 
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <string.h>
 
+#define KNOWN_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define LOOK_SECONDS 30 /* between looks at what is due: the clock may have been set meanwhile */
 
 /* ---- the clock ---- */
@@ -150,6 +152,18 @@ is_time(evutil_socket_t fd, short what, void *context)
 
 /* ---- the child ---- */
 
+/* Of the package ca-certificates. */
+static X509_STORE *
+load_known(void)
+{
+    X509_STORE *store = X509_STORE_new();
+    if (X509_STORE_load_file(store, KNOWN_FILE) == 1)
+        return store;
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return NULL;
+}
+
 static gpointer
 cert_open(struct child *child, GError **error)
 {
@@ -164,6 +178,7 @@ cert_open(struct child *child, GError **error)
     if (!keys_recovery(self->config->keys, self->recipient, &why))
         self->no_recipient = fail_message(why->message);
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+    self->known = load_known();
     g_autofree char *zone = g_date_time_format(g_date_time_new_now_local(), "%z"); /* reads files */
     return self;
 }

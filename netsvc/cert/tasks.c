@@ -6,6 +6,7 @@
 #include "lib/json/json.h"
 #include "netsvc/cert/answers.h"
 #include "netsvc/cert/site/public.h"
+#include "netsvc/cert/x509/judge.h"
 
 #include <string.h>
 
@@ -218,6 +219,17 @@ tell_drive(struct cert *self, struct slice body, const GError *error)
     }
 }
 
+/* What phones may say of it: it is served all the same, as their lists are newer than ours may be.
+ */
+static GString *
+tell_imported(struct cert *self, gint64 now)
+{
+    g_autofree char *topmost = NULL;
+    if (self->known != NULL)
+        judge_is_known(self->site->state->public.chain, self->known, now, &topmost);
+    return answers_imported(self->site, NULL, topmost);
+}
+
 static GString *
 import(struct cert *self, struct slice body, GError **error)
 {
@@ -232,8 +244,10 @@ import(struct cert *self, struct slice body, GError **error)
     tell_drive(self, body, is_old ? NULL : wrong);
     if (done)
         has_changed(self);
-    if (done || is_old)
-        return answers_imported(self->site, is_old ? wrong->message : NULL);
+    if (done)
+        return tell_imported(self, now);
+    if (is_old)
+        return answers_imported(self->site, wrong->message, NULL);
     g_propagate_error(error, g_steal_pointer(&wrong));
     return NULL;
 }
@@ -244,7 +258,7 @@ do_import(struct cert *self, struct slice body, GError **error)
 {
     static const char handed[] = "it was handed to the active node, which judges it; `lifeboat "
                                  "cert show` tells";
-    return alike_hand_over(self->alike, body) ? answers_imported(self->site, handed)
+    return alike_hand_over(self->alike, body) ? answers_imported(self->site, handed, NULL)
                                               : import(self, body, error);
 }
 

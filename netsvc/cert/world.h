@@ -14,6 +14,7 @@ struct cert {
     char *no_recipient;             /* why there is none; NULL: there is */
     gint64 floor;                   /* the clock's */
     gboolean floor_kept;
+    X509_STORE *known; /* public authorities, as this system has them; NULL: none */
     struct task_state role;
     struct alike *alike;
     struct force *force;

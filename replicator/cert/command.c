@@ -143,6 +143,7 @@ tell_import(const GString *answer)
     g_autofree char *subject = tell_text(whole(answer), "subject");
     g_autofree char *issuer = tell_text(whole(answer), "issuer");
     g_autofree char *why = tell_text(whole(answer), "why");
+    g_autofree char *unknown = tell_text(whole(answer), "unknown");
     const gint64 ends = json_member_time(whole(answer), "not_after");
     g_autofree char *when = ends > 0 ? tell_time(ends) : g_strdup("?");
     if (json_member_true(whole(answer), "imported"))
@@ -150,6 +151,10 @@ tell_import(const GString *answer)
                subject != NULL ? subject : "?", issuer != NULL ? issuer : "?", when);
     else
         printf("nothing new: %s\n", why != NULL ? why : "?");
+    if (unknown != NULL)
+        log_warning("this server's list of public authorities does not have '%s': phones may not "
+                    "trust the certificate; if so: lifeboat cert roll-back",
+                    unknown);
 }
 
 /* A drive was inserted, and nobody stands by: the request that waits goes to it, what was signed

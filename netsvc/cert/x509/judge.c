@@ -272,3 +272,28 @@ judge_pile(const struct judge *judge, const struct pile *pile, struct judge_foun
     *found = (struct judge_found){g_steal_pointer(&chain), key};
     return TRUE;
 }
+
+/* ---- whom others trust ---- */
+
+gboolean
+judge_is_known(const char *chain, X509_STORE *known, gint64 when, char **topmost)
+{
+    g_autoptr(GPtrArray) certificates = pem_read_chain(chain);
+    g_autoptr(X509_STORE_CTX) context = X509_STORE_CTX_new();
+    STACK_OF(X509) *between = sk_X509_new_null();
+    *topmost = NULL;
+    for (guint i = 1; i < certificates->len; i++)
+        sk_X509_push(between, certificates->pdata[i]);
+    gboolean good = certificates->len > 0 &&
+                    X509_STORE_CTX_init(context, known, certificates->pdata[0], between) == 1;
+    if (good) {
+        X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context), (time_t)when);
+        good = X509_verify_cert(context) == 1;
+    }
+    if (!good && certificates->len > 0)
+        *topmost =
+            pem_common_name(X509_get_issuer_name(certificates->pdata[certificates->len - 1]));
+    sk_X509_free(between);
+    ERR_clear_error();
+    return good;
+}

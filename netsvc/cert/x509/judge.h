@@ -25,3 +25,7 @@ void judge_found_clear(struct judge_found *found);
 /* FAIL_USAGE with what is wrong; FAIL_LATER: it is the present one already. */
 gboolean judge_pile(const struct judge *judge, const struct pile *pile, struct judge_found *found,
                     GError **error);
+
+/* Whether a chain (PEM) leads to one of the public authorities that are known here, at `when`.
+ * *topmost: who else would have to be trusted; caller frees. */
+gboolean judge_is_known(const char *chain, X509_STORE *known, gint64 when, char **topmost);
