@@ -3,12 +3,15 @@
 import glob
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
+import unittest
 
 from support.case import OneServer
 from support.netsvc import program
+from support.process import Process
 
 SECONDS = 20
 CLINIC = 'clinic.example'
@@ -238,6 +241,34 @@ class Public(Certificates):
         self.cert('import', '--drive', self.path('drive'), code=1)
         self.until(lambda: 'the certificate on the drive is not taken' in json.dumps(self.ask('status')))
         self.assertEqual('own', self.show()['in_force'])
+
+
+@unittest.skipUnless(shutil.which('pebble') and shutil.which('certbot'), 'there is no pebble or no certbot')
+class AsTheReadmeSays(Certificates):
+    """What README.txt on the drive tells a person to type, at a public authority of our own; its DNS is always content."""
+
+    def pebble(self):
+        self.openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'pebble.key', '-out', 'pebble.pem', '-days', '30',
+                     '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1')
+        settings = {'listenAddress': '127.0.0.1:14000', 'managementListenAddress': '127.0.0.1:15000', 'certificate': self.path('pebble.pem'),
+                    'privateKey': self.path('pebble.key'), 'httpPort': 5002, 'tlsPort': 5001}
+        with open(self.path('pebble.json'), 'w') as file:
+            json.dump({'pebble': settings}, file)
+        Process(self, self.server, ['env', 'PEBBLE_VA_ALWAYS_VALID=1', 'PEBBLE_VA_NOSLEEP=1', 'pebble', '-config', self.path('pebble.json')]
+                ).wait_for('Listening on: 127.0.0.1:14000')
+
+    def test_certbot(self):
+        self.cert('init')
+        self.pebble()
+        os.mkdir(self.path('drive'))
+        self.cert('request', '--to', self.path('drive'))
+        command = next(line.split('certbot:')[1].split() for line in self.read('drive/lifeboat-cert/README.txt').splitlines() if 'certbot:' in line)
+        own = [word for name in ('config', 'work', 'logs') for word in ('--%s-dir' % name, self.path('certbot', name))]
+        self.server.run('env', '-C', self.path('drive', 'lifeboat-cert'), 'REQUESTS_CA_BUNDLE=' + self.path('pebble.pem'), *command, *own,
+                        '--server', 'https://127.0.0.1:14000/dir', '--manual-auth-hook', '/bin/true', '--agree-tos', '-n',
+                        '-m', 'a@clinic.example', '--no-eff-email')
+        self.assertIn("signed by 'Pebble Intermediate", self.cert('import', self.path('drive')))
+        self.until_installed()
 
 
 def days(number):
