@@ -5,7 +5,8 @@ import statistics
 import threading
 import time
 
-from support.case import OneServer
+from support.case import Case, OneServer
+from support.netsvc import Netsvc
 from support.web import Web, is_closed, parse, read_all, wait_closed
 
 CLIENTS, SHARE, SECONDS = 256, 16, 10  # of netsvc/web/request.h
@@ -195,3 +196,18 @@ class Pages(OneServer):
             for thread in floods:
                 thread.join()
         self.assertLess(statistics.median(took), 0.1)
+
+
+class OverIPv6(Case):
+    def test_pages_are_served_and_places_shared(self):
+        server, host, other = self.lan.host('10.66.0.1/16'), self.lan.host('10.66.0.2/16'), self.lan.host('10.66.0.3/16')
+        for number, each in enumerate((server, host, other), 1):
+            each.ip('addr add fd00:66::%d/64 dev eth0 nodad' % number)
+        netsvc = Netsvc(self, server, CONFIGURATION.replace('listen = 10.66.0.1', 'listen = fd00:66::1'))
+        web = Web(self, host, 'fd00:66::1')
+        self.assertEqual(200, web.get('/health').status)
+        self.assertIn(b'key_networks = fd00:66::2', web.get('/key').body)
+        connections = [web.connect() for _ in range(SHARE + 2)]
+        self.assertEqual(connections[2:], wait_closed(self, connections, 2, SECONDS / 2))
+        self.assertEqual(200, Web(self, other, 'fd00:66::1').get('/health').status)
+        netsvc.end()
