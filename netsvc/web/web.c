@@ -148,12 +148,23 @@ handle(void *context, const struct web_request *request, struct web_answer *answ
            pages_handle(self->pages, request, answer);
 }
 
+/* The pages are there whatever becomes of it. */
+static void
+begin_acme(struct web *self)
+{
+    g_autoptr(GError) error = NULL;
+    if (child_config(self->child)->web.acme)
+        self->acme = acme_new(self->child, &error);
+    child_alert(self->child, "acme", "%s%s", error != NULL ? "there is no ACME server: " : "",
+                error != NULL ? error->message : "");
+}
+
 static gboolean
 web_begin(gpointer context, GError **error)
 {
     struct web *self = context;
-    if (child_config(self->child)->web.acme && (self->acme = acme_new(self->child, error)) == NULL)
-        return FALSE;
+    (void)error;
+    begin_acme(self);
     self->begun = g_get_monotonic_time();
     self->again = evtimer_new(child_events(self->child), ask_again, self);
     self->server = web_server_new(child_events(self->child), handle, self);

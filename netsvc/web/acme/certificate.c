@@ -9,6 +9,7 @@
 #include "netsvc/web/acme/jose/base64url.h"
 
 #define PEM_CHAIN "application/pem-certificate-chain"
+#define PATIENCE 3             /* seconds that a client is kept waiting for the cert child */
 #define RENEWAL_ASK "21600"    /* seconds, in Retry-After */
 #define RENEWAL_WINDOW_PART 24 /* of a certificate's life: how long the window is */
 #define REASON_MAX 10          /* RFC 5280, 5.3.1 */
@@ -20,14 +21,20 @@ struct waiting {
     struct web_answer *answer; /* NULL: nobody any more */
     char *base;
     char *id; /* of the order, or the certificate */
+    struct event *patience;
 };
+
+static void answer_unfinished(evutil_socket_t fd, short what, void *context);
 
 static struct waiting *
 wait_for(struct acme *acme, struct call *call, const char *id)
 {
     struct waiting *waiting = g_new0(struct waiting, 1);
+    const struct timeval patience = {.tv_sec = PATIENCE};
     waiting->acme = acme;
     waiting->id = g_strdup(id);
+    waiting->patience = evtimer_new(child_events(acme->child), answer_unfinished, waiting);
+    evtimer_add(waiting->patience, &patience);
     if (call != NULL) {
         waiting->answer = g_steal_pointer(&call->answer);
         waiting->base = g_strdup(call->base);
@@ -42,6 +49,7 @@ static void
 waiting_free(struct waiting *waiting)
 {
     g_hash_table_remove(waiting->acme->waiting, waiting);
+    event_free(waiting->patience);
     g_free(waiting->base);
     g_free(waiting->id);
     g_free(waiting);
@@ -58,6 +66,7 @@ certificate_forget(struct acme *acme)
     g_hash_table_iter_init(&at, acme->waiting);
     while (g_hash_table_iter_next(&at, &waiting, NULL)) {
         child_forget(acme->child, waiting);
+        event_free(((struct waiting *)waiting)->patience);
         g_free(((struct waiting *)waiting)->base);
         g_free(((struct waiting *)waiting)->id);
         g_free(waiting);
@@ -80,6 +89,25 @@ answer_waiting(struct waiting *waiting, const GError *error, const GString *json
         call_fail(&call, error);
     else
         call_send(&call, 200, json);
+}
+
+/* It goes on, and the client asks for its order again; of a revocation it is not known yet. */
+static void
+answer_unfinished(evutil_socket_t fd, short what, void *context)
+{
+    struct waiting *waiting = context;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) json = g_string_new(NULL);
+    (void)fd;
+    (void)what;
+    AUTO(ledger_order) *order = ledger_order(waiting->acme->ledger, waiting->id, &error);
+    if (waiting->answer != NULL && order != NULL) {
+        web_answer_field(waiting->answer, "Retry-After", "1");
+        order_json(waiting->acme, waiting->base, order, json);
+    } else if (error == NULL) {
+        problem_set(&error, PROBLEM_SERVER_INTERNAL, "it is not known yet whether that was done");
+    }
+    answer_waiting(waiting, error, json);
 }
 
 /* ---- issuing ---- */

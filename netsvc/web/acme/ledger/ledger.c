@@ -1,7 +1,10 @@
 #include "netsvc/web/acme/ledger/ledger_inside.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/log.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define VERSION 1
@@ -130,34 +133,73 @@ make_tables(struct ledger *ledger, GError **error)
                         ledger->path);
     if (version != 0)
         return version == VERSION;
-    return ledger_begin(ledger, error) &&
-           ledger_end(ledger, run(ledger, tables, error), *error == NULL ? error : NULL);
+    if (!ledger_begin(ledger, error))
+        return FALSE;
+    const gboolean done = run(ledger, tables, error);
+    return ledger_end(ledger, done, done ? error : NULL);
+}
+
+/* What says SQLITE_OK is checked as a whole, too: it is small. */
+static int
+open_file(struct ledger *ledger)
+{
+    sqlite3_stmt *row = NULL;
+    int code =
+        sqlite3_open_v2(ledger->path, &ledger->sqlite,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (ledger->sqlite == NULL)
+        g_error("no memory");
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_busy_timeout(ledger->sqlite, 2000); /* the process before may be ending */
+    code = sqlite3_exec(ledger->sqlite,
+                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                        "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
+                        NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(ledger->sqlite, "PRAGMA quick_check(1)", -1, &row, NULL);
+    if (code == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW &&
+        g_strcmp0((const char *)sqlite3_column_text(row, 0), "ok") != 0)
+        code = SQLITE_CORRUPT;
+    sqlite3_finalize(row);
+    return code;
+}
+
+static gboolean
+set_aside(struct ledger *ledger, GError **error)
+{
+    g_autofree char *aside = g_strconcat(ledger->path, ".damaged", NULL);
+    g_autofree char *wal = g_strconcat(ledger->path, "-wal", NULL);
+    g_autofree char *shm = g_strconcat(ledger->path, "-shm", NULL);
+    sqlite3_close(g_steal_pointer(&ledger->sqlite));
+    if (rename(ledger->path, aside) != 0)
+        return fail_errno(error, errno, "ACME's accounts '%s' are damaged, and cannot be set aside",
+                          ledger->path);
+    unlink(wal);
+    unlink(shm);
+    log_warning("ACME's accounts '%s' are damaged: they are begun anew, and kept as '%s'",
+                ledger->path, aside);
+    return TRUE;
 }
 
 struct ledger *
 ledger_open(const char *path, GError **error)
 {
     AUTO(ledger) *ledger = g_new0(struct ledger, 1);
-    g_autoptr(GError) failure = NULL;
     ledger->path = g_strdup(path);
-    int code =
-        sqlite3_open_v2(path, &ledger->sqlite,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (ledger->sqlite == NULL)
-        g_error("no memory");
-    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_busy_timeout(ledger->sqlite, 2000); /* the process before may be ending */
-    if (code == SQLITE_OK ? !run(ledger,
-                                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                                 "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
-                                 &failure) ||
-                                !make_tables(ledger, &failure)
-                          : !failed(ledger, &failure)) {
-        g_propagate_error(error, g_steal_pointer(&failure));
+    int code = open_file(ledger);
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+        if (!set_aside(ledger, error))
+            return NULL;
+        code = open_file(ledger);
+    }
+    if (code != SQLITE_OK) {
+        failed(ledger, error);
         return NULL;
     }
-    return g_steal_pointer(&ledger);
+    return make_tables(ledger, error) ? g_steal_pointer(&ledger) : NULL;
 }
 
 void
