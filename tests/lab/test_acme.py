@@ -210,6 +210,15 @@ class Dns(Acme):
             self.assertIn('REFUSED', self.nsupdate(line, expect=2), line)
         self.assertEqual([], self.texts(name))
 
+    def test_a_signed_zone_is_not_updated_and_the_log_says_why(self):
+        self.site.netsvc.write('signed.zone', '$ORIGIN signed.example.\n$TTL 300\n@ SOA ns root 1 3600 600 86400 60\n@ NS ns\nns A %s\n' % SERVICE)
+        with open(self.site.netsvc.config, 'a') as file:
+            file.write('[zone signed.example]\nfile = %s\nsign = yes\nkeys = %s\n' % (self.site.netsvc.path('signed.zone'), self.site.netsvc.path('dnssec')))
+        os.makedirs(self.site.netsvc.path('dnssec'))
+        self.site.netsvc.reload('serving')
+        self.assertIn('REFUSED', self.nsupdate('zone signed.example', 'update add _acme-challenge.signed.example 60 TXT one', expect=2))
+        self.site.netsvc.process.wait_for("zone 'signed.example' with the key '%s' was refused: that zone is signed" % KEY)
+
     def test_nobody_without_the_key_sets_one(self):
         name = '_acme-challenge.' + self.client.name
         self.assertIn('REFUSED', self.nsupdate('update add %s 60 TXT one' % name, key=None, expect=2))

@@ -236,6 +236,30 @@ test_a_damaged_file_is_set_aside(void)
 }
 
 static void
+test_the_oldest_make_room_and_what_goes_on_stays(void)
+{
+    AUTO(scratch) *scratch = scratch_new();
+    AUTO(ledger) *ledger = open_ledger(scratch);
+    guint count;
+    put_order(ledger, "works", NOW - 9, LEDGER_PROCESSING);
+    put_order(ledger, "waits", NOW - 8, LEDGER_PENDING);
+    put_order(ledger, "done", NOW - 7, LEDGER_VALID);
+    put_order(ledger, "new", NOW, LEDGER_VALID);
+    g_assert_true(ledger_make_room(ledger, LEDGER_ORDERS, 5, NULL));
+    g_assert_true(ledger_count(ledger, LEDGER_ORDERS, NULL, 0, &count, NULL));
+    g_assert_cmpuint(count, ==, 4);
+    g_assert_true(ledger_make_room(ledger, LEDGER_ORDERS, 4, NULL));
+    g_assert_null(ledger_order(ledger, "done", NULL));
+    g_assert_true(ledger_make_room(ledger, LEDGER_ORDERS, 3, NULL));
+    g_assert_null(ledger_order(ledger, "new", NULL));
+    g_assert_true(ledger_make_room(ledger, LEDGER_ORDERS, 1, NULL));
+    g_assert_null(ledger_order(ledger, "waits", NULL));
+    g_assert_true(ledger_make_room(ledger, LEDGER_ORDERS, 1, NULL));
+    AUTO(ledger_order) *works = ledger_order(ledger, "works", NULL);
+    g_assert_nonnull(works);
+}
+
+static void
 test_quotas(void)
 {
     AUTO(scratch) *scratch = scratch_new();
@@ -283,6 +307,8 @@ main(int argc, char **argv)
     g_test_add_func("/acme/what is taken back was never there",
                     test_what_is_taken_back_was_never_there);
     g_test_add_func("/acme/a damaged file is set aside", test_a_damaged_file_is_set_aside);
+    g_test_add_func("/acme/the oldest make room and what goes on stays",
+                    test_the_oldest_make_room_and_what_goes_on_stays);
     g_test_add_func("/acme/quotas", test_quotas);
     return g_test_run();
 }

@@ -1,5 +1,6 @@
 #include "netsvc/dns/update/update.h"
 
+#include "lib/base/log.h"
 #include "netsvc/dns/transfer/records.h"
 
 #include <string.h>
@@ -213,6 +214,17 @@ walk(struct work *work, struct records *records, gboolean really)
     return outcome == RECORDS_END || wrong(work, RCODE_FORMERR, NULL);
 }
 
+/* Most clients speak no EDNS, and show no reason. Who has no key fills no log. */
+static void
+tell(const struct work *work, const struct tsig *tsig)
+{
+    char zone[NAME_TEXT_MAX], key[NAME_TEXT_MAX];
+    if (tsig != NULL && tsig->key != NULL)
+        log_notice("an update of zone '%s' with the key '%s' was refused: %s",
+                   name_text(&work->request->query->name, zone), name_text(&tsig->name, key),
+                   work->why);
+}
+
 gsize
 update_serve(struct update *update, const struct update_request *request, const struct tsig *tsig,
              guint8 *out, gsize room)
@@ -225,6 +237,7 @@ update_serve(struct update *update, const struct update_request *request, const 
     reply_begin(&reply, request->query, request->options, request->udp, out, room);
     reply.rcode = work.rcode;
     if (!done && work.why != NULL) {
+        tell(&work, tsig);
         reply.error = ERROR_PROHIBITED;
         reply.error_text = work.why;
     }

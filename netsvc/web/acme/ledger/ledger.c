@@ -254,6 +254,27 @@ ledger_count(struct ledger *ledger, enum ledger_what what, const char *account, 
 }
 
 gboolean
+ledger_make_room(struct ledger *ledger, enum ledger_what what, guint max, GError **error)
+{
+    static const char *const texts[] = {
+        [LEDGER_ACCOUNTS] = "DELETE FROM account WHERE id IN (SELECT id FROM account"
+                            " ORDER BY used LIMIT ?)",
+        [LEDGER_CERTIFICATES] = "DELETE FROM certificate WHERE id IN (SELECT id FROM certificate"
+                                " ORDER BY not_before LIMIT ?)",
+        [LEDGER_ORDERS] =
+            "DELETE FROM orders WHERE id IN (SELECT id FROM orders WHERE status <> 'processing'"
+            " ORDER BY status NOT IN ('valid', 'invalid'), created LIMIT ?)",
+    };
+    guint count;
+    if (!ledger_count(ledger, what, NULL, 0, &count, error))
+        return FALSE;
+    return count < max ||
+           ledger_run(ledger,
+                      ledger_statement(ledger, texts[what], error, "i", (gint64)(max / 20 + 1)),
+                      error);
+}
+
+gboolean
 ledger_prune(struct ledger *ledger, gint64 now, GError **error)
 {
     static const struct {

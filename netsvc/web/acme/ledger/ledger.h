@@ -140,5 +140,10 @@ enum ledger_what {
 gboolean ledger_count(struct ledger *ledger, enum ledger_what what, const char *account,
                       gint64 since, guint *count, GError **error);
 
+/* Makes room where there are `max` or more: the oldest twentieth goes, of orders those that are
+ * done with first, of accounts those that were not used for longest. What is gone has to be begun
+ * anew; accounts come back by themselves. `what`: one of those of all. */
+gboolean ledger_make_room(struct ledger *ledger, enum ledger_what what, guint max, GError **error);
+
 /* What is too old goes. */
 gboolean ledger_prune(struct ledger *ledger, gint64 now, GError **error);

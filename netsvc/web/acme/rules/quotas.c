@@ -65,7 +65,7 @@ quotas_account(struct quotas *quotas, const struct sockaddr_storage *from, gint6
     if (made >= QUOTA_ACCOUNTS_HOURLY)
         return problem_set(error, PROBLEM_RATE_LIMITED,
                            "there were too many new accounts of your address in this hour");
-    return has_room(quotas, LEDGER_ACCOUNTS, NULL, 0, QUOTA_ACCOUNTS, "accounts", error);
+    return ledger_make_room(quotas->ledger, LEDGER_ACCOUNTS, QUOTA_ACCOUNTS, error);
 }
 
 gboolean
@@ -77,9 +77,8 @@ quotas_order(struct quotas *quotas, const char *account, gint64 now, GError **er
                     "orders of this account in an hour", error) &&
            has_room(quotas, LEDGER_ORDERS_SINCE, account, 0, QUOTA_ORDERS_KEPT,
                     "orders of this account", error) &&
-           has_room(quotas, LEDGER_ORDERS, NULL, 0, QUOTA_ORDERS, "orders", error) &&
-           has_room(quotas, LEDGER_CERTIFICATES, NULL, 0, QUOTA_CERTIFICATES, "certificates",
-                    error);
+           ledger_make_room(quotas->ledger, LEDGER_ORDERS, QUOTA_ORDERS, error) &&
+           ledger_make_room(quotas->ledger, LEDGER_CERTIFICATES, QUOTA_CERTIFICATES, error);
 }
 
 gboolean

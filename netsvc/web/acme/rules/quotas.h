@@ -1,6 +1,7 @@
 /*
  * quotas: how much the ACME server does for whom, so that a client that went mad fills no disk and
- * keeps no core busy. More is answered rateLimited, and the client comes again later.
+ * keeps no core busy. More of one client is answered rateLimited, and it comes again later; where
+ * all together are too many, the oldest make room, so that nobody keeps others out.
  */
 #pragma once
 
