@@ -17,6 +17,8 @@
 #define RETRY_MS 1000      /* what could not be done is tried again */
 #define ADDED_SECONDS 600  /* that people are told of what somebody added */
 #define CLAIMED_SECONDS 60 /* that another's claim counts */
+#define CLAIM_MS 1000      /* at least, until another one's claim counts: a station may draw MACs */
+#define HEARD_AT_ONCE 64   /* frames, before others have their turn */
 
 struct address {
     struct child *child;
@@ -32,7 +34,8 @@ struct address {
     struct announce *announce;
     char *failure; /* of the last step; NULL: none */
     struct event *dead, *retry, *forget_added, *forget_claimed, *addresses, *rules, *heard;
-    char claimed[18]; /* MAC of who else says that it has the address; "": nobody */
+    gint64 claimed_at; /* boot time, milliseconds: since then it is … */
+    char claimed[18];  /* … the MAC of who else says that it has the address; "": nobody */
 };
 
 /* Also while the machine sleeps. */
@@ -135,7 +138,8 @@ note_claim(struct address *self, const guint8 *mac)
     char text[sizeof self->claimed];
     g_snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
                mac[4], mac[5]);
-    if (strcmp(text, self->claimed) != 0) {
+    if (strcmp(text, self->claimed) != 0 && now_ms() - self->claimed_at >= CLAIM_MS) {
+        self->claimed_at = now_ms();
         g_autoptr(GString) body = g_string_new(NULL);
         memcpy(self->claimed, text, sizeof text);
         json_text_begin_object(body);
@@ -154,7 +158,7 @@ has_heard(evutil_socket_t fd, short what, void *context)
     struct address *self = context;
     struct frame_arp arp;
     (void)what;
-    while (wire_hear(fd, &self->place, &arp)) {
+    for (guint i = 0; i < HEARD_AT_ONCE && wire_hear(fd, &self->place, &arp); i++) {
         probe_take(self->probe, &arp);
         if (self->held && arp.sender != 0)
             note_claim(self, arp.sender_mac);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #define SEND_BUFFER (4 * 1024 * 1024) /* bytes: some thousands of frames */
+#define PASSED_OVER_MAX 64            /* frames of other links, before others have their turn */
 #define SENDER_AT 28                  /* of a frame: the ARP sender's IPv4 address … */
 #define TARGET_AT 38                  /* … and whom it is about */
 
@@ -65,19 +66,18 @@ wire_send(int fd, const struct place *place, const guint8 *frame, gsize size)
 gboolean
 wire_hear(int fd, const struct place *place, struct frame_arp *arp)
 {
-    for (;;) {
+    for (guint i = 0; i < PASSED_OVER_MAX; i++) {
         guint8 frame[FRAME_MAX];
         struct sockaddr_ll from = {0};
         socklen_t size_of_from = sizeof from;
         ssize_t size =
             recvfrom(fd, frame, sizeof frame, 0, (struct sockaddr *)&from, &size_of_from);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
+        if (size < 0 && errno != EINTR)
             return FALSE;
-        if ((guint)from.sll_ifindex == place->index && from.sll_pkttype != PACKET_OUTGOING &&
-            frame_read_arp(frame, (gsize)size, arp) &&
+        if (size >= 0 && (guint)from.sll_ifindex == place->index &&
+            from.sll_pkttype != PACKET_OUTGOING && frame_read_arp(frame, (gsize)size, arp) &&
             memcmp(arp->sender_mac, place->mac, FRAME_MAC) != 0)
             return TRUE;
     }
+    return FALSE;
 }

@@ -31,6 +31,12 @@ addresses = 10.66.0.1
 [peer b]
 addresses = 10.66.0.2
 '''
+LISTENS = '''
+import socket, sys
+listeners = [socket.create_server(('', int(port))) for port in sys.argv[1:]]
+print('listens', flush=True)
+listeners[0].accept()
+'''
 
 
 class Checking(Case):
@@ -128,6 +134,13 @@ class OfTheMachine(Checking):
                 self.assertIn(where, self.netsvc.check()[1][0][1])
                 other.end()
         self.assert_found()
+
+    def test_another_server_on_a_port_of_pages_or_of_the_link_is_named(self):
+        self.server.move('10.66.0.1/16')
+        other = Process(self, self.server, ['/usr/bin/python3', '-c', LISTENS, '8080', '7402'])
+        other.wait_for('listens')
+        self.assert_found(('in the way', 'serves at port 7402 (TCP)'), ('in the way', 'serves at port 8080 (TCP)'),
+                          configuration=PAIR + '[cert]\nname = clinic.example\n' + WELL)
 
     def test_one_at_another_address_is_not_in_the_way(self):
         other = Process(self, self.server, ['dnsmasq', '-k', '-C/dev/null', '--pid-file', '-u', 'nobody', '--log-facility=-', '-p53',
