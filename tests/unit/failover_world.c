@@ -163,8 +163,9 @@ send(gpointer context, const struct protocol_message *message)
     for (guint i = 0; i < copies; i++) {
         gint64 delay = 1 + world_chance(world, 10);
         if (happens(world, world->chances.late))
-            delay += world_chance(world, 2500);
-        world->arrives[from] = MAX(world->arrives[from], world->now + delay);
+            delay += world_chance(world, world->is_disordered ? 8000 : 2500);
+        world->arrives[from] =
+            MAX(world->is_disordered ? 0 : world->arrives[from], world->now + delay);
         put_event(world, (struct event){.time = world->arrives[from],
                                         .kind = WORLD_MESSAGE,
                                         .node = 1 - from,

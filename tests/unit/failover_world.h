@@ -89,9 +89,10 @@ struct world {
     guint64 acked, browser; /* what phones, and browsers, were told is written */
     guint documents, uuids;
     guint forced, images, switches, grants; /* how often */
-    gboolean untold;  /* a disk was set back, and the node was not told, or did not keep it */
-    gboolean clients; /* whether they write */
-    GString *trace;   /* NULL: none is kept */
+    gboolean is_disordered; /* they do not, which no connection does: the rules hold anyway */
+    gboolean untold;        /* a disk was set back, and the node was not told, or did not keep it */
+    gboolean clients;       /* whether they write */
+    GString *trace;         /* NULL: none is kept */
     gboolean fails[2][PROTOCOL_EFFECTS]; /* for scenarios */
     gint64 takes[PROTOCOL_EFFECTS];      /* milliseconds; 0: by chance */
     void (*chaos)(struct world *world);  /* at each WORLD_CHAOS */

@@ -289,6 +289,8 @@ settle(struct world *world)
     for (guint i = 0; i < 3; i++) {
         if (!is_asked(world))
             wrong(world, "nobody serves, and nobody is told what to do");
+        if (world->forced == 0 && world->images == 0)
+            wrong(world, "people are asked, though nobody forced and no disk was set back");
         answer(world);
         if (world_until(world, is_settled, HEAL_MS / 2))
             return;
@@ -381,6 +383,9 @@ run_schedule(guint32 seed, gboolean is_told)
         world->times.automatic = 3000;
         totals.automatic++;
     }
+    world->is_disordered = world_chance(world, 4) == 0;
+    if (world_chance(world, 4) == 0)
+        world->chances.keep_fail *= 3;
     if (world_chance(world, 8) == 0) { /* both from one template, as CHT's */
         world->nodes[1].disk.uuid = world->nodes[0].disk.uuid;
         run.is_template = TRUE;
