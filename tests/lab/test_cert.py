@@ -1,5 +1,6 @@
 """The site's certificates, with a real lifeboat-netsvc: made, shown, renewed, asked for by drive, put in force, taken back."""
 
+import base64
 import glob
 import json
 import os
@@ -40,8 +41,8 @@ class Certificates(OneServer):
             self.make_keys()
 
     def make_keys(self):
-        subprocess.run([program('lifeboat'), 'key', 'init', '--site', 'kibera', '--keys', self.path('keys')], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.sheet = subprocess.run([program('lifeboat'), 'key', 'init', '--site', 'kibera', '--keys', self.path('keys')], check=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         self.netsvc.reload('serving')
 
     def path(self, *names):
@@ -146,6 +147,20 @@ class Own(Certificates):
         self.assertEqual(0o600, state.st_mode & 0o777)
         self.assertNotEqual(0, state.st_uid)
         self.assertNotIn('PRIVATE', json.dumps(self.ask('cert/public')) + json.dumps(self.show()))
+
+    @unittest.skipUnless(shutil.which('age'), 'there is no age')
+    def test_the_roots_key_opens_with_the_recovery_sheet_alone(self):
+        self.cert('init')
+        with open(self.path('state', 'cert', 'state.json')) as file:
+            sealed = base64.b64decode(json.load(file)['root_key'])
+        with open(self.path('recovery.key'), 'w') as file:
+            file.write(next(word for word in self.sheet.split() if word.startswith('AGE-SECRET-KEY-1')))
+        done = subprocess.run(['age', '-d', '-i', self.path('recovery.key')], input=sealed, stdout=subprocess.PIPE, check=True)
+        root = self.openssl('x509', '-noout', '-pubkey', stdin=self.ask('cert/public')['root'])
+        self.assertEqual(root, self.openssl('pkey', '-pubout', stdin=done.stdout.decode()))
+        done = subprocess.run(['age', '-d', '-i', self.path('keys', 'identity.age')], input=sealed, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL)
+        self.assertNotEqual(0, done.returncode, "a stolen server's own key opens it not")
 
     def test_all_is_as_it_was_after_a_crash(self):
         self.hook()

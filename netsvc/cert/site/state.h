@@ -6,6 +6,9 @@
  *     STATE/cert/replaced.json what this node had when the other one's came in its place, where the
  *                              two had been made apart from one another
  *
+ * Whoever has the recovery sheet and this file can sign with the root again, to give the site
+ * another issuing certificate: jq -r .root_key state.json | base64 -d | age -d -i recovery.key
+ *
  * The later one wins: by the term in which it was written, and within it by its generation, which
  * grows by one with each change. Only an active node changes it, so two of one term and generation
  * are equal, or made apart.
