@@ -11,6 +11,7 @@
 
 #define STORE "failover.db"
 #define MS_PER_SECOND 1000
+#define LATE_MS 250 /* a tick that comes later than that */
 #define NS_PER_MS 1000000
 
 gint64
@@ -282,13 +283,19 @@ forgotten(void *context)
 
 /* ---- events ---- */
 
+/* A process that was kept from running reads what waits before it takes the other node for silent:
+ * the next tick comes soon enough. */
 static void
 on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct failover *failover = context;
+    const gint64 now = failover_now(), before = failover->ticked;
     (void)fd;
     (void)what;
-    protocol_tick(failover->protocol, failover_now());
+    failover->ticked = now;
+    if (before != 0 && now - before > LATE_MS)
+        return;
+    protocol_tick(failover->protocol, now);
     failover_tell(failover);
     if (g_get_monotonic_time() - failover->told_replicator > FAILOVER_TELL_SECONDS * G_USEC_PER_SEC)
         tell_replicator(failover);

@@ -23,6 +23,7 @@ struct failover {
     struct history *history;
     GHashTable *effects; /* number → what is under way (effects.c) */
     struct event *tick, *keep;
+    gint64 ticked;          /* the boot clock then; 0: never */
     gboolean started;       /* the parent has said what was in force before */
     struct task_state told; /* to all */
     gboolean has_told;
