@@ -334,6 +334,15 @@ world_kill(struct world *world, guint number)
     stop_daemon(world, number);
 }
 
+/* Clients are served by what the daemon that died had opened. */
+static gboolean
+is_served_still(const struct world *world, guint number)
+{
+    const struct world_node *node = &world->nodes[number];
+    return node->power && node->address && node->door && world->now < node->expires &&
+           node->served_term == node->disk.record.term;
+}
+
 void
 world_boot(struct world *world, guint number)
 {
@@ -345,10 +354,15 @@ world_boot(struct world *world, guint number)
     hands[number] = (struct hand){world, number};
     const struct protocol_hands table = {keep, send,  begin,     give_up,       changed,
                                          step, ended, random_id, &hands[number]};
+    gboolean resumes = is_served_still(world, number) && world_chance(world, 2) == 0;
+    if (resumes) {
+        world_say(world, "%c resumes", name_of(number));
+        node->expires = G_MAXINT64;
+    }
     node->power = TRUE;
     node->life++;
     node->core = protocol_new(&node->disk.record, &world->times, &table);
-    protocol_start(node->core, world->now, FALSE);
+    protocol_start(node->core, world->now, resumes);
     if (world->linked && !world->nodes[number].paused)
         protocol_met(node->core, world->now);
     plan_for(world, number, 1 + world_chance(world, 100), WORLD_TICK, 0);
@@ -363,6 +377,7 @@ world_pause(struct world *world, guint number, gint64 milliseconds)
         return;
     world_say(world, "---- %c hangs for %" G_GINT64_FORMAT " ms", name_of(number), milliseconds);
     node->paused = TRUE;
+    node->paused_at = world->now;
     plan_for(world, number, milliseconds, WORLD_RESUME, 0);
     world->link_changed_at = world->now;
 }
@@ -709,6 +724,26 @@ take_resume(struct world *world, guint number)
     world->link_changed_at = world->now;
     if (!world->linked)
         protocol_lost(node->core, world->now);
+    if (node->address && world->now - node->paused_at > WORLD_ADDRESS_MS) {
+        world_say(world, "%c has lost the address", name_of(number));
+        node->address = FALSE; /* the kernel saw to that */
+    }
+}
+
+/* What looks after the address is asked every 2 s whether it is open. */
+static void
+take_tick(struct world *world, guint number)
+{
+    struct world_node *node = &world->nodes[number];
+    plan_for(world, number, 100, WORLD_TICK, 0);
+    if (node->paused)
+        return;
+    protocol_tick(node->core, world->now);
+    if (world->now - node->looked_at < 2000 || !protocol_is_open(node->core) || node->dying)
+        return;
+    node->looked_at = world->now;
+    if (!has_address(world, number) || !node->door)
+        protocol_unheld(node->core, world->now);
 }
 
 static void
@@ -724,9 +759,7 @@ take_event(struct world *world, const struct event *event)
         take_message(world, event->node, event->message);
         break;
     case WORLD_TICK:
-        if (!node->paused)
-            protocol_tick(node->core, world->now);
-        plan_for(world, event->node, 100, WORLD_TICK, 0);
+        take_tick(world, event->node);
         break;
     case WORLD_ACT:
         take_act(world, event->node, event->number);

@@ -157,6 +157,8 @@ trouble_a_machine(struct world *world)
     case 1:
         if (world->nodes[node].core != NULL)
             world_kill(world, node);
+        if (world_chance(world, 2) == 0)
+            world_boot(world, node);
         break;
     case 2:
         world_pause(world, node, 200 + world_chance(world, 12000));
