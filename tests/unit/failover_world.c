@@ -136,7 +136,7 @@ keep(gpointer context, const struct protocol_record *record)
         return FALSE;
     gboolean cut = happens(world, world->chances.keep_cut);
     gboolean bad = world->now < node->disk_bad_until || happens(world, world->chances.keep_fail);
-    gboolean written = (!cut && !bad) || world_chance(world, 2) == 0;
+    gboolean written = (!cut && !bad) || node->disk_lies || world_chance(world, 2) == 0;
     if (written)
         node->disk.record = *record;
     world_say(world, "%c keeps term %" G_GUINT64_FORMAT "%s%s%s%s%s%s%s", name_of(hand->node),

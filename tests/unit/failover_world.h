@@ -60,6 +60,7 @@ struct world_node {
     gboolean restoring;       /* it was told that its disk was set back, and has not answered */
     gboolean dying, set_back; /* dying: power goes at the end of this event */
     gint64 disk_bad_until;
+    gboolean disk_lies;    /* what it says that it did not write is there */
     GPtrArray *effects;    /* struct world_effect */
     gint64 queue_until[3]; /* effects that act one after the other: addresses, hooks, CouchDB */
     char *last_ended;      /* why an order ended last; NULL: well */

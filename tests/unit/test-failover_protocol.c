@@ -527,6 +527,30 @@ test_the_grant_outlives_a_power_cut_of_both(struct world **fixture, gconstpointe
     assert_handed_over(world);
 }
 
+/* Else a power cut, some time later, would have it hand over what clients wrote since. */
+static void
+test_nothing_is_served_while_nobody_knows_what_is_kept(struct world **fixture, gconstpointer data)
+{
+    struct world *world = *fixture;
+    struct world_node *a = &world->nodes[A];
+    (void)data;
+    begin(world);
+    g_assert_true(world_order(world, A, PROTOCOL_SWITCH));
+    while (world->nodes[B].n_begun[PROTOCOL_PULL] == 0)
+        world_run(world, 1);
+    a->disk_bad_until = world->now + 20000;
+    a->disk_lies = TRUE;
+    assert_ended(world, A, "cannot write to its disk");
+    g_assert_cmpuint(a->disk.record.term, ==, 3); /* the grant, which it says it could not write */
+    world_run(world, 10000);
+    g_assert_false(a_serves(world));
+    assert_trouble(world, A, "cannot write to its disk");
+    a->disk_lies = FALSE;
+    a->disk_bad_until = 0;
+    assert_rolled_back(world);
+    g_assert_cmpuint(a->disk.record.term, ==, 2);
+}
+
 static void
 test_a_switch_can_be_cancelled(struct world **fixture, gconstpointer data)
 {
@@ -593,6 +617,8 @@ main(int argc, char *argv[])
          test_a_standby_does_not_take_over_if_the_fence_hook_fails);
     TEST("a start hook that fails is tried again", test_a_start_hook_that_fails_is_tried_again);
     TEST("the grant outlives a power cut of both", test_the_grant_outlives_a_power_cut_of_both);
+    TEST("nothing is served while nobody knows what is kept",
+         test_nothing_is_served_while_nobody_knows_what_is_kept);
     TEST("a switch can be cancelled", test_a_switch_can_be_cancelled);
     TEST("one that does not catch up in time is given up",
          test_one_that_does_not_catch_up_in_time_is_given_up);
