@@ -760,6 +760,13 @@ static const struct option options[] = {
         .commands = FOR_FOLLOW,
         .help = "Bring everything up to date, and end.",
     },
+    {
+        .name = "keep-all",
+        .type = OPTION_FLAG,
+        .commands = FOR_FOLLOW,
+        .help = "Purge nothing, and remove no database, whatever became of it there.",
+        .text = "What the daemon says while one node of a pair may have what the other has not.",
+    },
 #include "lib/command/settings_net.inc"
 #include "lib/command/settings_switch.inc"
     /* ---- keys ---- */

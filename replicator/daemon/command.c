@@ -130,6 +130,8 @@ daemon_command(const struct command_line *line, GError **error)
     g_autoptr(GPtrArray) drill = begin_command(restore, "drill");
     g_autoptr(GPtrArray) certificates = begin_certificates(operator, run_folder);
     g_autoptr(GPtrArray) follow = begin_command(own, "follow");
+    g_autoptr(GPtrArray) keeping = begin_command(own, "follow");
+    g_ptr_array_add(keeping, g_strdup("--keep-all"));
     g_autoptr(GPtrArray) step = begin_command(own, "switch");
     g_autoptr(GPtrArray) offsite = begin_command(own, "offsite");
     g_ptr_array_add(offsite, g_strdup("push"));
@@ -141,6 +143,7 @@ daemon_command(const struct command_line *line, GError **error)
         .drill = end_command(drill, line, for_keys),
         .certificates = (const char *const *)certificates->pdata,
         .follow = end_command(follow, line, for_follow),
+        .follow_keeping = end_command(keeping, line, for_follow),
         .step = end_command(step, line, for_step),
         .offsite = end_command(offsite, line, for_offsite),
         .state = options_string(line, "state"),

@@ -17,8 +17,8 @@
  *     role.c        which node is the active one, and the steps of a switch
  *     place/        one folder or drive: when, how it stands there, and the logbook of that
  *     work/         visit.c: one piece of work there, step by step; and the processes that go on
- *                   beside: follower.c (of the other node), courier.c (of the off-site copy); and those
- *                   of a switch: steps.c
+ *                   beside: follower.c (of the other node), courier.c (of the off-site copy); and
+ * those of a switch: steps.c
  */
 #pragma once
 
@@ -33,13 +33,14 @@ struct daemon_options {
     const char *const *import;
     const char *const *drill;
     const char *const *certificates;
-    const char *const *follow;     /* the command that follows the other node */
-    const char *const *step;       /* the command that does a step of a switch */
-    const char *const *offsite;    /* the command that brings the off-site copy up to date */
-    const char *state;             /* folder of the logbook and the register */
-    const char *control;           /* path of the socket */
-    const char *const *devices;    /* patterns of further devices that count as drives */
-    struct configured *configured; /* what may change while it runs; stays the caller's */
+    const char *const *follow;         /* the command that follows the other node */
+    const char *const *follow_keeping; /* … while the two were not merged */
+    const char *const *step;           /* the command that does a step of a switch */
+    const char *const *offsite;        /* the command that brings the off-site copy up to date */
+    const char *state;                 /* folder of the logbook and the register */
+    const char *control;               /* path of the socket */
+    const char *const *devices;        /* patterns of further devices that count as drives */
+    struct configured *configured;     /* what may change while it runs; stays the caller's */
 };
 
 /* Runs until SIGTERM or SIGINT; SIGHUP has it read the configuration again. FALSE when it could not

@@ -34,11 +34,14 @@ role_apply(struct daemon *daemon)
     gboolean wanted = configured->follows && !daemon->ending &&
                       (!configured->paired || is_standby(daemon)) &&
                       steps_under_way(daemon->steps) == NULL && !steps_is_holding(daemon->steps);
-    if (!wanted)
+    const struct daemon_options *options = daemon->options;
+    const char *const *command =
+        configured->paired && daemon->role.unmerged ? options->follow_keeping : options->follow;
+    if (!wanted || command != daemon->follows)
         g_clear_pointer(&daemon->follower, follower_free);
-    else if (daemon->follower == NULL)
-        daemon->follower =
-            follower_new(daemon->events, daemon->options->follow, follower_changed, daemon);
+    daemon->follows = command;
+    if (wanted && daemon->follower == NULL)
+        daemon->follower = follower_new(daemon->events, command, follower_changed, daemon);
 }
 
 /* ---- the role ---- */

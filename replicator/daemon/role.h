@@ -5,7 +5,8 @@
  *
  * comes at each change and every ten seconds. Of a pair, only the standby follows; a node that was
  * told nothing yet does not. Where no word comes any more all goes on as it was, which is told.
- * Nothing of it is kept: netsvc's record is the only one. The answer:
+ * While it is `unmerged`, one node may have what the other has not: nothing is purged or removed
+ * then. Nothing of it is kept: netsvc's record is the only one. The answer:
  *
  *     {"lag": {"seconds": 0, "databases": 0, "changes": 0, "contact": TIME, "trouble": null},
  *      "backwards": false}

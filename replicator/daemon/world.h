@@ -42,7 +42,8 @@ struct daemon {
     struct logbook *logbook;
     struct drives *drives;
     struct control *control;
-    struct follower *follower; /* NULL: this node follows none now */
+    struct follower *follower;  /* NULL: this node follows none now */
+    const char *const *follows; /* the command of the last one */
     struct role role;
     struct steps *steps;     /* of a switch */
     struct courier *courier; /* NULL: there is no off-site copy */

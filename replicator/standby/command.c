@@ -30,6 +30,7 @@ follow_command(const struct command_line *line, GError **error)
     if (!standby_options_read(line, &pair, &options, error))
         return fail_exit_code(*error);
     options.once = options_flag(line, "once");
+    options.keep_all = options_flag(line, "keep-all");
     options.json = options_flag(line, "json");
     stop_watch();
     gboolean done = run(&options, &incomplete, error);

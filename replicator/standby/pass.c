@@ -134,8 +134,9 @@ copy(struct pass *pass, GError **error)
 {
     struct followed *database = pass->database;
     gint64 now = g_get_monotonic_time();
-    gboolean whole = database->since == NULL, merge = pass->standby->options->merge;
-    if ((!merge && !purges_apply(pass->standby, database, &pass->source, whole, error)) ||
+    const struct standby_options *options = pass->standby->options;
+    gboolean whole = database->since == NULL, keep = options->merge || options->keep_all;
+    if ((!keep && !purges_apply(pass->standby, database, &pass->source, whole, error)) ||
         !(whole ? copy_whole(pass, error) : copy_changes(pass, error)))
         return FALSE;
     g_free(database->seen);

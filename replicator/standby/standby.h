@@ -37,6 +37,7 @@ struct standby_options {
     guint keep_dropped; /* days */
     gboolean once;      /* ends when all is equal, or what is not has failed */
     gboolean quick;     /* with it: of what is equal already, only the set-up is compared */
+    gboolean keep_all;  /* purges nothing and removes no database */
     gboolean merge;     /* brings documents only, of a node that this one is not to be like */
     /* A leaf revision is about to be written; NULL: nobody asks. */
     gboolean (*taken)(void *context, const char *database, const struct leaf *leaf, GError **error);

@@ -34,8 +34,8 @@ check(struct standby *standby, const struct followed *database, guint64 shards, 
 /* It has the database that it had, and not what was in it: whoever writes there needs to know, for
  * its clients have been told that what is gone was written. What was removed and made anew has not
  * gone back. */
-static void
-note_backwards(struct standby *standby)
+void
+trust_note_backwards(struct standby *standby)
 {
     struct memory *memory = standby->memory;
     g_autoptr(GError) failure = NULL;
@@ -83,7 +83,7 @@ verify(struct standby *standby, struct followed *database, const struct server_d
         return FALSE;
     gboolean anew = g_strcmp0(checkpoint->created, source->instance_start_time) != 0;
     if (trusted == NOT_SOURCE && !anew && !standby->options->merge)
-        note_backwards(standby);
+        trust_note_backwards(standby);
     if (none || anew)
         trusted = NOT_SOURCE;
     if (trusted != BOTH) {
@@ -184,7 +184,7 @@ trust_still(struct standby *standby, struct followed *database, GError **error)
         return TRUE;
     followed_doubt(database);
     if (trusted == NOT_SOURCE && !standby->options->merge)
-        note_backwards(standby);
+        trust_note_backwards(standby);
     return fail_set(error, FAIL_INCOMPLETE, "%s went back while it was followed",
                     trusted == NOT_SOURCE ? "the source" : "this server");
 }

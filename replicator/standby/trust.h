@@ -28,6 +28,9 @@ gboolean trust_begin(struct standby *standby, struct followed *database,
  * found or begun. */
 gboolean trust_still(struct standby *standby, struct followed *database, GError **error);
 
+/* The source was seen to have gone backwards: remembered until it has another uuid. */
+void trust_note_backwards(struct standby *standby);
+
 /* Writes the checkpoint of all that is copied. */
 gboolean trust_write(struct standby *standby, struct followed *database,
                      const struct server_database *source, GError **error);

@@ -29,6 +29,21 @@ class Role(Pair):
         self.role('switching')
         self.assertFalse(self.is_followed())
 
+    def test_nothing_is_purged_while_it_is_unmerged(self):
+        if self.server.standin is None:
+            self.skipTest('the source is scripted')
+        self.couch.put(self.medic, {'_id': 'purged'})
+        self.start()
+        self.wait_until_equal()
+        self.role('standby', unmerged=True)
+        rev = self.couch.get('/%s/purged' % quote(self.medic))['_rev']
+        self.couch.ask('POST', '/%s/_purge' % quote(self.medic), {'purged': [rev]})
+        self.couch.put(self.medic, {'_id': 'after'})
+        self.arrives(self.medic, 'after')
+        self.assertTrue(self.standby.has(self.medic, 'purged'))
+        self.role('standby')
+        self.assertTrue(wait_until(lambda: not self.standby.has(self.medic, 'purged'), 60), self.daemon.log)
+
     def test_the_answer_tells_how_far_behind_it_is(self):
         self.start()
         self.wait_until_equal()
@@ -395,6 +410,21 @@ class Merge(Pair):
 
 
 class Backwards(Pair):
+    def test_so_is_one_that_lost_only_what_came_last(self):
+        """After its last tokens, which are all there."""
+        if self.server.standin is None:
+            self.skipTest('the source is scripted')
+        self.start()
+        self.wait_until_equal()
+        saved = self.server.standin.databases[self.medic].save()
+        self.couch.put(self.medic, {'_id': 'lost'})
+        self.arrives(self.medic, 'lost')
+        self.assertTrue(wait_until(lambda: self.role('standby')['lag']['databases'] == 0, 30))
+        self.server.standin.stop()
+        self.server.standin.databases[self.medic].roll_back(saved)
+        self.server.standin.start()
+        self.assertTrue(wait_until(lambda: self.role('standby')['backwards'], 60), self.daemon.log)
+
     def test_a_source_that_was_rolled_back_is_told_until_it_has_a_fresh_uuid(self):
         if self.server.standin is None:
             self.skipTest('the source is scripted')

@@ -105,7 +105,8 @@ look_at(struct standby *standby, const char *name, gboolean *changed, GError **e
         note(standby, name);
         *changed = TRUE;
     }
-    return !is_over(standby, name) || remove_now(standby, name, changed, error);
+    return standby->options->keep_all || !is_over(standby, name) ||
+           remove_now(standby, name, changed, error);
 }
 
 /* CouchDB's own are never taken away. */
