@@ -112,6 +112,18 @@ tell_left_out(struct cert *self)
                     list);
 }
 
+/* A switch would show clients another certificate, or none. */
+static void
+tell_lagging(struct cert *self)
+{
+    if (alike_lags(self->alike))
+        child_alert(self->child, "other node",
+                    "the other node has not got the certificates: see its journal, and whether it "
+                    "has the same [cert] in its configuration");
+    else
+        child_alert(self->child, "other node", "%s", "");
+}
+
 static void
 renew(struct cert *self, gint64 now)
 {
@@ -133,6 +145,7 @@ look(struct cert *self)
 {
     const gint64 now = cert_now(self);
     alike_remind(self->alike);
+    tell_lagging(self);
     if (now > 0 && cert_may_change(self))
         renew(self, now);
     force_apply(self->force, now, FALSE);

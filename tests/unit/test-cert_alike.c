@@ -303,6 +303,30 @@ test_nobody_is_active(void)
 }
 
 static void
+test_one_that_does_not_get_it_is_told(void)
+{
+    TWO_NODES();
+    meet(&a, &b);
+    b.deaf = TRUE;
+    cert_world_init(a.world);
+    alike_changed(a.alike);
+    for (guint i = 0; i < ALIKE_REMINDERS; i++)
+        alike_remind(a.alike);
+    g_assert_false(alike_lags(a.alike));
+    alike_remind(a.alike);
+    g_assert_true(alike_lags(a.alike));
+    g_assert_false(alike_lags(b.alike)); /* it does not know better */
+    b.deaf = FALSE;
+    alike_remind(a.alike); /* so it hears of it, … */
+    talk(&a, &b);
+    alike_remind(b.alike); /* and asks */
+    talk(&a, &b);
+    g_assert_false(alike_lags(a.alike));
+    g_assert_true(are_alike(&a, &b));
+    END();
+}
+
+static void
 test_handed_over(void)
 {
     static char much[ALIKE_IMPORT_MAX + 1];
@@ -358,6 +382,7 @@ main(int argc, char **argv)
     g_test_add_func("/cert-pair/roots-that-were-made-apart", test_made_apart);
     g_test_add_func("/cert-pair/nothing-never-wins", test_nothing_never_wins);
     g_test_add_func("/cert-pair/while-nobody-is-active-nothing-moves", test_nobody_is_active);
+    g_test_add_func("/cert-pair/one-that-does-not-get-it", test_one_that_does_not_get_it_is_told);
     g_test_add_func("/cert-pair/what-a-drive-brings-to-the-standby", test_handed_over);
     g_test_add_func("/cert-pair/nonsense-is-ignored", test_nonsense);
     int code = g_test_run();

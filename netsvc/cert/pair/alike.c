@@ -23,7 +23,8 @@ struct alike {
         struct stand stand;
         GByteArray *bytes;
     } incoming;
-    gboolean waits; /* to put it in force */
+    gboolean waits;  /* to put it in force */
+    guint reminders; /* in vain */
     struct event *overdue;
 };
 
@@ -332,8 +333,19 @@ alike_role(struct alike *alike, const struct task_state *role)
 void
 alike_remind(struct alike *alike)
 {
-    if (!are_alike(&alike->own, &alike->other))
-        say_have(alike);
+    if (alike->role.peer == 0 || are_alike(&alike->own, &alike->other)) {
+        alike->reminders = 0;
+        return;
+    }
+    alike->reminders++;
+    say_have(alike);
+}
+
+gboolean
+alike_lags(const struct alike *alike)
+{
+    return alike->reminders > ALIKE_REMINDERS && is_active(alike) && alike->own.generation > 0 &&
+           !are_alike(&alike->own, &alike->other);
 }
 
 const char *

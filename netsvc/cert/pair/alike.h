@@ -38,6 +38,7 @@
 #define ALIKE_IMPORT_MAX (TASK_BODY_MAX - 512) /* bytes of what is handed over */
 #define ALIKE_ACTIVE_WAITS 5                   /* seconds, for the other node to have it too */
 #define ALIKE_STANDBY_WAITS 10
+#define ALIKE_REMINDERS 3 /* in vain, until that is told */
 
 struct alike;
 
@@ -65,6 +66,10 @@ void alike_remind(struct alike *alike);
 
 /* From the other node. */
 void alike_take(struct alike *alike, const void *data, gsize size);
+
+/* Whether the other node is there and has not got all of it, although it was reminded several
+ * times: it does not serve certificates, or cannot keep them. */
+gboolean alike_lags(const struct alike *alike);
 
 /* Gives the body of cert/import to the active node. FALSE: there is none, or it is too long. */
 gboolean alike_hand_over(struct alike *alike, struct slice body);
