@@ -50,7 +50,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_answer(update, zones, "a.test", FALSE);
     }
     for (guint type = 1; size > 1 && type <= 28; type += 27) {
-        g_autoptr(GPtrArray) values = lookup_parse(data + 1, size - 1, 0, (ldns_rr_type)type, NULL);
+        GPtrArray *values = lookup_parse(data + 1, size - 1, 0, (ldns_rr_type)type, NULL);
+        g_clear_pointer(&values, g_ptr_array_unref);
     }
     g_ptr_array_unref(config.zones);
     return 0;
