@@ -212,7 +212,7 @@ static void
 look(struct check *check)
 {
     void (*const kinds[])(struct check *) = {
-        check_subnets, check_names, check_roles,  check_place,    check_interfaces,
+        check_subnets, check_names, check_roles,  check_place,    check_hooks, check_interfaces,
         check_pair,    check_ports, check_routes, check_firewall, check_lan,
     };
     g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func((GDestroyNotify)g_error_free);

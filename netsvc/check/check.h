@@ -7,6 +7,7 @@
  *     names.c       of the configuration: names, zones, forwarders
  *     roles.c       what a child refuses, as at a start: zone files, keys
  *     place.c       of the machine: the user, the state folder, the clock
+ *     hooks.c       of the machine: programs that are run at a switch
  *     interfaces.c  interfaces and their addresses
  *     pair.c        what a node of two needs: fencing rules, a place for the service address
  *     ports.c       other programs on our ports
@@ -51,6 +52,7 @@ void check_subnets(struct check *check);
 void check_names(struct check *check);
 void check_roles(struct check *check);
 void check_place(struct check *check);
+void check_hooks(struct check *check);
 void check_interfaces(struct check *check);
 void check_pair(struct check *check);
 void check_ports(struct check *check);

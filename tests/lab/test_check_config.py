@@ -174,6 +174,19 @@ class OfTheMachine(Checking):
         self.assert_found(('in the way', "has the address of [peer a], but is called 'b'"), configuration=PAIR.replace('name = a', 'name = b') + WELL)
         self.assert_found(('in the way', 'none of the addresses of [peer a]'), configuration=PAIR.replace('0.1', '0.3') + WELL)
 
+    def test_a_program_that_cannot_be_run_at_a_switch_is_in_the_way(self):
+        self.server.move('10.66.0.1/16')
+        hook = self.netsvc.write('hook', '#!/bin/sh\n')
+        configuration = PAIR + '[failover]\nstart = %s\nstop = %s\n' % (hook, hook) + WELL
+        for mode, part in ((0o644, 'it is not executable'), (0o777, 'others than root may write to it')):
+            os.chmod(hook, mode)
+            self.assert_found(('in the way', part), ('in the way', part), configuration=configuration)
+        os.chmod(hook, 0o755)
+        self.assert_found(configuration=configuration)
+        self.assert_found(('in the way', "'/nowhere' cannot be run: No such file"), configuration=configuration.replace('start = ' + hook, 'start = /nowhere'))
+        self.assert_found(('note', 'one of the two is missing'), configuration=configuration.replace('stop = ' + hook, ''))
+        self.assert_found(('in the way', 'cannot be run'), configuration=PAIR + WELL + '[cert]\nname = clinic.example\nhook = /nowhere\n')
+
     def test_a_pair_s_service_address_that_belongs_nowhere_is_in_the_way(self):
         self.server.move('10.66.0.1/16')
         self.assert_found(('in the way', "there is no interface 'eth9' for the service address"), configuration=PAIR + '[failover]\ninterface = eth9\n' + WELL)
