@@ -17,6 +17,7 @@
  *                      limit. NAME: start, stop, fence (of [failover]), certificate (of [cert]).
  *                      Body: {"NAME": "value"}, which become LIFEBOAT_NAME in its environment.
  *                      Answer: {"seconds": 1.2, "configured": true}; its last words where it failed
+ *     hook/cancel      nobody waits: the one whose name is the body is killed, or not begun
  *     install/WHAT     cert's files for others, swapped at once: see parent/install.h
  *     replicator/STEP  asks lifeboat-replicator at its control socket: {"ask": "switch/STEP", …the
  *                      body's members}. Its answer is the answer. Steps: see replicator/switch/
@@ -34,6 +35,7 @@
  *     cert/issue       web's ACME server: {"csr": BASE64, "names": […], "account": …} →
  *                      {"chain": PEM, "serial": HEX, …}; cert/revoke: {"serial": HEX} → {}: see
  *                      cert/cert.h
+ *     cert/check       failover: {} → {"problems": ["…"]}: what stands in a switch's way
  *     cert/public      web: {} → what anybody may have: root, chain, CRL, and how they stand
  *     cert/key         web: {} → the private key in force, for its TLS and who may fetch it
  *     web/certificate  nobody waits: what cert/public and cert/key say has changed

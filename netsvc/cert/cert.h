@@ -15,6 +15,7 @@
  *                   "fingerprint": "AB:CD:…" of the root, "not_after": of `chain`'s leaf}. What is
  *                   not there is null: before `cert init`, all but the name and organisation.
  *     cert/key      by web: {} → {"key": PEM of the one in force, "chain": PEM that it goes with}
+ *     cert/check    by failover: {} → {"problems": ["…"]}: what stands in a switch's way
  *     cert/issue    by web: {"csr": BASE64 of DER (also base64url), "names": ["…"], "account": …}
  *                   → {"chain": PEM, "serial": HEX, "not_before": TIME, "not_after": TIME}. The
  *                   names are exactly those of the request, and within the root's limits

@@ -68,6 +68,19 @@ do_show(struct cert *self, struct slice body, GError **error)
                         self->config->other != NULL ? alike_standing(self->alike) : NULL);
 }
 
+/* What stands in the way of a switch. */
+static GString *
+do_check(struct cert *self, struct slice body, GError **error)
+{
+    (void)body;
+    (void)error;
+    const gboolean behind =
+        self->config->other != NULL && strcmp(alike_standing(self->alike), "behind") == 0;
+    return g_string_new(behind ? "{\"problems\":[\"the two nodes have different certificates: wait "
+                                 "until they are alike, as `lifeboat cert show` tells\"]}"
+                               : "{\"problems\":[]}");
+}
+
 static GString *
 do_init(struct cert *self, struct slice body, GError **error)
 {
@@ -291,9 +304,11 @@ static const struct {
     const char *what;
     GString *(*make)(struct cert *self, struct slice body, GError **error);
 } tasks[] = {
-    {"public", do_public},       {"key", do_key},         {"show", do_show},
-    {"init", do_init},           {"issue", do_issue},     {"revoke", do_revoke},
-    {"request", do_request},     {"waiting", do_waiting}, {"import", do_import},
+    {"public", do_public},       {"key", do_key},
+    {"show", do_show},           {"check", do_check},
+    {"init", do_init},           {"issue", do_issue},
+    {"revoke", do_revoke},       {"request", do_request},
+    {"waiting", do_waiting},     {"import", do_import},
     {"roll-back", do_roll_back},
 };
 

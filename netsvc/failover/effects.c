@@ -1,20 +1,24 @@
 /* effects: what the protocol wants done, as tasks of those who can (netsvc/task.h). */
+#include "netsvc/failover/checks.h"
 #include "netsvc/failover/world.h"
 
 #include "lib/base/jsontext.h"
 #include "lib/json/json.h"
 
+#include <string.h>
+
 struct effect {
     struct failover *failover;
     guint number;
     enum protocol_effect effect;
+    struct checks *checks; /* of PROTOCOL_CHECK; else NULL, and it is a task */
 };
 
 static const char *const tasks[PROTOCOL_EFFECTS] = {
     [PROTOCOL_FENCE] = "address/fence",    [PROTOCOL_STOP] = "hook/stop",
     [PROTOCOL_START] = "hook/start",       [PROTOCOL_PROBE] = "address/probe",
     [PROTOCOL_ADDRESS] = "address/take",   [PROTOCOL_OPEN] = "address/open",
-    [PROTOCOL_CHECK] = "replicator/check", [PROTOCOL_PULL] = "replicator/pull",
+    [PROTOCOL_CUT] = "hook/fence",         [PROTOCOL_PULL] = "replicator/pull",
     [PROTOCOL_ADOPT] = "replicator/adopt", [PROTOCOL_FRESH] = "replicator/fresh",
     [PROTOCOL_MERGE] = "replicator/merge", [PROTOCOL_ANNOUNCE] = "address/announce",
 };
@@ -36,10 +40,6 @@ body_of(const struct failover *failover, enum protocol_effect effect,
         break;
     case PROTOCOL_CUT:
         json_text_member_string(out, "NODE", failover->config->other->name);
-        break;
-    case PROTOCOL_CHECK:
-        json_text_member_string(
-            out, "as", protocol_role(failover->protocol) == PROTOCOL_ACTIVE ? "from" : "to");
         break;
     case PROTOCOL_PULL:
         json_text_member_string(out, "attempt", protocol_attempt(failover->protocol));
@@ -89,6 +89,15 @@ meaning_of(enum protocol_effect effect, const char *answer, gsize size)
     return text != NULL ? text : g_strdup("");
 }
 
+/* A hook that is not there cut nothing off. */
+static gboolean
+is_done(enum protocol_effect effect, const char *answer, gsize size)
+{
+    struct slice json = {answer, size};
+    return effect != PROTOCOL_CUT ||
+           (json_check(json, NULL) && json_member_true(json, "configured"));
+}
+
 static void
 answered(gpointer context, gboolean done, const char *answer, gsize size)
 {
@@ -96,8 +105,15 @@ answered(gpointer context, gboolean done, const char *answer, gsize size)
     struct failover *failover = effect->failover;
     g_hash_table_remove(failover->effects, GUINT_TO_POINTER(effect->number));
     g_autofree char *meaning = done ? meaning_of(effect->effect, answer, size) : g_strdup(answer);
-    protocol_done(failover->protocol, effect->number, done, meaning, failover_now());
+    protocol_done(failover->protocol, effect->number, done && is_done(effect->effect, answer, size),
+                  meaning, failover_now());
     failover_tell(failover);
+}
+
+static void
+checked(gpointer context, gboolean done, const char *answer)
+{
+    answered(context, done, answer, strlen(answer));
 }
 
 void
@@ -106,22 +122,30 @@ effects_begin(void *context, enum protocol_effect what, guint number,
 {
     struct failover *failover = context;
     struct effect *effect = g_new0(struct effect, 1);
-    *effect = (struct effect){failover, number, what};
+    *effect = (struct effect){.failover = failover, .number = number, .effect = what};
     g_autoptr(GString) body = body_of(failover, what, record);
     failover_tell(failover); /* others are silent before clients are sent away */
     g_hash_table_insert(failover->effects, GUINT_TO_POINTER(number), effect);
-    /* who follows keeps the clients' checkpoints, for when it takes over again */
-    const char *task = what == PROTOCOL_FRESH && !record->taken ? "replicator/leave" : tasks[what];
-    child_ask(failover->child, task, body->str, body->len, answered, effect);
+    if (what == PROTOCOL_CHECK) {
+        const gboolean from = protocol_role(failover->protocol) == PROTOCOL_ACTIVE;
+        effect->checks = checks_run(failover->child, from, checked, effect);
+        return;
+    }
+    child_ask(failover->child, tasks[what], body->str, body->len, answered, effect);
 }
 
 void
 effects_give_up(void *context, guint number)
 {
     struct failover *failover = context;
-    gpointer effect = NULL;
-    if (!g_hash_table_steal_extended(failover->effects, GUINT_TO_POINTER(number), NULL, &effect))
+    gpointer found = NULL;
+    if (!g_hash_table_steal_extended(failover->effects, GUINT_TO_POINTER(number), NULL, &found))
         return;
-    child_forget(failover->child, effect);
-    g_free(effect);
+    g_autofree struct effect *effect = found;
+    if (effect->checks != NULL)
+        checks_forget(effect->checks);
+    else
+        child_forget(failover->child, effect);
+    if (effect->effect == PROTOCOL_CUT) /* the other node is back: it must not be cut off now */
+        child_ask(failover->child, "hook/cancel", "fence", strlen("fence"), NULL, NULL);
 }

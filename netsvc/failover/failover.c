@@ -75,7 +75,10 @@ tell_replicator(struct failover *failover)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     json_text_begin_object(out);
-    json_text_member_string(out, "role", task_role_name(failover->told.role));
+    /* it follows only once the other one has taken over: until then that one may still be set back
+     * to where it was when it promised to */
+    json_text_member_string(
+        out, "role", task_role_name(failover->told.granted ? TASK_SWITCHING : failover->told.role));
     json_text_member_unsigned(out, "term", failover->told.term);
     json_text_member_boolean(out, "unmerged", failover->told.unmerged != 0);
     json_text_end_object(out);
@@ -98,6 +101,7 @@ failover_tell(struct failover *failover)
         .forced = protocol_is_forced(failover->protocol),
         .parity = record->parity,
         .unmerged = record->unmerged,
+        .granted = record->granted,
         .fenced = protocol_is_fenced(failover->protocol),
     };
     const char *trouble = protocol_trouble(failover->protocol);

@@ -1,5 +1,6 @@
 /* operator: what people ask (task.h): how the pair stands, whether a switch could be, and to do it.
  */
+#include "netsvc/failover/checks.h"
 #include "netsvc/failover/world.h"
 
 #include "lib/base/jsontext.h"
@@ -130,10 +131,9 @@ add_look(struct looking *looking, const char *node, gboolean done, const char *t
 }
 
 static void
-own_look(gpointer context, gboolean done, const char *text, gsize size)
+own_look(gpointer context, gboolean done, const char *text)
 {
     struct looking *looking = context;
-    (void)size;
     add_look(looking, looking->failover->config->own->name, done, text);
 }
 
@@ -148,16 +148,14 @@ static void
 look(struct failover *failover, const struct child_task *task)
 {
     const gboolean from = protocol_role(failover->protocol) == PROTOCOL_ACTIVE;
-    static const char as_from[] = "{\"as\":\"from\"}", as_to[] = "{\"as\":\"to\"}";
     struct looking *looking = g_new0(struct looking, 1);
     *looking = (struct looking){failover, task->number, 2, g_string_new(NULL)};
     const char *why = protocol_would_refuse(failover->protocol, PROTOCOL_SWITCH);
     json_text_begin_object(looking->out);
     json_text_member_string(looking->out, "refused", why);
     json_text_member_array(looking->out, "nodes");
-    remote_ask(failover, "check", from ? as_to : as_from, other_look, looking);
-    child_ask(failover->child, "replicator/check", from ? as_from : as_to,
-              strlen(from ? as_from : as_to), own_look, looking);
+    remote_ask(failover, from ? "check to" : "check from", other_look, looking);
+    checks_run(failover->child, from, own_look, looking);
 }
 
 /* ---- doing it ---- */

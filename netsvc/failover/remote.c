@@ -1,11 +1,12 @@
+#include "netsvc/failover/checks.h"
 #include "netsvc/failover/world.h"
 
 #include "lib/base/jsontext.h"
 #include "lib/json/json.h"
 
 /*
- * Notes: {"node": …} is what the other node tells of itself, for status; {"question": N, "what": …,
- * "body": {…}} and {"answer": N, "done": true, "text": "…"} are these.
+ * Notes: {"node": …} is what the other node tells of itself, for status; {"question": N, "what": …}
+ * and {"answer": N, "done": true, "text": "…"} are these.
  */
 
 #define REMOTE_MAX 16 /* that wait */
@@ -30,8 +31,7 @@ finish(struct failover *failover, guint place, gboolean done, const char *answer
 }
 
 void
-remote_ask(struct failover *failover, const char *what, const char *body, remote_answered answered,
-           gpointer context)
+remote_ask(struct failover *failover, const char *what, remote_answered answered, gpointer context)
 {
     struct remote *remote = g_new0(struct remote, 1);
     g_autoptr(GString) out = g_string_new(NULL);
@@ -40,7 +40,6 @@ remote_ask(struct failover *failover, const char *what, const char *body, remote
     json_text_begin_object(out);
     json_text_member_unsigned(out, "question", remote->number);
     json_text_member_string(out, "what", what);
-    json_text_member_raw(out, "body", slice_of(body));
     json_text_end_object(out);
     if (failover->remote->len > REMOTE_MAX)
         finish(failover, failover->remote->len - 1, FALSE, "too much is asked of the other node");
@@ -70,10 +69,9 @@ send_answer(struct failover *failover, guint64 number, gboolean done, const char
 }
 
 static void
-errand_done(gpointer context, gboolean done, const char *answer, gsize size)
+errand_done(gpointer context, gboolean done, const char *answer)
 {
     g_autofree struct errand *errand = context;
-    (void)size;
     send_answer(errand->failover, errand->number, done, answer);
 }
 
@@ -81,16 +79,15 @@ static void
 take_question(struct failover *failover, guint64 number, struct slice note)
 {
     g_autofree char *what = NULL;
-    struct slice body;
     json_member_text(note, "what", &what);
-    if (g_strcmp0(what, "check") != 0 || !json_member(note, "body", &body) ||
-        body.size > TASK_BODY_MAX) {
+    const gboolean from = g_strcmp0(what, "check from") == 0;
+    if (!from && g_strcmp0(what, "check to") != 0) {
         send_answer(failover, number, FALSE, "that is not known there: another version?");
         return;
     }
     struct errand *errand = g_new0(struct errand, 1);
     *errand = (struct errand){failover, number};
-    child_ask(failover->child, "replicator/check", body.data, body.size, errand_done, errand);
+    checks_run(failover->child, from, errand_done, errand);
 }
 
 static void

@@ -63,8 +63,8 @@ void operator_append(const struct failover *failover, GString *out);
 typedef void (*remote_answered)(struct failover *failover, gpointer context, gboolean done,
                                 const char *answer);
 
-/* `what`: "check". Its answer always comes. */
-void remote_ask(struct failover *failover, const char *what, const char *body,
-                remote_answered answered, gpointer context);
+/* `what`: "check from", "check to" (checks.h). Its answer always comes. */
+void remote_ask(struct failover *failover, const char *what, remote_answered answered,
+                gpointer context);
 void remote_take(struct failover *failover, struct slice note);
 void remote_lost(struct failover *failover);

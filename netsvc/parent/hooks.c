@@ -308,6 +308,25 @@ hooks_run(struct hooks *hooks, guint32 handle, const char *name, const char *bod
     begin_first(hooks);
 }
 
+void
+hooks_cancel(struct hooks *hooks, guint32 handle, const char *name)
+{
+    for (GList *each = hooks->all.head, *next; each != NULL; each = next) {
+        struct hook *hook = each->data;
+        next = each->next;
+        if (strcmp(hook->name, name) != 0)
+            continue;
+        if (hook->pid > 0) {
+            kill(-hook->pid, SIGKILL); /* its end is told as that of any other */
+            continue;
+        }
+        tell_failed(hook, "is not wanted any more");
+        g_queue_delete_link(&hooks->all, each);
+        hook_free(hook);
+    }
+    tasks_done(hooks->world->tasks, handle, TRUE, "", 0);
+}
+
 struct hooks *
 hooks_new(struct world *world)
 {

@@ -19,3 +19,6 @@ void hooks_free(struct hooks *hooks); /* those that run are killed */
 
 /* Its end is told to tasks_done. `body`: see task.h. */
 void hooks_run(struct hooks *hooks, guint32 handle, const char *name, const char *body, gsize size);
+
+/* Those of that name are not wanted any more: killed, or not begun. */
+void hooks_cancel(struct hooks *hooks, guint32 handle, const char *name);

@@ -14,12 +14,13 @@
 static const struct {
     const char *who, *what;
 } allowed[] = {
-    {"failover", "address/"},    {"failover", "dhcp/"},        {"failover", "cert/peer"},
-    {"failover", "hook/"},       {"failover", "replicator/"},  {"dhcp", "failover/send"},
-    {"dhcp", "address/clients"}, {"address", "dhcp/clients"},  {"address", "failover/seen"},
-    {"cert", "failover/send"},   {"cert", "hook/certificate"}, {"cert", "install/"},
-    {"cert", "web/certificate"}, {"web", "cert/issue"},        {"web", "cert/public"},
-    {"web", "cert/key"},         {"web", "cert/revoke"},       {"web", "dns/challenge"},
+    {"failover", "address/"},     {"failover", "dhcp/"},       {"failover", "cert/peer"},
+    {"failover", "cert/check"},   {"failover", "hook/"},       {"failover", "replicator/"},
+    {"dhcp", "failover/send"},    {"dhcp", "address/clients"}, {"address", "dhcp/clients"},
+    {"address", "failover/seen"}, {"cert", "failover/send"},   {"cert", "hook/certificate"},
+    {"cert", "install/"},         {"cert", "web/certificate"}, {"web", "cert/issue"},
+    {"web", "cert/public"},       {"web", "cert/key"},         {"web", "cert/revoke"},
+    {"web", "dns/challenge"},
 };
 
 /* What nobody asks for at the control socket: whoever may look at how things stand does not get the
@@ -175,7 +176,9 @@ static void
 do_own(struct tasks *tasks, guint32 handle, const char *name, const char *body, gsize size)
 {
     struct world *world = tasks->world;
-    if (g_str_has_prefix(name, "hook/"))
+    if (strcmp(name, "hook/cancel") == 0)
+        hooks_cancel(world->hooks, handle, body);
+    else if (g_str_has_prefix(name, "hook/"))
         hooks_run(world->hooks, handle, name + strlen("hook/"), body, size);
     else if (g_str_has_prefix(name, "replicator/"))
         replicator_ask(world->replicator, handle, name + strlen("replicator/"), body, size);
