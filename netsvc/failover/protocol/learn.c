@@ -73,8 +73,10 @@ learn_equal(struct protocol *self, const struct protocol_message *message)
             hold(self);
         return;
     }
-    if (self->stand != STAND_FOLLOW)
-        follow(self, message->term);
+    if (self->stand != STAND_FOLLOW) { /* what it promised in this term still stands */
+        self->lost = self->yielded = FALSE;
+        rise_fall(self, STAND_FOLLOW);
+    }
     if (self->record.granted && message->taken) {
         self->record.granted = FALSE;
         self->record.attempt[0] = 0;
