@@ -293,8 +293,8 @@ class Cht(Acme):
         nginx = self.nginx()
         self.certbot('--server', DIRECTORY)
         nginx.send(signal.SIGHUP)  # nginx -s reload
-        nginx.wait_for('reconfiguring')
-        self.assertEqual('the clinic', self.client.run('curl', '-sS', '--retry', '5', '--retry-all-errors', '--cacert', self.site.root,
+        nginx.wait_for('gracefully shutting down')  # the worker with the old one
+        self.assertEqual('the clinic', self.client.run('curl', '-sS', '--cacert', self.site.root,
                                                        'https://%s/' % DOMAIN))
         first = self.client.serial(self.file('cert.pem'))
         self.certbot('--server', DIRECTORY, '--force-renewal')
