@@ -1,0 +1,205 @@
+"""Two nodes with clients, against misfortunes by the dozen: a schedule is a seed. After each all is mended, and what must be
+so is looked at:
+
+    never both serve, unless somebody forced during a cut, and then only until the nodes have met
+    one node serves in the end, the other follows, and nothing is owed; people did only what they were told to
+    what a client was told is written is on the active node
+    no address was given to two clients
+    a term had one holder
+
+Usually a few; LIFEBOAT_CHAOS_SEED=N is where the seeds begin, LIFEBOAT_CHAOS_ROUNDS=N how many. What fails shows the seed, what was
+done and what both nodes said. `tests/campaign failover --seed N` replays one.
+"""
+
+import os
+import random
+import signal
+import time
+
+from support.case import Case
+from support.pair import Writer
+from support.site import Site
+from support.watch import FENCE_SECONDS, Leases, Serving
+
+IS_FULL = 'LIFEBOAT_TEST_FULL' in os.environ
+FIRST = int(os.environ.get('LIFEBOAT_CHAOS_SEED', '1'))
+ROUNDS = int(os.environ.get('LIFEBOAT_CHAOS_ROUNDS', '200' if IS_FULL else '2'))
+CHAOS_SECONDS = 30
+SETTLE_SECONDS = 180
+
+
+class Schedule:
+    """Does one thing after the other, by chance; `chance` alone says what, so that a seed says all."""
+
+    def __init__(self, site, seed):
+        self.site, self.chance = site, random.Random(seed)
+        self.kinds = [getattr(self, name) for name, weight in self.WEIGHTS.items() for _ in range(weight)]
+
+    WEIGHTS = {'child_killed': 4, 'daemon_killed': 3, 'daemon_restarted': 2, 'reloaded': 2, 'hung': 4, 'lan_cut': 4, 'cable_cut': 3,
+               'both_cut': 3, 'mended': 5, 'power_cut': 4, 'all_power_cut': 2, 'switched': 10, 'switched_and_worse': 5, 'forced': 3,
+               'forced_in_a_cut': 4, 'hook': 3, 'disk_full': 2}
+
+    def run(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.chance.choice(self.kinds)()
+            self.site.wait(self.chance.choice((0, 0.1, 0.3, 1, 2, 4)))
+
+    def one(self):
+        return self.chance.choice(self.site.machines)
+
+    # ---- what may happen ----
+
+    def child_killed(self):
+        machine, name = self.one(), self.chance.choice(('failover', 'failover', 'address', 'dhcp', 'dns', 'cert'))
+        if machine.is_on:
+            machine.signal(name, signal.SIGKILL)
+
+    def daemon_killed(self):
+        machine, name = self.one(), self.chance.choice(('netsvc', 'replicator'))
+        if machine.is_on:
+            machine.signal(name, signal.SIGKILL)
+
+    def daemon_restarted(self):
+        machine, name = self.one(), self.chance.choice(('netsvc', 'replicator'))
+        if machine.is_on:
+            machine.signal(name, signal.SIGTERM)
+
+    def reloaded(self):
+        machine = self.one()
+        if machine.is_on:
+            machine.signal('netsvc', signal.SIGHUP)
+
+    def hung(self):
+        machine, seconds = self.one(), self.chance.choice((0.3, 1.5, 4, 9))
+        if machine.is_on and not machine.paused:
+            machine.pause()
+            self.site.wait(seconds)
+            machine.resume()
+
+    def cut(self, way):
+        to = self.chance.choice((None, None, 'a', 'b'))
+        self.site.tell('cut: %s%s' % (way, ', nothing comes to ' + to if to else ''))
+        self.site.cut(way, to)
+
+    def lan_cut(self):
+        self.cut('lan')
+
+    def cable_cut(self):
+        self.cut('cable')
+
+    def both_cut(self):
+        self.cut('lan')
+        self.cut('cable')
+
+    def mended(self):
+        self.site.tell('cables are mended')
+        for way in self.site.ways:
+            self.site.mend(way)
+
+    def power_cut(self):
+        machine, seconds = self.one(), self.chance.choice((0, 2, 6))
+        if machine.is_on:
+            machine.cut_power()
+            self.site.wait(seconds)
+        if self.chance.random() < 0.8 and not machine.is_on:
+            machine.boot(wait=False)
+
+    def all_power_cut(self):
+        for machine in self.site.machines:
+            if machine.is_on:
+                machine.cut_power()
+        first, *_ = both = self.chance.sample(self.site.machines, 2)
+        for machine in [first] if self.chance.random() < 0.4 else both:
+            machine.boot(wait=False)
+            self.site.wait(self.chance.choice((0, 0, 1, 5)))
+
+    def switched(self):
+        machine = self.one()
+        if machine.is_on:
+            machine.order('failover', '--yes')
+
+    def switched_and_worse(self):
+        """Something else at a random moment of the switch."""
+        machine = self.one()
+        if machine.is_on:
+            machine.order('failover', '--yes')
+        self.site.wait(self.chance.uniform(0, 2.0))
+        self.chance.choice((self.power_cut, self.power_cut, self.all_power_cut, self.hung, self.both_cut, self.child_killed, self.daemon_killed,
+                            self.disk_full))()
+
+    def forced(self):
+        """With --fenced only where the other one is off."""
+        machine = self.one()
+        other = next(each for each in self.site.machines if each is not machine)
+        if machine.is_on and not machine.paused:
+            machine.force(*(['--fenced'] if not other.is_on else []))
+
+    def forced_in_a_cut(self):
+        """Both serve then, each the clients on its side."""
+        machine = self.one()
+        for way in self.site.ways:
+            self.site.cut(way)
+        self.site.tell('the LAN and the cable are cut')
+        self.site.wait(self.chance.choice((0.5, 1.5, 3)))
+        if machine.is_on and not machine.paused:
+            machine.force()
+            self.site.wait(self.chance.choice((0, 1, 5)))
+        if self.chance.random() < 0.5:
+            self.mended()
+
+    def hook(self):
+        machine, name, does = self.one(), self.chance.choice(('start', 'stop')), self.chance.choice(('fails', 'hangs', 'dawdles', 'works'))
+        machine.set_hook(name, does)
+
+    def disk_full(self):
+        machine, seconds = self.one(), self.chance.choice((1, 4))
+        machine.fill()
+        self.site.wait(seconds)
+        machine.make_room()
+        self.site.tell('%s: there is room again' % machine.name)
+
+
+class Campaign(Case):
+    def setUp(self):
+        """Each schedule has a site of its own."""
+
+    def one(self, seed):
+        site = self.site = Site(self)
+        self.assertIn(site.a.node.ask('PUT', '/clinic')[0], (201, 202))
+        writers = [Writer(self, site.pair, host=site.lan.host('10.66.9.%d/16' % (number + 1), on=switch))
+                   for number, switch in enumerate((site.lan.first, site.lan.second))]
+        serving, leases = Serving(self, site), Leases(self, site, seed)
+        for writer in writers:
+            writer.wait(5)
+        site.settle(SETTLE_SECONDS)
+        site.begun = time.monotonic()
+        Schedule(site, seed).run(CHAOS_SECONDS)
+        healed = site.heal()
+        asked = site.settle(SETTLE_SECONDS)
+        fenced = serving.fenced_after(healed)
+        for writer in writers:
+            writer.wait(5, SETTLE_SECONDS)
+            writer.stop()
+        leases.end()
+        serving.end()
+        active = site.active()
+        acknowledged = {id for writer in writers for id in writer.acknowledged}
+        missing = acknowledged - active.node.documents('clinic')
+        self.assertEqual(set(), missing, 'lost: %d of %d that were acknowledged' % (len(missing), len(acknowledged)))
+        twice = serving.check()
+        self.assertLessEqual(fenced, FENCE_SECONDS)
+        leases.check()
+        print('ok      seed %d: %d written, %d leases, %d of %d forced, people told %d times, both served %d times, the loser fenced after %.2f s' % (
+            seed, len(acknowledged), leases.count, sum(done for _, done, _ in site.forced), len(site.forced), asked, len(twice), fenced), flush=True)
+
+    def test_nothing_is_lost_whatever_happens(self):
+        for seed in range(FIRST, FIRST + ROUNDS):
+            with self.subTest(seed=seed):
+                self.site = None
+                try:
+                    self.one(seed)
+                except AssertionError as error:
+                    raise AssertionError('seed %d: %s\n%s' % (seed, error, self.site.history() if self.site else '')) from None
+                finally:
+                    self.doCleanups()
