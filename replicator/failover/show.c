@@ -1,6 +1,7 @@
 #include "replicator/failover/show.h"
 
 #include "lib/base/fail.h"
+#include "lib/base/log.h"
 #include "lib/json/json.h"
 #include "replicator/tell.h"
 
@@ -111,13 +112,16 @@ append_role(GString *out, const char *node, const char *role, const char *more)
 }
 
 static void
-append_other(GString *out, struct slice pair)
+append_other(GString *out, struct slice pair, const char *own)
 {
     struct slice other, told;
     g_autofree char *name = json_member(pair, "other", &other) ? tell_text(other, "node") : NULL;
     if (!is_paired(pair)) {
-        g_string_append(out, "  pair         NOT PAIRED: `lifeboat peer pair` here shows a code to "
-                             "type on the other node\n");
+        g_string_append(out, g_strcmp0(own, "waiting") != 0
+                                 ? "  pair         NOT PAIRED: `lifeboat peer pair` here shows a "
+                                   "code to type on the other node\n"
+                                 : "  pair         NOT PAIRED: `lifeboat peer pair` on the node "
+                                   "that is in use shows what to type here\n");
         return;
     }
     if (!is_connected(pair) || !told_of(pair, &other, &told)) {
@@ -161,7 +165,7 @@ show_pair(struct slice pair)
     append_role(out, node, role, more);
     if (trouble != NULL)
         g_string_append_printf(out, "  ALERT        %s\n", trouble);
-    append_other(out, pair);
+    append_other(out, pair, role);
     if (followed != NULL)
         g_string_append_printf(out, "  standby      %s\n", followed);
     if (json_member_true(pair, "unmerged"))
@@ -199,16 +203,27 @@ append_texts(GString *out, struct slice findings, const char *name, const char *
     }
 }
 
+/* Why it could not be looked: an error's message, with its hint. */
+static gboolean
+append_failure(GString *out, struct slice entry, const char *node)
+{
+    g_autofree char *text = NULL;
+    if (!json_member_text(entry, "failed", &text))
+        return FALSE;
+    g_autofree char *message = fail_message(text), *line = fail_line(message, fail_hint(text));
+    g_autofree char *shown = log_escape(line);
+    g_string_append_printf(out, "  PROBLEM      node %s: %s\n", node, shown);
+    return TRUE;
+}
+
 static void
 append_node(GString *out, struct slice entry, guint *problems)
 {
     struct slice findings;
-    g_autofree char *node = tell_text(entry, "node"), *failed = tell_text(entry, "failed");
+    g_autofree char *node = tell_text(entry, "node");
     const guint before = *problems;
-    if (failed != NULL) {
-        g_string_append_printf(out, "  PROBLEM      node %s: %s\n", node, failed);
+    if (append_failure(out, entry, node))
         (*problems)++;
-    }
     if (json_member(entry, "findings", &findings)) {
         append_texts(out, findings, "problems", node, "PROBLEM", problems);
         append_texts(out, findings, "notes", node, "note", NULL);

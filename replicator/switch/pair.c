@@ -110,5 +110,8 @@ pair_require(const struct command_line *line, struct pair *pair, GError **error)
     if (pair->url != NULL)
         return TRUE;
     pair_clear(pair);
-    return options_require(line, "from", error);
+    return fail_set(error, FAIL_USAGE,
+                    "the other node is not known here: there are no [peer] sections, nor is there "
+                    "`follow` under [standby]\nhint: write them into the configuration; where "
+                    "they are in it, `lifeboat reload`");
 }

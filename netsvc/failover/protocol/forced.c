@@ -84,7 +84,12 @@ const char *
 forced_obstacle(const struct protocol *self)
 {
     if (!core_is_paired(self))
-        return "this node is alone: it is the active one already";
+        return self->stand == STAND_HOLD && self->rival == NULL
+                   ? "this node is alone: it is the active one already"
+                   : "this node is not paired: type the code here that `lifeboat peer pair` shows "
+                     "on "
+                     "the node that is in use; where there is none, it serves by itself as soon as "
+                     "nobody else has the service address";
     if (self->revoked)
         return "this node was replaced: pair it anew (lifeboat peer pair) before it serves again";
     if (protocol_role(self) == PROTOCOL_ACTIVE)

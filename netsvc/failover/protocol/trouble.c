@@ -29,6 +29,13 @@ static const char *const meaning[PROTOCOL_EFFECTS] = {
                      "`lifeboat failover --force --fenced` here",
 };
 
+/* What to do about a machine that has the service address. */
+static const char rival_of_pair[] = "switch that one off or pull its network cable; if it is off, "
+                                    "run `lifeboat failover --force --fenced` here";
+static const char rival_of_one[] =
+    "if that is the other node, leave it on, run `lifeboat peer pair` there, and type here what it "
+    "shows; any other machine must give that address up";
+
 static gboolean
 counts(const struct protocol *self, enum protocol_effect effect)
 {
@@ -130,9 +137,9 @@ protocol_trouble(const struct protocol *protocol)
     } else if (self->rival != NULL && self->stand == STAND_HOLD && !self->open) {
         g_string_append_printf(self->trouble,
                                "a machine with the MAC address %s has the service address, so this "
-                               "node waits; switch that one off or pull its network cable; if it "
-                               "is off, run `lifeboat failover --force --fenced` here",
+                               "node waits; ",
                                self->rival);
+        g_string_append(self->trouble, core_is_paired(self) ? rival_of_pair : rival_of_one);
     } else if (!tell_failed(self)) {
         const char *text = plain_trouble(self);
         if (text == NULL)

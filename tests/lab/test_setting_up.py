@@ -1,0 +1,33 @@
+"""What goes wrong while two nodes are set up, and whether it is said what to do."""
+
+from support.case import Case
+from support.pair import Pair
+
+
+class SettingUp(Case):
+    def test_a_node_beside_the_one_in_use_is_to_be_paired_and_not_to_take_over(self):
+        pair = Pair(self, start=False, couch=False)
+        pair.a.start_netsvc().wait_role('alone')
+        pair.b.start_netsvc().wait_until(lambda: 'MAC address' in pair.b.status().get('trouble', ''), 'b does not see a')
+        said = pair.b.call('status')[1]
+        self.assertIn('run `lifeboat peer pair` there, and type here what it shows', said)
+        self.assertIn('`lifeboat peer pair` on the node that is in use shows what to type here', said)
+        self.assertNotIn('--force', said)
+        self.assertIn('this node is not paired', pair.b.do('failover', '--force', '--fenced', '--yes', expect=1))
+        self.assertIn('`lifeboat peer pair` here shows a code', pair.a.call('status')[1])
+
+    def test_a_replicator_that_has_not_read_of_the_pair_is_to_reload(self):
+        pair = Pair(self, start=False)
+        whole = open(pair.a.config).read()
+        pair.a.write('lifeboat.conf', whole[:whole.index('[peer a]')])
+        pair.a.start_replicator().replicator.wait_for('watching for drives')
+        pair.a.write('lifeboat.conf', whole)
+        pair.a.start_netsvc().wait_role('alone')
+        pair.b.start_replicator()
+        pair.b.start_netsvc()
+        pair.pair_nodes()
+        said = pair.b.do('failover', '--dry-run', expect=1)
+        self.assertRegex(said, 'node a: the other node is not known here: .*`lifeboat reload`')
+        self.assertNotIn('\\n', said)
+        pair.a.do('reload')
+        pair.ready()
