@@ -30,6 +30,13 @@ class Clients(OneServer):
         return self.fail('%s is %s, not %s' % (name, found, wanted))
 
 
+class WithoutDns(OneServer):
+    configuration = '[subnet clinic]\nnetwork = 10.66.0.0/16\npools = 10.66.1.0-10.66.1.9\n[dns]\nnames = clinic.example=10.66.0.1\n'
+
+    def test_a_subnet_that_names_no_dns_server_has_ours(self):
+        self.assertEqual('10.66.0.1', Udhcpc(self, self.lan.host()).wait('bound').get('dns'))
+
+
 class OfUdhcpc(Clients):
     def test_it_gets_renews_and_gives_back_a_lease_and_sees_all_options(self):
         host = self.lan.host()

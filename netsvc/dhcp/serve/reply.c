@@ -62,13 +62,13 @@ set_search(struct reply_options *options, const GPtrArray *search)
 }
 
 struct reply_options *
-reply_options_new(const struct config_subnet *subnet)
+reply_options_new(const struct config_subnet *subnet, const GArray *dns)
 {
     struct reply_options *options = g_new0(struct reply_options, 1);
     options->bytes = g_byte_array_new();
     set_u32(options, PACKET_MASK, subnet->mask);
     set_addresses(options, PACKET_ROUTERS, subnet->routers);
-    set_addresses(options, PACKET_DNS, subnet->dns);
+    set_addresses(options, PACKET_DNS, dns);
     if (subnet->domain != NULL)
         set_option(options, PACKET_DOMAIN, subnet->domain, strlen(subnet->domain));
     set_u32(options, PACKET_BROADCAST, subnet->network | ~subnet->mask);

@@ -13,7 +13,8 @@
 /* The options of one subnet, as bytes, made once. */
 struct reply_options;
 
-struct reply_options *reply_options_new(const struct config_subnet *subnet);
+/* `dns`: guint32, the servers that clients are told of. */
+struct reply_options *reply_options_new(const struct config_subnet *subnet, const GArray *dns);
 void reply_options_free(struct reply_options *options);
 AUTO_DEFINE(reply_options)
 

@@ -3,6 +3,7 @@
 
 #include "netsvc/dhcp/serve/book.h"
 #include "netsvc/dhcp/serve/reply.h"
+#include "netsvc/dhcp/serve/resolvers.h"
 
 #include <string.h>
 
@@ -14,7 +15,8 @@ struct server {
     const struct clock *clock;
     struct book book;
     struct reply_options *options[CONFIG_SUBNETS_MAX];
-    guint32 retracted[RETRACTED]; /* a ring */
+    guint32 made_for[CONFIG_SUBNETS_MAX]; /* our address there, when its options were made */
+    guint32 retracted[RETRACTED];         /* a ring */
     guint next_retracted;
 };
 
@@ -150,6 +152,25 @@ is_us(const struct asked *asked, guint32 identifier)
 
 /* ---- answering ---- */
 
+static void
+make_options(struct server *server, guint place, guint32 own)
+{
+    const struct config_subnet *subnet = subnet_at(server, place);
+    g_autoptr(GArray) ours = resolvers_of(server->config, subnet, own);
+    reply_options_free(server->options[place]);
+    server->options[place] = reply_options_new(subnet, subnet->dns->len > 0 ? subnet->dns : ours);
+    server->made_for[place] = own;
+}
+
+static const struct reply_options *
+options_for(const struct asked *asked)
+{
+    const guint place = asked->who.subnet;
+    if (asked->server->made_for[place] != asked->link->own)
+        make_options(asked->server, place, asked->link->own);
+    return asked->server->options[place];
+}
+
 static enum server_act
 answer(struct asked *asked, struct reply_terms *terms, enum server_act act)
 {
@@ -158,7 +179,7 @@ answer(struct asked *asked, struct reply_terms *terms, enum server_act act)
     terms->from = our_address(asked);
     terms->name = terms->name != NULL ? terms->name : "";
     if (terms->type != PACKET_NAK) {
-        terms->options = asked->server->options[asked->who.subnet];
+        terms->options = options_for(asked);
         terms->domain = subnet_at(asked->server, asked->who.subnet)->domain;
     }
     reply_write(terms, asked->reply);
@@ -604,7 +625,7 @@ server_new(const struct config *config, struct leases *leases, struct store *sto
     server->clock = clock;
     book_open(&server->book, config, leases, store, ears);
     for (guint i = 0; i < config->dhcp.subnets->len && i < CONFIG_SUBNETS_MAX; i++)
-        server->options[i] = reply_options_new(subnet_at(server, i));
+        make_options(server, i, 0);
     return server;
 }
 
