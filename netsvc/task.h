@@ -1,8 +1,8 @@
 /*
  * task: what one part of netsvc asks of another, through the parent, which hands it on by its name
- * and knows who may ask for what (parent/tasks.c). A task has one answer, unless nobody waits for
- * it (number 0). Bodies and answers are JSON texts, "" for none, or packed structs where the table
- * says so; who takes one checks it.
+ * and knows who may ask for what (parent/task/tasks.c). A task has one answer, unless nobody waits
+ * for it (number 0). Bodies and answers are JSON texts, "" for none, or packed structs where the
+ * table says so; who takes one checks it.
  *
  *     child ─ MESSAGE_TASK ─→ parent ─ MESSAGE_TASK ─→ child            WHO/WHAT, body
  *           ←─ MESSAGE_DONE ─        ←─ MESSAGE_DONE ─                  answer, or why not
@@ -18,7 +18,7 @@
  *                      Body: {"NAME": "value"}, which become LIFEBOAT_NAME in its environment.
  *                      Answer: {"seconds": 1.2, "configured": true}; its last words where it failed
  *     hook/cancel      nobody waits: the one whose name is the body is killed, or not begun
- *     install/WHAT     cert's files for others, swapped at once: see parent/install.h
+ *     install/WHAT     cert's files for others, swapped at once: see parent/task/install.h
  *     replicator/STEP  asks lifeboat-replicator at its control socket: {"ask": "switch/STEP", …the
  *                      body's members}. Its answer is the answer. Steps: see replicator/switch/
  *
@@ -82,8 +82,8 @@ struct task_state {
     guint32 forced;   /* the role was taken by force, and the other node was not met since */
     guint32 parity;   /* of this node: 0 or 1; which half of a pool is its own */
     guint32 unmerged; /* a node may have what the other has not */
-    guint32
-        fenced; /* the operator says that the other node is off (--fenced), or it was replaced */
+    guint32 granted;  /* this node handed over, and has not seen that the other one took over */
+    guint32 fenced;   /* the operator says that the other node is off, or it was replaced */
 };
 
 const char *task_role_name(guint32 role); /* "active" */

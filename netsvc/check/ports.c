@@ -3,7 +3,7 @@
 
 #include "netsvc/check/procnet.h"
 #include "netsvc/message.h"
-#include "netsvc/parent/wanted.h"
+#include "netsvc/parent/socket/wanted.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,268 +1,25 @@
-#include "netsvc/parent/world.h"
-
-#include "netsvc/parent/last_good.h"
 #include "netsvc/parent/parent.h"
 
-#include "lib/base/account.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "netsvc/parent/hooks.h"
+#include "netsvc/parent/change.h"
+#include "netsvc/parent/folders.h"
+#include "netsvc/parent/last_good.h"
 #include "netsvc/parent/pair.h"
 #include "netsvc/parent/privileges.h"
-#include "netsvc/parent/replicator.h"
-#include "netsvc/parent/tasks.h"
+#include "netsvc/parent/questions.h"
+#include "netsvc/parent/role.h"
+#include "netsvc/parent/task/hooks.h"
+#include "netsvc/parent/task/replicator.h"
+#include "netsvc/parent/task/tasks.h"
 #include "netsvc/roles.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
-#define FORGET_SECONDS 4 /* without a failover child: before the address is lost, after 6 */
-#define PRIORITIES                                                                                 \
-    3 /* the middle one is the usual one; a child's end comes after its last words                 \
-       */
-
-/* ---- folders ---- */
-
-static gboolean
-make_folder(const char *path, mode_t mode, const struct account *owner, GError **error)
-{
-    if (g_mkdir_with_parents(path, (int)mode) != 0)
-        return fail_errno(error, errno, "cannot make '%s'", path);
-    if (owner == NULL)
-        return TRUE;
-    int cause = account_give(owner, path);
-    return cause == 0 || fail_errno(error, cause, "cannot give '%s' to the user with number %u",
-                                    path, owner->uid);
-}
-
-/* The state folder stays root's, so that no child can put another's away; in it one for each. */
-static gboolean
-make_folders(const struct config *config, gboolean tell, GError **error)
-{
-    struct account account;
-    gboolean root = geteuid() == 0;
-    if (root && tell && !account_find(config->user, &account))
-        log_warning("there is no user '%s': what serves becomes 'nobody'; `systemd-sysusers` makes "
-                    "that user",
-                    config->user);
-    if (root && !child_account(config, &account))
-        return fail_set(error, FAIL_FAILED, "there is no user 'nobody' either");
-    if (!make_folder(config->state, 0755, NULL, error))
-        return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(roles); i++) {
-        g_autofree char *folder = g_build_filename(config->state, roles[i]->name, NULL);
-        if (!make_folder(folder, 0700, root ? &account : NULL, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-/* ---- changes ---- */
-
-/* With a pair the service address comes and goes, and sockets wait for it. */
-static void
-look_at_pair(struct world *world)
-{
-    const struct config *config = world->current->config;
-    links_ignore(world->links, config->own != NULL ? config->service_address : 0);
-    if (config->own == NULL)
-        pair_forget();
-}
-
-/* Well or not: who waits for it is told, and what has changed meanwhile is looked at; unless that
- * is what could not be served, and would not be the next time. */
-static void
-change_over(struct world *world, gboolean looks)
-{
-    sd_notify(0, "READY=1");
-    questions_reloaded(world);
-    questions_changed(world);
-    if (looks)
-        links_look(world->links);
-}
-
-/* What served before serves on: also where some have taken over already. */
-static void
-return_to_current(struct world *world)
-{
-    for (guint i = 0; i < WORLD_SERVICES; i++) {
-        if (service_is_wanted(world->services[i], world->current->config))
-            service_return(world->services[i], world->current);
-        else
-            service_retire(world->services[i]);
-    }
-}
-
-static void
-change_failed(struct world *world, const char *message, int code)
-{
-    g_autofree char *text = fail_message(message);
-    g_autofree char *mistake = fail_line(text, fail_hint(message));
-    const gboolean was_of_links = world->next != NULL && world->next->of != NULL;
-    if (world->before != NULL) {
-        sockets_free(world->sockets);
-        world->sockets = g_steal_pointer(&world->before);
-    }
-    for (guint i = 0; i < WORLD_SERVICES; i++)
-        service_abandon(world->services[i]);
-    g_clear_pointer(&world->next, generation_free);
-    g_free(world->problem);
-    world->problem = g_strdup(message);
-    if (!world->started) {
-        g_set_error_literal(&world->failure, FAIL, code, message);
-        event_base_loopbreak(world->events);
-        return;
-    }
-    return_to_current(world);
-    log_error("%s; what served before serves on", mistake);
-    change_over(world, !was_of_links);
-}
-
-static void
-tell_served(const struct world *world)
-{
-    const struct config *config = world->current->config;
-    g_autoptr(GString) what = g_string_new(NULL);
-    if (config->dns.enabled)
-        g_string_append(what, "names");
-    if (config->dhcp.enabled)
-        g_string_append_printf(what, "%saddresses in %u subnet%s", what->len > 0 ? " and " : "",
-                               config->dhcp.subnets->len,
-                               config->dhcp.subnets->len == 1 ? "" : "s");
-    log_notice("serving %s", what->len > 0 ? what->str : "nothing");
-    for (guint i = 0; i < world->sockets->absent->len; i++)
-        log_warning("there is no %s yet: it is served as soon as there is",
-                    (const char *)world->sockets->absent->pdata[i]);
-}
-
-/* All that is wanted serves what was read. */
-static void
-change_done(struct world *world)
-{
-    generation_free(world->current);
-    world->current = g_steal_pointer(&world->next);
-    g_clear_pointer(&world->before, sockets_free);
-    g_free(world->problem);
-    world->problem = g_steal_pointer(&world->fallen_back);
-    world->started = TRUE;
-    if (world->problem == NULL)
-        last_good_keep(world->current->config->state, command_configuration(world->current->line));
-    timekeeper_look(world->timekeeper, world->current->config->state);
-    look_at_pair(world);
-    tell_served(world);
-    change_over(world, TRUE);
-}
-
-static gboolean
-serves_next(const struct world *world, guint i)
-{
-    const struct process *process = service_process(world->services[i]);
-    return !service_is_wanted(world->services[i], world->next->config) ||
-           (process != NULL && process_generation(process) == world->next);
-}
-
-static void
-look_whether_done(struct world *world)
-{
-    for (guint i = 0; i < WORLD_SERVICES; i++)
-        if (!serves_next(world, i))
-            return;
-    change_done(world);
-}
-
-/* Each one that is wanted is prepared: now all of them take over. */
-static void
-look_whether_prepared(struct world *world)
-{
-    for (guint i = 0; i < WORLD_SERVICES; i++)
-        if (service_is_wanted(world->services[i], world->next->config) &&
-            !service_is_prepared(world->services[i]))
-            return;
-    for (guint i = 0; i < WORLD_SERVICES; i++) {
-        if (service_is_wanted(world->services[i], world->next->config))
-            service_switch(world->services[i]);
-        else
-            service_retire(world->services[i]);
-    }
-    look_whether_done(world);
-}
-
-/* Of `next`, at these sockets, which become the world's. */
-static void
-begin_change(struct world *world, struct sockets *sockets)
-{
-    g_autoptr(GError) error = NULL;
-    struct config *config = world->next->config;
-    if (world->before == NULL)
-        world->before = world->sockets;
-    else
-        sockets_free(world->sockets); /* of a change that did not come to its end */
-    world->sockets = sockets;
-    make_folders(config, !world->started, &error);
-    for (guint i = 0; i < WORLD_SERVICES && error == NULL; i++)
-        if (service_is_wanted(world->services[i], config))
-            service_prepare(world->services[i], world->next, &error);
-    if (error != NULL)
-        change_failed(world, error->message, fail_exit_code(error));
-    else
-        look_whether_prepared(world);
-}
-
-/* The sockets that are held by what serves: those before a change that is under way. */
-static struct sockets *
-open_sockets(const struct world *world, const struct config *config, GError **error)
-{
-    return sockets_open(config, world->before != NULL ? world->before : world->sockets, error);
-}
-
-void
-parent_reload(struct world *world)
-{
-    g_autoptr(GError) error = NULL;
-    struct sockets *sockets = NULL;
-    if (world->ending || !world->started) {
-        questions_reloaded(world);
-        return;
-    }
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
-    g_clear_pointer(&world->next, generation_free);
-    world->next = generation_read(world->current->line, &error);
-    if (world->next != NULL)
-        sockets = open_sockets(world, world->next->config, &error);
-    if (sockets != NULL)
-        begin_change(world, sockets);
-    else
-        change_failed(world, error->message, fail_exit_code(error));
-}
-
-/* The same configuration, at the sockets that it wants now. */
-static void
-links_changed(void *context)
-{
-    struct world *world = context;
-    g_autoptr(GError) error = NULL;
-    if (world->ending || !world->started || world->next != NULL)
-        return;
-    AUTO(sockets) *sockets = open_sockets(world, world->current->config, &error);
-    if (sockets != NULL && sockets_equal(sockets, world->sockets)) {
-        GPtrArray *absent = world->sockets->absent;
-        world->sockets->absent = g_steal_pointer(&sockets->absent);
-        sockets->absent = absent;
-        questions_changed(world);
-        return;
-    }
-    if (sockets != NULL)
-        world->next = generation_again(world->current, &error);
-    if (world->next == NULL) {
-        log_warning("interfaces have changed, but %s", error->message);
-        return;
-    }
-    log_notice("interfaces have changed");
-    begin_change(world, g_steal_pointer(&sockets));
-}
+/* The middle one is the usual one; a child's end comes after its last words. */
+#define PRIORITIES 3
 
 /* ---- what services tell ---- */
 
@@ -278,10 +35,8 @@ number_of(const struct world *world, const struct service *service)
 static void
 prepared(void *context, struct service *service)
 {
-    struct world *world = context;
     (void)service;
-    if (world->next != NULL)
-        look_whether_prepared(world);
+    change_prepared(context);
 }
 
 static void
@@ -307,62 +62,15 @@ find_service(const struct world *world, const char *name)
 }
 
 static void
-send_role(struct world *world, struct service *service)
-{
-    service_send(service, MESSAGE_ROLE, &world->state, sizeof world->state);
-}
-
-static void
 serves(void *context, struct service *service)
 {
     struct world *world = context;
     log_info("'%s' serves (process %d)", service_name(service),
              process_pid(service_process(service)));
-    send_role(world, service);
-    if (service == world->services[ROLE_FAILOVER])
-        event_del(world->forgotten);
+    role_serves(world, service);
     service_send(find_service(world, "dhcp"), MESSAGE_TELL_NAMES, NULL, 0);
     questions_changed(world);
-    if (world->next != NULL)
-        look_whether_done(world);
-}
-
-static void
-tell_role(struct world *world)
-{
-    for (guint i = 0; i < WORLD_SERVICES; i++)
-        send_role(world, world->services[i]);
-    questions_changed(world);
-}
-
-/* The failover child is gone for longer than a reload takes: the address is, too. */
-static void
-forget_role(evutil_socket_t fd, short what, void *context)
-{
-    struct world *world = context;
-    (void)fd;
-    (void)what;
-    if (world->state.role == TASK_WAIT)
-        return;
-    log_warning("nothing says which role this node has: it waits");
-    world->state.role = TASK_WAIT;
-    tell_role(world);
-}
-
-/* By the failover child alone. */
-static void
-take_role(struct world *world, guint number, const void *data, gsize size)
-{
-    if (strcmp(service_name(world->services[number]), "failover") != 0 ||
-        size != sizeof world->state)
-        return;
-    const guint32 before = world->state.role;
-    memcpy(&world->state, data, size);
-    if (world->state.role >= TASK_ROLES)
-        world->state.role = TASK_WAIT;
-    if (world->state.role != before)
-        log_notice("this node is %s", task_role_name(world->state.role));
-    tell_role(world);
+    change_serves(world);
 }
 
 static void
@@ -373,7 +81,7 @@ take(void *context, struct service *service, enum message_kind kind, const void 
     if (kind == MESSAGE_TASK || kind == MESSAGE_DONE)
         tasks_take(world->tasks, number, kind, data, size);
     else if (kind == MESSAGE_ROLE)
-        take_role(world, number, data, size);
+        role_take(world, number, data, size);
     else if (kind == MESSAGE_ANSWER)
         questions_answered(world, number, data, size);
     else if (kind == MESSAGE_ALERT)
@@ -386,13 +94,17 @@ static void
 lost(void *context, struct service *service)
 {
     struct world *world = context;
-    const struct timeval limit = {.tv_sec = FORGET_SECONDS};
-    if (service == world->services[ROLE_FAILOVER])
-        event_add(world->forgotten, &limit);
+    role_lost(world, service);
     questions_lost(world, number_of(world, service));
     tasks_lost(world->tasks, number_of(world, service));
     questions_forget_alerts(world, number_of(world, service));
     questions_changed(world);
+}
+
+static void
+links_changed(void *context)
+{
+    change_links(context);
 }
 
 static const struct sockets *
@@ -429,7 +141,7 @@ must_reload(evutil_socket_t signal, short what, void *context)
 {
     (void)signal;
     (void)what;
-    parent_reload(context);
+    change_reload(context);
 }
 
 static void
@@ -453,7 +165,6 @@ static void
 listen_to_signals(struct world *world)
 {
     guint64 microseconds = 0;
-    world->forgotten = evtimer_new(world->events, forget_role, world);
     world->terminate = evsignal_new(world->events, SIGTERM, must_end, world);
     world->interrupt = evsignal_new(world->events, SIGINT, must_end, world);
     world->hang_up = evsignal_new(world->events, SIGHUP, must_reload, world);
@@ -474,11 +185,9 @@ listen_to_signals(struct world *world)
 static void
 make_services(struct world *world)
 {
-    const struct child_role *failover = roles[ROLE_FAILOVER];
-    /* until the failover child says which; where there is one, that is unknown at first */
-    world->state.role = failover->wanted(world->next->config) ? TASK_WAIT : TASK_ALONE;
     const struct service_ears ears = {prepared, refused, serves, take, lost, sockets_now, world};
     G_STATIC_ASSERT(G_N_ELEMENTS(roles) == WORLD_SERVICES);
+    role_begin(world);
     for (guint i = 0; i < WORLD_SERVICES; i++) {
         world->services[i] = service_new(world->events, roles[i], &ears);
         g_queue_init(&world->questions[i]);
@@ -516,8 +225,7 @@ run(struct world *world, GError **error)
     const struct config *config = world->next->config;
     world->links = links_new(world->events, links_changed, world, error);
     g_autofree char *folder = g_path_get_dirname(config->control);
-    if (world->links == NULL || !make_folder(folder, 0755, NULL, error) ||
-        !make_folder(config->state, 0755, NULL, error))
+    if (world->links == NULL || !folders_make(folder, error) || !folders_make(config->state, error))
         return FALSE;
     world->tasks = tasks_new(world);
     world->hooks = hooks_new(world);
@@ -526,11 +234,9 @@ run(struct world *world, GError **error)
     world->control = control_new(world->events, config->control, questions_ask, world, error);
     if (world->control == NULL)
         return FALSE;
-    struct sockets *sockets = open_sockets(world, config, error);
-    if (sockets == NULL)
-        return FALSE;
     listen_to_signals(world);
-    begin_change(world, sockets);
+    if (!change_start(world, error))
+        return FALSE;
     event_base_dispatch(world->events);
     world->ending = TRUE;
     for (guint i = 0; i < WORLD_SERVICES; i++) {

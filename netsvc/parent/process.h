@@ -1,8 +1,8 @@
 /*
  * process: one child, from its start to its end, as the parent sees it.
  *
- *     STARTING ─(PREPARED)→ PREPARED ─process_serve→ BEGINNING ─(READY)→ SERVING ─process_end→
- * ENDING
+ *     STARTING ─(PREPARED)→ PREPARED ─process_serve→ BEGINNING ─(READY)→ SERVING
+ *                                                    any of them ─process_end→ ENDING
  *
  * Whatever it does, `ended` comes once. It is told to end by hanging up, and killed when that takes
  * too long; so is one that hangs.
@@ -11,7 +11,7 @@
 
 #include "netsvc/child/child.h"
 #include "netsvc/parent/generation.h"
-#include "netsvc/parent/sockets.h"
+#include "netsvc/parent/socket/sockets.h"
 
 enum process_state {
     PROCESS_STARTING,

@@ -1,12 +1,12 @@
-/* questions: see parent.h. */
-#include "netsvc/parent/world.h"
+#include "netsvc/parent/questions.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
-#include "netsvc/parent/tasks.h"
+#include "netsvc/parent/change.h"
+#include "netsvc/parent/task/tasks.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -255,7 +255,7 @@ questions_ask(void *context, struct slice request, struct control_question *ques
         answer_status(world, question);
     } else if (strcmp(ask, "reload") == 0) {
         g_ptr_array_add(world->reloading, question);
-        parent_reload(world);
+        change_reload(world);
     } else if (!tasks_question(world->tasks, ask, request, question) &&
                !ask_child(world, ask, request, question)) {
         control_refuse(question, "it is not known what that asks for");

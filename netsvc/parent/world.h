@@ -3,8 +3,8 @@
 
 #include "lib/control/control.h"
 #include "netsvc/parent/generation.h"
-#include "netsvc/parent/links.h"
 #include "netsvc/parent/service.h"
+#include "netsvc/parent/socket/links.h"
 #include "netsvc/parent/timekeeper.h"
 
 #define WORLD_SERVICES 6 /* of roles.h */
@@ -35,22 +35,3 @@ struct world {
     char *published; /* status.json as it was written last */
     GError *failure; /* of the start */
 };
-
-/* Reads the configuration anew; its end is told by questions_reloaded. */
-void parent_reload(struct world *world);
-
-/* ---- questions.c ---- */
-
-void questions_ask(void *context, struct slice request, struct control_question *question);
-void questions_reloaded(struct world *world);
-/* Something of the status has changed: status.json beside the socket will say so, too. */
-void questions_changed(struct world *world);
-void questions_publish(struct world *world);
-void questions_answered(struct world *world, guint service, const void *json, gsize size);
-/* A child that is gone will not answer. */
-void questions_lost(struct world *world, guint service);
-void questions_alert(struct world *world, guint service, const void *data, gsize size);
-/* The parent's own; an empty text ends it. */
-void questions_own_alert(struct world *world, const char *name, const char *text);
-/* All that a child told of ends with it. */
-void questions_forget_alerts(struct world *world, guint service);

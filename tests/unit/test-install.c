@@ -1,5 +1,5 @@
 /* Certificates as files: whoever reads them sees one whole set, whatever happens meanwhile. */
-#include "netsvc/parent/install.h"
+#include "netsvc/parent/task/install.h"
 #include "scratch.h"
 
 #include "lib/base/jsontext.h"

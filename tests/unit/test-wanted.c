@@ -3,8 +3,8 @@
  * addresses are nobody's.
  */
 #include "lib/command/settings.h"
-#include "netsvc/parent/sockets.h"
-#include "netsvc/parent/wanted.h"
+#include "netsvc/parent/socket/sockets.h"
+#include "netsvc/parent/socket/wanted.h"
 
 #include "scratch.h"
 

@@ -34,7 +34,7 @@ struct trial {
 
 /* ---- where our DNS is ---- */
 
-/* As the parent opens its sockets (parent/wanted.c). */
+/* As the parent opens its sockets (parent/socket/wanted.c). */
 static GArray *
 servers_of(const struct config *config, const GArray *own)
 {

@@ -1,4 +1,4 @@
-#include "netsvc/parent/wanted.h"
+#include "netsvc/parent/socket/wanted.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -1,10 +1,10 @@
-#include "netsvc/parent/install.h"
+#include "netsvc/parent/task/install.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 #include "lib/json/json.h"
-#include "netsvc/parent/tasks.h"
+#include "netsvc/parent/task/tasks.h"
 
 #include <dirent.h>
 #include <errno.h>

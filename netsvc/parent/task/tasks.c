@@ -1,10 +1,10 @@
-#include "netsvc/parent/tasks.h"
+#include "netsvc/parent/task/tasks.h"
 
 #include "lib/base/log.h"
 #include "lib/json/json.h"
-#include "netsvc/parent/hooks.h"
-#include "netsvc/parent/install.h"
-#include "netsvc/parent/replicator.h"
+#include "netsvc/parent/task/hooks.h"
+#include "netsvc/parent/task/install.h"
+#include "netsvc/parent/task/replicator.h"
 
 #include <string.h>
 

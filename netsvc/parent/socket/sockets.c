@@ -1,8 +1,8 @@
-#include "netsvc/parent/sockets.h"
+#include "netsvc/parent/socket/sockets.h"
 
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
-#include "netsvc/parent/wanted.h"
+#include "netsvc/parent/socket/wanted.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "netsvc/parent/links.h"
+#include "netsvc/parent/socket/links.h"
 
 #include "lib/base/fail.h"
 

@@ -1,9 +1,9 @@
-#include "netsvc/parent/hooks.h"
+#include "netsvc/parent/task/hooks.h"
 
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
-#include "netsvc/parent/tasks.h"
+#include "netsvc/parent/task/tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
-#include "netsvc/parent/replicator.h"
+#include "netsvc/parent/task/replicator.h"
 
 #include "lib/base/fail.h"
 #include "lib/control/ask.h"
 #include "lib/json/json.h"
-#include "netsvc/parent/tasks.h"
+#include "netsvc/parent/task/tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>
