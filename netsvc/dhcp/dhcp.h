@@ -9,6 +9,8 @@
  *     link/     sockets: receiving, sending to who has no address yet, ARP, other servers
  *     tell/     names of clients to dns, answers to `lifeboat net leases`
  *     dhcp.c    the loop: takes what has come, one commit for all of it, then the answers go out
+ *     take.c    one packet, and probes; other_node.c: what both nodes say; alerts.c: what people
+ *               are told
  */
 #pragma once
 

@@ -1,0 +1,114 @@
+#include "netsvc/dhcp/world.h"
+
+#include "lib/base/log.h"
+
+gboolean
+other_node_lets_answer(const struct dhcp *dhcp)
+{
+    return dhcp->pair == NULL || partner_answers(dhcp->pair);
+}
+
+/* ---- ACKs that wait for its word ---- */
+
+static void
+on_words(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct dhcp *dhcp = context;
+    waits_look(dhcp->waits, dhcp_ms());
+    dhcp_settle(dhcp);
+}
+
+static void
+watch_words(struct dhcp *dhcp)
+{
+    gint64 next = waits_next(dhcp->waits);
+    if (next != G_MAXINT64 && !evtimer_pending(dhcp->words, NULL))
+        dhcp_set_timer(dhcp->words, MAX(next - dhcp_ms(), 0));
+}
+
+static void
+send_after_word(void *context, guint link, const struct server_reply *reply)
+{
+    dhcp_send(context, link, reply);
+}
+
+void
+other_node_committed(struct dhcp *dhcp)
+{
+    if (dhcp->pair == NULL)
+        return;
+    partner_committed(dhcp->pair);
+    watch_words(dhcp);
+}
+
+/* ---- what both say ---- */
+
+static void
+send_to_other(void *context, const guint8 *data, gsize size)
+{
+    static const char to[] = "dhcp"; /* with its zero byte */
+    struct dhcp *dhcp = context;
+    g_autoptr(GByteArray) body = g_byte_array_sized_new((guint)(sizeof to + size));
+    g_byte_array_append(body, (const guint8 *)to, sizeof to);
+    g_byte_array_append(body, data, (guint)size);
+    child_ask(dhcp->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+}
+
+static gint64
+partner_ms(void *context)
+{
+    (void)context;
+    return dhcp_ms();
+}
+
+static void
+hear_strange(void *context, const char *why)
+{
+    (void)context;
+    log_warning("ignoring what the other node says of leases: %s", why);
+}
+
+void
+other_node_role(struct dhcp *dhcp)
+{
+    const gboolean answered = other_node_lets_answer(dhcp);
+    if (dhcp->pair == NULL || !dhcp->has_state)
+        return;
+    partner_role(dhcp->pair, &dhcp->state);
+    if (answered && !other_node_lets_answer(dhcp)) {
+        waits_drop(dhcp->waits);
+        dhcp->n_waiting = 0;
+    }
+    dhcp_settle(dhcp);
+}
+
+void
+other_node_open(struct dhcp *dhcp)
+{
+    const struct partner_world world = {.leases = dhcp->leases,
+                                        .store = dhcp->store,
+                                        .server = dhcp->server,
+                                        .clock = &dhcp->clock,
+                                        .milliseconds = partner_ms,
+                                        .context = dhcp};
+    const struct partner_ears ears = {.send = send_to_other,
+                                      .conflict = alerts_both_gave,
+                                      .strange = hear_strange,
+                                      .context = dhcp};
+    if (dhcp->config->other == NULL)
+        return;
+    dhcp->words = evtimer_new(child_events(dhcp->child), on_words, dhcp);
+    dhcp->pair = partner_new(&world, &ears);
+    dhcp->waits = waits_new(dhcp->pair, dhcp->server, send_after_word, dhcp);
+    other_node_role(dhcp);
+}
+
+void
+other_node_take(struct dhcp *dhcp, const void *data, gsize size)
+{
+    partner_take(dhcp->pair, data, size);
+    waits_look(dhcp->waits, dhcp_ms());
+    dhcp_settle(dhcp);
+}
