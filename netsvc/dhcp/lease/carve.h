@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "netsvc/dhcp/lease/database.h"
+#include "netsvc/dhcp/lease/database/database.h"
 
 #define CARVE_PAGE 4096 /* bytes: SQLite's, unless told otherwise */
 

@@ -3,7 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "netsvc/dhcp/lease/carve.h"
-#include "netsvc/dhcp/lease/database.h"
+#include "netsvc/dhcp/lease/database/database.h"
 
 #include <string.h>
 #include <unistd.h>
