@@ -12,9 +12,11 @@ TAKEN_SECONDS = 2.0    # from the end of `lifeboat failover --force` to the firs
 class Writing(Case):
     """A pair, and a client that writes the whole time."""
 
+    more = {}  # of its configuration
+
     def setUp(self):
         super().setUp()
-        self.pair = Pair(self)
+        self.pair = Pair(self, **self.more)
         self.assertIn(self.pair.a.ask('PUT', '/clinic')[0], (201, 202))
         self.writer = Writer(self, self.pair)
         self.writer.wait(20)
@@ -109,3 +111,27 @@ class Unplanned(Writing):
         self.assertFalse({'alone-%d' % number for number in range(50)} - self.pair.b.documents('clinic'))
         self.all_are_there(self.pair.b)
 
+
+
+class Automatic(Writing):
+    """Without a person: the other node is silent on both paths, and the hook says that it is off."""
+
+    def setUp(self):
+        self.more = dict(failover='automatic = yes\nautomatic_after = 5\nfence = FOLDER/fence')
+        super().setUp()
+        for node in self.pair.nodes:
+            node.write('fence', '#!/bin/sh\necho cut $LIFEBOAT_NODE >> FOLDER/cut\n', 0o755)
+
+    def test_the_standby_cuts_the_silent_node_off_and_takes_over(self):
+        self.pair.a.kill()
+        self.pair.b.wait_role('active')
+        with open(self.pair.b.path('cut')) as file:
+            self.assertEqual('cut a\n', file.read())
+        self.writer.wait(5)
+
+    def test_a_hook_that_fails_leaves_all_as_it_is(self):
+        self.pair.b.write('fence', '#!/bin/sh\necho the switch does not answer\nexit 1\n', 0o755)
+        self.pair.a.kill()
+        self.pair.b.netsvc.wait_for('the switch does not answer')
+        self.assertEqual('standby', self.pair.b.role())
+        self.assertFalse(self.pair.b.has_service())
