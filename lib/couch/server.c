@@ -2,6 +2,7 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
+#include "lib/couch/locals.h"
 #include "lib/couch/row.h"
 #include "lib/couch/scratch.h"
 #include "lib/json/json.h"
@@ -271,9 +272,8 @@ server_database_info(struct http *http, const char *name, struct server_database
     return TRUE;
 }
 
-/* The server has no such endpoint. */
-static gboolean
-is_unknown(const GError *error)
+gboolean
+server_is_unknown(const GError *error)
 {
     return http_has_status(error, 404) || http_has_status(error, 405) ||
            http_has_status(error, 501);
@@ -289,7 +289,7 @@ fetch_or(struct http *http, const char *name, const char *rest, const char *othe
     GString *answer = http_fetch(http, "GET", path, NOTHING, &cause);
     if (answer != NULL)
         return answer;
-    if (otherwise != NULL && is_unknown(cause))
+    if (otherwise != NULL && server_is_unknown(cause))
         return g_string_new(otherwise);
     g_propagate_error(error, g_steal_pointer(&cause));
     return NULL;
@@ -340,47 +340,22 @@ add_local(GString *kept, struct slice document, GError **error)
     return TRUE;
 }
 
-/* Adds the document of a row if it is worth keeping. */
+/* If it is worth keeping. */
 static gboolean
-keep_local(GString *kept, struct slice row, GError **error)
+keep_local(void *context, struct slice document, GError **error)
 {
     g_autoptr(GString) id = g_string_new(NULL);
-    struct slice document, raw_id;
-    if (!json_member(row, "doc", &document) || !json_member(document, "_id", &raw_id) ||
-        json_type(raw_id) != JSON_STRING)
+    struct slice raw_id;
+    if (!json_member(document, "_id", &raw_id) || json_type(raw_id) != JSON_STRING)
         return TRUE;
     json_unescape(raw_id, id);
-    if (is_passing(text_of(id), document))
-        return TRUE;
-    return add_local(kept, document, error);
+    return is_passing(text_of(id), document) || add_local(context, document, error);
 }
 
-/* Row by row: every phone has left checkpoints here, many times more than what is kept. */
-static gboolean
-read_local(struct http *http, const char *path, GString *kept, GError **error)
+static void
+forget_locals(void *context)
 {
-    struct http_request request = {.path = path};
-    AUTO(http_call) *call = http_start(http, &request);
-    AUTO(json_split) *split = json_split_new("rows", NULL, HTTP_ANSWER_MAX);
-    struct slice input, row;
-    enum json_event event = JSON_MORE;
-    g_string_truncate(kept, 0);
-    if (!http_expect_success(call, error) || !http_peek(call, &input, error))
-        return FALSE;
-    while (input.size > 0) {
-        gsize size = input.size;
-        while ((event = json_split_feed(split, &input, &row, error)) == JSON_ELEMENT)
-            if (!keep_local(kept, row, error))
-                return FALSE;
-        http_blame_transport(error);
-        http_skip(call, size);
-        if (event == JSON_FAILED || !http_peek(call, &input, error))
-            return FALSE;
-    }
-    gboolean whole = event == JSON_END && json_split_found(split);
-    if (!whole)
-        g_set_error(error, HTTP, HTTP_TRANSPORT, "the list of _local documents was cut off");
-    return whole;
+    g_string_truncate(context, 0);
 }
 
 static void
@@ -393,18 +368,9 @@ end_locals(GString *kept)
 GString *
 server_local_documents(struct http *http, const char *name, GError **error)
 {
-    g_autofree char *path = server_path(name, "/_local_docs?include_docs=true");
     g_autoptr(GString) kept = g_string_new(NULL);
-    GError *failure = NULL;
-    while (!read_local(http, path, kept, &failure)) {
-        if (is_unknown(failure)) {
-            g_clear_error(&failure);
-            g_string_truncate(kept, 0);
-            break;
-        }
-        if (!http_again(http, &failure, error))
-            return NULL;
-    }
+    if (!locals_each(http, name, keep_local, forget_locals, kept, error))
+        return NULL;
     end_locals(kept);
     return g_steal_pointer(&kept);
 }

@@ -70,6 +70,9 @@ typedef gboolean (*server_each_database)(void *context, const char *name, struct
 gboolean server_ask_databases(struct http *http, const GPtrArray *names, server_each_database each,
                               void *context, gboolean *can, GError **error);
 
+/* Whether that is the answer of a server that has no such endpoint. */
+gboolean server_is_unknown(const GError *error);
+
 /*
  * The _local documents that are worth keeping, as {"docs":[…]}, each as CouchDB gave it: not
  * replication checkpoints (session_id and history), not CouchDB's own, not our tokens. {"docs":[]}

@@ -1,4 +1,5 @@
 #include "replicator/drive/command.h"
+#include "replicator/confirm.h"
 
 #include "lib/base/account.h"
 #include "lib/base/fail.h"
@@ -136,18 +137,13 @@ show_count(void *context, guint done, guint total)
 static gboolean
 ask_operator(void *context, const struct disk *disk, GError **error)
 {
-    const struct command_line *line = context;
-    char answer[16] = "";
     g_autofree char *described = disk_describe(disk);
-    if (options_flag(line, "yes"))
+    g_autofree char *question = g_strdup_printf(
+        "%s (%s) will be erased, and hold nothing but Lifeboat's backups.", disk->path, described);
+    if (options_flag(context, "yes") || confirm(question, "yes", "--yes asks nothing", error))
         return TRUE;
-    printf("%s (%s) will be erased, and hold nothing but Lifeboat's backups.\n"
-           "Type \"yes\" to go on: ",
-           disk->path, described);
-    fflush(stdout);
-    if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(g_strstrip(answer), "yes") == 0)
-        return TRUE;
-    return fail_set(error, FAIL_FAILED, "'%s' stays as it is", disk->path);
+    g_prefix_error(error, "'%s' stays as it is: ", disk->path);
+    return FALSE;
 }
 
 /* ---- add ---- */

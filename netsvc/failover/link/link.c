@@ -24,16 +24,6 @@ judge(void *context, const guint8 pin[IDENTITY_PIN_SIZE])
 }
 
 static void
-leaving_take(void *context, struct session *session, guint8 kind, const guint8 *data, gsize size)
-{
-    (void)context;
-    (void)session;
-    (void)kind;
-    (void)data;
-    (void)size;
-}
-
-static void
 leaving_gone(void *context, struct session *session, const char *why)
 {
     struct link *link = context;
@@ -45,7 +35,7 @@ leaving_gone(void *context, struct session *session, const char *why)
 void
 link_let_leave(struct link *link, struct session *session)
 {
-    const struct session_ears ears = {.take = leaving_take, .gone = leaving_gone, .context = link};
+    const struct session_ears ears = {.gone = leaving_gone, .context = link};
     if (link->leaving->len >= LEAVING_MAX)
         session_free(g_ptr_array_steal_index(link->leaving, 0));
     session_set_ears(session, &ears);

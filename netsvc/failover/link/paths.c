@@ -227,16 +227,6 @@ call_greeted(void *context, struct session *session)
 }
 
 static void
-call_take(void *context, struct session *session, guint8 kind, const guint8 *data, gsize size)
-{
-    (void)context;
-    (void)session;
-    (void)kind;
-    (void)data;
-    (void)size;
-}
-
-static void
 call_gone(void *context, struct session *session, const char *why)
 {
     struct path *path = context;
@@ -248,8 +238,7 @@ call_gone(void *context, struct session *session, const char *why)
 static void
 call(struct path *path, gint64 now)
 {
-    const struct session_ears ears = {
-        .greeted = call_greeted, .take = call_take, .gone = call_gone, .context = path};
+    const struct session_ears ears = {.greeted = call_greeted, .gone = call_gone, .context = path};
     path->next = now + LINK_AGAIN_MS;
     path->call = session_call(path->paths->world, path->to, WIRE_LINK, &ears);
 }

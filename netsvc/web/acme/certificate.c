@@ -246,12 +246,8 @@ take_csr(struct call *call, struct ledger_order *order, GError **error)
 gboolean
 certificate_finalize(struct call *call, GError **error)
 {
-    AUTO(ledger_order) *order = ledger_order(call->acme->ledger, call->id, error);
+    AUTO(ledger_order) *order = order_of_call(call, error);
     if (order == NULL)
-        return acme_absent("order", error);
-    if (strcmp(order->account, call->account->id) != 0)
-        return problem_set(error, PROBLEM_UNAUTHORIZED, "that order is another account's");
-    if (!order_refresh(call->acme, order, error))
         return FALSE;
     if (order->status != LEDGER_READY)
         return problem_set(error, PROBLEM_ORDER_NOT_READY, "the order is %s",

@@ -79,6 +79,8 @@ struct ledger_account *account_make(struct acme *acme, const struct jwk *key,
 
 /* The order as it stands now: what its authorizations and the time have made of it is written. */
 gboolean order_refresh(struct acme *acme, struct ledger_order *order, GError **error);
+/* That the call names, as it stands now; NULL: it is not there, or another account's. */
+struct ledger_order *order_of_call(const struct call *call, GError **error);
 void order_json(struct acme *acme, const char *base, const struct ledger_order *order,
                 GString *out);
 

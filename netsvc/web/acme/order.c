@@ -241,16 +241,29 @@ order_new(struct call *call, GError **error)
     return TRUE;
 }
 
+static gboolean
+may_have(const struct call *call, struct ledger_order *order, GError **error)
+{
+    if (strcmp(order->account, call->account->id) != 0)
+        return problem_set(error, PROBLEM_UNAUTHORIZED, "that order is another account's");
+    return order_refresh(call->acme, order, error);
+}
+
+struct ledger_order *
+order_of_call(const struct call *call, GError **error)
+{
+    AUTO(ledger_order) *order = ledger_order(call->acme->ledger, call->id, error);
+    if (order == NULL)
+        acme_absent("order", error);
+    return order != NULL && may_have(call, order, error) ? g_steal_pointer(&order) : NULL;
+}
+
 gboolean
 order_handle(struct call *call, GError **error)
 {
     g_autoptr(GString) json = g_string_new(NULL);
-    AUTO(ledger_order) *order = ledger_order(call->acme->ledger, call->id, error);
+    AUTO(ledger_order) *order = order_of_call(call, error);
     if (order == NULL)
-        return acme_absent("order", error);
-    if (strcmp(order->account, call->account->id) != 0)
-        return problem_set(error, PROBLEM_UNAUTHORIZED, "that order is another account's");
-    if (!order_refresh(call->acme, order, error))
         return FALSE;
     if (order->status == LEDGER_PROCESSING)
         call_field(call, "Retry-After", "1");

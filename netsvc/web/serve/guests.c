@@ -171,8 +171,9 @@ guests_admit(struct guests *guests)
 
 /* ---- time ---- */
 
-void
-guests_sweep(struct guests *guests)
+/* All that are served for `limit` milliseconds already, but for those in that state. */
+static void
+cut_old(struct guests *guests, enum guest_state spared, gint64 limit)
 {
     GHashTableIter at;
     gpointer data;
@@ -181,26 +182,21 @@ guests_sweep(struct guests *guests)
     g_hash_table_iter_init(&at, guests->all);
     while (g_hash_table_iter_next(&at, NULL, &data)) {
         struct guest *guest = data;
-        if (guest->placed && !guest->cut && guest->state != GUEST_WAITS &&
-            now - guest->since >= WEB_SECONDS * 1000)
+        if (guest->placed && !guest->cut && guest->state != spared && now - guest->since >= limit)
             guests_cut(guest);
     }
+}
+
+void
+guests_sweep(struct guests *guests)
+{
+    cut_old(guests, GUEST_WAITS, WEB_SECONDS * 1000);
 }
 
 guint
 guests_dismiss(struct guests *guests)
 {
-    GHashTableIter at;
-    gpointer data;
-    const gint64 now = guests->milliseconds();
-    g_hash_table_foreach_remove(guests->all, is_gone, NULL);
-    g_hash_table_iter_init(&at, guests->all);
-    while (g_hash_table_iter_next(&at, NULL, &data)) {
-        struct guest *guest = data;
-        if (guest->placed && !guest->cut && guest->state != GUEST_WRITES &&
-            now - guest->since >= RESTS)
-            guests_cut(guest);
-    }
+    cut_old(guests, GUEST_WRITES, RESTS);
     return guests_count(guests);
 }
 

@@ -10,57 +10,32 @@
 
 /* ---- reading ---- */
 
-static gboolean
-take_row(struct slice row, list_take take, void *context, GError **error)
-{
-    struct slice document;
-    return !json_member(row, "doc", &document) || !translate_is_checkpoint(document) ||
-           take(context, document, error);
-}
+struct reading {
+    locals_take take;
+    void (*again)(void *context);
+    void *context;
+};
 
 static gboolean
-read_rows(struct http_call *call, list_take take, void *context, GError **error)
+take_checkpoint(void *context, struct slice json, GError **error)
 {
-    AUTO(json_split) *split = json_split_new("rows", NULL, HTTP_ANSWER_MAX);
-    struct slice input, row;
-    enum json_event event = JSON_MORE;
-    if (!http_expect_success(call, error) || !http_peek(call, &input, error))
-        return FALSE;
-    while (input.size > 0) {
-        gsize size = input.size;
-        while ((event = json_split_feed(split, &input, &row, error)) == JSON_ELEMENT)
-            if (!take_row(row, take, context, error))
-                return FALSE;
-        http_blame_transport(error);
-        http_skip(call, size);
-        if (event == JSON_FAILED || !http_peek(call, &input, error))
-            return FALSE;
-    }
-    gboolean whole = event == JSON_END && json_split_found(split);
-    if (!whole)
-        g_set_error(error, HTTP, HTTP_TRANSPORT, "the list of _local documents was cut off");
-    return whole;
+    const struct reading *reading = context;
+    return !translate_is_checkpoint(json) || reading->take(reading->context, json, error);
+}
+
+static void
+read_again(void *context)
+{
+    const struct reading *reading = context;
+    reading->again(reading->context);
 }
 
 gboolean
-list_checkpoints(struct http *http, const char *database, list_take take,
+list_checkpoints(struct http *http, const char *database, locals_take take,
                  void (*again)(void *context), void *context, GError **error)
 {
-    g_autofree char *path = server_path(database, "/_local_docs?include_docs=true");
-    const struct http_request request = {.path = path};
-    for (;;) {
-        GError *failure = NULL;
-        AUTO(http_call) *call = http_start(http, &request);
-        if (read_rows(call, take, context, &failure))
-            return TRUE;
-        if (http_has_status(failure, 404)) { /* the database is gone, or it cannot list them */
-            g_error_free(failure);
-            return TRUE;
-        }
-        if (!http_again(http, &failure, error))
-            return FALSE;
-        again(context);
-    }
+    struct reading reading = {take, again, context};
+    return locals_each(http, database, take_checkpoint, read_again, &reading, error);
 }
 
 /* ---- writing ---- */

@@ -1,12 +1,10 @@
 /* list: the clients' checkpoints of a database, one by one, and how many are changed at once. */
 #pragma once
 
-#include "lib/http/http.h"
+#include "lib/couch/locals.h"
 
-typedef gboolean (*list_take)(void *context, struct slice json, GError **error);
-
-/* `again` is called before it begins anew, when the answer broke off: what was given is void. */
-gboolean list_checkpoints(struct http *http, const char *database, list_take take,
+/* As locals_each, of those alone. */
+gboolean list_checkpoints(struct http *http, const char *database, locals_take take,
                           void (*again)(void *context), void *context, GError **error);
 
 /* Documents for _bulk_docs, sent when there are enough of them. */

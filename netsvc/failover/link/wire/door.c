@@ -86,16 +86,6 @@ visitor_greeted(void *context, struct session *session)
 }
 
 static void
-visitor_take(void *context, struct session *session, guint8 kind, const guint8 *data, gsize size)
-{
-    (void)context;
-    (void)session;
-    (void)kind;
-    (void)data;
-    (void)size;
-}
-
-static void
 make_room(struct door *door, gboolean known)
 {
     guint n = 0;
@@ -117,7 +107,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
     struct door *door = entrance->door;
     struct visitor *visitor = g_new0(struct visitor, 1);
     const struct session_ears ears = {
-        .greeted = visitor_greeted, .take = visitor_take, .gone = visitor_gone, .context = visitor};
+        .greeted = visitor_greeted, .gone = visitor_gone, .context = visitor};
     (void)listener;
     (void)size;
     visitor->door = door;

@@ -129,7 +129,7 @@ take(struct session *session, guint8 kind, const guint8 *data, gsize size)
         take_hello(session, kind, data, size);
     else if (kind == WIRE_HELLO)
         tell_gone(session, "it greets twice");
-    else
+    else if (session->ears.take != NULL)
         session->ears.take(session->ears.context, session, kind, data, size);
 }
 

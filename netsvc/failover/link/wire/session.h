@@ -28,7 +28,7 @@ struct session;
 struct session_ears {
     /* The two are through TLS, and the other side has said who it is. */
     void (*greeted)(void *context, struct session *session);
-    /* A frame, but no HELLO. */
+    /* A frame, but no HELLO; NULL: whatever comes is ignored. */
     void (*take)(void *context, struct session *session, guint8 kind, const guint8 *data,
                  gsize size);
     void (*drained)(void *context, struct session *session); /* unsent is little; or NULL */
