@@ -1,7 +1,7 @@
 #include "netsvc/dns/serve/admission.h"
 
 #include "lib/base/file.h"
-#include "netsvc/dns/serve/rate.h"
+#include "netsvc/dns/serve/response_rate.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -75,15 +75,16 @@ admission_open(struct admission *admission, int folder, GError **error)
 void
 admission_init(struct admission *admission, const struct config_dns *config)
 {
-    *admission = (struct admission){
-        .rate = rate_new(config->rate, config->networks), .monotonic = monotonic, .wall = wall};
+    *admission = (struct admission){.rate = response_rate_new(config->rate, config->networks),
+                                    .monotonic = monotonic,
+                                    .wall = wall};
     cookie_secret_random(&admission->secret);
 }
 
 void
 admission_clear(struct admission *admission)
 {
-    g_clear_pointer(&admission->rate, rate_free);
+    g_clear_pointer(&admission->rate, response_rate_free);
 }
 
 enum serve_verdict
@@ -103,12 +104,12 @@ admission_of(struct admission *admission, const struct asker *asker, const struc
     }
     if (cookie >= COOKIE_OLD || !serve_is_udp(asker))
         return SERVE_ANSWER;
-    switch (rate_take(admission->rate, &asker->address, admission->monotonic())) {
-    case RATE_SEND:
+    switch (response_rate_take(admission->rate, &asker->address, admission->monotonic())) {
+    case RESPONSE_RATE_SEND:
         return SERVE_ANSWER;
-    case RATE_DROP:
+    case RESPONSE_RATE_DROP:
         return SERVE_DROP;
-    case RATE_TRUNCATE:
+    case RESPONSE_RATE_TRUNCATE:
         break;
     }
     return cookie == COOKIE_NONE ? SERVE_TRUNCATE : SERVE_BAD_COOKIE;

@@ -18,7 +18,7 @@
 #include "netsvc/dns/wire/cookie.h"
 
 struct admission {
-    struct rate *rate;
+    struct response_rate *rate;
     struct cookie_secret secret;
     gint64 (*monotonic)(void); /* nanoseconds; tests set their own, */
     gint64 (*wall)(void);      /* and seconds since 1970 */

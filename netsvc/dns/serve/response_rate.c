@@ -1,4 +1,4 @@
-#include "netsvc/dns/serve/rate.h"
+#include "netsvc/dns/serve/response_rate.h"
 
 #include "netsvc/config/config.h"
 
@@ -22,7 +22,7 @@ struct bucket {
     guint32 limited; /* answers in a row */
 };
 
-struct rate {
+struct response_rate {
     gint64 interval, own_interval; /* nanoseconds between answers; 0: no limit */
     guint64 seed;
     guint64 limited;
@@ -30,17 +30,17 @@ struct rate {
     struct bucket buckets[SETS][WAYS] __attribute__((aligned(64)));
 };
 
-struct rate *
-rate_new(guint per_second, const GArray *own)
+struct response_rate *
+response_rate_new(guint per_second, const GArray *own)
 {
-    struct rate *rate = g_aligned_alloc0(1, sizeof *rate, 64);
+    struct response_rate *rate = g_aligned_alloc0(1, sizeof *rate, 64);
     ssize_t got;
     do
         got = getrandom(&rate->seed, sizeof rate->seed, 0);
     while (got != sizeof rate->seed);
     if (per_second > 0) {
         rate->interval = MAX(1, SECOND / per_second);
-        rate->own_interval = MAX(1, rate->interval / RATE_OWN);
+        rate->own_interval = MAX(1, rate->interval / RESPONSE_RATE_OWN);
     }
     rate->own = g_array_new(FALSE, FALSE, sizeof(struct config_network));
     if (own != NULL && own->len > 0)
@@ -49,7 +49,7 @@ rate_new(guint per_second, const GArray *own)
 }
 
 void
-rate_free(struct rate *rate)
+response_rate_free(struct response_rate *rate)
 {
     if (rate == NULL)
         return;
@@ -63,7 +63,7 @@ struct client {
 };
 
 static gboolean
-client4(const struct rate *rate, const void *address, struct client *client)
+client4(const struct response_rate *rate, const void *address, struct client *client)
 {
     guint32 number;
     memcpy(&number, address, sizeof number);
@@ -77,7 +77,7 @@ client4(const struct rate *rate, const void *address, struct client *client)
 }
 
 static gboolean
-client6(const struct rate *rate, const struct in6_addr *address, struct client *client)
+client6(const struct response_rate *rate, const struct in6_addr *address, struct client *client)
 {
     guint64 halves[2];
     if (IN6_IS_ADDR_LOOPBACK(address))
@@ -94,7 +94,7 @@ client6(const struct rate *rate, const struct in6_addr *address, struct client *
 
 /* The network's bucket; where it has none, the one of its set that is fullest. */
 static struct bucket *
-bucket_of(struct rate *rate, guint64 network)
+bucket_of(struct response_rate *rate, guint64 network)
 {
     guint64 hash = (network ^ rate->seed) * MIX;
     hash = (hash ^ hash >> 32) * MIX;
@@ -110,31 +110,31 @@ bucket_of(struct rate *rate, guint64 network)
     return fullest;
 }
 
-enum rate_verdict
-rate_take(struct rate *rate, const struct sockaddr_storage *address, gint64 now)
+enum response_rate_verdict
+response_rate_take(struct response_rate *rate, const struct sockaddr_storage *address, gint64 now)
 {
     struct client client;
     if (rate->interval == 0)
-        return RATE_SEND;
+        return RESPONSE_RATE_SEND;
     gboolean counts =
         address->ss_family == AF_INET6
             ? client6(rate, &((const struct sockaddr_in6 *)address)->sin6_addr, &client)
             : client4(rate, &((const struct sockaddr_in *)address)->sin_addr, &client);
     if (!counts)
-        return RATE_SEND;
+        return RESPONSE_RATE_SEND;
     struct bucket *bucket = bucket_of(rate, client.network);
     gint64 full = MAX(bucket->full, now) + client.interval;
     if (full <= now + BURST_SECONDS * (gint64)SECOND) {
         bucket->full = full;
         bucket->limited = 0;
-        return RATE_SEND;
+        return RESPONSE_RATE_SEND;
     }
     rate->limited++;
-    return bucket->limited++ % 2 == 0 ? RATE_TRUNCATE : RATE_DROP;
+    return bucket->limited++ % 2 == 0 ? RESPONSE_RATE_TRUNCATE : RESPONSE_RATE_DROP;
 }
 
 guint64
-rate_limited(const struct rate *rate)
+response_rate_limited(const struct response_rate *rate)
 {
     return rate->limited;
 }
