@@ -7,6 +7,7 @@
 #include "netsvc/address/hold.h"
 #include "netsvc/address/probe.h"
 #include "netsvc/address/wire.h"
+#include "netsvc/timer.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -34,8 +35,9 @@ struct address {
     struct announce *announce;
     char *failure; /* of the last step; NULL: none */
     struct event *dead, *retry, *forget_added, *forget_claimed, *addresses, *rules, *heard;
-    gint64 claimed_at; /* boot time, milliseconds: since then it is … */
-    char claimed[18];  /* … the MAC of who else says that it has the address; "": nobody */
+    gint64 claimed_at;            /* boot time, milliseconds: since then it is … */
+    char claimed[FRAME_MAC_TEXT]; /* … the MAC of who else says that it has the address; "": nobody
+                                   */
 };
 
 /* Also while the machine sleeps. */
@@ -45,14 +47,6 @@ now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
     return (gint64)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void
-add_timer(struct event *event, guint milliseconds)
-{
-    const struct timeval time = {.tv_sec = milliseconds / 1000,
-                                 .tv_usec = milliseconds % 1000 * 1000};
-    evtimer_add(event, &time);
 }
 
 /* ---- what people are told ---- */
@@ -65,7 +59,7 @@ note_outcome(struct address *self, GError *error)
     if (error != NULL) {
         g_autofree char *message = fail_message(error->message);
         text = fail_line(message, fail_hint(error->message));
-        add_timer(self->retry, RETRY_MS);
+        timer_set(self->retry, RETRY_MS);
         g_error_free(error);
     }
     child_alert(self->child, "service address", "%s", text != NULL ? text : "");
@@ -135,9 +129,8 @@ forget_claimed(evutil_socket_t fd, short what, void *context)
 static void
 note_claim(struct address *self, const guint8 *mac)
 {
-    char text[sizeof self->claimed];
-    g_snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-               mac[4], mac[5]);
+    char text[FRAME_MAC_TEXT];
+    frame_mac_text(mac, text);
     if (strcmp(text, self->claimed) != 0 && now_ms() - self->claimed_at >= CLAIM_MS) {
         self->claimed_at = now_ms();
         g_autoptr(GString) body = g_string_new(NULL);
@@ -149,7 +142,7 @@ note_claim(struct address *self, const guint8 *mac)
         child_alert(self->child, "two have it",
                     "%s says that it has the service address, which this node holds", text);
     }
-    add_timer(self->forget_claimed, CLAIMED_SECONDS * 1000);
+    timer_set(self->forget_claimed, CLAIMED_SECONDS * 1000);
 }
 
 static void
@@ -170,11 +163,9 @@ probe_found(void *context, const guint8 *mac)
 {
     struct address *self = context;
     g_autoptr(GString) answer = g_string_new(NULL);
-    g_autofree char *text = mac != NULL ? g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
-                                                          mac[1], mac[2], mac[3], mac[4], mac[5])
-                                        : NULL;
+    char text[FRAME_MAC_TEXT];
     json_text_begin_object(answer);
-    json_text_member_string(answer, "mac", text);
+    json_text_member_string(answer, "mac", mac != NULL ? frame_mac_text(mac, text) : NULL);
     json_text_end_object(answer);
     for (guint i = 0; i < self->probing->len; i++)
         child_task_done(self->child, g_array_index(self->probing, guint32, i), TRUE, answer->str,
@@ -200,7 +191,7 @@ static void
 keep_alive(struct address *self)
 {
     self->kept = now_ms();
-    add_timer(self->dead, DEAD_MS);
+    timer_set(self->dead, DEAD_MS);
 }
 
 static gboolean
@@ -270,7 +261,7 @@ mend_address(struct address *self)
         child_alert(self->child, "added",
                     "somebody added the service address to this machine: it was removed, as "
                     "clients would find two; take it out of the network's configuration here");
-        add_timer(self->forget_added, ADDED_SECONDS * 1000);
+        timer_set(self->forget_added, ADDED_SECONDS * 1000);
     }
     note_outcome(self, error);
 }

@@ -1,6 +1,7 @@
 #include "netsvc/address/announce.h"
 
 #include "lib/base/log.h"
+#include "netsvc/timer.h"
 
 #include <string.h>
 
@@ -21,14 +22,6 @@ guint
 announce_wait(guint time)
 {
     return time < G_N_ELEMENTS(waits) ? waits[time] : 60 * 1000;
-}
-
-static void
-add_timer(struct event *event, guint milliseconds)
-{
-    const struct timeval time = {.tv_sec = milliseconds / 1000,
-                                 .tv_usec = milliseconds % 1000 * 1000};
-    evtimer_add(event, &time);
 }
 
 /* ---- frames ---- */
@@ -86,7 +79,7 @@ send_portion(evutil_socket_t fd, short what, void *context)
         announce->told++;
     }
     if (announce->told < announce->clients->len)
-        add_timer(announce->portion, ANNOUNCE_PAUSE_MS);
+        timer_set(announce->portion, ANNOUNCE_PAUSE_MS);
     else
         forget_clients(announce);
 }
@@ -114,7 +107,7 @@ is_time(evutil_socket_t fd, short what, void *context)
     tell_all(announce);
     if (time <= G_N_ELEMENTS(waits))
         announce->ears.want_clients(announce->ears.context);
-    add_timer(announce->next, announce_wait(time));
+    timer_set(announce->next, announce_wait(time));
 }
 
 void

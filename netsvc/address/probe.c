@@ -1,5 +1,7 @@
 #include "netsvc/address/probe.h"
 
+#include "netsvc/timer.h"
+
 #include <string.h>
 
 struct probe {
@@ -13,12 +15,11 @@ struct probe {
 static void
 ask(struct probe *probe)
 {
-    const struct timeval pause = {.tv_usec = PROBE_PAUSE_MS * 1000};
     guint8 frame[FRAME_MIN];
     gsize size = frame_write_probe(frame, probe->mac, probe->address);
     probe->ears.send(probe->ears.context, frame, size);
     probe->sent++;
-    evtimer_add(probe->next, &pause);
+    timer_set(probe->next, PROBE_PAUSE_MS);
 }
 
 static void

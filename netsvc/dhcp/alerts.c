@@ -6,7 +6,7 @@ void
 alerts_rival(void *context, const struct sighting *rival, gboolean is)
 {
     struct dhcp *dhcp = context;
-    char address[INET_ADDRSTRLEN], mac[SIGHTINGS_MAC_TEXT];
+    char address[INET_ADDRSTRLEN], mac[FRAME_MAC_TEXT];
     config_address_text(rival->address, address);
     g_autofree char *name = g_strconcat("server ", address, NULL);
     if (!is)
@@ -15,22 +15,21 @@ alerts_rival(void *context, const struct sighting *rival, gboolean is)
         child_alert(dhcp->child, name,
                     "another DHCP server, %s (%s), gives out addresses here: switch it off, or "
                     "clients get what it says",
-                    address, rival->has_mac ? sightings_mac_text(rival->mac, mac) : "MAC unknown");
+                    address, rival->has_mac ? frame_mac_text(rival->mac, mac) : "MAC unknown");
 }
 
 void
 alerts_conflict(void *context, const struct sighting *conflict, gboolean is)
 {
     struct dhcp *dhcp = context;
-    char address[INET_ADDRSTRLEN], mac[SIGHTINGS_MAC_TEXT];
+    char address[INET_ADDRSTRLEN], mac[FRAME_MAC_TEXT];
     config_address_text(conflict->address, address);
     g_autofree char *name = g_strconcat("address ", address, NULL);
     if (!is)
         child_alert(dhcp->child, name, "%s", "");
     else
         child_alert(dhcp->child, name, "address %s is used by %s, whom it was not given to",
-                    address,
-                    conflict->has_mac ? sightings_mac_text(conflict->mac, mac) : "somebody");
+                    address, conflict->has_mac ? frame_mac_text(conflict->mac, mac) : "somebody");
 }
 
 void
@@ -50,14 +49,13 @@ void
 alerts_both_gave(void *context, const struct lease *kept, const struct lease *ended)
 {
     struct dhcp *dhcp = context;
-    char address[INET_ADDRSTRLEN], keeps[SIGHTINGS_MAC_TEXT], ends[SIGHTINGS_MAC_TEXT];
+    char address[INET_ADDRSTRLEN], keeps[FRAME_MAC_TEXT], ends[FRAME_MAC_TEXT];
     config_address_text(kept->address, address);
     g_autofree char *name = g_strconcat("both gave ", address, NULL);
     child_alert(dhcp->child, name,
                 "both nodes gave %s away while they did not hear one another: %s keeps it, %s gets "
                 "another one when it renews",
-                address, sightings_mac_text(kept->mac, keeps),
-                sightings_mac_text(ended->mac, ends));
+                address, frame_mac_text(kept->mac, keeps), frame_mac_text(ended->mac, ends));
 }
 
 void

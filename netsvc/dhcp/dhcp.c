@@ -13,6 +13,7 @@
 #include "netsvc/dhcp/link/rivals.h"
 #include "netsvc/dhcp/tell/answers.h"
 #include "netsvc/dhcp/tell/bound.h"
+#include "netsvc/timer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,7 +22,6 @@
 #define RETRY_SECONDS 2      /* to open a store that cannot be opened */
 #define CONFLICT_SECONDS 600 /* that one is told of after it was seen last */
 #define ANSWERS_FOR_MANY 3   /* addresses at one MAC */
-#define MS_PER_SECOND 1000
 #define US_PER_MS 1000
 
 gint64
@@ -160,14 +160,6 @@ on_arp(evutil_socket_t fd, short what, void *context)
     dhcp_settle(dhcp);
 }
 
-void
-dhcp_set_timer(struct event *timer, gint64 ms)
-{
-    const struct timeval delay = {.tv_sec = ms / MS_PER_SECOND,
-                                  .tv_usec = ms % MS_PER_SECOND * US_PER_MS};
-    event_add(timer, &delay);
-}
-
 static void
 send_probe(void *context, guint link, guint32 address)
 {
@@ -190,7 +182,7 @@ watch_probes(struct dhcp *dhcp)
 {
     gint64 next = arp_next(dhcp->arp);
     if (next != G_MAXINT64)
-        dhcp_set_timer(dhcp->probes, MAX(next - dhcp_ms(), 0));
+        timer_set(dhcp->probes, (guint)MAX(next - dhcp_ms(), 0));
 }
 
 /* ---- the store ---- */

@@ -1,6 +1,7 @@
 #include "netsvc/dhcp/world.h"
 
 #include "lib/base/log.h"
+#include "netsvc/timer.h"
 
 gboolean
 other_node_lets_answer(const struct dhcp *dhcp)
@@ -25,7 +26,7 @@ watch_words(struct dhcp *dhcp)
 {
     gint64 next = waits_next(dhcp->waits);
     if (next != G_MAXINT64 && !evtimer_pending(dhcp->words, NULL))
-        dhcp_set_timer(dhcp->words, MAX(next - dhcp_ms(), 0));
+        timer_set(dhcp->words, (guint)MAX(next - dhcp_ms(), 0));
 }
 
 static void

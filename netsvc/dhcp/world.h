@@ -45,7 +45,6 @@ struct dhcp {
 
 gint64 dhcp_boot(const struct dhcp *dhcp); /* seconds of the boot clock */
 gint64 dhcp_ms(void);                      /* monotonic, milliseconds */
-void dhcp_set_timer(struct event *timer, gint64 ms);
 const struct link *dhcp_link(const struct dhcp *dhcp, guint place);
 
 /* What changed is made durable, and then what waits for that goes out. Where it could not be, no

@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "netsvc/channel.h"
+#include "netsvc/timer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,20 +173,13 @@ must_answer(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static struct timeval
-time_of(guint milliseconds)
-{
-    return (struct timeval){.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
-}
-
 void
 process_end(struct process *process)
 {
-    const struct timeval limit = time_of(process_times.end);
     if (process->state == PROCESS_ENDING)
         return;
     process->state = PROCESS_ENDING;
-    event_add(process->overdue, &limit);
+    timer_set(process->overdue, process_times.end);
     g_clear_pointer(&process->channel, channel_free);
 }
 
@@ -194,7 +188,6 @@ process_end(struct process *process)
 static void
 listen_to(struct process *process, struct event_base *events, int fd)
 {
-    const struct timeval interval = time_of(process_times.ping);
     process->channel = channel_new(events, fd, take, hung_up, process);
     process->died = event_new(events, process->pidfd, EV_READ, has_died, process);
     process->overdue = evtimer_new(events, is_overdue, process);
@@ -202,7 +195,7 @@ listen_to(struct process *process, struct event_base *events, int fd)
     /* what it said comes before its end */
     event_priority_set(process->died, event_base_get_npriorities(events) - 1);
     event_add(process->died, NULL);
-    event_add(process->ping, &interval);
+    timer_set(process->ping, process_times.ping);
 }
 
 struct process *

@@ -1,6 +1,7 @@
 #include "netsvc/parent/service.h"
 
 #include "lib/base/log.h"
+#include "netsvc/timer.h"
 
 #define WAIT_FIRST_MS 50  /* before one that died is started again; doubles, … */
 #define WAIT_MAX_MS 10000 /* … up to this */
@@ -180,12 +181,11 @@ static void
 start_again(struct service *service, struct generation *generation)
 {
     const guint wait = service->wait_ms;
-    const struct timeval time = {.tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000};
     log_warning("'%s' has ended: it is started again%s", service->role->name,
                 wait >= WAIT_MAX_MS ? " in 10 s" : "");
     service->wait_ms = wait == 0 ? WAIT_FIRST_MS : MIN(wait * 2, WAIT_MAX_MS);
     remember(service, generation);
-    evtimer_add(service->again, &time);
+    timer_set(service->again, wait);
 }
 
 /* ---- the next one ---- */

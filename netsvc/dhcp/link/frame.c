@@ -20,6 +20,14 @@
 #define IPV4_NO_FRAGMENTS 0x4000
 #define UDP_SIZE 8
 
+const char *
+frame_mac_text(const guint8 *mac, char text[FRAME_MAC_TEXT])
+{
+    g_snprintf(text, FRAME_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+               mac[3], mac[4], mac[5]);
+    return text;
+}
+
 static void
 write_head(guint8 *out, const guint8 *to, const guint8 *from, guint16 type)
 {

@@ -13,6 +13,10 @@
 #define FRAME_MAX 1514
 #define FRAME_UDP_HEADERS (14 + 20 + 8) /* Ethernet, IPv4, UDP */
 
+/* "aa:bb:cc:dd:ee:ff"; gives `text`. */
+#define FRAME_MAC_TEXT (FRAME_MAC * 3)
+const char *frame_mac_text(const guint8 *mac, char text[FRAME_MAC_TEXT]);
+
 /* ---- ARP ---- */
 
 enum frame_arp_act { FRAME_ARP_REQUEST = 1, FRAME_ARP_REPLY = 2 };

@@ -55,11 +55,3 @@ sightings_age(struct sightings *sightings, gint64 now, gint64 seconds)
         sightings->tell(sightings->context, &old, FALSE);
     }
 }
-
-const char *
-sightings_mac_text(const guint8 *mac, char text[SIGHTINGS_MAC_TEXT])
-{
-    g_snprintf(text, SIGHTINGS_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-               mac[3], mac[4], mac[5]);
-    return text;
-}

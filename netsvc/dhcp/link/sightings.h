@@ -33,7 +33,3 @@ guint sightings_of_mac(const struct sightings *sightings, guint32 address, const
 
 /* Those that were seen last so many seconds ago are over. */
 void sightings_age(struct sightings *sightings, gint64 now, gint64 seconds);
-
-/* "aa:bb:cc:dd:ee:ff" */
-#define SIGHTINGS_MAC_TEXT (FRAME_MAC * 3)
-const char *sightings_mac_text(const guint8 *mac, char text[SIGHTINGS_MAC_TEXT]);

@@ -2,7 +2,7 @@
 
 #include "lib/base/jsontext.h"
 #include "lib/json/json.h"
-#include "netsvc/dhcp/link/sightings.h"
+#include "netsvc/dhcp/link/frame.h"
 #include "netsvc/message.h"
 
 #include <arpa/inet.h>
@@ -63,14 +63,14 @@ static void
 append_lease(const struct answers *answers, GString *json, const struct lease *lease)
 {
     const struct config_subnet *subnet = config_subnet_of(&answers->config->dhcp, lease->address);
-    char address[INET_ADDRSTRLEN], mac[SIGHTINGS_MAC_TEXT];
+    char address[INET_ADDRSTRLEN], mac[FRAME_MAC_TEXT];
     json_text_begin_object(json);
     json_text_member_string(json, "address", config_address_text(lease->address, address));
     if (subnet != NULL)
         json_text_member_string(json, "subnet", subnet->name);
     append_name(json, lease, subnet);
     if (lease->mac_size == FRAME_MAC)
-        json_text_member_string(json, "mac", sightings_mac_text(lease->mac, mac));
+        json_text_member_string(json, "mac", frame_mac_text(lease->mac, mac));
     append_hex(json, "client", lease->key, lease->key_size);
     json_text_member_string(json, "state", state_names[lease->state]);
     json_text_member_boolean(json, "reserved", is_reserved(answers->config, lease->address));
