@@ -4,34 +4,16 @@
 #include "lib/base/hash.h"
 #include "lib/crypt/base64.h"
 #include "lib/json/json.h"
+#include "netsvc/cert/x509/pem.h"
 
 #include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #define PERMITTED_MAX 64 /* that are shown */
 #define PEM_END "-----END CERTIFICATE-----"
 
-typedef BIO auto_bio;
-typedef X509 auto_x509;
-typedef NAME_CONSTRAINTS auto_constraints;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_bio, BIO_free_all)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_x509, X509_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_constraints, NAME_CONSTRAINTS_free)
-
 /* ---- certificates ---- */
-
-static X509 *
-read_certificate(const char *pem)
-{
-    g_autoptr(auto_bio) bio = BIO_new_mem_buf(pem, -1);
-    g_assert(bio != NULL);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    ERR_clear_error();
-    return certificate;
-}
 
 static GBytes *
 der_of(X509 *certificate)
@@ -49,7 +31,7 @@ static gboolean
 split_chain(struct trust *trust)
 {
     const char *end = strstr(trust->full, PEM_END);
-    g_autoptr(auto_x509) leaf = read_certificate(trust->full);
+    g_autoptr(X509) leaf = pem_read_certificate(trust->full);
     if (leaf == NULL || end == NULL)
         return FALSE;
     end += strlen(PEM_END);
@@ -98,7 +80,7 @@ permitted_text(const GENERAL_NAME *name)
 static void
 read_limits(struct trust *trust, const X509 *root)
 {
-    g_autoptr(auto_constraints) limits = X509_get_ext_d2i(root, NID_name_constraints, NULL, NULL);
+    g_autoptr(NAME_CONSTRAINTS) limits = X509_get_ext_d2i(root, NID_name_constraints, NULL, NULL);
     const int n = limits != NULL ? sk_GENERAL_SUBTREE_num(limits->permittedSubtrees) : 0;
     for (int i = 0; i < MIN(n, PERMITTED_MAX); i++) {
         char *text = permitted_text(sk_GENERAL_SUBTREE_value(limits->permittedSubtrees, i)->base);
@@ -113,7 +95,7 @@ read_limits(struct trust *trust, const X509 *root)
 static gboolean
 read_root(struct trust *trust)
 {
-    g_autoptr(auto_x509) root = read_certificate(trust->root_pem);
+    g_autoptr(X509) root = pem_read_certificate(trust->root_pem);
     if (root == NULL)
         return FALSE;
     gsize size;
@@ -130,7 +112,7 @@ read_issuing(struct trust *trust, struct slice answer)
     g_autofree char *pem = NULL;
     if (!json_member_text(answer, "issuing", &pem))
         return TRUE;
-    g_autoptr(auto_x509) issuing = read_certificate(pem);
+    g_autoptr(X509) issuing = pem_read_certificate(pem);
     if (issuing != NULL)
         trust->issuing = der_of(issuing);
     return issuing != NULL;

@@ -2,55 +2,31 @@
 
 #include "lib/base/fail.h"
 
+#include "netsvc/cert/x509/pem.h"
+
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <string.h>
 
-#define CHAIN_MAX 8 /* certificates behind the leaf */
-
-typedef BIO auto_bio;
-typedef X509 auto_x509;
-typedef EVP_PKEY auto_pkey;
-typedef SSL_CTX auto_tls;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_bio, BIO_free_all)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_x509, X509_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_pkey, EVP_PKEY_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(auto_tls, SSL_CTX_free)
-
-static BIO *
-open_text(const char *text)
-{
-    BIO *bio = BIO_new_mem_buf(text, -1);
-    g_assert(bio != NULL);
-    return bio;
-}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SSL_CTX, SSL_CTX_free)
 
 static gboolean
-use_chain(SSL_CTX *tls, const char *chain)
+use_chain(SSL_CTX *tls, const char *text)
 {
-    g_autoptr(auto_bio) bio = open_text(chain);
-    g_autoptr(auto_x509) leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    if (leaf == NULL || SSL_CTX_use_certificate(tls, leaf) != 1)
+    g_autoptr(GPtrArray) chain = pem_read_chain(text);
+    if (chain->len == 0 || SSL_CTX_use_certificate(tls, chain->pdata[0]) != 1)
         return FALSE;
-    for (guint i = 0; i < CHAIN_MAX; i++) {
-        X509 *next = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        if (next == NULL)
-            return TRUE;
-        if (SSL_CTX_add_extra_chain_cert(tls, next) != 1) {
-            X509_free(next);
+    for (guint i = 1; i < chain->len; i++)
+        if (SSL_CTX_add1_chain_cert(tls, chain->pdata[i]) != 1)
             return FALSE;
-        }
-    }
     return TRUE;
 }
 
 static gboolean
-use_key(SSL_CTX *tls, const char *key)
+use_key(SSL_CTX *tls, const char *text)
 {
-    g_autoptr(auto_bio) bio = open_text(key);
-    g_autoptr(auto_pkey) read = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    return read != NULL && SSL_CTX_use_PrivateKey(tls, read) == 1 &&
+    g_autoptr(EVP_PKEY) key = pem_read_key(text);
+    return key != NULL && SSL_CTX_use_PrivateKey(tls, key) == 1 &&
            SSL_CTX_check_private_key(tls) == 1;
 }
 
@@ -73,7 +49,7 @@ choose_protocol(SSL *session, const unsigned char **out, unsigned char *out_size
 struct ssl_ctx_st *
 web_tls_new(const char *chain, const char *key, GError **error)
 {
-    g_autoptr(auto_tls) tls = SSL_CTX_new(TLS_server_method());
+    g_autoptr(SSL_CTX) tls = SSL_CTX_new(TLS_server_method());
     g_assert(tls != NULL);
     SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
     SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -114,6 +90,6 @@ web_tls_end(struct ssl_st *session)
 void
 web_tls_prepare(void)
 {
-    g_autoptr(auto_tls) tls = SSL_CTX_new(TLS_server_method());
+    g_autoptr(SSL_CTX) tls = SSL_CTX_new(TLS_server_method());
     (void)tls;
 }

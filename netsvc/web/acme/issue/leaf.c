@@ -1,11 +1,9 @@
 #include "netsvc/web/acme/issue/leaf.h"
 
 #include "lib/base/hash.h"
+#include "netsvc/cert/x509/pem.h"
 #include "netsvc/web/acme/jose/base64url.h"
 #include "netsvc/web/acme/problem.h"
-
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #define NAME_PART_MAX 64 /* bytes */
 
@@ -18,18 +16,6 @@ hex(const guint8 *bytes, gsize size)
     for (gsize i = 0; i < size; i++)
         g_string_append_printf(text, "%02X", bytes[i]);
     return g_string_free(text, FALSE);
-}
-
-static gint64
-seconds_of(const ASN1_TIME *time)
-{
-    struct tm parts;
-    if (ASN1_TIME_to_tm(time, &parts) != 1)
-        return 0;
-    g_autoptr(GDateTime) date =
-        g_date_time_new_utc(parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                            parts.tm_min, parts.tm_sec);
-    return date != NULL ? g_date_time_to_unix(date) : 0;
 }
 
 static char *
@@ -58,8 +44,8 @@ take(X509 *x509, struct ledger_certificate *certificate, GError **error)
         issuer == NULL ? g_strdup("")
                        : hex(ASN1_STRING_get0_data(issuer), (gsize)ASN1_STRING_length(issuer));
     certificate->key = key_digest(X509_get0_pubkey(x509));
-    certificate->not_before = seconds_of(X509_get0_notBefore(x509));
-    certificate->not_after = seconds_of(X509_get0_notAfter(x509));
+    certificate->not_before = pem_not_before(x509);
+    certificate->not_after = pem_not_after(x509);
     OPENSSL_free(serial);
     BN_free(number);
     X509_free(x509);
@@ -69,10 +55,8 @@ take(X509 *x509, struct ledger_certificate *certificate, GError **error)
 gboolean
 leaf_of_chain(const char *pem, struct ledger_certificate *certificate, GError **error)
 {
-    BIO *bio = BIO_new_mem_buf(pem, (int)MIN(strlen(pem), LEAF_MAX));
-    X509 *x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    return take(x509, certificate, error);
+    g_autofree char *text = g_strndup(pem, LEAF_MAX);
+    return take(pem_read_certificate(text), certificate, error);
 }
 
 gboolean
