@@ -2,31 +2,7 @@
 
 import time
 
-from support.pair import Pair, Writer
-from support.case import Case
-
-REFUSED_SECONDS = 5.0  # of a planned switch
-TAKEN_SECONDS = 2.0    # from the end of `lifeboat failover --force` to the first write
-
-
-class Writing(Case):
-    """A pair, and a client that writes the whole time."""
-
-    more = {}  # of its configuration
-
-    def setUp(self):
-        super().setUp()
-        self.pair = Pair(self, **self.more)
-        self.assertIn(self.pair.a.ask('PUT', '/clinic')[0], (201, 202))
-        self.writer = Writer(self, self.pair)
-        self.writer.wait(20)
-        self.pair.ready()
-
-    def all_are_there(self, node):
-        """Everything that was acknowledged is on that node."""
-        self.writer.stop()
-        missing = set(self.writer.acknowledged) - node.documents('clinic')
-        self.assertEqual(set(), missing, '%d of %d' % (len(missing), len(self.writer.acknowledged)))
+from support.writing import REFUSED_SECONDS, Writing
 
 
 class Planned(Writing):
@@ -83,16 +59,9 @@ class Planned(Writing):
 
 
 class Unplanned(Writing):
-    def force(self, *more):
-        self.pair.b.wait_until(lambda: not self.pair.b.status().get('link', {}).get('connected'), 'the other node is still seen')
-        said = self.pair.b.do('failover', '--force', '--yes', *more)
-        done = time.monotonic()
-        self.writer.wait(1)
-        first = next(moment for moment in self.writer.times if moment > done - 60 and moment > self.writer.refused[-1][0])
-        self.assertLess(first - done, TAKEN_SECONDS, said)
-
     def test_the_standby_takes_over_from_a_node_that_was_killed(self):
         self.pair.a.kill()
+        self.until_alone()
         self.force()
         self.assertEqual('active', self.pair.b.role())
 
@@ -102,6 +71,7 @@ class Unplanned(Writing):
         # what a takes in now, b does not see
         for number in range(50):
             self.assertEqual(201, self.pair.a.ask('PUT', '/clinic/alone-%d' % number, {'n': number})[0])
+        self.until_alone()
         self.force('--fenced')
         self.assertEqual('active', self.pair.b.role())
         for interface in (0, 1):

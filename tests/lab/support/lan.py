@@ -83,11 +83,16 @@ class Namespace:
 
     def end_all(self):
         """Kills what runs in it."""
+        self.signal_all(signal.SIGKILL)
+
+    def signal_all(self, number, programs=('',)):
+        """What runs in it, or those of it whose program's name begins so."""
         own = os.fstat(self.descriptor).st_ino
         for path in glob.glob('/proc/[0-9]*/ns/net'):
             try:
-                if os.stat(path).st_ino == own and path.split('/')[2] != str(os.getpid()):
-                    os.kill(int(path.split('/')[2]), signal.SIGKILL)
+                pid = int(path.split('/')[2])
+                if os.stat(path).st_ino == own and pid != os.getpid() and os.path.basename(os.readlink('/proc/%d/exe' % pid)).startswith(programs):
+                    os.kill(pid, number)
             except OSError:  # it has ended
                 pass
 

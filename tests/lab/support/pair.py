@@ -13,11 +13,13 @@ The front is what CHT's nginx is to clients: hooks start and stop it, and it has
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -104,12 +106,13 @@ def basic(account):
 
 class Node:
     def __init__(self, test, pair, name, address, cable):
-        self.test, self.pair, self.name, self.address = test, pair, name, address
+        self.test, self.pair, self.name, self.address, self.cable = test, pair, name, address, cable
         self.host = pair.lan.host('%s/16' % address).plug(pair.cable, '%s/24' % cable)
         self.folder = tempfile.mkdtemp(prefix='lifeboat-node-%s-' % name)
         os.chmod(self.folder, 0o755)
         test.addCleanup(shutil.rmtree, self.folder, True)
         self.config, self.netsvc, self.replicator, self.couch = self.path('lifeboat.conf'), None, None, None
+        self.before = pair.before.get(name, ())
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -129,7 +132,7 @@ class Node:
             said = self.host.run(RUN, self.couch_name, '5984', timeout=120)
             self.url = next(word for word in said.split() if word.startswith('http://'))
         else:
-            self.couch = Process(self.test, self.host, [sys.executable, '-c', STANDIN, *self.pair.shared])
+            self.couch = Process(self.test, self.host, [*self.before, sys.executable, '-c', STANDIN, *self.pair.shared])
             self.url = self.couch.wait_for('URL ').split()[1]
         split = urllib.parse.urlsplit(self.url)
         self.account = (split.username, split.password)
@@ -173,14 +176,15 @@ class Node:
     def configure(self, failover='', more=''):
         self.write('lifeboat.conf', CONFIGURATION % {'name': self.name, 'user': USER, 'failover': failover, 'more': more})
 
-    def start_netsvc(self):
-        self.netsvc = Process(self.test, self.host, [program('lifeboat-netsvc'), 'run', '--config', self.config])
-        self.netsvc.wait_for(READY)
+    def start_netsvc(self, wait=True):
+        self.netsvc = Process(self.test, self.host, [*self.before, program('lifeboat-netsvc'), 'run', '--config', self.config])
+        if wait:
+            self.netsvc.wait_for(READY)
         return self
 
     def start_replicator(self):
         os.makedirs(self.path('replicator'), exist_ok=True)
-        self.replicator = Process(self.test, self.host, [program('lifeboat-replicator'), 'run', '--config', self.config])
+        self.replicator = Process(self.test, self.host, [*self.before, program('lifeboat-replicator'), 'run', '--config', self.config])
         return self
 
     def call(self, *arguments, timeout=120):
@@ -221,13 +225,37 @@ class Node:
         return any(address.startswith(SERVICE + '/') for address in self.host.addresses())
 
     def kill(self):
-        """The power is cut: all at once, and the cable says nothing any more."""
+        """The power is cut: all at once, and the cable says nothing any more, no goodbye either."""
+        self.go_silent()
         self.host.end_all()
+
+    def go_silent(self):
+        for interface in (0, 1):
+            self.host.silence(interface)
         self.host.ip('addr flush dev eth0', 'addr flush dev eth1')
+
+    def cut_power(self):
+        """The same, but for CouchDB, which has all on its disk: so it can boot again."""
+        self.go_silent()
+        self.host.signal_all(signal.SIGKILL, ('lifeboat', 'nginx'))
+        self.host.run('nft', 'flush', 'ruleset')
+        with contextlib.suppress(FileNotFoundError):  # the node was not active
+            os.unlink(self.path('nginx.pid'))
+
+    def boot(self, cables=(0, 1)):
+        """Without waiting for anything. `cables`: those that are in."""
+        for interface in cables:
+            self.host.speak(interface)
+        self.host.ip('addr add %s/16 dev eth0 brd +' % self.address, 'addr add %s/24 dev eth1' % self.cable)
+        self.start_replicator()
+        return self.start_netsvc(wait=False)
 
 
 class Pair:
-    def __init__(self, test, start=True, couch=True, **configuration):
+    """`before`: what a node's programs are run by, as {'b': ('faketime', '+1d')}."""
+
+    def __init__(self, test, start=True, couch=True, before=None, **configuration):
+        self.before = before or {}
         self.test, self.lan = test, getattr(test, 'lan', None) or Lan(test)
         self.cable = self.lan.switch()
         self.folder = tempfile.mkdtemp(prefix='lifeboat-pair-')
