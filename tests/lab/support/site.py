@@ -73,7 +73,9 @@ class Site:
         # where the frames between the nodes pass, and what leads to which of them there
         self.ways = {'lan': (self.lan.first, {'a': 'p1', 'b': 'trunk'}), 'cable': (self.pair.cable, {'a': 'p1', 'b': 'p2'})}
         self.cuts = set()  # (way, node that nothing comes to)
-        self.forced = []   # (begun, whether it took over, whether the LAN was cut)
+        self.apart = []    # moments at which the LAN was cut, or mended
+        self.disturbed = []  # moments at which the nodes' contact may have ended
+        self.forced = []   # (begun, whether it took over)
         self.upset = []    # (begun, ended): a node hung or was killed, and fences itself only by its address's lifetime
         if RUN:
             self.pair.make_alike()
@@ -98,9 +100,14 @@ class Site:
     def cut(self, way, to=None):
         for name in [to] if to else 'ab':
             self.cuts.add((way, name))
+        self.disturbed.append(time.monotonic())
+        if way == 'lan':
+            self.apart.append(time.monotonic())
         self._set(way)
 
     def mend(self, way):
+        if way == 'lan' and self.is_cut(way):
+            self.apart.append(time.monotonic())
         self.cuts -= {(way, 'a'), (way, 'b')}
         self._set(way)
 
@@ -229,6 +236,7 @@ class Machine:
 
     def cut_power(self):
         self.site.tell('%s: power cut' % self.name)
+        self.site.disturbed.append(time.monotonic())
         self.is_on, self.paused = False, None
         if RUN:
             self.couch_name, self.node.couch_name = self.node.couch_name, None
@@ -240,6 +248,21 @@ class Machine:
             getattr(self.node, name).wait(expect=None)
 
     # ---- daemons ----
+
+    def hang_couch(self, seconds):
+        """The real one is killed and started again."""
+        self.site.tell("%s: CouchDB hangs or dies, for %.1f s" % (self.name, seconds))
+        if RUN:
+            self.couch_name = self.node.couch_name
+            self.node.stop_couch()
+        else:
+            self.couch.send(signal.SIGSTOP)
+        self.site.wait(seconds)
+        if RUN:
+            self.node.couch_name = self.couch_name
+            self.host.run(RUN, self.couch_name, '5984', timeout=120)
+        else:
+            self.couch.send(signal.SIGCONT)
 
     def start(self, name, wait=False):
         os.makedirs(self.node.path('replicator'), exist_ok=True)
@@ -290,6 +313,7 @@ class Machine:
         else:
             pids = self.pids('lifeboat-netsvc', 'child', name)
         now = time.monotonic()
+        self.site.disturbed.append(now)
         self.site.upset.append((now, now))
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -299,6 +323,7 @@ class Machine:
         """All of it but its network card."""
         self.site.tell('%s: hangs' % self.name)
         self.paused = time.monotonic()
+        self.site.disturbed.append(self.paused)
         self.stopped = self.pids() + ([self.couch.pid] if self.couch else [])
         for pid in self.stopped:
             with contextlib.suppress(ProcessLookupError):
@@ -347,7 +372,7 @@ class Machine:
         return process
 
     def force(self, *more):
-        begun, cut = time.monotonic(), self.site.is_cut('lan')
+        begun = time.monotonic()
         process = self.order('failover', '--force', '--yes', *more)
         self.site.wait(PATIENCE, lambda: process.process.poll() is not None)
-        self.site.forced.append((begun, process.process.poll() == 0, cut))
+        self.site.forced.append((begun, process.process.poll() == 0))

@@ -75,7 +75,7 @@ class Serving:
         return found
 
     def contacts(self):
-        """(begun, ended) of the times in which the nodes reached each other, as one of them said."""
+        """(begun, ended) of times in which the nodes surely reached each other."""
         found = []
         for machine in self.site.machines:
             since = None
@@ -88,14 +88,18 @@ class Serving:
                         since = None
             if since:
                 found.append((since, float('inf')))
-        return found
+        return [(met, min([left] + [moment for moment in self.site.disturbed if moment > met])) for met, left in found]
+
+    def _is_upset(self, moment):
+        return any(begun <= moment <= ended + LIFETIME_SECONDS for begun, ended in self.site.upset)
 
     def _may_be(self, moment, contacts):
         """Both may serve after a force during a cut, until the nodes had met; and what was upset has until its address dies."""
-        if any(begun <= moment <= ended + LIFETIME_SECONDS for begun, ended in self.site.upset):
+        if self._is_upset(moment):
             return bool(self.site.forced)
-        for begun, _, cut in self.site.forced:
-            if cut and begun < moment and not any(begun < met and min(left, moment) - met > FENCE_SECONDS for met, left in contacts):
+        for begun, _ in self.site.forced:
+            apart = any(cut >= begun for cut in self.site.apart)
+            if apart and begun < moment and not any(begun < met and min(left, moment) - met > FENCE_SECONDS for met, left in contacts):
                 return True
         return False
 
@@ -106,11 +110,11 @@ class Serving:
             len(wrong), (wrong or [0])[0] - self.site.begun, (wrong or [0])[-1] - self.site.begun))
         return twice
 
-    def fenced_after(self, healed):
-        """Seconds from the first contact after that until one of the two did not serve any more; 0: they never both did."""
-        met = min((begun for begun, _ in self.contacts() if begun > healed), default=None)
-        last = max((moment for moment in self.twice() if moment > healed), default=None)
-        return max(0.0, last - met) if met and last else 0.0
+    def slowest_fence(self):
+        """The most seconds from a contact until one of two that served had fenced itself."""
+        twice = self.twice()
+        return max((moment - met for met, left in self.contacts() for moment in twice if met < moment < left and not self._is_upset(moment)),
+                   default=0.0)
 
 
 class Leases:
