@@ -384,6 +384,21 @@ read_record(struct failover *failover, struct protocol_record *record, GError **
     return failover->store != NULL && failover_store_read(failover->store, record, &found, error);
 }
 
+/* Where that of this pair is lost, and only that: the node is none without another. It waits, knows
+ * no term, and may have what the other one has not. */
+static void
+remember_pair(const struct link *link, struct protocol_record *record)
+{
+    const char *cluster, *peer = link_peer(link);
+    guint32 parity;
+    if (!link_pair(link, &cluster, &parity) ||
+        (strcmp(record->cluster, cluster) == 0 && strcmp(record->peer, peer) == 0))
+        return;
+    *record = (struct protocol_record){.parity = parity, .unmerged = TRUE, .fresh = TRUE};
+    g_strlcpy(record->cluster, cluster, sizeof record->cluster);
+    g_strlcpy(record->peer, peer, sizeof record->peer);
+}
+
 static gboolean
 failover_begin(gpointer self, GError **error)
 {
@@ -395,6 +410,7 @@ failover_begin(gpointer self, GError **error)
     failover->link = link_new(failover->child, &ears, error);
     if (failover->link == NULL)
         return FALSE;
+    remember_pair(failover->link, &record);
     g_strlcpy(record.id, link_id(failover->link), sizeof record.id);
     make_protocol(failover, &record);
     begin_events(failover);

@@ -279,6 +279,14 @@ link_peer(const struct link *link)
     return link->pairing.peer;
 }
 
+gboolean
+link_pair(const struct link *link, const char **cluster, guint32 *parity)
+{
+    *cluster = link->pairing.cluster;
+    *parity = link->pairing.parity;
+    return *link->pairing.peer != '\0' && link->pairing.met;
+}
+
 /* ---- status ---- */
 
 void

@@ -66,7 +66,9 @@ gboolean link_task(struct link *link, const struct child_task *task, gboolean ac
 
 /* Members of an object for status: "paired", "peer", "connected", "path", "since", "problem". */
 void link_append(const struct link *link, GString *out);
-/* This node's random id, and the other's, "" where it is not paired: what protocol_record has must
- * be the same, or was not kept before the power failed. */
+/* This node's random id, and the other's, "" where it is not paired. */
 const char *link_id(const struct link *link);
 const char *link_peer(const struct link *link);
+
+/* Whom this node is paired with and has talked to since. FALSE: nobody; or `paired` comes yet. */
+gboolean link_pair(const struct link *link, const char **cluster, guint32 *parity);
