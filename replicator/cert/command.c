@@ -197,7 +197,12 @@ cert_import_command(const struct command_line *line, GError **error)
     if (files == NULL)
         return FAIL_FAILED;
     if (files->len == 0)
-        return fail_set(error, FAIL_USAGE, "there is no certificate in '%s'", path), FAIL_USAGE;
+        return fail_set(
+                   error, FAIL_USAGE,
+                   "there is no certificate in '%s'\nhint: README.txt beside the request (.csr) "
+                   "tells how to have it signed; what comes back belongs into its folder",
+                   path),
+               FAIL_USAGE;
     g_autoptr(GString) answer = import(line, files, FALSE, error);
     if (answer == NULL)
         return FAIL_FAILED;

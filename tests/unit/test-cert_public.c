@@ -219,6 +219,16 @@ test_what_is_wrong(void)
         add(one, authority.issuing);
         refused(world, one, wrong[i].why);
     }
+    AUTO(pile) *renamed = pile_new(); /* what it is called does not count */
+    g_autoptr(X509) other = sign(&authority, key, "other.example", NOW - DAY, NOW + DAY);
+    X509_NAME *subject = X509_get_subject_name(other);
+    X509_NAME_delete_entry(subject, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const guint8 *)"clinic.example", -1,
+                               -1, 0);
+    g_assert_cmpint(X509_sign(other, authority.key, EVP_sha256()), >, 0);
+    add(renamed, other);
+    add(renamed, authority.issuing);
+    refused(world, renamed, "is for 'other.example', not for 'clinic.example'");
     g_autoptr(X509) leaf = sign_request(&authority, world, NOW + 90 * DAY);
     AUTO(pile) *alone = pile_new();
     add(alone, leaf);

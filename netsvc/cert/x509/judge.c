@@ -1,10 +1,13 @@
 #include "netsvc/cert/x509/judge.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/cert/x509/limits.h"
 #include "netsvc/cert/x509/pem.h"
 
 #include <openssl/err.h>
 #include <string.h>
+
+#define NAMES_TOLD 4
 
 void
 judge_found_clear(struct judge_found *found)
@@ -90,7 +93,7 @@ tell_no_leaf(const struct judge *judge, const struct pile *pile, GError **error)
         if (!is_authority(pile->certificates->pdata[i]))
             stranger = pile->certificates->pdata[i];
     if (pile->certificates->len == 0)
-        return fail_set(error, FAIL_USAGE, "there is no certificate in it");
+        return fail_set(error, FAIL_USAGE, "there is no certificate in it\nhint: %s", hint);
     if (stranger == NULL)
         return fail_set(error, FAIL_USAGE,
                         "there are certificates of authorities alone in it: the server's own one "
@@ -109,14 +112,28 @@ tell_no_leaf(const struct judge *judge, const struct pile *pile, GError **error)
 
 /* ---- what may be wrong with it ---- */
 
+/* Clients go by these alone, whatever the subject is called. */
+static char *
+names_of(X509 *leaf)
+{
+    g_autoptr(GPtrArray) names = limits_certificate_names(leaf);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (guint i = 0; names != NULL && i < MIN(names->len, NAMES_TOLD); i++)
+        g_string_append_printf(out, "%s'%s'", i > 0 ? ", " : "", (const char *)names->pdata[i]);
+    if (out->len == 0)
+        g_string_assign(out, "no name at all");
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
 static gboolean
 check_name(const struct judge *judge, X509 *leaf, GError **error)
 {
-    g_autofree char *whose = pem_common_name(X509_get_subject_name(leaf));
-    return is_for(judge, leaf) ||
-           fail_set(error, FAIL_USAGE,
-                    "the certificate is for '%s', not for '%s', which clients call the server",
-                    whose, judge->name);
+    if (is_for(judge, leaf))
+        return TRUE;
+    g_autofree char *names = names_of(leaf);
+    return fail_set(error, FAIL_USAGE,
+                    "the certificate is for %s, not for '%s', which clients call the server", names,
+                    judge->name);
 }
 
 static gboolean
