@@ -1,6 +1,6 @@
 /*
  * task: what one part of netsvc asks of another, through the parent, which hands it on by its name
- * and knows who may ask for what (parent/task/tasks.c). A task has one answer, unless nobody waits
+ * and knows who may ask for what (parent/task/allowed.c). A task has one answer, unless nobody waits
  * for it (number 0). Bodies and answers are JSON texts, "" for none, or packed structs where the
  * table says so; who takes one checks it.
  *
@@ -9,7 +9,7 @@
  *
  * The operator's questions (`lifeboat failover`, `lifeboat cert …`) come as tasks too: a request
  * {"ask": "cert/init", …} at the control socket is the task `cert/init` with the whole request as
- * its body, and its answer is the task's.
+ * its body, and its answer is the task's. Only those of allowed.c can be asked for so.
  *
  * WHO is a child (roles.h), or of the parent's own:
  *

@@ -235,11 +235,15 @@ lost(void *context)
 static void
 relay(struct failover *failover, const char *data, gsize size)
 {
+    static const char *const children[] = {"dhcp", "cert"};
     const gsize name = strnlen(data, size);
-    if (name >= size || name > TASK_NAME_MAX - 8 || size - name - 1 > TASK_BODY_MAX)
+    if (name >= size || size - name - 1 > TASK_BODY_MAX)
         return;
-    g_autofree char *task = g_strconcat(data, "/peer", NULL);
-    child_ask(failover->child, task, data + name + 1, size - name - 1, NULL, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(children); i++)
+        if (strcmp(data, children[i]) == 0) {
+            g_autofree char *task = g_strconcat(data, "/peer", NULL);
+            child_ask(failover->child, task, data + name + 1, size - name - 1, NULL, NULL);
+        }
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/parent/task/allowed.h"
 #include "netsvc/parent/task/hooks.h"
 #include "netsvc/parent/task/install.h"
 #include "netsvc/parent/task/replicator.h"
@@ -9,24 +10,6 @@
 #include <string.h>
 
 #define TASKS_MAX 4096 /* that wait for their answers */
-
-/* Names that end with '/' are all of that part's. */
-static const struct {
-    const char *who, *what;
-} allowed[] = {
-    {"failover", "address/"},     {"failover", "dhcp/"},       {"failover", "cert/peer"},
-    {"failover", "cert/check"},   {"failover", "hook/"},       {"failover", "replicator/"},
-    {"dhcp", "failover/send"},    {"dhcp", "address/clients"}, {"address", "dhcp/clients"},
-    {"address", "failover/seen"}, {"cert", "failover/send"},   {"cert", "hook/certificate"},
-    {"cert", "install/"},         {"cert", "web/certificate"}, {"web", "cert/issue"},
-    {"web", "cert/public"},       {"web", "cert/key"},         {"web", "cert/revoke"},
-    {"web", "dns/challenge"},
-};
-
-/* What nobody asks for at the control socket: whoever may look at how things stand does not get the
- * server's private key with it. */
-static const char *const not_operators[] = {"cert/key", "cert/issue", "cert/revoke", "cert/peer",
-                                            NULL};
 
 #define ASKER_OPERATOR G_MAXUINT
 #define NOBODY G_MAXUINT /* the parent itself does it */
@@ -130,17 +113,6 @@ find_service(const struct world *world, const char *name, gsize size)
     return i;
 }
 
-static gboolean
-may_ask(const char *who, const char *what)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(allowed); i++)
-        if (strcmp(allowed[i].who, who) == 0 &&
-            (g_str_has_suffix(allowed[i].what, "/") ? g_str_has_prefix(what, allowed[i].what)
-                                                    : strcmp(what, allowed[i].what) == 0))
-            return TRUE;
-    return FALSE;
-}
-
 static void
 send_task(struct tasks *tasks, guint doer, guint32 handle, const char *name, const char *body,
           gsize size)
@@ -218,7 +190,7 @@ take_task(struct tasks *tasks, guint service, const void *data, gsize size)
     const char *who = service_name(tasks->world->services[service]);
     g_autofree char *body = g_malloc0(size - sizeof head + 1); /* with a zero byte behind it */
     memcpy(body, (const char *)data + sizeof head, size - sizeof head);
-    if (may_ask(who, head.name)) {
+    if (allowed_ask(who, head.name, body, size - sizeof head)) {
         begin(tasks, &pending, head.name, body, size - sizeof head);
         return;
     }
@@ -266,7 +238,7 @@ tasks_question(struct tasks *tasks, const char *name, struct slice request,
     struct pending pending = {.asker = ASKER_OPERATOR, .question = question};
     const char *slash = strchr(name, '/');
     if (slash == NULL || strlen(name) >= TASK_NAME_MAX || request.size > TASK_BODY_MAX ||
-        g_strv_contains(not_operators, name) ||
+        !allowed_operator(name) ||
         find_service(tasks->world, name, (gsize)(slash - name)) >= WORLD_SERVICES)
         return FALSE;
     begin(tasks, &pending, name, request.data, request.size);
