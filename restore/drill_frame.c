@@ -1,6 +1,7 @@
 /* drill_frame: see the header. */
 #include "restore/drill_frame.h"
 
+#include "lib/couch/locals.h"
 #include "lib/couch/write/same.h"
 #include "lib/couch/write/splice.h"
 #include "lib/json/json.h"
@@ -83,7 +84,7 @@ compare_locals(struct drill_frame *frame, const struct plan_item *item, const GS
 {
     struct slice documents, expected, raw_id, found;
     g_autoptr(GString) id = g_string_new(NULL);
-    g_autoptr(GString) list = server_local_documents(frame->restore->http, item->target, error);
+    g_autoptr(GString) list = locals_kept(frame->restore->http, item->target, error);
     if (list == NULL)
         return FALSE;
     if (local_json == NULL || !json_member(text_of(local_json), "docs", &documents))

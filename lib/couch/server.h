@@ -73,21 +73,6 @@ gboolean server_ask_databases(struct http *http, const GPtrArray *names, server_
 /* Whether that is the answer of a server that has no such endpoint. */
 gboolean server_is_unknown(const GError *error);
 
-/*
- * The _local documents that are worth keeping, as {"docs":[…]}, each as CouchDB gave it: not
- * replication checkpoints (session_id and history), not CouchDB's own, not our tokens. {"docs":[]}
- * when the server cannot list them.
- */
-GString *server_local_documents(struct http *http, const char *name, GError **error);
-
-/*
- * The same documents, each asked for by its id. A cluster lists what one copy has, and a copy that
- * was down when a _local document was written never gets it; asked by id, the newest that most
- * copies know is given. `list` is freed.
- */
-GString *server_local_documents_agreed(struct http *http, const char *name, GString *list,
-                                       GError **error);
-
 /* {"purged_infos":[{"id":…,"revs":[…]}]}; NULL without an error when the server cannot tell:
  * CouchDB before 3.4. */
 GString *server_purged_infos(struct http *http, const char *name, GError **error);

@@ -8,6 +8,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
+#include "lib/couch/locals.h"
 #include "lib/couch/token.h"
 #include "replicator/snapshot/reading.h"
 
@@ -205,10 +206,9 @@ plan_make(struct reading *reading, GError **error)
     struct run *run = reading->run;
     if (!server_database_fetch(run->http, reading->name, &reading->info, error))
         return FALSE;
-    reading->local_json = server_local_documents(run->http, reading->name, error);
+    reading->local_json = locals_kept(run->http, reading->name, error);
     if (reading->local_json != NULL && reading->info.n > 1)
-        reading->local_json =
-            server_local_documents_agreed(run->http, reading->name, reading->local_json, error);
+        reading->local_json = locals_agreed(run->http, reading->name, reading->local_json, error);
     if (reading->local_json == NULL || !open_state(reading, error) ||
         !judge_sequence(reading, error))
         return FALSE;

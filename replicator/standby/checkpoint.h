@@ -1,7 +1,7 @@
 /*
  * checkpoint: how far a database was followed, as _local/lifeboat-standby-ID in the source and in
  * the target, in the form that CouchDB's replication has (session_id, history), so that whoever
- * knows that form can read it, and lifeboat never copies it (server_local_documents).
+ * knows that form can read it, and lifeboat never copies it (locals_kept).
  *
  * It is believed only together with the tokens (token.h) that both got when it was written: so what
  * was copied after it is listed again after a restart, which costs little, since the target says

@@ -4,6 +4,7 @@
  * 2 to 9 small questions, 10 the answer of _bulk_docs. The second says in pieces of which size the
  * answers come. The rest are the answers (fake_curl.h).
  */
+#include "lib/couch/locals.h"
 #include "lib/couch/read/fetch.h"
 #include "lib/couch/read/listing.h"
 #include "lib/couch/server.h"
@@ -227,7 +228,7 @@ ask_locals(struct http *http, struct patience *patience)
 {
     g_autoptr(GError) error = NULL;
     (void)patience;
-    check_text(server_local_documents(http, "db", &error), error);
+    check_text(locals_kept(http, "db", &error), error);
 }
 
 static void

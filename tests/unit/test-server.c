@@ -1,5 +1,6 @@
 /* server: of thousands of _local documents only those worth keeping stay in memory; odd answers are
  * told. */
+#include "lib/couch/locals.h"
 #include "lib/couch/server.h"
 #include "lib/http/patience.h"
 #include "lib/json/json.h"
@@ -38,7 +39,7 @@ local_documents(struct script *script, GError **error)
 {
     AUTO(http_server) *server = http_server_new(answer_script, script);
     AUTO(http) *http = http_server_client(server, 0);
-    g_autoptr(GString) text = server_local_documents(http, "d/b", error);
+    g_autoptr(GString) text = locals_kept(http, "d/b", error);
     if (text == NULL)
         return NULL;
     g_assert_true(json_check((struct slice){text->str, text->len}, NULL));
@@ -115,7 +116,7 @@ a_cut_list_is_asked_for_again_and_not_doubled(void)
     AUTO(http_server) *server = http_server_new(answer_script, &script);
     AUTO(http) *http = http_server_client(server, 0);
     http_be_patient(http, &patience);
-    g_autoptr(GString) text = server_local_documents(http, "db", NULL);
+    g_autoptr(GString) text = locals_kept(http, "db", NULL);
     g_assert_cmpstr(text->str, ==, "{\"docs\":[\n{\"_id\":\"a\"},\n{\"_id\":\"b\"}]}\n");
     g_assert_cmpuint(waits, ==, 2);
 }

@@ -1,6 +1,7 @@
 #include "replicator/standby/server/dress.h"
 
 #include "lib/base/log.h"
+#include "lib/couch/locals.h"
 #include "lib/couch/write/create.h"
 #include "lib/couch/write/local.h"
 #include "lib/couch/write/same.h"
@@ -93,7 +94,7 @@ static gboolean
 compare_locals(struct standby *standby, const char *database, GError **error)
 {
     struct locals locals = {standby, database};
-    g_autoptr(GString) docs = server_local_documents(standby->source, database, error);
+    g_autoptr(GString) docs = locals_kept(standby->source, database, error);
     return docs != NULL &&
            local_each((struct slice){docs->str, docs->len}, take_local, &locals, error);
 }
