@@ -113,6 +113,12 @@ sockets_now(void *context)
     return ((struct world *)context)->sockets;
 }
 
+static const struct task_state *
+role_now(void *context)
+{
+    return &((struct world *)context)->state;
+}
+
 static void
 clock_judged(void *context, const char *alert)
 {
@@ -185,7 +191,8 @@ listen_to_signals(struct world *world)
 static void
 make_services(struct world *world)
 {
-    const struct service_ears ears = {prepared, refused, serves, take, lost, sockets_now, world};
+    const struct service_ears ears = {prepared, refused,     serves,   take,
+                                      lost,     sockets_now, role_now, world};
     G_STATIC_ASSERT(G_N_ELEMENTS(roles) == WORLD_SERVICES);
     role_begin(world);
     for (guint i = 0; i < WORLD_SERVICES; i++) {

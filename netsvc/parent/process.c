@@ -233,7 +233,7 @@ process_start(struct event_base *events, const struct child_role *role,
 }
 
 void
-process_serve(struct process *process, const struct sockets *sockets)
+process_serve(struct process *process, const struct sockets *sockets, const struct task_state *role)
 {
     g_assert(process->state == PROCESS_PREPARED);
     process->state = PROCESS_BEGINNING;
@@ -244,6 +244,7 @@ process_serve(struct process *process, const struct sockets *sockets)
             channel_send(process->channel, MESSAGE_SOCKET, &held->what, sizeof held->what,
                          held->fd);
     }
+    process_send(process, MESSAGE_ROLE, role, sizeof *role);
     process_send(process, MESSAGE_SERVE, NULL, 0);
 }
 

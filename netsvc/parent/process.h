@@ -45,7 +45,10 @@ struct process_ears {
 struct process *process_start(struct event_base *events, const struct child_role *role,
                               struct generation *generation, gboolean lenient,
                               const struct process_ears *ears, GError **error);
-void process_serve(struct process *process, const struct sockets *sockets);
+/* It is told the role first: the failover child must know what was in force before it hears from
+ * the other node. */
+void process_serve(struct process *process, const struct sockets *sockets,
+                   const struct task_state *role);
 void process_end(struct process *process);
 void process_send(struct process *process, enum message_kind kind, const void *data, gsize size);
 

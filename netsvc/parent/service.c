@@ -51,7 +51,8 @@ take_turn(struct service *service)
     if (service->role->alone && service->serving != NULL)
         leave(service);
     if (!service->role->alone || service->ending->len == 0)
-        process_serve(service->next, service->ears.sockets(service->ears.context));
+        process_serve(service->next, service->ears.sockets(service->ears.context),
+                      service->ears.role(service->ears.context));
 }
 
 /* What served before serves on. */

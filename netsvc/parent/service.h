@@ -27,8 +27,9 @@ struct service_ears {
                  gsize size);
     void (*lost)(void *context, struct service *service); /* the one that served does no longer: its
                                                              answers will not come */
-    /* The sockets as they are now. */
+    /* The sockets, and the role, as they are now. */
     const struct sockets *(*sockets)(void *context);
+    const struct task_state *(*role)(void *context);
     void *context;
 };
 

@@ -69,6 +69,7 @@ child(void)
 {
     g_autofree char *way = find_way();
     char text[1024];
+    struct task_state role = {.role = TASK_ROLES}, first = role;
     if (strcmp(way, "refuses") == 0)
         say(MESSAGE_REFUSED, "I will not");
     if (strcmp(way, "refuses") == 0 || strcmp(way, "dies-at-open") == 0)
@@ -83,15 +84,21 @@ child(void)
         if (kind == MESSAGE_SERVE &&
             (strcmp(way, "refuses-late") == 0 || strcmp(way, "dies-at-begin") == 0))
             return 1;
-        if (kind == MESSAGE_SERVE)
+        if (kind == MESSAGE_ROLE)
+            memcpy(&role, text, sizeof role);
+        if (kind == MESSAGE_SERVE) {
+            first = role;
             say(MESSAGE_READY, "");
+        }
         if (kind == MESSAGE_PING)
             say(MESSAGE_PING, "");
         if (kind == MESSAGE_QUESTION && strcmp(text, "die") == 0)
             abort();
         if (kind == MESSAGE_QUESTION && strcmp(text, "hang") == 0)
             hang();
-        if (kind == MESSAGE_QUESTION && strcmp(text, "silence") != 0)
+        if (kind == MESSAGE_QUESTION && strcmp(text, "role") == 0)
+            say(MESSAGE_ANSWER, first.role < TASK_ROLES ? task_role_name(first.role) : "none");
+        else if (kind == MESSAGE_QUESTION && strcmp(text, "silence") != 0)
             say(MESSAGE_ANSWER, way);
     }
 }
@@ -103,6 +110,7 @@ struct around {
     struct event_base *events;
     struct service *service;
     struct sockets *sockets;
+    struct task_state state;
     struct child_role role;
     GString *told;
     GPtrArray *lines; /* struct command_line */
@@ -153,11 +161,18 @@ sockets_now(void *context)
     return ((struct around *)context)->sockets;
 }
 
+static const struct task_state *
+role_now(void *context)
+{
+    return &((struct around *)context)->state;
+}
+
 static struct around *
 around_new(gboolean alone)
 {
     struct around *around = g_new0(struct around, 1);
-    const struct service_ears ears = {prepared, refused, serves, take, lost, sockets_now, around};
+    const struct service_ears ears = {prepared, refused,     serves,   take,
+                                      lost,     sockets_now, role_now, around};
     around->scratch = scratch_new();
     around->events = event_base_new();
     event_base_priority_init(around->events, 3);
@@ -283,6 +298,21 @@ test_serves(void)
     stop(around);
     g_assert_cmpstr(around->told->str, ==, "lost ");
     g_assert_cmpuint(service_restarts(around->service), ==, 0);
+}
+
+/* Before it serves: from then on it may hear from others. */
+static void
+test_role(void)
+{
+    AUTO(around) *around = around_new(TRUE);
+    begin(around, "one");
+    around->state.role = TASK_ACTIVE;
+    prepare(around, "two");
+    wait_for(around, "prepared ");
+    service_switch(around->service);
+    wait_for(around, "lost serves ");
+    ask(around, "role");
+    wait_for(around, "answer(active) ");
 }
 
 static void
@@ -457,6 +487,7 @@ main(int argc, char **argv)
         return child();
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/service/one serves, and ends when told", test_serves);
+    g_test_add_func("/service/one that begins was told the role as it is then", test_role);
     g_test_add_func("/service/one that dies is started again", test_dies);
     g_test_add_func(
         "/service/the next one takes over, and questions to the one before are given up",
