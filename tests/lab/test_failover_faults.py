@@ -162,11 +162,11 @@ class Cable(Faults):
 class Boot(Faults):
     """The power was gone at both."""
 
-    def boot(self, **how):
+    def boot(self):
         for node in self.pair.nodes:
             node.cut_power()
-        self.pair.a.boot()
-        self.pair.b.boot(**how)
+        for node in self.pair.nodes:
+            node.boot()
 
     def check(self, active, standby):
         term = active.status()['term']
@@ -188,7 +188,9 @@ class Boot(Faults):
         self.check(self.pair.b, self.pair.a)
 
     def test_with_all_cables_out_only_who_held_the_term_serves(self):
-        self.boot(cables=())
+        for interface in (0, 1):
+            self.pair.b.host.silence(interface)
+        self.boot()
         self.pair.a.wait_role('active')
         self.pair.b.netsvc.wait_for('serving')
         self.writer.wait(20)

@@ -225,27 +225,26 @@ class Node:
         return any(address.startswith(SERVICE + '/') for address in self.host.addresses())
 
     def kill(self):
-        """The power is cut: all at once, and the cable says nothing any more, no goodbye either."""
+        """The power is cut: all at once, and the cable says nothing any more."""
         self.go_silent()
         self.host.end_all()
 
     def go_silent(self):
-        for interface in (0, 1):
-            self.host.silence(interface)
+        """So that who is killed says no goodbye: without an address and its routes, the kernel sends none for him."""
+        self.host.signal_all(signal.SIGSTOP)
         self.host.ip('addr flush dev eth0', 'addr flush dev eth1')
 
     def cut_power(self):
         """The same, but for CouchDB, which has all on its disk: so it can boot again."""
         self.go_silent()
         self.host.signal_all(signal.SIGKILL, ('lifeboat', 'nginx'))
+        self.host.signal_all(signal.SIGCONT)
         self.host.run('nft', 'flush', 'ruleset')
         with contextlib.suppress(FileNotFoundError):  # the node was not active
             os.unlink(self.path('nginx.pid'))
 
-    def boot(self, cables=(0, 1)):
-        """Without waiting for anything. `cables`: those that are in."""
-        for interface in cables:
-            self.host.speak(interface)
+    def boot(self):
+        """Without waiting for anything."""
         self.host.ip('addr add %s/16 dev eth0 brd +' % self.address, 'addr add %s/24 dev eth1' % self.cable)
         self.start_replicator()
         return self.start_netsvc(wait=False)
