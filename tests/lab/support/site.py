@@ -162,13 +162,16 @@ class Site:
             told = [each.get('trouble') or '' for each in self.standings()]
             if time.monotonic() > end:
                 self.test.fail('it does not settle: %s' % self.standings())
-            for machine, other, text in zip(self.machines, reversed(self.machines), told):
+            for machine, text in zip(self.machines, told):
                 if '--force' in text and '--fenced' not in text:
                     asked += 1
                     self.tell('people are told: %s: %s' % (machine.name, text))
-                    (other if 'on the other node' in text else machine).force()
+                    (self.other(machine) if 'on the other node' in text else machine).force()
                     break
         return asked
+
+    def other(self, machine):
+        return self.b if machine is self.a else self.a
 
     def active(self):
         return next(machine for machine in self.machines if machine.node.role() == 'active')
@@ -200,6 +203,7 @@ class Machine:
         self.asks = site.lan.host('10.99.0.2/30', on=asked)
         self.asks.ip('route add 10.66.0.10 via 10.99.0.1')
         self._mount()
+        self.set_hook('start')
         self.couch = None
         self._start_couch()
 
@@ -357,10 +361,17 @@ class Machine:
         if does != 'works':
             self.site.tell('%s: hook %s %s' % (self.name, name, does))
         first = {'works': '', 'fails': 'exit 1\n', 'hangs': 'sleep 1000\n', 'dawdles': 'sleep 1\n'}[does]
-        command = {'start': '[ -e FOLDER/nginx.pid ] || nginx -c FOLDER/nginx.conf\n',
+        command = {'start': 'echo $LIFEBOAT_TERM >> FOLDER/terms\n[ -e FOLDER/nginx.pid ] || nginx -c FOLDER/nginx.conf\n',
                    'stop': '[ ! -e FOLDER/nginx.pid ] || nginx -c FOLDER/nginx.conf -s stop\nrm -f FOLDER/nginx.pid\n'}[name]
         self.node.write(name + '.new', '#!/bin/sh\n' + first + command, 0o755)
         os.rename(self.node.path(name + '.new'), self.node.path(name))
+
+    def terms(self):
+        """That it held, as its start hook was told."""
+        if not os.path.exists(self.node.path('terms')):
+            return set()
+        with open(self.node.path('terms')) as file:
+            return set(file.read().split())
 
     # ---- people ----
 
