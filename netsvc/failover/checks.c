@@ -84,17 +84,43 @@ replicator_answered(gpointer context, gboolean done, const char *answer, gsize s
         child_ask(checks->child, "cert/check", "{}", 2, certificates_answered, checks);
 }
 
+static void
+ask_replicator(struct checks *checks, gboolean from)
+{
+    const char *body = from ? "{\"as\":\"from\"}" : "{\"as\":\"to\"}";
+    child_ask(checks->child, "replicator/check", body, strlen(body), replicator_answered, checks);
+}
+
+/* The other node would not take an address that somebody has, and nobody would be served. */
+static void
+probe_answered(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct checks *checks = context;
+    struct slice json = {answer, size};
+    g_autofree char *mac = NULL;
+    if (done && json_check(json, NULL) && json_member_text(json, "mac", &mac)) {
+        g_autofree char *problem =
+            g_strdup_printf("a machine with the MAC address %s has the service address, too: "
+                            "switch that one off or pull its network cable",
+                            mac);
+        json_text_string(checks->problems, problem);
+    }
+    ask_replicator(checks, TRUE);
+}
+
 struct checks *
 checks_run(struct child *child, gboolean from, checks_answered answered, gpointer context)
 {
     struct checks *checks = g_new0(struct checks, 1);
-    const char *body = from ? "{\"as\":\"from\"}" : "{\"as\":\"to\"}";
     checks->child = child;
     checks->answered = answered;
     checks->context = context;
     checks->problems = g_string_new(NULL);
     checks->notes = g_string_new(NULL);
-    child_ask(child, "replicator/check", body, strlen(body), replicator_answered, checks);
+    if (from)
+        child_ask(child, "address/probe", "{}", 2, probe_answered, checks);
+    else
+        ask_replicator(checks, FALSE);
     return checks;
 }
 

@@ -1,6 +1,7 @@
 /*
  * checks: what on this node stands in the way of a planned switch: CouchDB, as the replicator sees
- * both, and certificates that only one of the nodes has.
+ * both, certificates that only one of the nodes has, and a third machine that has the service
+ * address.
  */
 #pragma once
 

@@ -109,3 +109,21 @@ class SetBack(Disaster):
         self.assertEqual(0, self.site.settle(SETTLE_SECONDS))
         self.assertEqual('b', self.site.active().name)
         self.assertFalse({'%s-%d' % (name, number) for name in 'ab' for number in range(20)} - self.site.b.node.documents('clinic'))
+
+
+class Third(Disaster):
+    """A machine that is none of the two has the service address, too."""
+
+    def test_a_planned_switch_is_not_begun_and_people_are_told_of_it(self):
+        third = self.site.lan.host('10.66.7.7/16', '10.66.0.10/16', on=self.site.lan.second)
+        begun = time.monotonic()
+        code, said = self.site.a.node.call('failover', '--yes')
+        self.assertEqual(1, code, said)
+        self.assertIn('%s has the service address, too' % third.mac, said)
+        self.assertEqual('active', self.site.a.node.role())
+        self.assertIn('too', self.site.b.node.call('failover', '--dry-run')[1])
+        answers = [begun for begun, _ in self.serving.answers['a']]
+        self.assertLess(max(after - before for before, after in zip(answers, answers[1:]) if after > begun), 2)
+        third.move('10.66.7.7/16')
+        self.switch()
+        self.assertEqual('b', self.site.active().name)
