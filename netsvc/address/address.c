@@ -82,6 +82,24 @@ trouble_of(const struct address *self)
     return NULL;
 }
 
+static gboolean
+has_link(const struct address *self)
+{
+    return self->has_place && self->place.link;
+}
+
+static void
+tell_link(struct address *self)
+{
+    g_autofree char *text =
+        self->has_place && !self->place.link
+            ? g_strdup_printf("interface '%s' has no link, so that clients do not reach this node: "
+                              "see that its network cable is in, at both ends",
+                              self->place.name)
+            : NULL;
+    child_alert(self->child, "link", "%s", text != NULL ? text : "");
+}
+
 static void
 look_for_place(struct address *self)
 {
@@ -93,6 +111,7 @@ look_for_place(struct address *self)
     const gboolean link = self->has_place && self->place.link && !(had && before.link);
     if (self->has_place && had && before.link && !self->place.link)
         log_warning("interface '%s' has no link any more", self->place.name);
+    tell_link(self);
     /* clients may be behind another port of a switch now */
     if (self->open && (other || link))
         announce_begin(self->announce, self->place.mac);
@@ -408,6 +427,27 @@ do_look(struct address *self, guint32 number)
     child_task_done(self->child, number, TRUE, text->str, text->len);
 }
 
+/* Whether clients would reach the address here. */
+static void
+do_check(struct address *self, guint32 number)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    look_for_place(self);
+    json_text_begin_object(text);
+    json_text_member_array(text, "problems");
+    if (!has_link(self)) {
+        g_autofree char *trouble = trouble_of(self);
+        g_autofree char *problem =
+            g_strdup_printf("clients would not reach this node: %s; see that its network cable is "
+                            "in, at both ends",
+                            trouble);
+        json_text_string(text, problem);
+    }
+    json_text_end_array(text);
+    json_text_end_object(text);
+    child_task_done(self->child, number, TRUE, text->str, text->len);
+}
+
 static void
 take_clients(struct address *self, const struct child_task *task)
 {
@@ -424,7 +464,7 @@ static const struct {
     void (*act)(struct address *self, guint32 number);
 } steps[] = {
     {"probe", do_probe},       {"take", do_take},   {"open", do_open}, {"keep", do_keep},
-    {"announce", do_announce}, {"fence", do_fence}, {"look", do_look},
+    {"announce", do_announce}, {"fence", do_fence}, {"look", do_look}, {"check", do_check},
 };
 
 static void

@@ -32,6 +32,7 @@
  *     address/announce {} once more: contact is regained
  *     address/fence  {}   answered when no client can be answered any more
  *     address/look   {}   → {"held": true, "fenced": false, "interface": "eth0", "trouble": null}
+ *     address/check  {}   → {"problems": ["…"]}: what keeps clients from it here, before a switch
  */
 #pragma once
 

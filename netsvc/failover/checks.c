@@ -7,6 +7,7 @@
 
 struct checks {
     struct child *child;
+    gboolean from;
     checks_answered answered;
     gpointer context;
     GString *problems, *notes; /* elements of arrays */
@@ -59,14 +60,33 @@ end_well(struct checks *checks)
     end(checks, TRUE, answer);
 }
 
-/* A cert child that is being started again says nothing, which is no reason to stay. */
+/* A child that is being started again says nothing, which is no reason to stay. */
+static void
+address_answered(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct checks *checks = context;
+    if (done)
+        add(checks, answer, size);
+    end_well(checks);
+}
+
+/* The node that hands over may do so for its cable. */
+static void
+check_address(struct checks *checks)
+{
+    if (checks->from)
+        end_well(checks);
+    else
+        child_ask(checks->child, "address/check", "{}", 2, address_answered, checks);
+}
+
 static void
 certificates_answered(gpointer context, gboolean done, const char *answer, gsize size)
 {
     struct checks *checks = context;
     if (done)
         add(checks, answer, size);
-    end_well(checks);
+    check_address(checks);
 }
 
 static void
@@ -79,7 +99,7 @@ replicator_answered(gpointer context, gboolean done, const char *answer, gsize s
     }
     add(checks, answer, size);
     if (child_config(checks->child)->cert.name == NULL)
-        end_well(checks);
+        check_address(checks);
     else
         child_ask(checks->child, "cert/check", "{}", 2, certificates_answered, checks);
 }
@@ -113,6 +133,7 @@ checks_run(struct child *child, gboolean from, checks_answered answered, gpointe
 {
     struct checks *checks = g_new0(struct checks, 1);
     checks->child = child;
+    checks->from = from;
     checks->answered = answered;
     checks->context = context;
     checks->problems = g_string_new(NULL);

@@ -57,9 +57,10 @@ note_standing(struct failover *failover)
 static void
 replicator_answered(gpointer context, gboolean done, const char *answer, gsize size)
 {
-    struct failover *failover = context;
+    struct failover_question *question = context;
+    struct failover *failover = question->failover;
     (void)size;
-    failover->asks_replicator = FALSE;
+    question->waits = FALSE;
     g_free(failover->standing);
     failover->standing = done ? g_strdup(answer) : NULL;
     g_free(failover->replicator_trouble);
@@ -82,12 +83,12 @@ tell_replicator(struct failover *failover)
     json_text_member_unsigned(out, "term", failover->told.term);
     json_text_member_boolean(out, "unmerged", failover->told.unmerged != 0);
     json_text_end_object(out);
-    if (failover->asks_replicator)
-        child_forget(failover->child, failover);
-    failover->asks_replicator = TRUE;
+    if (failover->role.waits)
+        child_forget(failover->child, &failover->role);
+    failover->role = (struct failover_question){failover, TRUE};
     failover->told_replicator = g_get_monotonic_time();
     child_ask(failover->child, "replicator/role", out->str, out->len, replicator_answered,
-              failover);
+              &failover->role);
 }
 
 void

@@ -14,6 +14,12 @@
 #define FAILOVER_KEEP_SECONDS 2  /* between words that the address is held on */
 #define FAILOVER_TELL_SECONDS 10 /* between words to the replicator, while nothing changes */
 
+/* One of which only the newest is waited for: what is forgotten by it is nobody else's. */
+struct failover_question {
+    struct failover *failover;
+    gboolean waits;
+};
+
 struct failover {
     struct child *child;
     const struct config *config;
@@ -27,9 +33,9 @@ struct failover {
     gboolean started;       /* the parent has said what was in force before */
     struct task_state told; /* to all */
     gboolean has_told;
-    gint64 told_replicator;   /* monotonic, microseconds */
-    gboolean asks_replicator; /* it has not answered yet */
-    char *standing;           /* what the replicator answered last: how far it is behind, JSON */
+    gint64 told_replicator;        /* monotonic, microseconds */
+    struct failover_question role; /* the replicator is told */
+    char *standing; /* what the replicator answered last: how far it is behind, JSON */
     char *replicator_trouble;
     char *note;        /* what the other node told last of itself, JSON; NULL: nothing */
     gint64 noted;      /* monotonic */

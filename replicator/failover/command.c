@@ -69,9 +69,11 @@ planned(const struct command_line *line, struct slice pair, GError **error)
 {
     g_autofree char *active = show_active(pair), *own = tell_text(pair, "node");
     if (active == NULL)
-        return fail_set(error, FAIL_FAILED,
-                        "no node is active, as far as this one knows\nhint: `lifeboat status` on "
-                        "both; if one is lost, `lifeboat failover --force` on the other one");
+        return fail_set(
+            error, FAIL_FAILED,
+            "no node is active, as far as this one knows\nhint: mend what `lifeboat status` "
+            "tells, on both; where that cannot be, `lifeboat failover --force` on the "
+            "node that is to serve");
     if (!look(line, error))
         return FALSE;
     if (options_flag(line, "dry-run")) {

@@ -131,7 +131,7 @@ append_other(GString *out, struct slice pair, const char *own)
     g_autofree char *role = tell_text(told, "role"), *trouble = tell_text(told, "trouble");
     append_role(out, name, role, "");
     if (trouble != NULL)
-        g_string_append_printf(out, "               %s\n", trouble);
+        g_string_append_printf(out, "  ALERT        node %s: %s\n", name, trouble);
 }
 
 static void
@@ -175,11 +175,20 @@ show_pair(struct slice pair)
     return g_string_free(out, FALSE);
 }
 
+static gboolean
+is_troubled(struct slice pair)
+{
+    struct slice other, told;
+    g_autofree char *own = tell_text(pair, "trouble");
+    g_autofree char *its = told_of(pair, &other, &told) ? tell_text(told, "trouble") : NULL;
+    return own != NULL || its != NULL;
+}
+
 int
 show_judge(struct slice pair)
 {
-    g_autofree char *trouble = tell_text(pair, "trouble"), *role = tell_text(pair, "role");
-    return trouble != NULL || g_strcmp0(role, "waiting") == 0 || !is_connected(pair) ||
+    g_autofree char *role = tell_text(pair, "role");
+    return is_troubled(pair) || g_strcmp0(role, "waiting") == 0 || !is_connected(pair) ||
                    json_member_true(pair, "unmerged")
                ? FAIL_FAILED
                : 0;

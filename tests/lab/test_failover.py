@@ -6,6 +6,11 @@ from support.writing import REFUSED_SECONDS, Writing
 
 
 class Planned(Writing):
+    def refuses(self, node, order, why):
+        """As soon as the two speak by their own cable."""
+        node.wait_until(lambda: why in node.call(order, '--dry-run')[1], 'it is not seen')
+        self.assertIn(why, node.do(order, '--yes', expect=1))
+
     def test_no_write_is_lost_and_clients_wait_for_less_than_five_seconds(self):
         begun = time.monotonic()
         said = self.pair.a.do('failover', '--yes')
@@ -48,6 +53,19 @@ class Planned(Writing):
         self.assertEqual(1, code, said)
         self.assertIn('it sticks', said)
         self.pair.a.wait_role('active')
+        self.writer.wait(20)
+
+    def test_no_switch_to_a_node_whose_cable_is_out(self):
+        self.pair.b.host.pull()
+        self.pair.b.wait_until(lambda: 'has no link, so that clients do not reach' in self.pair.b.call('status')[1], 'it is not told')
+        self.refuses(self.pair.a, 'failover', 'node b: clients would not reach this node')
+        self.writer.wait(20)
+        self.pair.b.host.insert()
+        self.pair.ready()
+        self.pair.a.do('failover', '--yes')
+        self.pair.a.host.pull()  # away from such a node it goes, and not back
+        self.pair.a.wait_role('standby')
+        self.refuses(self.pair.b, 'failback', 'node a: clients would not reach this node')
         self.writer.wait(20)
 
     def test_a_reload_costs_clients_nothing(self):
