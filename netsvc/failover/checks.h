@@ -1,13 +1,7 @@
 /*
  * checks: what on this node stands in the way of a planned switch: CouchDB, as the replicator sees
-<<<<<<< HEAD
- * both, certificates that only one of the nodes has, and a third machine that has the service
- * address.
-=======
- * both, certificates that only one of the nodes has, and, on the one that takes over, a network
- * cable that is out.
->>>>>>> 8d9309b (failover: no planned switch to a node whose network cable is out; and that is an
-alert)
+ * both, certificates that only one of the nodes has, a third machine that has the service address,
+ * and, on the one that takes over, a network cable that is out.
  */
 #pragma once
 
