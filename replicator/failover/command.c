@@ -60,7 +60,7 @@ look(const struct command_line *line, GError **error)
     return problems == 0 ||
            fail_set(error, FAIL_FAILED,
                     "%u thing%s in the way of a planned switch\nhint: mend what is named; if the "
-                    "active node is lost, `lifeboat failover --force` on the other one",
+                    "active node is lost, `lifeboat failover --force` on the standby",
                     problems, problems == 1 ? " is" : "s are");
 }
 

@@ -70,8 +70,9 @@ append_lag(GString *out, struct slice replicator)
     else
         g_string_append_printf(out,
                                "is %" G_GUINT64_FORMAT " s behind: about %" G_GUINT64_FORMAT
-                               " changes in %" G_GUINT64_FORMAT " database%s",
-                               seconds, changes, databases, databases == 1 ? "" : "s");
+                               " change%s in %" G_GUINT64_FORMAT " database%s",
+                               seconds, changes, changes == 1 ? "" : "s", databases,
+                               databases == 1 ? "" : "s");
     g_autofree char *when = contact > 0 ? tell_time(contact) : NULL;
     if (when != NULL)
         g_string_append_printf(out, "; heard of the other's CouchDB %s", when);
@@ -125,7 +126,11 @@ append_other(GString *out, struct slice pair, const char *own)
         return;
     }
     if (!is_connected(pair) || !told_of(pair, &other, &told)) {
-        g_string_append_printf(out, "  node %-6s  NOT REACHED\n", name);
+        g_string_append_printf(
+            out, "  node %-6s  NOT REACHED: see that it is on and its cables are in%s\n", name,
+            is_serving(own) ? ""
+                            : "; if it is lost, `lifeboat failover --force` "
+                              "here takes over");
         return;
     }
     g_autofree char *role = tell_text(told, "role"), *trouble = tell_text(told, "trouble");

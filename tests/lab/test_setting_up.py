@@ -31,3 +31,20 @@ class SettingUp(Case):
         self.assertNotIn('\\n', said)
         pair.a.do('reload')
         pair.ready()
+
+    def test_a_replicator_that_is_not_started_and_a_node_that_is_away(self):
+        pair = Pair(self, start=False)
+        pair.a.start_replicator()
+        pair.a.start_netsvc().wait_role('alone')
+        pair.b.start_netsvc()
+        pair.pair_nodes()
+        pair.b.wait_until(lambda: 'is it running? `systemctl start lifeboat-replicator`' in pair.b.call('status')[1], 'it is not told')
+        self.assertIn('`systemctl start lifeboat-replicator`', pair.a.do('failover', '--dry-run', expect=1))
+        pair.b.kill()
+        pair.a.wait_until(lambda: 'node b       NOT REACHED: see that it is on and its cables are in\n' in pair.a.call('status')[1], 'it is not told')
+
+    def test_a_standby_without_the_active_node_tells_how_it_takes_over(self):
+        pair = Pair(self, couch=False)
+        pair.a.kill()
+        pair.b.wait_until(lambda: 'if it is lost, `lifeboat failover --force` here takes over' in pair.b.call('status')[1], 'it is not told')
+        self.assertIn('`lifeboat failover --force` on the standby', pair.b.do('failover', '--yes', expect=1))

@@ -100,7 +100,8 @@ replicator_ask(struct replicator *replicator, guint32 handle, const char *step, 
                        ASK_SECONDS, &error);
     if (fd < 0) {
         g_autofree char *message = fail_message(error->message);
-        tasks_done(world->tasks, handle, FALSE, message, strlen(message));
+        g_autofree char *text = fail_line(message, fail_hint(error->message));
+        tasks_done(world->tasks, handle, FALSE, text, strlen(text));
         return;
     }
     struct call *call = g_new0(struct call, 1);
