@@ -78,15 +78,34 @@ append_lag(GString *out, struct slice replicator)
         g_string_append_printf(out, "; heard of the other's CouchDB %s", when);
 }
 
+/* Of the node that follows, or is to; FALSE: it has not told. */
+static gboolean
+find_follower(struct slice pair, struct slice *replicator)
+{
+    struct slice other, told;
+    g_autofree char *own = tell_text(pair, "role");
+    return !is_serving(own)
+               ? json_member(pair, "replicator", replicator)
+               : told_of(pair, &other, &told) && json_member(told, "replicator", replicator);
+}
+
+/* Why it does not follow; NULL: it does. */
+static char *
+find_hindrance(struct slice pair)
+{
+    struct slice replicator, lag;
+    return find_follower(pair, &replicator) && json_member(replicator, "lag", &lag) &&
+                   json_type(lag) == JSON_OBJECT
+               ? tell_text(lag, "trouble")
+               : NULL;
+}
+
 char *
 show_followed(struct slice pair)
 {
-    struct slice other, told, replicator;
+    struct slice replicator;
     g_autoptr(GString) out = g_string_new(NULL);
-    g_autofree char *own = tell_text(pair, "role");
-    if (!is_serving(own) && json_member(pair, "replicator", &replicator))
-        append_lag(out, replicator);
-    else if (told_of(pair, &other, &told) && json_member(told, "replicator", &replicator))
+    if (find_follower(pair, &replicator))
         append_lag(out, replicator);
     return out->len > 0 ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
@@ -162,6 +181,7 @@ show_pair(struct slice pair)
     guint64 term = 0;
     g_autofree char *node = tell_text(pair, "node"), *role = tell_text(pair, "role");
     g_autofree char *trouble = tell_text(pair, "trouble"), *followed = show_followed(pair);
+    g_autofree char *hindrance = find_hindrance(pair);
     gint64 since = json_member_time(pair, "since");
     g_autofree char *when = since > 0 ? tell_time(since) : g_strdup("?");
     g_autofree char *more = g_strdup_printf(" (this node, since %s)", when);
@@ -173,6 +193,11 @@ show_pair(struct slice pair)
     append_other(out, pair, role);
     if (followed != NULL)
         g_string_append_printf(out, "  standby      %s\n", followed);
+    if (hindrance != NULL && is_connected(pair))
+        g_string_append_printf(out,
+                               "  ALERT        the standby cannot follow; see that CouchDB runs on "
+                               "both nodes (%s)\n",
+                               hindrance);
     if (json_member_true(pair, "unmerged"))
         g_string_append(out, "  NOT MERGED   the other node may have what this one has not: start "
                              "it, it is brought in by itself\n");
@@ -186,7 +211,8 @@ is_troubled(struct slice pair)
     struct slice other, told;
     g_autofree char *own = tell_text(pair, "trouble");
     g_autofree char *its = told_of(pair, &other, &told) ? tell_text(told, "trouble") : NULL;
-    return own != NULL || its != NULL;
+    g_autofree char *hindrance = find_hindrance(pair);
+    return own != NULL || its != NULL || hindrance != NULL;
 }
 
 int

@@ -79,6 +79,14 @@ class Planned(Writing):
         self.assertEqual('active', self.pair.a.role())
 
 
+class Told(Writing):
+    def test_a_couchdb_that_ended_is_told_on_both_nodes(self):
+        self.writer.stop()
+        self.pair.a.couch.end(expect=-15) if self.pair.a.couch else self.pair.a.stop_couch()
+        for node in self.pair.nodes:
+            node.wait_until(lambda: 'the standby cannot follow; see that CouchDB runs' in node.call('status')[1], 'it is not told')
+
+
 class Unplanned(Writing):
     def test_the_standby_takes_over_from_a_node_that_was_killed(self):
         self.pair.a.kill()
