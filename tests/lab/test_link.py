@@ -89,6 +89,13 @@ class Pairing(Nodes):
         self.assertIn('keeps the other node, 192.168.77.1, from TCP port 7402', said)
         self.assertNotIn('10.66.0.1, from', said)
 
+    def test_a_packet_that_is_lost_is_no_firewall(self):
+        self.drop(self.a, *('iifname %s tcp dport %d tcp flags & (syn | ack) == syn numgen inc mod 2 == 0' % (interface, PORT)
+                            for interface in ('eth0', 'eth1')))
+        shown, code = self.show(self.a, 'peer', 'pair')
+        self.b.do('peer', 'pair', code)
+        self.assertEqual(0, shown.wait())
+
     def test_a_node_is_replaced_and_the_old_one_is_told(self):
         self.pair.pair_nodes()
         self.b.netsvc.end()

@@ -4,12 +4,14 @@
 
 struct call {
     struct reach *reach;
+    const struct config_peer *address;
     struct session *session; /* NULL: it is over */
-    gboolean reached;
+    gboolean reached, again;
     char *why;
 };
 
 struct reach {
+    const struct session_world *world;
     struct call calls[WIRE_PATHS];
     guint n, going;
     enum wire_purpose purpose;
@@ -34,6 +36,8 @@ tell(struct reach *reach)
     reach->done(reach->context, &result);
 }
 
+static void call_address(struct call *call);
+
 static void
 on_gone(void *context, struct session *session, const char *why)
 {
@@ -45,6 +49,11 @@ on_gone(void *context, struct session *session, const char *why)
     }
     session_free(session);
     call->session = NULL;
+    if (!call->again) { /* of a call that a lost packet spoils nobody shall look for a firewall */
+        call->again = TRUE;
+        call_address(call);
+        return;
+    }
     call->why = g_strdup(why);
     call->reach->going--;
     tell(call->reach);
@@ -79,12 +88,21 @@ on_take(void *context, struct session *session, guint8 kind, const guint8 *data,
     (void)size;
 }
 
+static void
+call_address(struct call *call)
+{
+    const struct session_ears ears = {
+        .greeted = on_greeted, .take = on_take, .gone = on_gone, .context = call};
+    call->session = session_call(call->reach->world, call->address, call->reach->purpose, &ears);
+}
+
 struct reach *
 reach_new(const struct session_world *world, const GArray *addresses, enum wire_purpose purpose,
           const guint8 *pin, reach_done done, void *context)
 {
     struct reach *reach = g_new0(struct reach, 1);
     reach->n = reach->going = MIN(addresses->len, WIRE_PATHS);
+    reach->world = world;
     reach->purpose = purpose;
     reach->done = done;
     reach->context = context;
@@ -93,11 +111,9 @@ reach_new(const struct session_world *world, const GArray *addresses, enum wire_
         memcpy(reach->pin, pin, sizeof reach->pin);
     for (guint i = 0; i < reach->n; i++) {
         struct call *call = &reach->calls[i];
-        const struct session_ears ears = {
-            .greeted = on_greeted, .take = on_take, .gone = on_gone, .context = call};
         call->reach = reach;
-        call->session =
-            session_call(world, &g_array_index(addresses, struct config_peer, i), purpose, &ears);
+        call->address = &g_array_index(addresses, struct config_peer, i);
+        call_address(call);
     }
     return reach;
 }

@@ -1,6 +1,6 @@
 /*
- * reach: calls all addresses of the other node at once, to see which of them it can be reached at:
- * a firewall is found while somebody stands before it.
+ * reach: calls all addresses of the other node at once, and once more those that fail, to see which
+ * of them it can be reached at: a firewall is found while somebody stands before it.
  */
 #pragma once
 

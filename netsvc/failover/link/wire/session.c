@@ -275,7 +275,7 @@ on_connected(evutil_socket_t fd, short what, void *context)
     session->busy++;
     if (session->refused != 0)
         tell_gone(session, g_strerror(session->refused));
-    else if ((what & EV_TIMEOUT) != 0)
+    else if ((what & EV_WRITE) == 0) /* both, where this process was late */
         tell_gone(session, "no answer");
     else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &size) != 0 || cause != 0)
         tell_gone(session, g_strerror(cause));
