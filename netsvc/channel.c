@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define CONTROL_FDS 2    /* that fit where one does: the kernel fills what is rounded up */
 #define TAKEN_AT_ONCE 64 /* packets, before others have their turn */
 
 struct kept {
@@ -146,16 +147,27 @@ channel_flush(struct channel *channel, int milliseconds)
 
 /* ---- receiving ---- */
 
-static int
-descriptor_of(struct msghdr *message)
+/* The one descriptor of a packet; -1: none. FALSE: there are more, all of which are closed. */
+static gboolean
+take_descriptor(struct msghdr *message, int *fd)
 {
-    int found = -1;
+    int found[CONTROL_FDS];
+    *fd = -1;
     for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL;
-         head = CMSG_NXTHDR(message, head))
-        if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-            head->cmsg_len == CMSG_LEN(sizeof found))
-            memcpy(&found, CMSG_DATA(head), sizeof found);
-    return found;
+         head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        const gsize count = MIN((head->cmsg_len - CMSG_LEN(0)) / sizeof(int), CONTROL_FDS);
+        memcpy(found, CMSG_DATA(head), count * sizeof(int));
+        if (count == 1 && *fd < 0) {
+            *fd = found[0];
+            continue;
+        }
+        for (gsize i = 0; i < count; i++)
+            close(found[i]);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* -1: there is no more for now; 0: closed, or nonsense; else its size. */
@@ -163,7 +175,7 @@ static ssize_t
 receive(int socket, guint8 *packet, int *fd)
 {
     union {
-        char bytes[CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(CONTROL_FDS * sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec part = {.iov_base = packet, .iov_len = MESSAGE_MAX};
@@ -177,10 +189,11 @@ receive(int socket, guint8 *packet, int *fd)
     while (size < 0 && errno == EINTR);
     if (size < 0)
         return errno == EAGAIN ? -1 : 0;
-    *fd = descriptor_of(&message);
+    const gboolean has_one = take_descriptor(&message, fd);
     const struct message *head = (const void *)packet;
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && (gsize)size >= sizeof *head &&
-        head->size == (gsize)size - sizeof *head && head->kind < MESSAGE_KINDS)
+    if (has_one && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+        (gsize)size >= sizeof *head && head->size == (gsize)size - sizeof *head &&
+        head->kind < MESSAGE_KINDS)
         return size;
     if (*fd >= 0)
         close(*fd);

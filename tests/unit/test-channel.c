@@ -132,6 +132,58 @@ test_descriptors(void)
     end(&sender);
 }
 
+static guint
+count_open(void)
+{
+    guint count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static void
+send_with(int socket, const int *fds, guint n)
+{
+    struct message head = {.kind = MESSAGE_NAMES};
+    union {
+        char bytes[CMSG_SPACE(8 * sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec part = {.iov_base = &head, .iov_len = sizeof head};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(rights), fds, n * sizeof(int));
+    g_assert_cmpint(sendmsg(socket, &message, 0), ==, sizeof head);
+}
+
+/* A child that sends more than one at once would fill the parent's table, until nothing is started
+ * any more. */
+static void
+test_many_descriptors(void)
+{
+    for (guint n = 2; n <= 8; n++) {
+        struct side side;
+        int other, fds[8];
+        begin(&side, &other);
+        for (guint i = 0; i < n; i++)
+            fds[i] = other;
+        const guint before = count_open();
+        send_with(other, fds, n);
+        event_base_loop(side.events, EVLOOP_ONCE);
+        g_assert_cmpuint(side.closed, ==, 1);
+        g_assert_cmpuint(side.taken, ==, 0);
+        g_assert_cmpuint(count_open(), ==, before);
+        end(&side);
+        close(other);
+    }
+}
+
 static void
 test_nonsense(void)
 {
@@ -237,6 +289,8 @@ main(int argc, char **argv)
     g_test_add_func("/channel/what does not fit waits, and comes in order", test_order);
     g_test_add_func("/channel/the largest packet comes whole, and the smallest", test_largest);
     g_test_add_func("/channel/descriptors come with their packets", test_descriptors);
+    g_test_add_func("/channel/several descriptors at once end it, and none stays open",
+                    test_many_descriptors);
     g_test_add_func("/channel/nonsense ends it", test_nonsense);
     g_test_add_func("/channel/so does the other side's end", test_gone);
     g_test_add_func("/channel/one that never listens is given up", test_full);
