@@ -231,6 +231,8 @@ class Machine:
         self.site.tell('%s: boots' % self.name)
         self.is_on, self.due = True, {}
         if ADDRESSES[self.name] not in self.host.addresses():
+            for interface in (0, 1):
+                self.host.speak(interface)
             self.host.ip('addr add %s dev eth0 brd +' % ADDRESSES[self.name], 'addr add %s dev eth1 brd +' % CABLE[self.name])
         if RUN and self.node.couch_name is None:
             self.node.couch_name = self.couch_name
