@@ -13,8 +13,10 @@
             "Without a CODE, on the active node, or on the one whose data is to stay: shows a "    \
             "code, good for 10 minutes, 5 tries and one node, and waits. Ctrl-C takes it "         \
             "back.\n\n"                                                                            \
-            "With that CODE on the other node, which joins: it must have nothing of its own, or "  \
-            "--discard gives that up. Each of the two then calls all addresses of the other one, " \
+            "With that CODE on the other node, which joins: databases of its own, which would be " \
+            "mixed with those of the other node, have to be deleted first, or --discard says "     \
+            "that "                                                                                \
+            "they do not matter. Each of the two then calls all addresses of the other one, "      \
             "and tells which of them it does not reach: the exit code is 3 then, and the "         \
             "firewall "                                                                            \
             "of the one that is called is to be looked at. Whatever is interrupted, begin anew "   \

@@ -61,7 +61,8 @@ static const struct option options[] = {
         .placeholder = "URL",
         .type = OPTION_URL,
         .commands =
-            FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP | FOR_NET,
+            FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP | FOR_NET |
+            FOR_PEER_PAIR,
         .required = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP,
         .section = "source",
         .key = "url",
@@ -76,7 +77,8 @@ static const struct option options[] = {
         .name = "credentials",
         .placeholder = "FILE",
         .type = OPTION_PATH,
-        .commands = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP,
+        .commands = FOR_SNAPSHOT | FOR_DAEMON | FOR_STANDBY | FOR_IMPORT | FOR_SWITCH_STEP |
+                    FOR_PEER_PAIR,
         .section = "source",
         .key = "credentials",
         .example = "/etc/lifeboat/couchdb-credentials",
@@ -284,7 +286,9 @@ static const struct option options[] = {
         .name = "discard",
         .type = OPTION_FLAG,
         .commands = FOR_PEER_PAIR,
-        .help = "Give up what this node has: it is to become a copy of the other one.",
+        .help = "Join although this node has data, or a pair, of its own.",
+        .text = "Its databases stay beside those that come from the other node, mixed with them "
+                "where they are called alike: delete them first.",
     },
     {
         .name = "hooks",

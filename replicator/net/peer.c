@@ -2,11 +2,13 @@
 
 #include "lib/base/fail.h"
 #include "lib/base/jsontext.h"
+#include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/control/ask.h"
 #include "lib/json/json.h"
 #include "replicator/confirm.h"
 #include "replicator/failover/ask.h"
+#include "replicator/net/own_data.h"
 #include "replicator/tell.h"
 
 #include <poll.h>
@@ -110,11 +112,11 @@ show_code(struct slice answer)
     g_autofree char *code = tell_text(answer, "code"), *other = tell_text(answer, "other");
     json_member_unsigned(answer, "seconds", &seconds);
     json_member_unsigned(answer, "tries", &tries);
-    printf("On node '%s', as root, type:\n\n    lifeboat peer pair %s\n\n"
-           "It is good once, for %" G_GUINT64_FORMAT " minutes and %" G_GUINT64_FORMAT
-           " tries. A node that has data of its own asks for --discard there: what it has is given "
-           "up.\nwaiting; Ctrl-C takes it back …\n",
-           other != NULL ? other : "?", code != NULL ? code : "?", seconds / 60, tries);
+    printf(
+        "On node '%s', as root, type:\n\n    lifeboat peer pair %s\n\n"
+        "It is good once, for %" G_GUINT64_FORMAT " minutes and %" G_GUINT64_FORMAT
+        " tries. A node that has data of its own says so first.\nwaiting; Ctrl-C takes it back …\n",
+        other != NULL ? other : "?", code != NULL ? code : "?", seconds / 60, tries);
     fflush(stdout);
 }
 
@@ -135,9 +137,29 @@ show(const struct command_line *line, const char *what, GError **error)
 
 /* ---- the side that is given it ---- */
 
+/* A CouchDB that cannot be used yet is told, and in nobody's way: the link needs none. */
+static gboolean
+may_join(const struct command_line *line, GError **error)
+{
+    g_autoptr(GError) trouble = NULL;
+    g_autofree char *data = own_data_find(line, &trouble);
+    if (trouble != NULL) {
+        g_autofree char *message = fail_message(trouble->message);
+        log_warning("this node's CouchDB cannot be used yet: %s", message);
+    }
+    return data == NULL ||
+           fail_set(error, FAIL_USAGE,
+                    "this node's CouchDB has data of its own: %s\nhint: if that is to stay, show "
+                    "the code here and type it on the other node; else delete these databases, "
+                    "since they would be mixed with the other node's; --discard pairs all the same",
+                    data);
+}
+
 static int
 join(const struct command_line *line, const char *code, GError **error)
 {
+    if (!options_flag(line, "discard") && !may_join(line, error))
+        return FAIL_USAGE;
     g_autoptr(GString) members = g_string_new(",\"code\":");
     json_append_string(members, slice_of(code));
     if (options_flag(line, "discard"))

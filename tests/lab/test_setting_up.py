@@ -48,3 +48,26 @@ class SettingUp(Case):
         pair.a.kill()
         pair.b.wait_until(lambda: 'if it is lost, `lifeboat failover --force` here takes over' in pair.b.call('status')[1], 'it is not told')
         self.assertIn('`lifeboat failover --force` on the standby', pair.b.do('failover', '--yes', expect=1))
+
+    def test_data_of_a_node_that_joins_is_not_mixed_in_unasked(self):
+        pair = Pair(self, start=False)
+        for node in pair.nodes:
+            node.start_replicator()
+            node.start_netsvc()
+        pair.a.wait_role('alone')
+        pair.b.ask('PUT', '/medic')
+        pair.b.ask('PUT', '/medic/own', {})
+        code = 'AAAA-BBBB-CCCC-DDDD-EEEE'
+        self.assertIn("data of its own: 'medic' (1 document)", pair.b.do('peer', 'pair', code, expect=2))
+        self.assertIn('cannot be reached', pair.b.do('peer', 'pair', code, '--discard', expect=1))
+        pair.b.ask('DELETE', '/medic')
+        pair.pair_nodes()
+
+    def test_a_wrong_password_is_told_when_the_nodes_are_paired(self):
+        pair = Pair(self, start=False)
+        for node in pair.nodes:
+            node.start_replicator()
+            node.start_netsvc()
+        pair.a.wait_role('alone')
+        pair.b.write('credentials', 'admin:mistyped', 0o600)
+        self.assertIn("this node's CouchDB cannot be used yet: ", pair.b.do('peer', 'pair', 'AAAA-BBBB-CCCC-DDDD-EEEE', expect=1))
