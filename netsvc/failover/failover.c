@@ -305,6 +305,7 @@ on_tick(evutil_socket_t fd, short what, void *context)
     if (before != 0 && now - before > LATE_MS)
         return;
     protocol_tick(failover->protocol, now);
+    remote_tick(failover, g_get_monotonic_time());
     failover_tell(failover);
     if (g_get_monotonic_time() - failover->told_replicator > FAILOVER_TELL_SECONDS * G_USEC_PER_SEC)
         tell_replicator(failover);

@@ -9,10 +9,14 @@
  * and {"answer": N, "done": true, "text": "…"} are these.
  */
 
-#define REMOTE_MAX 16 /* that wait */
+#define REMOTE_MAX 16     /* that wait */
+#define REMOTE_SECONDS 60 /* … for so long */
+#define ERRANDS_MAX 4     /* of the other node's, at once */
+#define NOTE_MAX 32768    /* bytes of what it tells of itself */
 
 struct remote {
     guint number;
+    gint64 asked; /* monotonic, microseconds */
     remote_answered answered;
     gpointer context;
 };
@@ -35,7 +39,7 @@ remote_ask(struct failover *failover, const char *what, remote_answered answered
 {
     struct remote *remote = g_new0(struct remote, 1);
     g_autoptr(GString) out = g_string_new(NULL);
-    *remote = (struct remote){++failover->remote_last, answered, context};
+    *remote = (struct remote){++failover->remote_last, g_get_monotonic_time(), answered, context};
     g_ptr_array_add(failover->remote, remote);
     json_text_begin_object(out);
     json_text_member_unsigned(out, "question", remote->number);
@@ -54,10 +58,19 @@ remote_lost(struct failover *failover)
         finish(failover, failover->remote->len - 1, FALSE, "the other node went away meanwhile");
 }
 
+void
+remote_tick(struct failover *failover, gint64 now)
+{
+    const gint64 before = now - REMOTE_SECONDS * G_USEC_PER_SEC;
+    for (guint i = failover->remote->len; i-- > 0;)
+        if (((const struct remote *)failover->remote->pdata[i])->asked <= before)
+            finish(failover, i, FALSE, "the other node is there, and does not answer");
+}
+
 /* ---- theirs ---- */
 
-static void
-send_answer(struct failover *failover, guint64 number, gboolean done, const char *text)
+static gboolean
+send_one(struct failover *failover, guint64 number, gboolean done, const char *text)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     json_text_begin_object(out);
@@ -65,13 +78,21 @@ send_answer(struct failover *failover, guint64 number, gboolean done, const char
     json_text_member_boolean(out, "done", done);
     json_text_member_string(out, "text", text);
     json_text_end_object(out);
-    link_send(failover->link, LINK_NOTE, out->str, out->len);
+    return link_send(failover->link, LINK_NOTE, out->str, out->len);
+}
+
+static void
+send_answer(struct failover *failover, guint64 number, gboolean done, const char *text)
+{
+    if (!send_one(failover, number, done, text))
+        send_one(failover, number, FALSE, "what was found there is more than can be told");
 }
 
 static void
 errand_done(gpointer context, gboolean done, const char *answer)
 {
     g_autofree struct errand *errand = context;
+    errand->failover->errands--;
     send_answer(errand->failover, errand->number, done, answer);
 }
 
@@ -85,6 +106,11 @@ take_question(struct failover *failover, guint64 number, struct slice note)
         send_answer(failover, number, FALSE, "that is not known there: another version?");
         return;
     }
+    if (failover->errands >= ERRANDS_MAX) {
+        send_answer(failover, number, FALSE, "too much is asked of it at once");
+        return;
+    }
+    failover->errands++;
     struct errand *errand = g_new0(struct errand, 1);
     *errand = (struct errand){failover, number};
     checks_run(failover->child, from, errand_done, errand);
@@ -112,7 +138,7 @@ remote_take(struct failover *failover, struct slice note)
         take_question(failover, number, note);
     } else if (json_member_unsigned(note, "answer", &number)) {
         take_answer(failover, number, note);
-    } else {
+    } else if (note.size <= NOTE_MAX) {
         g_free(failover->note);
         failover->note = slice_dup(note);
         failover->noted = g_get_monotonic_time();

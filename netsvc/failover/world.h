@@ -41,6 +41,7 @@ struct failover {
     gint64 noted;      /* monotonic */
     GPtrArray *remote; /* struct remote: asked of the other node */
     guint remote_last;
+    guint errands;  /* of the other node's, that are being looked into */
     gint64 since;   /* wall clock: of the role */
     gboolean mends; /* what this node's CouchDB lost */
 };
@@ -74,3 +75,4 @@ void remote_ask(struct failover *failover, const char *what, remote_answered ans
                 gpointer context);
 void remote_take(struct failover *failover, struct slice note);
 void remote_lost(struct failover *failover);
+void remote_tick(struct failover *failover, gint64 now); /* now and then; monotonic, microseconds */
