@@ -269,6 +269,16 @@ path_of(const struct config *config, const char *name)
     return NULL;
 }
 
+/* So that it is one variable, and not what the parent says itself. */
+static gboolean
+is_variable(struct slice key)
+{
+    gsize i = 0;
+    while (i < key.size && g_ascii_isupper(key.data[i]))
+        i++;
+    return key.size > 0 && i == key.size && !slice_is(key, "EVENT");
+}
+
 static char **
 environment_of(const char *name, struct slice body)
 {
@@ -279,13 +289,22 @@ environment_of(const char *name, struct slice body)
         return environment;
     for (gsize place = 0; json_next_member(body, &place, &key, &value);) {
         g_autoptr(GString) text = g_string_new(NULL), variable = g_string_new("LIFEBOAT_");
-        if (json_type(value) != JSON_STRING)
+        if (json_type(value) != JSON_STRING || !is_variable(key))
             continue;
         g_string_append_len(variable, key.data, (gssize)key.size); /* names are plain */
         json_unescape(value, text);
         environment = g_environ_setenv(environment, variable->str, text->str, TRUE);
     }
     return environment;
+}
+
+static guint
+count_of(const struct hooks *hooks, const char *name)
+{
+    guint count = 0;
+    for (const GList *each = hooks->all.head; each != NULL; each = each->next)
+        count += strcmp(((const struct hook *)each->data)->name, name) == 0;
+    return count;
 }
 
 void
@@ -300,6 +319,11 @@ hooks_run(struct hooks *hooks, guint32 handle, const char *name, const char *bod
     hook->line = g_string_new(NULL);
     if (path == NULL) {
         tell_done(hook, FALSE);
+        hook_free(hook);
+        return;
+    }
+    if (count_of(hooks, name) >= HOOKS_OF_NAME) {
+        tell_failed(hook, "is asked for too often at once");
         hook_free(hook);
         return;
     }

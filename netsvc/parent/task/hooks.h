@@ -11,6 +11,7 @@
 #include "netsvc/parent/world.h"
 
 #define HOOKS_LAST_MAX 400 /* bytes of what it said last */
+#define HOOKS_OF_NAME 4    /* at once: those of one name do not keep others waiting for ever */
 
 struct hooks;
 
