@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define ALERTS_MAX 200 /* of one child */
+
 /* Which child knows; "status" is the parent's own. */
 static const struct {
     const char *ask;
@@ -44,6 +46,27 @@ questions_own_alert(struct world *world, const char *name, const char *text)
     questions_changed(world);
 }
 
+static gboolean
+is_of(gpointer key, gpointer value, gpointer prefix)
+{
+    (void)value;
+    return g_str_has_prefix(key, prefix);
+}
+
+/* Whether that child may tell of one thing more: each alert is kept, and logged. */
+static gboolean
+has_room(struct world *world, guint service, const char *key)
+{
+    GHashTableIter at;
+    gpointer each;
+    guint count = 0;
+    g_autofree char *prefix = alert_key(world, service, "");
+    g_hash_table_iter_init(&at, world->alerts);
+    while (g_hash_table_iter_next(&at, &each, NULL))
+        count += g_str_has_prefix(each, prefix);
+    return count < ALERTS_MAX || g_hash_table_contains(world->alerts, key);
+}
+
 void
 questions_alert(struct world *world, guint service, const void *data, gsize size)
 {
@@ -55,14 +78,8 @@ questions_alert(struct world *world, guint service, const void *data, gsize size
     if (text >= name + size)
         return;
     g_autofree char *key = alert_key(world, service, name);
-    questions_own_alert(world, key, text);
-}
-
-static gboolean
-is_of(gpointer key, gpointer value, gpointer prefix)
-{
-    (void)value;
-    return g_str_has_prefix(key, prefix);
+    if (*text == '\0' || has_room(world, service, key))
+        questions_own_alert(world, key, text);
 }
 
 void
