@@ -252,7 +252,7 @@ import(struct cert *self, struct slice body, GError **error)
     if (now == 0 || !read_files(body, pile, error))
         return NULL;
     const gboolean done =
-        site_import(self->site, pile, json_member_true(body, "drive"), now, &wrong);
+        site_import(self->site, pile, json_member_true(body, "drive"), self->known, now, &wrong);
     const gboolean is_old = g_error_matches(wrong, FAIL, FAIL_LATER);
     tell_drive(self, body, is_old ? NULL : wrong);
     if (done)

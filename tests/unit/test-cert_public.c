@@ -68,7 +68,7 @@ add(struct pile *pile, X509 *certificate)
 static gboolean
 import(struct cert_world *world, const struct pile *pile, GError **error)
 {
-    return site_import(world->site, pile, FALSE, NOW, error);
+    return site_import(world->site, pile, FALSE, NULL, NOW, error);
 }
 
 static void
@@ -157,9 +157,9 @@ test_roll_back(void)
     g_assert_cmpint(X509_cmp(now, first), ==, 0);
     /* the drive that is still there does not undo it; a person may */
     g_clear_error(&error);
-    g_assert_false(site_import(world->site, pile, TRUE, NOW, &error));
+    g_assert_false(site_import(world->site, pile, TRUE, NULL, NOW, &error));
     g_assert_error(error, FAIL, FAIL_LATER);
-    g_assert_true(site_import(world->site, pile, FALSE, NOW, NULL));
+    g_assert_true(site_import(world->site, pile, FALSE, NULL, NOW, NULL));
     authority_end(&authority);
 }
 
@@ -349,6 +349,36 @@ test_too_many(void)
     authority_end(&authority);
 }
 
+/* A request lies on each drive, and is no secret: who has one can sign it. By hand it is a person's
+ * decision. */
+static void
+test_drive_of_a_stranger(void)
+{
+    BEGIN();
+    struct authority stranger;
+    g_autoptr(X509_STORE) known = X509_STORE_new();
+    g_autoptr(GError) error = NULL;
+    AUTO(pile) *good = pile_new();
+    authority_begin(&stranger);
+    X509_STORE_add_cert(known, authority.root);
+    g_autoptr(X509) rogue = sign_request(&stranger, world, NOW + 90 * DAY);
+    g_autoptr(X509) leaf = sign_request(&authority, world, NOW + 80 * DAY);
+    add(pile, rogue);
+    add(pile, stranger.issuing);
+    g_assert_false(site_import(world->site, pile, TRUE, known, NOW, &error));
+    g_assert_nonnull(strstr(error->message, "does not have 'Public Root X1'"));
+    g_assert_null(world->site->state->public.chain);
+    g_clear_error(&error);
+    add(good, leaf);
+    add(good, authority.issuing);
+    site_import(world->site, good, TRUE, known, NOW, &error);
+    g_assert_no_error(error);
+    site_import(world->site, pile, FALSE, known, NOW, &error);
+    g_assert_no_error(error);
+    authority_end(&authority);
+    authority_end(&stranger);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -366,5 +396,6 @@ main(int argc, char **argv)
     g_test_add_func("/cert-public/der-and-junk", test_der_and_junk);
     g_test_add_func("/cert-public/pkcs7", test_pkcs7);
     g_test_add_func("/cert-public/too-many", test_too_many);
+    g_test_add_func("/cert-public/a-drive-of-a-stranger", test_drive_of_a_stranger);
     return g_test_run();
 }

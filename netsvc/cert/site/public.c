@@ -105,9 +105,25 @@ serve(struct site *site, const struct judge_found *found, GError **error)
     return site_commit(site, next, error);
 }
 
+/* Whether it is to be taken where nobody stands by. */
+static gboolean
+may_come_by_drive(const struct site *site, const struct judge_found *found, X509_STORE *known,
+                  gint64 now, GError **error)
+{
+    static const char hint[] = "lifeboat cert import takes it all the same";
+    g_autofree char *chain = pem_chain(found->chain, 0), *topmost = NULL;
+    if (was_rolled_back(site->state, found->chain->pdata[0]))
+        return fail_set(error, FAIL_LATER, "that certificate was rolled back here\nhint: %s", hint);
+    return known == NULL || judge_is_known(chain, known, now, &topmost) ||
+           fail_set(error, FAIL_USAGE,
+                    "this server's list of public authorities does not have '%s', who is above "
+                    "it\nhint: %s",
+                    topmost, hint);
+}
+
 gboolean
-site_import(struct site *site, const struct pile *pile, gboolean by_drive, gint64 now,
-            GError **error)
+site_import(struct site *site, const struct pile *pile, gboolean by_drive, X509_STORE *known,
+            gint64 now, GError **error)
 {
     g_autoptr(GPtrArray) keys = own_keys(site->state);
     g_autoptr(X509) present = pem_read_certificate(site->state->public.chain);
@@ -116,11 +132,8 @@ site_import(struct site *site, const struct pile *pile, gboolean by_drive, gint6
     struct judge_found found;
     if (!judge_pile(&judge, pile, &found, error))
         return FALSE;
-    gboolean done = by_drive && was_rolled_back(site->state, found.chain->pdata[0])
-                        ? fail_set(error, FAIL_LATER,
-                                   "that certificate was rolled back here\nhint: lifeboat "
-                                   "cert import takes it all the same")
-                        : serve(site, &found, error);
+    const gboolean done = (!by_drive || may_come_by_drive(site, &found, known, now, error)) &&
+                          serve(site, &found, error);
     judge_found_clear(&found);
     return done;
 }

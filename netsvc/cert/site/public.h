@@ -14,8 +14,10 @@
 
 gboolean site_request(struct site *site, gint64 now, GError **error);
 
-/* `by_drive`: nobody stands by, so that what was rolled back is not taken again. FAIL_LATER: there
- * is nothing new in it. */
-gboolean site_import(struct site *site, const struct pile *pile, gboolean by_drive, gint64 now,
-                     GError **error);
+/* `by_drive`: nobody stands by, so that what was rolled back is not taken again, nor what leads to
+ * none of the public authorities in `known` (NULL: they are not known): the request is no secret,
+ * and whoever has a drive could have it signed by an authority of his own, which no phone trusts.
+ * FAIL_LATER: there is nothing new in it. */
+gboolean site_import(struct site *site, const struct pile *pile, gboolean by_drive,
+                     X509_STORE *known, gint64 now, GError **error);
 gboolean site_roll_back(struct site *site, GError **error);
