@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 from support.case import Case
@@ -216,6 +217,68 @@ class Strangers(Nodes):
         old.check_hostname, old.verify_mode, old.maximum_version = False, ssl.CERT_NONE, ssl.TLSVersion.TLSv1_2
         with self.assertRaises(ssl.SSLError):
             old.wrap_socket(self.connect())
+
+
+class TakenOver(Nodes):
+    """Node b is somebody else's: it has its key, and says whatever it likes."""
+
+    PROTOCOL, RELAY, NOTE, HELLO, BEAT = 0, 1, 2, 64, 65
+
+    def setUp(self):
+        super().setUp()
+        self.pair.pair_nodes()
+        self.b.netsvc.end(signal.SIGKILL, expect=-signal.SIGKILL)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        identity = self.b.path('state', 'failover', 'identity.pem')
+        context.load_cert_chain(identity)
+        name = subprocess.run(['openssl', 'x509', '-in', identity, '-noout', '-subject'], check=True, stdout=subprocess.PIPE).stdout
+        mark = len(self.a.netsvc.lines)
+        with self.b.host.entered():
+            self.link = context.wrap_socket(socket.create_connection(('10.66.0.1', PORT), 10))
+        self.lock = threading.Lock()
+        self.send(self.HELLO, b'LBL1\0' + name.strip()[-32:] + os.urandom(8) + b'b'.ljust(32, b'\0'))
+        self.over = threading.Event()
+        for work in (self.beat, self.drain):
+            threading.Thread(target=work, daemon=True).start()
+        self.addCleanup(self.over.set)
+        self.a.netsvc.wait_for(REACHED, since=mark)
+
+    def send(self, kind, data):
+        with self.lock:
+            self.link.sendall(len(data).to_bytes(4, 'big') + bytes([kind]) + data)
+
+    def beat(self):
+        while not self.over.wait(0.05):
+            try:
+                self.send(self.BEAT, bytes(4))
+            except OSError:
+                return
+
+    def drain(self):
+        try:
+            while self.link.recv(65536):
+                pass
+        except OSError:
+            pass
+
+    def test_it_ends_nothing_and_gets_at_nothing_else(self):
+        process = self.process_of(self.a)
+        for whom in ('address/take', 'hook/start', 'replicator/fresh', 'replicator/role","role":"active","x":"', 'web', 'failover', '', '\n'):
+            self.send(self.RELAY, whom.encode() + b'\0{"token":"x"}')
+        for body in (b'cert\0', b'dhcp\0', b'cert', b'dhcp\0' + os.urandom(60000), b'cert\0{"say":"part"}\n' + bytes(50000)):
+            self.send(self.RELAY, body)
+        for _ in range(2000):
+            self.send(self.NOTE, b'{"question":1,"what":"check to"}')
+        for note in (b'{"x":"%s"}' % (b'y' * 65000), b'[' * 60000, b'[' * 30000 + b']' * 30000, b'{"node":"%s"}' % (b'\\u001b[2J' * 4000)):
+            self.send(self.NOTE, note)
+            self.send(self.PROTOCOL, note)
+            self.assertEqual('active', self.a.role())
+        self.send(self.NOTE, b'{"node":"b","role":"\\u001b[2J"}')  # all before it was taken
+        self.a.wait_until(lambda: ((self.a.status().get('other') or {}).get('told') or {}).get('role') == '\x1b[2J', 'the note is not told')
+        self.assertNotIn('\x1b', self.a.call('status')[1])
+        self.assertEqual(process, self.process_of(self.a))
+        self.assertNotIn('which it may not', self.a.netsvc.log)
 
 
 class Tunnel(Nodes):
