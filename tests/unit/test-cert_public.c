@@ -222,7 +222,7 @@ test_what_is_wrong(void)
     AUTO(pile) *renamed = pile_new(); /* what it is called does not count */
     g_autoptr(X509) other = sign(&authority, key, "other.example", NOW - DAY, NOW + DAY);
     X509_NAME *subject = X509_get_subject_name(other);
-    X509_NAME_delete_entry(subject, 0);
+    X509_NAME_ENTRY_free(X509_NAME_delete_entry(subject, 0));
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const guint8 *)"clinic.example", -1,
                                -1, 0);
     g_assert_cmpint(X509_sign(other, authority.key, EVP_sha256()), >, 0);
