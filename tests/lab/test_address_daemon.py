@@ -59,6 +59,12 @@ class Whole(Case):
         self.assertNotIn('elements', self.rules())
         self.assertIn('reject with tcp reset', self.rules())
 
+    def test_whoever_may_ask_how_it_stands_does_not_move_it(self):
+        self.hold()
+        for what in ('address/fence', 'address/take', 'address/open', 'address/keep', 'dhcp/peer', 'failover/send', 'cert/key', 'web/certificate'):
+            self.assertIn('not known', self.ask(what).get('error', ''), what)
+        self.assertTrue(self.is_open())
+
     def test_its_end_fences(self):
         Echo(self, self.server)
         self.hold()
