@@ -5,6 +5,15 @@ from support.pair import Pair
 
 
 class SettingUp(Case):
+    def unpaired(self):
+        """Both run, and a serves."""
+        pair = Pair(self, start=False)
+        for node in pair.nodes:
+            node.start_replicator()
+            node.start_netsvc()
+            pair.a.wait_role('alone')
+        return pair
+
     def test_a_node_beside_the_one_in_use_is_to_be_paired_and_not_to_take_over(self):
         pair = Pair(self, start=False, couch=False)
         pair.a.start_netsvc().wait_role('alone')
@@ -50,11 +59,7 @@ class SettingUp(Case):
         self.assertIn('`lifeboat failover --force` on the standby', pair.b.do('failover', '--yes', expect=1))
 
     def test_data_of_a_node_that_joins_is_not_mixed_in_unasked(self):
-        pair = Pair(self, start=False)
-        for node in pair.nodes:
-            node.start_replicator()
-            node.start_netsvc()
-        pair.a.wait_role('alone')
+        pair = self.unpaired()
         pair.b.ask('PUT', '/medic')
         pair.b.ask('PUT', '/medic/own', {})
         code = 'AAAA-BBBB-CCCC-DDDD-EEEE'
@@ -64,10 +69,6 @@ class SettingUp(Case):
         pair.pair_nodes()
 
     def test_a_wrong_password_is_told_when_the_nodes_are_paired(self):
-        pair = Pair(self, start=False)
-        for node in pair.nodes:
-            node.start_replicator()
-            node.start_netsvc()
-        pair.a.wait_role('alone')
+        pair = self.unpaired()
         pair.b.write('credentials', 'admin:mistyped', 0o600)
         self.assertIn("this node's CouchDB cannot be used yet: ", pair.b.do('peer', 'pair', 'AAAA-BBBB-CCCC-DDDD-EEEE', expect=1))
