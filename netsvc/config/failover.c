@@ -41,6 +41,33 @@ is_service(const struct config *config, const struct config_peer *peer)
            ntohl(in->sin_addr.s_addr) == config->service_address;
 }
 
+/* Of the nodes that were read before; NULL: none has it. */
+static const char *
+who_has(const struct config *config, const struct config_node *node, const struct config_peer *peer)
+{
+    for (guint i = 0; i < config->nodes->len; i++) {
+        const struct config_node *each = config->nodes->pdata[i];
+        for (guint j = 0; each != node && j < each->addresses->len; j++) {
+            const struct config_peer *its = &g_array_index(each->addresses, struct config_peer, j);
+            if (its->size == peer->size && memcmp(&its->address, &peer->address, peer->size) == 0)
+                return each->name;
+        }
+    }
+    return NULL;
+}
+
+static gboolean
+check_path(const struct config *config, const struct config_node *node,
+           const struct config_peer *peer, const struct command_line *view, GError **error)
+{
+    const char *other = who_has(config, node, peer);
+    if (is_service(config, peer))
+        return config_wrong(view, "peer-address", error,
+                            "that is the service address, which moves: name the node's own");
+    return other == NULL || config_wrong(view, "peer-address", error,
+                                         "[peer %s] has the same one: name each node's own", other);
+}
+
 static gboolean
 read_node(struct config *config, const struct command_line *view, GError **error)
 {
@@ -53,9 +80,9 @@ read_node(struct config *config, const struct command_line *view, GError **error
     if (!config_each(view, "peer-address", add_path, node->addresses, error))
         return FALSE;
     for (guint i = 0; i < node->addresses->len; i++)
-        if (is_service(config, &g_array_index(node->addresses, struct config_peer, i)))
-            return config_wrong(view, "peer-address", error,
-                                "that is the service address, which moves: name the node's own");
+        if (!check_path(config, node, &g_array_index(node->addresses, struct config_peer, i), view,
+                        error))
+            return FALSE;
     return TRUE;
 }
 
@@ -78,7 +105,9 @@ find_own(struct config *config, const struct command_line *line, GError **error)
         }
     }
     if (config->own == NULL)
-        return config_wrong(line, "node", error, "this node is '%s', and there is no [peer %s]",
+        return config_wrong(line, "node", error,
+                            "this node is '%s', and there is no [peer %s]\nhint: `name` under "
+                            "[node] says which of the two [peer] sections is this machine",
                             config->node, config->node);
     return config->service_address != 0 ||
            fail_set(error, FAIL_USAGE,

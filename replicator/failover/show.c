@@ -147,9 +147,9 @@ append_other(GString *out, struct slice pair, const char *own)
     if (!is_connected(pair) || !told_of(pair, &other, &told)) {
         g_string_append_printf(
             out, "  node %-6s  NOT REACHED: see that it is on and its cables are in%s\n", name,
-            is_serving(own) ? ""
-                            : "; if it is lost, `lifeboat failover --force` "
-                              "here takes over");
+            g_strcmp0(own, "standby") != 0 ? ""
+                                           : "; if it is lost, `lifeboat failover --force` "
+                                             "here takes over");
         return;
     }
     g_autofree char *role = tell_text(told, "role"), *trouble = tell_text(told, "trouble");

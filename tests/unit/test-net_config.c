@@ -50,6 +50,13 @@ static const struct {
     /* [net] */
     {"[net]\nservice_address = 10.0.0\n", 2, "service_address: '10.0.0' is no IPv4 address"},
     {"[net]\nservice_address = fd00::1\n", 2, "'fd00::1' is no IPv4 address"},
+    /* [peer] */
+    {"[net]\nservice_address = 10.0.0.9\n[peer a]\naddresses = 10.0.0.1\n[peer b]\n"
+     "addresses = 10.0.0.2;10.0.0.1\n",
+     6, "addresses: [peer a] has the same one"},
+    {"[node]\nname = c\n[net]\nservice_address = 10.0.0.9\n[peer a]\naddresses = 10.0.0.1\n"
+     "[peer b]\naddresses = 10.0.0.2\n",
+     2, "this node is 'c', and there is no [peer c]\nhint: `name` under [node]"},
     /* [dns] */
     {"[dns]\nlisten = 10.0.0.1;x\n", 2, "listen: 'x' "},
     {"[dns]\nlisten = 10.0.0.1:0\n", 2, "listen: "},
