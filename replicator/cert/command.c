@@ -10,6 +10,7 @@
 #include "replicator/tell.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static struct slice
 whole(const GString *text)
@@ -21,7 +22,12 @@ static GString *
 ask_plain(const struct command_line *line, const char *what, GError **error)
 {
     g_autofree char *request = g_strdup_printf("{\"ask\":\"cert/%s\"}", what);
-    return ask_daemon(ASK_NETSVC, options_string(line, "net-control"), request, ASK_SECONDS, error);
+    GString *answer =
+        ask_daemon(ASK_NETSVC, options_string(line, "net-control"), request, ASK_SECONDS, error);
+    if (answer == NULL && error != NULL && strstr((*error)->message, "is not served") != NULL)
+        fail_add_hint(error, "certificates need `name` under [cert] in the configuration, on both "
+                             "nodes; then `lifeboat net reload`");
+    return answer;
 }
 
 static void

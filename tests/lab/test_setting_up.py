@@ -72,3 +72,9 @@ class SettingUp(Case):
         pair = self.unpaired()
         pair.b.write('credentials', 'admin:mistyped', 0o600)
         self.assertIn("this node's CouchDB cannot be used yet: ", pair.b.do('peer', 'pair', 'AAAA-BBBB-CCCC-DDDD-EEEE', expect=1))
+
+    def test_certificates_that_are_not_configured_are_told_how_to_be(self):
+        pair = Pair(self, start=False, couch=False)
+        pair.a.start_netsvc()
+        for command in ('init', 'show', 'request'):
+            self.assertIn('certificates need `name` under [cert]', pair.a.do('cert', command, expect=1))
