@@ -111,5 +111,5 @@ show_in_force(struct slice answer)
                                    g_strcmp0(what, "public") == 0 ? "public" : "the site's own",
                                    ends);
         }
-    return g_strdup("there is none yet: lifeboat cert init");
+    return g_strdup("there is none yet: `lifeboat cert init` on the active node");
 }
