@@ -1,8 +1,8 @@
 /*
  * task: what one part of netsvc asks of another, through the parent, which hands it on by its name
- * and knows who may ask for what (parent/task/allowed.c). A task has one answer, unless nobody waits
- * for it (number 0). Bodies and answers are JSON texts, "" for none, or packed structs where the
- * table says so; who takes one checks it.
+ * and knows who may ask for what (parent/task/allowed.c). A task has one answer, unless nobody
+ * waits for it (number 0). Bodies and answers are JSON texts, "" for none, or packed structs where
+ * the table says so; who takes one checks it.
  *
  *     child ─ MESSAGE_TASK ─→ parent ─ MESSAGE_TASK ─→ child            WHO/WHAT, body
  *           ←─ MESSAGE_DONE ─        ←─ MESSAGE_DONE ─                  answer, or why not
@@ -84,6 +84,7 @@ struct task_state {
     guint32 unmerged; /* a node may have what the other has not */
     guint32 granted;  /* this node handed over, and has not seen that the other one took over */
     guint32 fenced;   /* the operator says that the other node is off, or it was replaced */
+    guint32 nothing;  /* so that there are no bytes that nobody sets */
 };
 
 const char *task_role_name(guint32 role); /* "active" */

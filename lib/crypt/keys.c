@@ -314,7 +314,7 @@ keys_new(void)
 static gboolean
 read_identity(struct keys *keys, int folder_fd, const char *folder, GError **error)
 {
-    char text[FILE_CAP + 1];
+    char text[FILE_CAP + 1] = "";
     gboolean done = read_file(folder_fd, folder, IDENTITY, TRUE, text, error);
     if (done && !take_identities(keys, text, error))
         done = bad_file(folder, IDENTITY, error);

@@ -1,5 +1,5 @@
 /*
- * failover: which node is the active one, and the switch from one to the other (SWITCH.md).
+ * failover: which node is the active one, and the switch from one to the other.
  *
  *     protocol/    the rules, without a clock, a disk or a network of their own: what has come in,
  *                  what is to be done. The tests run it by the million, and the child runs the same

@@ -1,6 +1,6 @@
 /*
  * command: `lifeboat-replicator switch STEP [VALUE]`, which the daemon runs (daemon/role.h): what
- * is done with CouchDB at a switch. SWITCH.md's steps are in brackets.
+ * is done with CouchDB at a switch. The steps of netsvc/failover/protocol are in brackets.
  *
  *     check from|to   what stands in the way of a planned switch                               [1]
  *     pull ATTEMPT    this node has all that the other one has, and its clients' checkpoints   [3]

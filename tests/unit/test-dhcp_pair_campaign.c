@@ -11,7 +11,7 @@
 #define ROUNDS 5
 #define STEPS 600
 
-/* What a node's record says (SWITCH.md); it outlives power cuts. */
+/* What a node's record says (netsvc/failover/protocol); it outlives power cuts. */
 struct record {
     guint64 term;
     gboolean holds, forced;

@@ -445,17 +445,17 @@ site_revoke(struct site *site, const char *serial, gint64 now, GError **error)
         return FALSE;
     struct state *next = state_copy(site->state);
     struct state_issued *issued = state_find(next, serial);
-    const gboolean already = issued != NULL && issued->revoked > 0;
-    gboolean done = issued != NULL || fail_set(error, FAIL_USAGE,
-                                               "there is no certificate of serial '%s', or it has "
-                                               "ended",
-                                               serial);
-    if (done && !already) {
+    const gboolean is_new = issued != NULL && issued->revoked == 0;
+    gboolean done = issued != NULL;
+    if (!done)
+        fail_set(error, FAIL_USAGE, "there is no certificate of serial '%s', or it has ended",
+                 serial);
+    if (is_new) {
         issued->revoked = now;
         done = renew_crl(next, &authority, now, error);
     }
     authority_clear(&authority);
-    if (done && !already)
+    if (is_new && done)
         return site_commit(site, next, error);
     state_free(next);
     return done;

@@ -256,7 +256,8 @@ make_room(struct show *show)
     for (GList *each = show->guests.tail; each != NULL; each = each->prev)
         if (each->data != show->chosen)
             oldest = each->data;
-    session_free(let_go(oldest));
+    if (oldest != NULL)
+        session_free(let_go(oldest));
 }
 
 void
