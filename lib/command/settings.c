@@ -279,6 +279,12 @@ static const struct option options[] = {
     {
         .name = "yes",
         .type = OPTION_FLAG,
+        .commands = FOR_NODE_RESTORED,
+        .help = "Have it wait without asking.",
+    },
+    {
+        .name = "yes",
+        .type = OPTION_FLAG,
         .commands = FOR_PEER_FORGET,
         .help = "Part them without asking.",
     },

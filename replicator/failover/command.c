@@ -171,6 +171,12 @@ failback_command(const struct command_line *line, GError **error)
 int
 node_restored_command(const struct command_line *line, GError **error)
 {
+    if (!options_flag(line, "yes") &&
+        !confirm(
+            "If this node serves clients now, it stops: what it remembers of its role may be out "
+            "of date, and it waits until it has heard from the other one.",
+            "yes", "--yes does it without asking", error))
+        return FAIL_FAILED;
     g_autoptr(GString) answer = failover_ask(line, "restored", "", ASK_SECONDS, error);
     if (answer == NULL)
         return FAIL_FAILED;

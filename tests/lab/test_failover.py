@@ -41,6 +41,15 @@ class Planned(Writing):
         self.all_are_there(self.pair.a)
         self.assertIn('all is as it was', self.pair.a.do('failback', '--yes'))
 
+    def test_a_node_is_not_told_to_wait_by_a_slip(self):
+        """`node restored` ends what clients use: it asks first."""
+        code, said = self.pair.a.call('node', 'restored')
+        self.assertEqual(2, code, said)
+        self.assertIn('--yes', said)
+        self.assertEqual('active', self.pair.a.role())
+        self.pair.a.do('node', 'restored', '--yes')
+        self.assertNotEqual('active', self.pair.a.role())
+
     def test_a_dry_run_changes_nothing(self):
         term = self.pair.a.status()['term']
         said = self.pair.a.do('failover', '--dry-run')
