@@ -67,7 +67,7 @@ look(const struct command_line *line, GError **error)
 static gboolean
 planned(const struct command_line *line, struct slice pair, GError **error)
 {
-    g_autofree char *active = show_active(pair), *own = tell_text(pair, "node");
+    g_autofree char *active = show_active(pair);
     if (active == NULL)
         return fail_set(
             error, FAIL_FAILED,

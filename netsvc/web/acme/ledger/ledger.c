@@ -270,7 +270,7 @@ ledger_make_room(struct ledger *ledger, enum ledger_what what, guint max, GError
         return FALSE;
     return count < max ||
            ledger_run(ledger,
-                      ledger_statement(ledger, texts[what], error, "i", (gint64)(max / 20 + 1)),
+                      ledger_statement(ledger, texts[what], error, "i", (gint64)max / 20 + 1),
                       error);
 }
 

@@ -150,15 +150,16 @@ found_texts(gpointer context, const GPtrArray *values, const GError *error)
     gboolean found = FALSE;
     hash_sha256(trial->key_authorization, strlen(trial->key_authorization), digest);
     g_autofree char *wanted = base64url_text(digest, sizeof digest);
-    for (guint i = 0; values != NULL && i < values->len; i++) {
+    const guint n = values != NULL ? values->len : 0;
+    for (guint i = 0; i < n; i++) {
         gsize size;
         const char *text = g_bytes_get_data(values->pdata[i], &size);
         found |= slice_is((struct slice){text, size}, wanted);
     }
     if (error == NULL && !found)
-        problem_set(&wrong, values->len > 0 ? PROBLEM_INCORRECT_RESPONSE : PROBLEM_DNS,
+        problem_set(&wrong, n > 0 ? PROBLEM_INCORRECT_RESPONSE : PROBLEM_DNS,
                     "_acme-challenge.%s has %u TXT records, and none is the token's digest",
-                    trial->name, values->len);
+                    trial->name, n);
     tried(trial, error != NULL ? error : wrong);
 }
 
