@@ -12,6 +12,8 @@
 #include "replicator/standby/open.h"
 #include "replicator/switch/step.h"
 
+static void add(GPtrArray *list, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);
+
 static void
 add(GPtrArray *list, const char *format, va_list arguments)
 {

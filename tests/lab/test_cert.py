@@ -1,7 +1,6 @@
 """The site's certificates, with a real lifeboat-netsvc: made, shown, renewed, asked for by drive, put in force, taken back."""
 
 import base64
-import glob
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ import time
 import unittest
 
 from support.case import OneServer
+from support.clock import shifted
 from support.netsvc import program
 from support.process import Process
 
@@ -292,12 +292,6 @@ class AsTheReadmeSays(Certificates):
         self.until_installed()
 
 
-def days(number):
-    """Runs a program with the clock so many days ahead."""
-    library = glob.glob('/usr/lib/*/faketime/libfaketime.so.1')
-    return ('env', 'LD_PRELOAD=' + library[0], 'FAKETIME_DONT_FAKE_MONOTONIC=1', 'FAKETIME=%+dd' % number)
-
-
 class Later(Certificates):
     """The same server days later: its clock is ahead of ours."""
 
@@ -305,7 +299,7 @@ class Later(Certificates):
 
     def at(self, number):
         self.netsvc.end()
-        self.netsvc.before = days(number)
+        self.netsvc.before = shifted('%+dd' % number)
         self.netsvc.start()
         self.until(lambda: 'error' not in self.ask('cert/show'))
 

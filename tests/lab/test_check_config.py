@@ -139,7 +139,7 @@ class OfTheMachine(Checking):
         self.server.move('10.66.0.1/16')
         other = Process(self, self.server, ['/usr/bin/python3', '-c', LISTENS, '8080', '7402'])
         other.wait_for('listens')
-        self.assert_found(('in the way', 'serves at port 7402 (TCP)'), ('in the way', 'serves at port 8080 (TCP)'),
+        self.assert_found(('in the way', 'serves at port 8080 (TCP)'), ('in the way', 'serves at port 7402 (TCP)'),
                           configuration=PAIR + '[cert]\nname = clinic.example\n' + WELL)
 
     def test_one_at_another_address_is_not_in_the_way(self):

@@ -1,6 +1,5 @@
 """The failover switch with what happens to machines, cables and clocks meanwhile, and with clients as phones and Docker make them."""
 
-import glob
 import signal
 import socket
 import time
@@ -8,6 +7,7 @@ import unittest
 
 from support.address import sleeps
 from support.clients import Udhcpc
+from support.clock import shifted
 from support.pair import NGINX, RUN, SERVICE
 from support.process import PATIENCE, Process
 from support.writing import REFUSED_SECONDS, Writing
@@ -222,7 +222,7 @@ class Asleep(Faults):
 class Clocks(Faults):
     """b's clock is a day ahead of a's, all its programs', its CouchDB's too."""
 
-    before = {'b': ('env', 'LD_PRELOAD=' + ''.join(glob.glob('/usr/lib/*/faketime/libfaketime.so.1')), 'FAKETIME_DONT_FAKE_MONOTONIC=1', 'FAKETIME=+1d')}
+    before = {'b': shifted('+1d')}
 
     def until_ready(self):
         self.pair.b.wait_until(lambda: len(self.pair.b.documents('clinic')) >= 20, 'it does not follow')

@@ -26,7 +26,7 @@ from .process import PATIENCE, Process
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 HEAD, TASK, DONE = struct.Struct('=II'), struct.Struct('=I64s'), struct.Struct('=II')
-STATE = struct.Struct('=IIQIIII')
+STATE = struct.Struct('=IIQIIIIII')
 CHANNEL = 3  # CHILD_CHANNEL, and CHILD_CONFIG behind it
 
 
@@ -141,7 +141,7 @@ class Child:
     # ---- what it is told and asked ----
 
     def role(self, name, peer=0, term=1):
-        self._send('MESSAGE_ROLE', STATE.pack(ROLES['TASK_' + name.upper()], peer, term, 0, 0, 0, 0))
+        self._send('MESSAGE_ROLE', STATE.pack(ROLES['TASK_' + name.upper()], peer, term, 0, 0, 0, 0, 0, 0))
 
     def tell(self, task, body=b''):
         self._send('MESSAGE_TASK', TASK.pack(0, task.encode()) + body)
