@@ -196,7 +196,9 @@ class Strangers(Nodes):
             self.assertEqual(b'', each.recv(1))
         self.assertLess(time.monotonic() - begun, 10)
         held = [self.connect() for _ in range(200)]
-        self.assertLess(len(os.listdir('/proc/%d/fd' % self.process_of(self.a))), 64)
+        begun = time.monotonic()
+        while len(os.listdir('/proc/%d/fd' % self.process_of(self.a))) >= 64:  # they are hung up on as it comes to them
+            self.assertLess(time.monotonic() - begun, 4, 'before they had their time')
         os.kill(self.process_of(self.b), signal.SIGKILL)
         self.a.netsvc.wait_for(AWAY, since=mark)
         self.a.netsvc.wait_for(REACHED, since=mark)

@@ -339,7 +339,6 @@ static void
 test_too_many(void)
 {
     BEGIN();
-    g_autoptr(GPtrArray) leaves = pem_chain_new();
     for (guint i = 0; i < PILE_CERTIFICATES_MAX + 3; i++) {
         g_autoptr(X509) leaf = sign_request(&authority, world, NOW + 90 * DAY);
         add(pile, leaf);

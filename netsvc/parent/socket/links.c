@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -32,23 +33,25 @@ links_ignore(struct links *links, guint32 address)
 }
 
 static gboolean
-is_ignored(const struct links *links, struct nlmsghdr *message)
+is_ignored(const struct links *links, const struct nlmsghdr *message)
 {
-    const struct ifaddrmsg *head = NLMSG_DATA(message);
+    const struct nlattr *each;
     if ((message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR) ||
-        message->nlmsg_len < NLMSG_LENGTH(sizeof *head) || links->ignored == 0)
+        links->ignored == 0)
         return FALSE;
-    int left = (int)IFA_PAYLOAD(message);
-    for (struct rtattr *each = IFA_RTA(head); RTA_OK(each, left); each = RTA_NEXT(each, left))
-        if (each->rta_type == IFA_LOCAL && RTA_PAYLOAD(each) == sizeof links->ignored)
-            return memcmp(RTA_DATA(each), &links->ignored, sizeof links->ignored) == 0;
+    mnl_attr_for_each(each, message, sizeof(struct ifaddrmsg))
+    {
+        if (mnl_attr_get_type(each) == IFA_LOCAL &&
+            mnl_attr_get_payload_len(each) == sizeof links->ignored)
+            return memcmp(mnl_attr_get_payload(each), &links->ignored, sizeof links->ignored) == 0;
+    }
     return FALSE;
 }
 
 static gboolean
-matters(const struct links *links, struct nlmsghdr *message, gsize size)
+matters(const struct links *links, const struct nlmsghdr *message, int size)
 {
-    for (; NLMSG_OK(message, size); message = NLMSG_NEXT(message, size))
+    for (; mnl_nlmsg_ok(message, size); message = mnl_nlmsg_next(message, &size))
         if (!is_ignored(links, message))
             return TRUE;
     return FALSE;
@@ -67,7 +70,7 @@ has_come(evutil_socket_t fd, short what, void *context)
     gboolean changed = FALSE;
     (void)what;
     while ((size = recv(fd, &block, sizeof block, MSG_DONTWAIT)) > 0 || errno == ENOBUFS) {
-        changed = changed || size <= 0 || matters(links, &block.head, (gsize)size);
+        changed = changed || size <= 0 || matters(links, &block.head, (int)size);
         errno = 0;
     }
     if (changed)

@@ -86,10 +86,12 @@ take_welcome(struct join *join, const guint8 *data, gsize size)
 static void
 take_denied(struct join *join, const guint8 *data, gsize size)
 {
+    static const char names[] =
+        "the two nodes' names do not fit\nhint: the [peer] sections are to be the same on both "
+        "nodes; `[node] name` says which of them a node is";
     static const char *const texts[] = {
         [PAIR_WRONG] = "that is not the code that the other node shows",
-        [PAIR_NAME] = "the two nodes' names do not fit\nhint: the [peer] sections are to be the "
-                      "same on both nodes; `[node] name` says which of them a node is",
+        [PAIR_NAME] = names,
         [PAIR_BUSY] = "another node is being paired there",
         [PAIR_FAILED] = "the other node could not do it; it says why",
     };
