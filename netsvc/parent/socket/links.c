@@ -32,20 +32,23 @@ links_ignore(struct links *links, guint32 address)
     links->ignored = htonl(address);
 }
 
+static int
+find_local(const struct nlattr *attribute, void *address)
+{
+    if (mnl_attr_get_type(attribute) == IFA_LOCAL &&
+        mnl_attr_get_payload_len(attribute) == sizeof(guint32))
+        memcpy(address, mnl_attr_get_payload(attribute), sizeof(guint32));
+    return MNL_CB_OK;
+}
+
 static gboolean
 is_ignored(const struct links *links, const struct nlmsghdr *message)
 {
-    const struct nlattr *each;
-    if ((message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR) ||
-        links->ignored == 0)
+    guint32 address = 0;
+    if (message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR)
         return FALSE;
-    mnl_attr_for_each(each, message, sizeof(struct ifaddrmsg))
-    {
-        if (mnl_attr_get_type(each) == IFA_LOCAL &&
-            mnl_attr_get_payload_len(each) == sizeof links->ignored)
-            return memcmp(mnl_attr_get_payload(each), &links->ignored, sizeof links->ignored) == 0;
-    }
-    return FALSE;
+    mnl_attr_parse(message, sizeof(struct ifaddrmsg), find_local, &address);
+    return links->ignored != 0 && address == links->ignored;
 }
 
 static gboolean
