@@ -1,43 +1,20 @@
 /* acme_rules: for whom, for what and for how much; and what is written survives. */
-#include "lib/command/settings.h"
 #include "netsvc/web/acme/ledger/ledger.h"
 #include "netsvc/web/acme/problem.h"
 #include "netsvc/web/acme/rules/policy.h"
 #include "netsvc/web/acme/rules/quotas.h"
 
-#include "scratch.h"
+#include "net_line.h"
 
 #include <arpa/inet.h>
 
 #define NOW 1800000000
 
-static int
-nothing(const struct command_line *line, GError **error)
-{
-    (void)line;
-    (void)error;
-    return 0;
-}
-
-static const struct command commands[] = {
-    {.name = "run", .summary = "", .text = "", .takes = FOR_NET_RUN, .run = nothing}};
-static const struct program program = {.name = "test",
-                                       .manual = "8",
-                                       .summary = "",
-                                       .text = "",
-                                       .commands = commands,
-                                       .n_commands = 1,
-                                       .options = &settings};
-
 static struct config *
 configure(struct scratch *scratch, const char *text)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *config = g_strdup_printf("--config=%s/c", scratch->path);
-    char *argv[] = {(char *)"test", (char *)"run", config, NULL};
-    scratch_write(scratch, "c", text, strlen(text));
-    struct command_line *line = command_line_parse(&program, 3, argv, &error);
-    g_assert_no_error(error);
+    struct command_line *line = net_line(scratch, text);
     struct config *read = config_read(line, &error);
     g_assert_no_error(error);
     command_line_free(line);

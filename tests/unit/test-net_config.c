@@ -1,42 +1,11 @@
 /* net_config: each mistake of netsvc's configuration is told with its line, and what is right is
  * read as numbers. */
 #include "lib/base/fail.h"
-#include "lib/command/settings.h"
 #include "netsvc/config/config.h"
 
-#include "scratch.h"
+#include "net_line.h"
 
 #include <arpa/inet.h>
-
-static int
-nothing(const struct command_line *line, GError **error)
-{
-    (void)line;
-    (void)error;
-    return 0;
-}
-
-static const struct command commands[] = {
-    {.name = "run", .summary = "", .text = "", .takes = FOR_NET_RUN, .run = nothing}};
-static const struct program program = {.name = "test",
-                                       .manual = "8",
-                                       .summary = "",
-                                       .text = "",
-                                       .commands = commands,
-                                       .n_commands = 1,
-                                       .options = &settings};
-
-static struct command_line *
-parse(struct scratch *scratch, const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *config = g_strdup_printf("--config=%s/c", scratch->path);
-    char *argv[] = {(char *)"test", (char *)"run", config, NULL};
-    scratch_write(scratch, "c", text, strlen(text));
-    struct command_line *line = command_line_parse(&program, 3, argv, &error);
-    g_assert_no_error(error);
-    return line;
-}
 
 /* ---- mistakes ---- */
 
@@ -135,7 +104,7 @@ test_mistakes(void)
     AUTO(scratch) *scratch = scratch_new();
     for (gsize i = 0; i < G_N_ELEMENTS(mistakes); i++) {
         g_autoptr(GError) error = NULL;
-        AUTO(command_line) *line = parse(scratch, mistakes[i].text);
+        AUTO(command_line) *line = net_line(scratch, mistakes[i].text);
         AUTO(config) *config = config_read(line, &error);
         g_autofree char *where = g_strdup_printf("%s/c:%u: ", scratch->path, mistakes[i].line);
         g_test_message("%s", mistakes[i].text);
@@ -160,7 +129,7 @@ test_all(void)
                                "[host h]\naddress = 10.9.9.9\n"; /* follows from the subnets */
     static const guint lines[] = {2, 7, 10, 4, 5, 13};
     AUTO(scratch) *scratch = scratch_new();
-    AUTO(command_line) *line = parse(scratch, text);
+    AUTO(command_line) *line = net_line(scratch, text);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)g_error_free);
     g_assert_null(config_read_all(line, found));
     g_assert_cmpuint(found->len, ==, G_N_ELEMENTS(lines));
@@ -185,7 +154,7 @@ test_right(void)
         "[host Printer]\naddress = 10.0.0.150\nmac = 52-54-00-00-00-0A\n";
     g_autoptr(GError) error = NULL;
     AUTO(scratch) *scratch = scratch_new();
-    AUTO(command_line) *line = parse(scratch, text);
+    AUTO(command_line) *line = net_line(scratch, text);
     AUTO(config) *config = config_read(line, &error);
     g_assert_no_error(error);
     const struct config_subnet *subnet = config->dhcp.subnets->pdata[0];
@@ -241,7 +210,7 @@ test_networks(void)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = g_strdup_printf("[dns]\nnetworks = %s\n", cases[i].networks);
-        AUTO(command_line) *line = parse(scratch, text);
+        AUTO(command_line) *line = net_line(scratch, text);
         AUTO(config) *config = config_read(line, &error);
         int family = strchr(cases[i].address, ':') != NULL ? AF_INET6 : AF_INET;
         guint8 address[16];
@@ -282,7 +251,7 @@ test_keys(void)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
         scratch_write(scratch, "keys", cases[i].file, strlen(cases[i].file));
-        AUTO(command_line) *line = parse(scratch, text);
+        AUTO(command_line) *line = net_line(scratch, text);
         AUTO(config) *config = config_read(line, &error);
         g_test_message("%s: %s", cases[i].file, error != NULL ? error->message : "well");
         if (cases[i].wanted == NULL) {

@@ -1,9 +1,7 @@
 /* resolvers: a subnet that names no DNS server has ours, as far as clients reach it. */
 #include "netsvc/dhcp/serve/resolvers.h"
 
-#include "lib/command/settings.h"
-
-#include "scratch.h"
+#include "net_line.h"
 
 #define CLINIC "[subnet s]\nnetwork = 10.0.0.0/24\n"
 #define SERVICE "[net]\nservice_address = 10.0.0.10\n"
@@ -12,35 +10,13 @@
     "[peer b]\naddresses = 10.0.0.2;192.168.77.2\n"
 #define OWN 0x0a000001
 
-static int
-nothing(const struct command_line *line, GError **error)
-{
-    (void)line;
-    (void)error;
-    return 0;
-}
-
-static const struct command commands[] = {
-    {.name = "run", .summary = "", .text = "", .takes = FOR_NET_RUN, .run = nothing}};
-static const struct program program = {.name = "test",
-                                       .manual = "8",
-                                       .summary = "",
-                                       .text = "",
-                                       .commands = commands,
-                                       .n_commands = 1,
-                                       .options = &settings};
-
 /* The addresses, with a blank between them. */
 static void
 assert_told(const char *text, guint32 own, const char *wanted)
 {
     AUTO(scratch) *scratch = scratch_new();
     g_autoptr(GError) error = NULL;
-    g_autofree char *file = g_strdup_printf("--config=%s/c", scratch->path);
-    char *argv[] = {(char *)"test", (char *)"run", file, NULL};
-    scratch_write(scratch, "c", text, strlen(text));
-    AUTO(command_line) *line = command_line_parse(&program, 3, argv, &error);
-    g_assert_no_error(error);
+    AUTO(command_line) *line = net_line(scratch, text);
     AUTO(config) *config = config_read(line, &error);
     g_assert_no_error(error);
     g_autoptr(GArray) all = resolvers_of(config, config->dhcp.subnets->pdata[0], own);

@@ -6,9 +6,7 @@
  */
 #include "netsvc/parent/service.h"
 
-#include "lib/command/settings.h"
-
-#include "scratch.h"
+#include "net_line.h"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -199,35 +197,13 @@ around_free(struct around *around)
 }
 AUTO_DEFINE(around)
 
-static int
-nothing(const struct command_line *line, GError **error)
-{
-    (void)line;
-    (void)error;
-    return 0;
-}
-
-static const struct command commands[] = {
-    {.name = "run", .summary = "", .text = "", .takes = FOR_NET_RUN, .run = nothing}};
-static const struct program program = {.name = "test",
-                                       .manual = "8",
-                                       .summary = "",
-                                       .text = "",
-                                       .commands = commands,
-                                       .n_commands = 1,
-                                       .options = &settings};
-
 /* A configuration by which its children go that way. */
 static struct generation *
 generation_of(struct around *around, const char *way)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *text = g_strdup_printf("[net]\nuser = %s\n", way);
-    g_autofree char *config = g_strdup_printf("--config=%s/c", around->scratch->path);
-    char *argv[] = {(char *)"test", (char *)"run", config, NULL};
-    scratch_write(around->scratch, "c", text, strlen(text));
-    struct command_line *line = command_line_parse(&program, 3, argv, &error);
-    g_assert_no_error(error);
+    struct command_line *line = net_line(around->scratch, text);
     g_ptr_array_add(around->lines, line);
     struct generation *generation = generation_read(line, &error);
     g_assert_no_error(error);

@@ -2,35 +2,16 @@
  * wanted: which sockets a configuration wants. All that is asserted here is so on any machine: the
  * addresses are nobody's.
  */
-#include "lib/command/settings.h"
 #include "netsvc/parent/socket/sockets.h"
 #include "netsvc/parent/socket/wanted.h"
 
-#include "scratch.h"
+#include "net_line.h"
 
 #include <arpa/inet.h>
 
 #define PAIR                                                                                       \
     "[node]\nname = a\n[net]\nservice_address = 192.0.2.10\n"                                      \
     "[peer a]\naddresses = 192.0.2.1;192.0.2.65:7500\n[peer b]\naddresses = 192.0.2.2\n"
-
-static int
-nothing(const struct command_line *line, GError **error)
-{
-    (void)line;
-    (void)error;
-    return 0;
-}
-
-static const struct command commands[] = {
-    {.name = "run", .summary = "", .text = "", .takes = FOR_NET_RUN, .run = nothing}};
-static const struct program program = {.name = "test",
-                                       .manual = "8",
-                                       .summary = "",
-                                       .text = "",
-                                       .commands = commands,
-                                       .n_commands = 1,
-                                       .options = &settings};
 
 struct wish {
     struct command_line *line;
@@ -44,11 +25,7 @@ make(struct wish *wish, const char *text)
 {
     AUTO(scratch) *scratch = scratch_new();
     g_autoptr(GError) error = NULL;
-    g_autofree char *config = g_strdup_printf("--config=%s/c", scratch->path);
-    char *argv[] = {(char *)"test", (char *)"run", config, NULL};
-    scratch_write(scratch, "c", text, strlen(text));
-    wish->line = command_line_parse(&program, 3, argv, &error);
-    g_assert_no_error(error);
+    wish->line = net_line(scratch, text);
     wish->config = config_read(wish->line, &error);
     g_assert_no_error(error);
     wish->wanted = g_array_new(FALSE, TRUE, sizeof(struct message_socket));
