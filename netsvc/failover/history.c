@@ -28,6 +28,7 @@ struct history {
     gboolean goes_on;
     char *order, *failed;
     gint64 ended; /* wall clock, seconds */
+    char *told;   /* the end of a step that was logged last: name, line feed, how it ended */
 };
 
 static void
@@ -144,6 +145,22 @@ begun(const struct history *history, const char *name)
     return NULL;
 }
 
+/* What is tried again and again, with the same end, is told once. */
+static gboolean
+is_told(struct history *history, const struct step *step)
+{
+    if (step->progress == PROTOCOL_BEGUN)
+        return history->told != NULL && g_str_has_prefix(history->told, step->name) &&
+               history->told[strlen(step->name)] == '\n';
+    g_autofree char *told =
+        g_strdup_printf("%s\n%d%s", step->name, (int)step->progress, step->text);
+    if (g_strcmp0(told, history->told) == 0)
+        return TRUE;
+    g_free(history->told);
+    history->told = g_steal_pointer(&told);
+    return FALSE;
+}
+
 static void
 tell(const struct step *step)
 {
@@ -171,7 +188,8 @@ history_step(struct history *history, const char *name, enum protocol_progress p
     step->began = g_get_monotonic_time();
     if (progress != PROTOCOL_BEGUN && before != NULL)
         step->seconds = (double)(step->began - before->began) / G_USEC_PER_SEC;
-    tell(step);
+    if (!is_told(history, step))
+        tell(step);
     g_queue_push_tail(&history->steps, step);
     if (history->steps.length > HISTORY_KEPT)
         step_free(g_queue_pop_head(&history->steps));
