@@ -4,6 +4,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/failover/link/keys/identity.h"
 
 #include <errno.h>
 #include <string.h>
@@ -164,9 +165,9 @@ ended(void *context, enum protocol_order order, const char *why)
 static void
 random_id(void *context, char id[PROTOCOL_ID_SIZE])
 {
+    G_STATIC_ASSERT(PROTOCOL_ID_SIZE == IDENTITY_ID_SIZE);
     (void)context;
-    for (guint i = 0; i + 1 < PROTOCOL_ID_SIZE; i += 8)
-        g_snprintf(id + i, 9, "%08x", g_random_int());
+    identity_random_id(id);
 }
 
 /* ---- the other node says that this one's CouchDB went back ---- */

@@ -131,7 +131,7 @@ make_tables(struct failover_store *store, int *version)
 {
     g_autofree char *text = NULL;
     int code = ask(store, "PRAGMA user_version", &text);
-    *version = code == SQLITE_OK && text != NULL ? atoi(text) : 0;
+    *version = code == SQLITE_OK && text != NULL ? (int)g_ascii_strtoll(text, NULL, 10) : 0;
     if (code == SQLITE_OK && *version == 0)
         code = run(store, STORE_TABLES);
     if (code == SQLITE_OK && *version <= STORE_VERSION)
