@@ -211,8 +211,8 @@ judge(struct alike *alike)
     }
 }
 
-/* All that is said begins with what the sender has now. A standby that was given the state would not
- * know otherwise that it has the same: nobody says so again. */
+/* All that is said begins with what the sender has now. A standby that was given the state would
+ * not know otherwise that it has the same: nobody says so again. */
 static void
 note_other(struct alike *alike, const struct stand *stand)
 {
