@@ -6,13 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import unittest
 
 from support.case import OneServer
 from support.clock import shifted
 from support.netsvc import program
 from support.process import Process
+from support.until import until
 
 SECONDS = 20
 CLINIC = 'clinic.example'
@@ -69,13 +69,7 @@ class Certificates(OneServer):
             return json.loads(b''.join(iter(lambda: connection.recv(65536), b'')))
 
     def until(self, what):
-        begun = time.monotonic()
-        while True:
-            value = what()
-            if value:
-                return value
-            self.assertLess(time.monotonic() - begun, SECONDS, self.netsvc.process.log)
-            time.sleep(0.02)
+        return until(what, lambda: self.netsvc.process.log, SECONDS)
 
     def openssl(self, *words, code=0, stdin=None):
         done = subprocess.run(['openssl', *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

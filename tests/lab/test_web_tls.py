@@ -13,6 +13,7 @@ import uuid
 
 from support.case import Case
 from support.netsvc import Netsvc, program
+from support.until import until
 from support.web import Web, parse, read_all
 
 SECONDS = 20
@@ -75,10 +76,7 @@ class Secure(Case):
         return self.lifeboat('cert', *words, '--config', self.netsvc.config)
 
     def until(self, what):
-        begun = time.monotonic()
-        while not what():
-            self.assertLess(time.monotonic() - begun, SECONDS, self.netsvc.process.log)
-            os.sched_yield()
+        until(what, lambda: self.netsvc.process.log, SECONDS)
 
     def openssl(self, *words):
         done = subprocess.run(['openssl', *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.netsvc.folder)
