@@ -18,7 +18,7 @@ static const struct {
                                        "replicator/adopt", "replicator/fresh",
                                        "replicator/merge", NULL}},
     {"dhcp", (const char *const[]){"address/clients", "failover/send", NULL}},
-    {"address", (const char *const[]){"dhcp/clients", "failover/seen", NULL}},
+    {"address", (const char *const[]){"dhcp/clients", NULL}},
     {"cert", (const char *const[]){"failover/send", "hook/certificate", "install/files",
                                    "web/certificate", NULL}},
     {"web", (const char *const[]){"cert/issue", "cert/key", "cert/public", "cert/revoke", NULL}},
