@@ -507,6 +507,19 @@ class Check(Pair):
         self.assertEqual([], answer['problems'])
         self.assertEqual(['1 databases are behind by about 1 changes'], answer['notes'])
 
+    def test_what_comes_back_with_the_switch_is_noted(self):
+        self.couch.delete(self.medic)
+        self.other.create('only-here')
+        answer = self.step('check', **{'as': 'to'})
+        self.assertEqual([], answer['problems'])
+        self.assertIn("2 databases of this node are not on the other one (any more), '%s' for one" % self.medic, answer['notes'][0])
+        self.assertEqual([], self.step('check', **{'as': 'from'})['notes'])
+
+    def test_replications_that_do_not_go_on_are_noted(self):
+        self.couch.put('_replicator', {'_id': 'to the district', 'source': 'x', 'target': 'y', 'continuous': True})
+        notes = self.step('check', **{'as': 'to'})['notes']
+        self.assertEqual(1, sum("1 replications stand in '_replicator'" in note for note in notes), notes)
+
     def test_a_clock_that_is_wrong(self):
         with faulty.Faulty(self.couch.url) as a:
             def late(x):
