@@ -4,6 +4,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/failover/link/callers.h"
 #include "netsvc/failover/link/keys/identity.h"
 
 #include <errno.h>
@@ -344,6 +345,7 @@ failover_open(struct child *child, GError **error)
     (void)error;
     failover->child = child;
     failover->config = child_config(child);
+    g_autoptr(GError) problem = NULL;
     failover->effects = g_hash_table_new(NULL, NULL);
     failover->remote = g_ptr_array_new();
     failover->history = history_new(child);
@@ -351,6 +353,10 @@ failover_open(struct child *child, GError **error)
 }
 
 static void
+    failover->callers = callers_new(failover->config->replicator_user, &problem);
+    child_alert(child, "callers", "%s%s",
+                failover->callers == NULL ? "nobody can reach the other node's CouchDB: " : "",
+                failover->callers == NULL ? problem->message : "");
 make_protocol(struct failover *failover, const struct protocol_record *record)
 {
     const struct config_failover *config = &failover->config->failover;
@@ -414,7 +420,7 @@ failover_begin(gpointer self, GError **error)
     struct protocol_record record;
     if (!read_record(failover, &record, error))
         return FALSE;
-    failover->link = link_new(failover->child, &ears, error);
+    failover->link = link_new(failover->child, &ears, failover->callers, error);
     if (failover->link == NULL)
         return FALSE;
     remember_pair(failover->link, &record);
@@ -469,6 +475,7 @@ failover_end(gpointer self)
 }
 
 static gboolean
+    callers_free(failover->callers);
 failover_wanted(const struct config *config)
 {
     return config->own != NULL;

@@ -26,6 +26,7 @@ struct failover {
     struct failover_store *store;
     struct protocol *protocol;
     struct link *link;
+    struct callers *callers; /* of the tunnel; NULL: the kernel does not say who calls */
     struct history *history;
     GHashTable *effects; /* number → what is under way (effects.c) */
     struct event *tick, *keep;

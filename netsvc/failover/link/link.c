@@ -214,11 +214,12 @@ begin(struct link *link)
 }
 
 struct link *
-link_new(struct child *child, const struct link_ears *ears, GError **error)
+link_new(struct child *child, const struct link_ears *ears, struct callers *callers, GError **error)
 {
     AUTO(link) *link = g_new0(struct link, 1);
     link->child = child;
     link->ears = *ears;
+    link->callers = callers;
     link->config = child_config(child);
     link->folder = -1;
     link->leaving = g_ptr_array_new();

@@ -48,9 +48,14 @@ struct link_ears {
 
 struct link;
 
-/* The node's key is made in the current folder (the child's own) where there is none; whom it is
+/* `callers`: who of this machine may use the tunnel (callers.h); NULL: nobody. They stay the
+ * caller's.
+ *
+ * The node's key is made in the current folder (the child's own) where there is none; whom it is
  * paired with stands there, too. From within `begin`. */
-struct link *link_new(struct child *child, const struct link_ears *ears, GError **error);
+struct callers;
+struct link *link_new(struct child *child, const struct link_ears *ears, struct callers *callers,
+                      GError **error);
 void link_free(struct link *link);
 AUTO_DEFINE(link)
 
