@@ -222,6 +222,7 @@ met(void *context)
     protocol_met(failover->protocol, failover_now());
     failover_tell(failover);
     note_standing(failover);
+    remote_met(failover);
 }
 
 static void

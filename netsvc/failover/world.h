@@ -76,4 +76,5 @@ void remote_ask(struct failover *failover, const char *what, remote_answered ans
                 gpointer context);
 void remote_take(struct failover *failover, struct slice note);
 void remote_lost(struct failover *failover);
+void remote_met(struct failover *failover);              /* what waits is asked again */
 void remote_tick(struct failover *failover, gint64 now); /* now and then; monotonic, microseconds */
