@@ -211,7 +211,7 @@ cert_import_command(const struct command_line *line, GError **error)
                FAIL_USAGE;
     g_autoptr(GString) answer = import(line, files, FALSE, error);
     if (answer == NULL)
-        return FAIL_FAILED;
+        return FAIL_FAILED; /* the code of the error counts */
     tell_import(answer);
     return 0;
 }

@@ -83,6 +83,10 @@ class Certificates(OneServer):
         self.assertEqual(code, done.returncode, done.stdout)
         return done.stdout
 
+    def write(self, name, text):
+        with open(self.path(name), 'w') as file:
+            file.write(text)
+
     def read(self, *names):
         try:
             with open(self.path(*names)) as file:
@@ -252,6 +256,17 @@ class Public(Certificates):
         self.assertEqual('public', self.show()['in_force'])
 
     def test_what_a_drive_brings_in_vain_is_told(self):
+    def test_more_than_is_taken_is_refused_with_the_limit(self):
+        self.cert('init')
+        os.makedirs(self.path('drive', 'lifeboat-cert'))
+        block = '-----BEGIN CERTIFICATE-----\n' + 'M' * 41000 + '\n-----END CERTIFICATE-----\n'
+        self.write('large.pem', block)
+        self.assertRegex(self.cert('import', self.path('large.pem'), code=2), r"large\.pem' has more .*40000 bytes")
+        for name in 'xy':
+            self.write('drive/lifeboat-cert/%s.pem' % name, block[:30000])
+        self.assertRegex(self.cert('import', self.path('drive'), code=2), r"drive' has more .*42000 bytes(.|\n)*fullchain")
+        self.assertEqual('own', self.show()['in_force'])
+
         self.cert('init')
         self.authority()
         os.makedirs(self.path('drive', 'lifeboat-cert'))
