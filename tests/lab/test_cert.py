@@ -129,6 +129,7 @@ class Own(Certificates):
         said = self.cert('init')
         root = self.ask('cert/public')
         self.assertIn(root['fingerprint'], said)
+        self.assertIn('`enabled` and `http` under [web]', said)
         with open(self.path('ca.pem'), 'w') as file:
             file.write(root['root'])
         self.until_installed()
@@ -255,7 +256,6 @@ class Public(Certificates):
             self.cert('import', '--drive', self.path('drive'))
         self.assertEqual('public', self.show()['in_force'])
 
-    def test_what_a_drive_brings_in_vain_is_told(self):
     def test_more_than_is_taken_is_refused_with_the_limit(self):
         self.cert('init')
         os.makedirs(self.path('drive', 'lifeboat-cert'))
@@ -267,6 +267,7 @@ class Public(Certificates):
         self.assertRegex(self.cert('import', self.path('drive'), code=2), r"drive' has more .*42000 bytes(.|\n)*fullchain")
         self.assertEqual('own', self.show()['in_force'])
 
+    def test_what_a_drive_brings_in_vain_is_told(self):
         self.cert('init')
         self.authority()
         os.makedirs(self.path('drive', 'lifeboat-cert'))
