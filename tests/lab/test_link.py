@@ -111,7 +111,7 @@ class Pairing(Nodes):
         os.rename(self.b.path('state'), self.b.path('new'))
         os.rename(self.b.path('old'), self.b.path('state'))
         self.b.start_netsvc()
-        self.b.wait_until(lambda: 'replaced' in (self.b.status()['link']['problem'] or ''), 'b does not know that it was replaced')
+        self.b.wait_until(lambda: 'has parted from this one' in (self.b.status()['link']['problem'] or ''), 'b does not know that it was replaced')
         self.assertNotEqual('active', self.b.role())
         self.a.wait_role('active')
 

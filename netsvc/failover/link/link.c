@@ -304,7 +304,8 @@ append_problem(const struct link *link, GString *text)
 {
     const GArray *other = link->config->other->addresses;
     if (link->pairing.replaced)
-        g_string_append(text, "the other node has another partner now: this one was replaced");
+        g_string_append(text, "the other node has parted from this one: `lifeboat peer forget`, or "
+                              "`replace`, was run there");
     for (guint i = 0; !link->pairing.replaced && i < other->len; i++) {
         const char *problem = paths_problem(link->paths, i);
         if (problem == NULL)

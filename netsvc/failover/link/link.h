@@ -42,7 +42,7 @@ struct link_ears {
     void (*paired)(void *context, const char *cluster, const char *peer, guint32 parity,
                    gboolean first);
     void (*alone)(void *context);     /* the operator's forget, which is durable here already */
-    void (*forgotten)(void *context); /* the other node revoked this one: it was replaced */
+    void (*forgotten)(void *context); /* the other node revoked this one: forgot or replaced it */
     void *context;
 };
 
