@@ -111,8 +111,10 @@ failover_tell(struct failover *failover)
     child_alert(failover->child, "failover", "%s", trouble != NULL ? trouble : "");
     if (failover->has_told && memcmp(&state, &failover->told, sizeof state) == 0)
         return;
-    if (!failover->has_told || state.role != failover->told.role)
+    if (!failover->has_told || state.role != failover->told.role) {
         failover->since = g_get_real_time() / G_USEC_PER_SEC;
+        history_turn(failover->history);
+    }
     failover->told = state;
     failover->has_told = TRUE;
     child_tell_role(failover->child, &state);
@@ -220,9 +222,9 @@ met(void *context)
     struct failover *failover = context;
     log_notice("failover: the other node is reached");
     protocol_met(failover->protocol, failover_now());
+    remote_met(failover);
     failover_tell(failover);
     note_standing(failover);
-    remote_met(failover);
 }
 
 static void
@@ -343,21 +345,21 @@ static gpointer
 failover_open(struct child *child, GError **error)
 {
     struct failover *failover = g_new0(struct failover, 1);
+    g_autoptr(GError) problem = NULL;
     (void)error;
     failover->child = child;
     failover->config = child_config(child);
-    g_autoptr(GError) problem = NULL;
     failover->effects = g_hash_table_new(NULL, NULL);
     failover->remote = g_ptr_array_new();
     failover->history = history_new(child);
-    return failover;
-}
-
-static void
     failover->callers = callers_new(failover->config->replicator_user, &problem);
     child_alert(child, "callers", "%s%s",
                 failover->callers == NULL ? "nobody can reach the other node's CouchDB: " : "",
                 failover->callers == NULL ? problem->message : "");
+    return failover;
+}
+
+static void
 make_protocol(struct failover *failover, const struct protocol_record *record)
 {
     const struct config_failover *config = &failover->config->failover;
@@ -472,11 +474,11 @@ failover_end(gpointer self)
 {
     struct failover *failover = self;
     link_free(failover->link);
+    callers_free(failover->callers);
     failover_store_free(failover->store);
 }
 
 static gboolean
-    callers_free(failover->callers);
 failover_wanted(const struct config *config)
 {
     return config->own != NULL;
