@@ -33,7 +33,8 @@ struct address {
     struct probe *probe;
     GArray *probing; /* guint32: tasks that wait for it */
     struct announce *announce;
-    char *failure; /* of the last step; NULL: none */
+    char *failure;                /* of the last step; NULL: none */
+    gint64 told_lost, told_rules; /* log_is_due */
     struct event *dead, *retry, *forget_added, *forget_claimed, *addresses, *rules, *heard;
     gint64 claimed_at;            /* boot time, milliseconds: since then it is … */
     char claimed[FRAME_MAC_TEXT]; /* … the MAC of who else says that it has the address; "": nobody
@@ -269,7 +270,7 @@ mend_address(struct address *self)
     guint added = 0;
     gboolean lost = FALSE;
     hold_mend_address(self->hold, self->held, &added, &lost, &error);
-    if (lost && error == NULL)
+    if (lost && error == NULL && log_is_due(&self->told_lost))
         log_warning("somebody removed the service address: it was put back");
     if (added > 0) {
         child_alert(self->child, "added",
@@ -331,7 +332,9 @@ rules_changed(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (!hold_hear(self->hold, fd) || !self->began)
         return;
-    log_warning("somebody changed the rules that fence the service address: they are set again");
+    if (log_is_due(&self->told_rules))
+        log_warning(
+            "somebody changed the rules that fence the service address: they are set again");
     mend_rules(self);
 }
 

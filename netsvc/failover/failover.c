@@ -4,6 +4,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/failover/link/callers.h"
 #include "netsvc/failover/link/keys/identity.h"
 
 #include <errno.h>
@@ -110,8 +111,10 @@ failover_tell(struct failover *failover)
     child_alert(failover->child, "failover", "%s", trouble != NULL ? trouble : "");
     if (failover->has_told && memcmp(&state, &failover->told, sizeof state) == 0)
         return;
-    if (!failover->has_told || state.role != failover->told.role)
+    if (!failover->has_told || state.role != failover->told.role) {
         failover->since = g_get_real_time() / G_USEC_PER_SEC;
+        history_turn(failover->history);
+    }
     failover->told = state;
     failover->has_told = TRUE;
     child_tell_role(failover->child, &state);
@@ -178,6 +181,7 @@ met(void *context)
     struct failover *failover = context;
     log_notice("failover: the other node is reached");
     protocol_met(failover->protocol, failover_now());
+    remote_met(failover);
     failover_tell(failover);
     note_standing(failover);
 }
@@ -300,12 +304,17 @@ static gpointer
 failover_open(struct child *child, GError **error)
 {
     struct failover *failover = g_new0(struct failover, 1);
+    g_autoptr(GError) problem = NULL;
     (void)error;
     failover->child = child;
     failover->config = child_config(child);
     failover->effects = g_hash_table_new(NULL, NULL);
     failover->remote = g_ptr_array_new();
     failover->history = history_new(child);
+    failover->callers = callers_new(failover->config->replicator_user, &problem);
+    child_alert(child, "callers", "%s%s",
+                failover->callers == NULL ? "nobody can reach the other node's CouchDB: " : "",
+                failover->callers == NULL ? problem->message : "");
     return failover;
 }
 
@@ -373,7 +382,7 @@ failover_begin(gpointer self, GError **error)
     struct protocol_record record;
     if (!read_record(failover, &record, error))
         return FALSE;
-    failover->link = link_new(failover->child, &ears, error);
+    failover->link = link_new(failover->child, &ears, failover->callers, error);
     if (failover->link == NULL)
         return FALSE;
     remember_pair(failover->link, &record);
@@ -424,6 +433,7 @@ failover_end(gpointer self)
 {
     struct failover *failover = self;
     link_free(failover->link);
+    callers_free(failover->callers);
     failover_store_free(failover->store);
 }
 

@@ -27,6 +27,7 @@ struct failover {
     struct failover_store *store;
     struct protocol *protocol;
     struct link *link;
+    struct callers *callers; /* of the tunnel; NULL: the kernel does not say who calls */
     struct history *history;
     GHashTable *effects; /* number → what is under way (effects.c) */
     struct event *tick, *keep;
@@ -81,4 +82,5 @@ void remote_ask(struct failover *failover, const char *what, remote_answered ans
                 gpointer context);
 void remote_take(struct failover *failover, struct slice note);
 void remote_lost(struct failover *failover);
+void remote_met(struct failover *failover);              /* what waits is asked again */
 void remote_tick(struct failover *failover, gint64 now); /* now and then; monotonic, microseconds */

@@ -45,7 +45,7 @@ class Secure(Case):
         self.lifeboat('key', 'init', '--site', 'kibera', '--keys', self.path('keys'))
         self.netsvc.start()
         self.web = Web(self, self.host, SERVER)
-        self.cert('init')
+        self.assertIn('open http://clinic.example:8080/ or http://10.66.0.1:8080/', self.cert('init'))
         self.until(lambda: self.web.get('/').status == 200)
         self.write('ca.pem', self.web.get('/ca.pem').body)
         self.tls = ssl.create_default_context(cafile=self.path('ca.pem'))

@@ -91,7 +91,9 @@ forced_obstacle(const struct protocol *self)
                      "the node that is in use; where there is none, it serves by itself as soon as "
                      "nobody else has the service address";
     if (self->revoked)
-        return "this node was replaced: pair it anew (lifeboat peer pair) before it serves again";
+        return "the other node has parted from this one (`lifeboat peer forget` or `replace` "
+               "there): "
+               "pair it anew (`lifeboat peer pair`) before it serves again";
     if (protocol_role(self) == PROTOCOL_ACTIVE)
         return "this node is the active one already: see `lifeboat status`";
     if (self->force != FORCE_NONE)

@@ -76,8 +76,9 @@ static const char *
 why_it_waits(const struct protocol *self)
 {
     if (self->revoked)
-        return "this node was replaced by another one and serves nobody; pair it anew if it should "
-               "be of use (lifeboat peer pair)";
+        return "the other node has parted from this one (`lifeboat peer forget` or `replace` "
+               "there), which serves nobody; pair it anew if it should be of use (`lifeboat peer "
+               "pair`)";
     if (self->lost)
         return "this node has lost what it knew of the last switches: its disk was set back or "
                "replaced, so it may lack what clients were told is written; run `lifeboat failover "
