@@ -7,10 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION (gint64) G_N_ELEMENTS(steps)
 #define DAY (gint64)86400
 
-static const char tables[] =
+/* All puts are INSERTs. The rows that are there already count as changed, too. */
+#define FOLLOWED(table, kind, when)                                                                \
+    "CREATE TRIGGER " table "_put AFTER INSERT ON " table " WHEN " when                            \
+    " BEGIN INSERT OR REPLACE INTO change (kind, id) VALUES (" kind ", new.id); END;"              \
+    "CREATE TRIGGER " table "_gone AFTER DELETE ON " table                                         \
+    " BEGIN DELETE FROM change WHERE kind = " kind " AND id = old.id; END;"                        \
+    "INSERT INTO change (kind, id) SELECT " kind ", id FROM " table " AS new WHERE " when ";"
+
+/* From one version of the file to the next; a new one goes through all. */
+static const char *const steps[] = {
     "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"
     " thumbprint TEXT NOT NULL UNIQUE, contacts TEXT NOT NULL, status TEXT NOT NULL,"
     " created INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
@@ -28,7 +37,23 @@ static const char tables[] =
     " serial TEXT NOT NULL UNIQUE, issuer TEXT NOT NULL, key TEXT NOT NULL,"
     " identifiers TEXT NOT NULL, chain TEXT NOT NULL, not_before INTEGER NOT NULL,"
     " not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, replaced INTEGER NOT NULL) STRICT;"
-    "PRAGMA user_version = " G_STRINGIFY(VERSION) ";";
+    "PRAGMA user_version = 1;",
+    /* 2: of an account it is known how often what was changed, its key may be another one's, too;
+     * and changes are noted */
+    "ALTER TABLE account RENAME TO account_1;"
+    "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"
+    " thumbprint TEXT NOT NULL, contacts TEXT NOT NULL, status TEXT NOT NULL,"
+    " created INTEGER NOT NULL, used INTEGER NOT NULL, key_version INTEGER NOT NULL,"
+    " contacts_version INTEGER NOT NULL) STRICT;"
+    "INSERT INTO account SELECT id, name, key, thumbprint, contacts, status, created, used,"
+    " thumbprint <> id, 0 FROM account_1;"
+    "DROP TABLE account_1;"
+    "CREATE INDEX account_thumbprint ON account (thumbprint);"
+    "CREATE TABLE change (number INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL,"
+    " id TEXT NOT NULL, UNIQUE (kind, id)) STRICT;" FOLLOWED("account", "0", "TRUE")
+        FOLLOWED("certificate", "1", "TRUE")
+            FOLLOWED("orders", "2", "new.status = 'valid'") "PRAGMA user_version = 2;",
+};
 
 /* ---- statements ---- */
 
@@ -131,11 +156,13 @@ make_tables(struct ledger *ledger, GError **error)
     if (version > VERSION)
         return fail_set(error, FAIL_FAILED, "ACME's accounts '%s' were written by a newer Lifeboat",
                         ledger->path);
-    if (version != 0)
+    if (version < 0 || version == VERSION)
         return version == VERSION;
-    if (!ledger_begin(ledger, error))
+    gboolean done = ledger_begin(ledger, error);
+    if (!done)
         return FALSE;
-    const gboolean done = run(ledger, tables, error);
+    for (; done && version < VERSION; version++)
+        done = run(ledger, steps[version], error);
     return ledger_end(ledger, done, done ? error : NULL);
 }
 
@@ -272,6 +299,28 @@ ledger_make_room(struct ledger *ledger, enum ledger_what what, guint max, GError
            ledger_run(ledger,
                       ledger_statement(ledger, texts[what], error, "i", (gint64)max / 20 + 1),
                       error);
+}
+
+gboolean
+ledger_admits(struct ledger *ledger, enum ledger_what what, guint max, gint64 age,
+              gboolean *admitted, GError **error)
+{
+    static const char *const texts[] = {
+        [LEDGER_ACCOUNTS] = "SELECT min(used) FROM account",
+        [LEDGER_CERTIFICATES] = "SELECT min(not_before) FROM certificate",
+        [LEDGER_ORDERS] = "SELECT min(created) FROM orders",
+    };
+    guint count;
+    *admitted = TRUE;
+    if (!ledger_count(ledger, what, NULL, 0, &count, error))
+        return FALSE;
+    if (count < max)
+        return TRUE;
+    sqlite3_stmt *row = ledger_statement(ledger, texts[what], error, "");
+    const gboolean found = row != NULL && ledger_row(ledger, row, error);
+    *admitted = found && sqlite3_column_int64(row, 0) < age;
+    sqlite3_finalize(row);
+    return found && (!*admitted || ledger_make_room(ledger, what, max, error));
 }
 
 gboolean

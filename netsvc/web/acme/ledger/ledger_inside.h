@@ -8,6 +8,8 @@
 struct ledger {
     sqlite3 *sqlite;
     char *path;
+    void (*changed)(gpointer context); /* NULL: nobody watches */
+    gpointer context;
 };
 
 /* A statement with its values: `types` has a letter for each, 's' a text or NULL, 'i' a gint64.
