@@ -35,5 +35,5 @@ ledger_watch(struct ledger *ledger, void (*changed)(gpointer context), gpointer 
 {
     ledger->changed = changed;
     ledger->context = context;
-    sqlite3_update_hook(ledger->sqlite, is_put, ledger);
+    sqlite3_update_hook(ledger->file.db, is_put, ledger);
 }
