@@ -152,12 +152,7 @@ note_claim(struct address *self, const guint8 *mac)
     frame_mac_text(mac, text);
     if (strcmp(text, self->claimed) != 0 && now_ms() - self->claimed_at >= CLAIM_MS) {
         self->claimed_at = now_ms();
-        g_autoptr(GString) body = g_string_new(NULL);
         memcpy(self->claimed, text, sizeof text);
-        json_text_begin_object(body);
-        json_text_member_string(body, "mac", text);
-        json_text_end_object(body);
-        child_ask(self->child, "failover/seen", body->str, body->len, NULL, NULL);
         child_alert(self->child, "two have it",
                     "%s says that it has the service address, which this node holds", text);
     }

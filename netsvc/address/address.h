@@ -15,8 +15,7 @@
  * The fence stands unless the kernel is told otherwise every few seconds (kernel/fence.h): so it is
  * there when nobody is left to set it.
  *
- * Who else is heard to claim the address while it is held here is told in an alert, and to failover
- * as failover/seen {"mac": "52:54:…"}.
+ * Who else is heard to claim the address while it is held here is told in an alert.
  *
  *     address.c    tasks, what is meant, what happens; tells people
  *     hold.h       the kernel's side of it, each step whole; also `lifeboat-netsvc fence`

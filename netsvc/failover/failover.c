@@ -170,47 +170,6 @@ random_id(void *context, char id[PROTOCOL_ID_SIZE])
     identity_random_id(id);
 }
 
-/* ---- the other node says that this one's CouchDB went back ---- */
-
-static void
-backwards_over(gpointer context, gboolean done, const char *answer, gsize size)
-{
-    struct failover *failover = context;
-    (void)size;
-    failover->mends = FALSE;
-    history_step(failover->history, "mend", done ? PROTOCOL_WELL : PROTOCOL_FAILED,
-                 done ? "what was lost is back, and clients look through all again" : answer);
-}
-
-static void
-backwards_merged(gpointer context, gboolean done, const char *answer, gsize size)
-{
-    struct failover *failover = context;
-    g_autofree char *token = g_strdup_printf("back-%" G_GINT64_FORMAT, g_get_real_time());
-    g_autofree char *body = g_strdup_printf("{\"token\":\"%s\"}", token);
-    if (!done) {
-        backwards_over(context, FALSE, answer, size);
-        return;
-    }
-    child_ask(failover->child, "replicator/fresh", body, strlen(body), backwards_over, failover);
-}
-
-/* What it lost is with the standby: that is brought in, and then clients are told to look through
- * all (a uuid never used before). Until that is done the other one says so again. */
-static void
-look_backwards(struct failover *failover)
-{
-    struct slice replicator;
-    if (failover->mends || failover->note == NULL || !protocol_is_open(failover->protocol) ||
-        !json_member(slice_of(failover->note), "replicator", &replicator) ||
-        !json_member_true(replicator, "backwards"))
-        return;
-    failover->mends = TRUE;
-    history_step(failover->history, "mend", PROTOCOL_BEGUN,
-                 "this node's CouchDB was set back: what it lost is brought in from the other one");
-    child_ask(failover->child, "replicator/merge", "{}", 2, backwards_merged, failover);
-}
-
 /* ---- the link's ears ---- */
 
 static void
@@ -257,7 +216,7 @@ take_frame(void *context, enum link_kind kind, const void *data, gsize size)
         relay(failover, data, size);
     } else if (kind == LINK_NOTE) {
         remote_take(failover, (struct slice){data, size});
-        look_backwards(failover);
+        mend_look(failover);
     } else if (kind == LINK_PROTOCOL &&
                protocol_message_read((struct slice){data, size}, &message, NULL)) {
         protocol_take(failover->protocol, &message, failover_now());

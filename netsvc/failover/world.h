@@ -1,4 +1,5 @@
-/* world: what the parts of the failover child share: failover.c, effects.c, operator.c, remote.c.
+/* world: what the parts of the failover child share: failover.c, effects.c, mend.c,
+ * operator.c, remote.c.
  */
 #pragma once
 
@@ -43,7 +44,7 @@ struct failover {
     guint remote_last;
     guint errands;  /* of the other node's, that are being looked into */
     gint64 since;   /* wall clock: of the role */
-    gboolean mends; /* what this node's CouchDB lost */
+    gboolean mends; /* what this node's CouchDB lost (mend.c) */
 };
 
 gint64 failover_now(void); /* boot clock, milliseconds */
@@ -56,6 +57,11 @@ void failover_tell(struct failover *failover);
 void effects_begin(void *failover, enum protocol_effect effect, guint number,
                    const struct protocol_record *record);
 void effects_give_up(void *failover, guint number);
+
+/* ---- mend.c ---- */
+
+/* The other node has told of itself: whether this one's CouchDB went backwards. */
+void mend_look(struct failover *failover);
 
 /* ---- operator.c ---- */
 

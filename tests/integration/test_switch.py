@@ -330,7 +330,7 @@ class Identity(Pair):
         self.assertIsNone(self.checkpoint('push'))
         self.assertIsNotNone(self.checkpoint('background-seq'))
         self.assertEqual(first['uuid'], self.step('fresh', token='t1')['uuid'])
-        self.assertNotEqual(first['uuid'], self.step('leave', token='t2')['uuid'])
+        self.assertNotEqual(first['uuid'], self.step('fresh', token='t2')['uuid'])
 
     def test_a_uuid_that_is_not_taken_is_an_error(self):
         with faulty.Faulty(self.other.url) as b:

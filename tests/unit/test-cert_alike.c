@@ -154,6 +154,8 @@ test_both_before_either(void)
     g_assert_cmpuint(a.other_had, ==, 1);
     g_assert_cmpuint(b.applied, ==, 1);
     g_assert_cmpuint(b.other_had, ==, 1);
+    g_assert_cmpstr(alike_standing(a.alike), ==, "alike");
+    g_assert_cmpstr(alike_standing(b.alike), ==, "alike"); /* or it takes over no more */
     END();
 }
 

@@ -211,14 +211,16 @@ judge(struct alike *alike)
     }
 }
 
-/* Takes `stand`. */
+/* All that is said begins with what the sender has now. A standby that was given the state would
+ * not know otherwise that it has the same: nobody says so again. */
 static void
-hear(struct alike *alike, struct stand *stand)
+note_other(struct alike *alike, const struct stand *stand)
 {
     stand_clear(&alike->other);
-    alike->other = *stand;
-    *stand = (struct stand){0};
-    judge(alike);
+    alike->other = (struct stand){.term = stand->term,
+                                  .generation = stand->generation,
+                                  .digest = g_strdup(stand->digest),
+                                  .root = g_strdup(stand->root)};
 }
 
 static void
@@ -300,8 +302,9 @@ alike_take(struct alike *alike, const void *data, gsize size)
     if (end == NULL || !json_check(json, NULL) || !json_member(json, "say", &what) ||
         !read_stand(json, &stand))
         return;
+    note_other(alike, &stand);
     if (slice_is(what, "\"have\""))
-        hear(alike, &stand);
+        judge(alike);
     else if (slice_is(what, "\"part\""))
         take_part(alike, json, &stand, (struct slice){end + 1, size - json.size - 1});
     else if (slice_is(what, "\"import\"") && is_active(alike))

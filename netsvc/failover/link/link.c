@@ -2,13 +2,13 @@
 #include "netsvc/failover/link/pair/pair.h"
 #include "netsvc/failover/link/tunnel.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <openssl/rand.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -179,8 +179,7 @@ set_up_hello(struct link *link)
     struct wire_hello *hello = &link->hello;
     g_strlcpy(hello->id, link->identity->id, sizeof hello->id);
     g_strlcpy(hello->name, link->config->node, sizeof hello->name);
-    if (RAND_bytes((guint8 *)&hello->incarnation, sizeof hello->incarnation) != 1)
-        g_error("there are no random numbers");
+    chance_bytes(&hello->incarnation, sizeof hello->incarnation);
 }
 
 static gboolean

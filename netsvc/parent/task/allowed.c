@@ -16,7 +16,7 @@ static const struct {
                                        "replicator/merge", "web/peer",         NULL}},
     {"dns", (const char *const[]){"failover/send", NULL}},
     {"dhcp", (const char *const[]){"address/clients", "failover/send", NULL}},
-    {"address", (const char *const[]){"dhcp/clients", "failover/seen", NULL}},
+    {"address", (const char *const[]){"dhcp/clients", NULL}},
     {"cert", (const char *const[]){"failover/send", "hook/certificate", "install/files",
                                    "web/certificate", NULL}},
     {"web", (const char *const[]){"cert/issue", "cert/key", "cert/public", "cert/revoke",

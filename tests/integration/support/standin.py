@@ -20,6 +20,7 @@ from . import rawjson
 from .standin_store import Database, Refused
 
 ADMIN = ('admin', 'pass')
+HOST = '127.0.0.1'  # that it listens at
 NODE = 'standin@127.0.0.1'
 HASHED = {}  # the passwords behind the hashes of all stand-ins
 NAME = re.compile(r'^(_users|_replicator|_global_changes|[a-z][a-z0-9_$()+/-]*)$')
@@ -72,7 +73,7 @@ class Standin:
         class Handler(_Handler):
             server_state = standin
 
-        self.http = QuietServer(('127.0.0.1', self.port), Handler)
+        self.http = QuietServer((HOST, self.port), Handler)
         self.port = self.http.server_address[1]
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
         self.thread.start()

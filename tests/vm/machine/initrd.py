@@ -1,16 +1,19 @@
 """The file system that a test machine starts from, all of it in memory: busybox, udev, our programs and their libraries.
 
-`under_busybox` is the smallest that there can be. `under_systemd` is a server as people have it: systemd with its own units for
-udev and the journal, and Lifeboat as `meson install` puts it there, with nothing set up yet.
+`under_busybox` is the smallest that there can be, and `with_couch` has the stand-in for CouchDB besides. `under_systemd` is a
+server as people have it: systemd with its own units for udev and the journal, and Lifeboat as `meson install` puts it there, with
+nothing set up yet.
 """
 
 import glob
 import os
+import py_compile
 import shutil
 import subprocess
+import sys
 import tempfile
 
-from support.lifeboat import build_folder
+from support.lifeboat import ROOT, build_folder
 
 from .kernel import Lacking
 from .tree import Tree
@@ -52,6 +55,13 @@ SYSTEMD_FILES = {
     'etc/systemd/system/machine.service': '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/etc/devices\nStandardOutput=tty\n',
     'etc/systemd/system/ask.service': '[Service]\nExecStart=/bin/nc -ll -p 7 -e /etc/ask\nStandardError=null\n'}
 
+PYTHON = '''
+import sys
+sys.path.insert(0, %r)
+import encodings.ascii, encodings.idna, encodings.latin_1, os, pickle, support.standin
+print(*sorted({module.__file__ for module in sys.modules.values() if getattr(module, '__file__', None)}), sep='\\n')
+'''
+
 
 def under_busybox(kernel):
     """The tree for the kernel in that folder, with the programs of the build folder that is tested."""
@@ -61,6 +71,32 @@ def under_busybox(kernel):
     for program in PROGRAMS:
         tree.program(os.path.join(build_folder(), program), 'usr/local/bin/' + os.path.basename(program))
     return tree
+
+
+def with_couch(kernel):
+    tree = under_busybox(kernel)
+    tree.copy(os.path.join(HERE, 'guest-couch'), 'bin/guest-couch')
+    for name in ('__init__', 'rawjson', 'standin', 'standin_store'):
+        tree.copy(os.path.join(ROOT, 'tests', 'integration', 'support', name + '.py'), 'lib/couch/support/%s.py' % name)
+    _python(tree)
+    return tree
+
+
+def _python(tree):
+    """With the modules that the stand-in uses, compiled: where the processor is emulated that takes seconds."""
+    listed = subprocess.run([sys.executable, '-I', '-c', PYTHON % os.path.join(ROOT, 'tests', 'integration')],
+                            stdout=subprocess.PIPE, text=True, check=True).stdout
+    home = os.path.dirname(os.__file__)
+    tree.program(os.path.realpath(sys.executable), 'bin/python3')
+    for path in listed.splitlines():
+        target = os.path.join('lib', os.path.basename(home), os.path.relpath(path, home))
+        if path.endswith('.so'):
+            tree.program(path, target)
+        elif path.startswith(home):
+            with tempfile.NamedTemporaryFile() as file:
+                py_compile.compile(path, file.name, doraise=True,
+                                   invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+                tree.copy(file.name, target + 'c')
 
 
 def under_systemd(kernel):

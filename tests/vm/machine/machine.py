@@ -64,8 +64,18 @@ class Machine:
     def _start(self, *arguments):
         self.qemu = qemu.Qemu(os.path.join(kernel.kernel(), 'vmlinux'), prepared.archive(self.tree), MEMORY, '-netdev',
                               'user,id=net,hostfwd=tcp:127.0.0.1:0-:7', '-device', 'virtio-net-pci,netdev=net,romfile=', *arguments)
+        self.port = self._forwarded(7)
+
+    def _forwarded(self, port):
         told = self.qemu.ask('human-monitor-command', **{'command-line': 'info usernet'})
-        self.port = int(re.search(r'HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)', told).group(1))
+        return int(re.search(r'HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+%d\s' % port, told).group(1))
+
+    def forward(self, address, port):
+        """Another port of this host's loopback address, which leads to an address in the machine, whatever its network."""
+        said = self.qemu.ask('human-monitor-command', **{'command-line': 'hostfwd_add net tcp:127.0.0.1:0-%s:%d' % (address, port)})
+        if said:
+            raise AssertionError(said)
+        return self._forwarded(port)
 
     def _answers(self):
         try:

@@ -12,7 +12,8 @@ from support.lifeboat import ROOT, build_folder
 
 from . import initrd, kernel
 
-INPUTS = (os.path.join(initrd.HERE, '*'), os.path.join(ROOT, 'etc', '**', '*'), '/var/lib/dpkg/status')
+INPUTS = (os.path.join(initrd.HERE, '*'), os.path.join(ROOT, 'etc', '**', '*'),
+          os.path.join(ROOT, 'tests', 'integration', 'support', 'standin*'), '/var/lib/dpkg/status')
 
 
 @contextlib.contextmanager

@@ -94,6 +94,11 @@ class Qemu:
             raise QmpError('%s: %s' % (command, answer['error']['desc']))
         return answer['return']
 
+    def give(self, name, descriptor):
+        """Its own copy of an open file, by that name in other commands."""
+        socket.send_fds(self.monitor, [b' '], [descriptor])
+        self.ask('getfd', fdname=name)
+
     def wait_for_event(self, name, **data):
         """The next event of that name and those data, which is then forgotten."""
         def found():

@@ -1,12 +1,12 @@
 #include "netsvc/web/acme/pair/twin.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
 #include "netsvc/web/acme/jose/base64url.h"
 #include "netsvc/web/acme/pair/unite.h"
 
-#include <openssl/rand.h>
 #include <string.h>
 
 #define SESSION_BYTES 12
@@ -76,8 +76,7 @@ static void
 begin_anew(struct twin *twin)
 {
     guint8 bytes[SESSION_BYTES];
-    if (RAND_bytes(bytes, sizeof bytes) != 1)
-        g_error("OpenSSL has no random numbers");
+    chance_bytes(bytes, sizeof bytes);
     g_autofree char *session = base64url_text(bytes, sizeof bytes);
     g_strlcpy(twin->in.session, session, sizeof twin->in.session);
     twin->in.received = 0;
