@@ -200,7 +200,7 @@ lost(void *context)
 static void
 relay(struct failover *failover, const char *data, gsize size)
 {
-    static const char *const children[] = {"dhcp", "cert"};
+    static const char *const children[] = {"cert", "dhcp", "dns", "web"};
     const gsize name = strnlen(data, size);
     if (name >= size || size - name - 1 > TASK_BODY_MAX)
         return;

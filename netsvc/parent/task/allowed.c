@@ -6,22 +6,21 @@ static const struct {
     const char *who;
     const char *const *names;
 } allowed[] = {
-    {"failover", (const char *const[]){"address/probe",    "address/check",
-                                       "address/take",     "address/open",
-                                       "address/keep",     "address/announce",
-                                       "address/fence",    "address/look",
-                                       "cert/check",       "cert/peer",
-                                       "dhcp/peer",        "hook/start",
-                                       "hook/stop",        "hook/fence",
-                                       "hook/cancel",      "replicator/role",
-                                       "replicator/check", "replicator/pull",
-                                       "replicator/adopt", "replicator/fresh",
-                                       "replicator/merge", NULL}},
+    {"failover", (const char *const[]){"address/probe",    "address/check",    "address/take",
+                                       "address/open",     "address/keep",     "address/announce",
+                                       "address/fence",    "address/look",     "cert/check",
+                                       "cert/peer",        "dhcp/peer",        "dns/peer",
+                                       "hook/start",       "hook/stop",        "hook/fence",
+                                       "hook/cancel",      "replicator/role",  "replicator/check",
+                                       "replicator/pull",  "replicator/adopt", "replicator/fresh",
+                                       "replicator/merge", "web/peer",         NULL}},
+    {"dns", (const char *const[]){"failover/send", NULL}},
     {"dhcp", (const char *const[]){"address/clients", "failover/send", NULL}},
     {"address", (const char *const[]){"dhcp/clients", NULL}},
     {"cert", (const char *const[]){"failover/send", "hook/certificate", "install/files",
                                    "web/certificate", NULL}},
-    {"web", (const char *const[]){"cert/issue", "cert/key", "cert/public", "cert/revoke", NULL}},
+    {"web", (const char *const[]){"cert/issue", "cert/key", "cert/public", "cert/revoke",
+                                  "failover/send", NULL}},
 };
 
 /* What tells how things stand, and what people decide. Neither the server's private key, nor what
