@@ -2,8 +2,8 @@
 
     run.py [--jobs N] [--counts FILE] [PATTERN]     PATTERN: part of a name such as test_restore.Part.test_…
 
-FILE gets one line: passed failed skipped. A class that cannot be run counts as one failure. The folder's run.py, which
-calls `main`, is run again for each class, with --only.
+FILE gets a line: passed failed skipped; then a line for each test that failed. A class that cannot be run counts as one
+failure. The folder's run.py, which calls `main`, is run again for each class, with --only.
 """
 
 import argparse
@@ -56,6 +56,11 @@ class Result(unittest.TestResult):
     def counts(self):
         return getattr(self, 'passed', 0), len(self.failures) + len(self.errors), len(self.skipped)
 
+    @property
+    def failed(self):
+        """A line each."""
+        return ['FAILED  %s: %s' % (test.id(), error.strip().splitlines()[-1][:300]) for test, error in self.failures + self.errors]
+
 
 def load(name, pattern):
     """The tests of a file or a class whose name matches."""
@@ -66,17 +71,14 @@ def load(name, pattern):
 
 
 def run_here(name, pattern):
-    """In this process: the tests of one class."""
-    suite = load(name, pattern)
-    if suite.countTestCases() == 0:
-        return 0, 0, 0
+    """In this process: the tests of one class; its counts, and what failed."""
     result = Result()
-    suite.run(result)
-    return result.counts
+    load(name, pattern).run(result)
+    return result.counts, result.failed
 
 
 def run_elsewhere(folder, name, pattern, show):
-    """In a process of its own, whose last line has the counts; `show` is called with each line before it."""
+    """In a process of its own, whose last line has what run_here gives; `show` is called with each line before it."""
     command = [sys.executable, os.path.join(folder, 'run.py'), '--only', name] + ([pattern] if pattern else [])
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
     timer = threading.Timer(TIMEOUT, process.kill)
@@ -91,8 +93,9 @@ def run_elsewhere(folder, name, pattern, show):
     try:
         return json.loads(last)
     except ValueError:
-        show('%sFAILED  %s: died, or was not done after %d s\n' % (last, name, TIMEOUT))
-        return 0, 1, 0
+        died = 'FAILED  %s: died, or was not done after %d s' % (name, TIMEOUT)
+        show('%s%s\n' % (last, died))
+        return (0, 1, 0), [died]
 
 
 def classes(folder, first, pattern):
@@ -121,7 +124,7 @@ def main(folder, first=(), jobs=os.cpu_count()):
     if options.only:
         print(json.dumps(run_here(options.only, options.pattern)))
         return 0
-    totals = [0, 0, 0]
+    totals, failed = [0, 0, 0], []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         waiting = {}
         for name in classes(folder, first, options.pattern):
@@ -130,10 +133,13 @@ def main(folder, first=(), jobs=os.cpu_count()):
             waiting[pool.submit(run_elsewhere, folder, name, options.pattern, show)] = lines
         for done in concurrent.futures.as_completed(waiting):
             print(''.join(waiting[done]), end='', flush=True)
-            totals = [a + b for a, b in zip(totals, done.result())]
+            counts, failures = done.result()
+            totals = [a + b for a, b in zip(totals, counts)]
+            failed += failures
     print('%s: %d passed, %d failed, %d skipped' % (os.path.basename(folder), *totals))
     if options.counts:
         with open(options.counts, 'w') as file:
             print(*totals, file=file)
+            file.writelines(line + '\n' for line in failed)
     return 1 if totals[1] else 0
 

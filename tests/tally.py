@@ -1,7 +1,7 @@
 """Counts the tests in meson's testlog.json: TAP lines one by one, other programs as one test each.
 
-Prints three numbers: passed, failed, skipped. A program that did not pass although no line of it says so (it
-crashed, or printed fewer tests than planned) counts as one failure.
+Prints three numbers: passed, failed, skipped; then a line for each program that failed. A program that did not pass
+although no line of it says so (it crashed, or printed fewer tests than planned) counts as one failure.
 """
 
 import json
@@ -32,5 +32,9 @@ def tally(result):
 
 
 with open(sys.argv[1]) as log:
-    totals = [tally(json.loads(line)) for line in log if line.strip()]
+    results = [json.loads(line) for line in log if line.strip()]
+totals = [tally(result) for result in results]
 print(*(sum(column) for column in zip(*totals)))
+for result, (_, failed, _) in zip(results, totals):
+    if failed:
+        print('FAILED  %s (%d)' % (result['name'], failed))

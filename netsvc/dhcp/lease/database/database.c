@@ -2,82 +2,21 @@
 
 #include "lib/base/fail.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <sys/stat.h>
-
 #define WAL_KEPT 4194304 /* bytes (4 MB) that the WAL keeps as its own when it begins anew */
 
-/* ---- errors ---- */
-
-static enum database_fault
-fault_of(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return DATABASE_FINE;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_ERROR: /* tables are not as they should be */
-    case SQLITE_MISMATCH:
-        return DATABASE_DAMAGED;
-    default:
-        break;
-    }
-    if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ ||
-        code == SQLITE_IOERR_CORRUPTFS)
-        return DATABASE_DAMAGED;
-    return DATABASE_FAILED;
-}
+const struct sqlite_kind database_kind = {
+    .what = "leases",
+    .version = DATABASE_VERSION,
+    .unreadable_is_damage = TRUE, /* the rest of it is salvaged */
+};
 
 enum database_fault
 database_failed(struct database *database, int code, GError **error)
 {
-    database->damaged |= fault_of(code) == DATABASE_DAMAGED;
-    int primary = code & 0xff;
-    int number = database->sqlite != NULL ? sqlite3_system_errno(database->sqlite) : 0;
-    const char *cause =
-        database->sqlite != NULL ? sqlite3_errmsg(database->sqlite) : sqlite3_errstr(code);
-    if (primary == SQLITE_BUSY)
-        fail_set(error, FAIL_LATER, "leases '%s' are in use by another process", database->path);
-    else if (primary == SQLITE_FULL)
-        fail_errno(error, number != 0 ? number : ENOSPC, "leases '%s'", database->path);
-    else if (primary == SQLITE_IOERR && number != 0)
-        fail_errno(error, number, "leases '%s': %s", database->path, cause);
-    else
-        fail_set(error, fault_of(code) == DATABASE_DAMAGED ? FAIL_DAMAGED : FAIL_FAILED,
-                 "leases '%s': %s", database->path, cause);
-    if (primary == SQLITE_FULL)
+    sqlite_failed(&database->file, code, error);
+    if ((code & 0xff) == SQLITE_FULL)
         fail_add_hint(error, "make room on that disk; no lease is given until then");
-    return fault_of(code);
-}
-
-/* ---- its files ---- */
-
-static struct database_file
-file_of(const struct database *database, const char *suffix)
-{
-    char name[PATH_MAX];
-    struct stat found;
-    g_snprintf(name, sizeof name, "%s%s", database->path, suffix);
-    if (stat(name, &found) != 0)
-        return (struct database_file){0};
-    return (struct database_file){found.st_dev, found.st_ino};
-}
-
-static gboolean
-is_file(struct database_file a, struct database_file b)
-{
-    return a.device == b.device && a.number == b.number;
-}
-
-gboolean
-database_is_lost(const struct database *database)
-{
-    return !is_file(database->main, file_of(database, "")) ||
-           !is_file(database->wal, file_of(database, "-wal"));
+    return database->file.damaged ? DATABASE_DAMAGED : DATABASE_FAILED;
 }
 
 /* ---- opening ---- */
@@ -92,94 +31,27 @@ count_wal(gpointer context, sqlite3 *sqlite, const char *name, int pages)
     return SQLITE_OK;
 }
 
-int
-database_run(struct database *database, const char *text)
-{
-    return sqlite3_exec(database->sqlite, text, NULL, NULL, NULL);
-}
-
-int
-database_open_sqlite(struct database *database, const char *path, int flags)
-{
-    int code = sqlite3_open_v2(path, &database->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code != SQLITE_OK)
-        return code;
-    sqlite3_extended_result_codes(database->sqlite, 1);
-    sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    return database_run(database, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
-                                  "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
-}
-
-/* The first value of the first row. */
-int
-database_ask(struct database *database, const char *text, char **value)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(database->sqlite, text, -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        *value = g_strdup((const char *)sqlite3_column_text(statement, 0));
-    sqlite3_finalize(statement);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
 static enum database_fault
-check(struct database *database, GError **error)
+open_here(struct database *database, const char *path, GError **error)
 {
-    g_autofree char *version = NULL, *found = NULL;
-    int code = database_ask(database, "PRAGMA user_version", &version);
-    if (code == SQLITE_OK && version != NULL &&
-        g_ascii_strtoll(version, NULL, 10) > DATABASE_VERSION) {
-        fail_set(error, FAIL_FAILED, "leases '%s' were written by a newer Lifeboat",
-                 database->path);
-        return DATABASE_FAILED;
-    }
-    if (code == SQLITE_OK)
-        code = database_ask(database, "PRAGMA quick_check(1)", &found);
-    if (code != SQLITE_OK)
-        return database_failed(database, code, error);
-    if (g_strcmp0(found, "ok") != 0) {
-        database->damaged = TRUE;
-        fail_set(error, FAIL_DAMAGED, "leases '%s' are damaged: %s", database->path, found);
-        return DATABASE_DAMAGED;
-    }
-    return DATABASE_FINE;
-}
-
-/* The lock is taken by the first transaction and held from then on. */
-static enum database_fault
-take_lock(struct database *database, GError **error)
-{
-    int code = database_run(database, "PRAGMA journal_mode = WAL");
-    if (code == SQLITE_OK)
-        code = database_run(database, "PRAGMA journal_size_limit = " G_STRINGIFY(WAL_KEPT));
-    if (code == SQLITE_OK)
-        code = database_run(database, "BEGIN IMMEDIATE; COMMIT");
-    return code == SQLITE_OK ? DATABASE_FINE : database_failed(database, code, error);
-}
-
-static enum database_fault
-open_here(struct database *database, GError **error)
-{
-    int code = database_open_sqlite(database, database->path, SQLITE_OPEN_READWRITE);
-    if (code != SQLITE_OK)
-        return database_failed(database, code, error);
-    enum database_fault fault = take_lock(database, error);
-    if (fault == DATABASE_FINE)
-        fault = check(database, error);
-    if (fault != DATABASE_FINE)
-        return fault;
-    code = rows_migrate(database);
+    struct sqlite *file = &database->file;
+    if (!sqlite_open(file, &database_kind, path, error))
+        return file->damaged ? DATABASE_DAMAGED : DATABASE_FAILED;
+    int code = sqlite_run(file, "PRAGMA journal_size_limit = " G_STRINGIFY(WAL_KEPT));
+    if (code == SQLITE_OK && file->version == 1)
+        code = rows_migrate(database);
     if (code == SQLITE_OK)
         code = rows_prepare(database);
     if (code != SQLITE_OK)
         return database_failed(database, code, error);
-    sqlite3_wal_hook(database->sqlite, count_wal, database);
-    database->main = file_of(database, "");
-    database->wal = file_of(database, "-wal");
+    sqlite3_wal_hook(file->db, count_wal, database);
     return DATABASE_FINE;
+}
+
+gboolean
+database_is_lost(const struct database *database)
+{
+    return sqlite_is_lost(&database->file);
 }
 
 void
@@ -189,17 +61,14 @@ database_free(struct database *database)
         return;
     for (gsize i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(database->statements[i]);
-    if (database->damaged && database->sqlite != NULL)
-        sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_close(database->sqlite);
-    g_free(database->path);
+    sqlite_close(&database->file);
     g_free(database);
 }
 
 void
 database_abandon(struct database *database)
 {
-    database->damaged = TRUE;
+    database->file.damaged = TRUE;
     database_free(database);
 }
 
@@ -210,8 +79,7 @@ database_open(const char *path, enum database_fault *fault, GError **error)
     if (!database_settle_files(path, error))
         return NULL;
     AUTO(database) *database = g_new0(struct database, 1);
-    database->path = g_strdup(path);
-    *fault = open_here(database, error);
+    *fault = open_here(database, path, error);
     return *fault == DATABASE_FINE ? g_steal_pointer(&database) : NULL;
 }
 
@@ -234,7 +102,7 @@ database_commit(struct database *database, const struct database_change *changes
         return DATABASE_FINE;
     enum database_fault fault = database_failed(database, code, error);
     /* Some errors have rolled it back already. */
-    if (!sqlite3_get_autocommit(database->sqlite))
+    if (!sqlite3_get_autocommit(database->file.db))
         rows_step(database, ROLLBACK);
     return fault;
 }
@@ -249,7 +117,7 @@ enum database_fault
 database_write_back(struct database *database, GError **error)
 {
     int code =
-        sqlite3_wal_checkpoint_v2(database->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        sqlite3_wal_checkpoint_v2(database->file.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (code != SQLITE_OK)
         return database_failed(database, code, error);
     database->wal_pages = 0;

@@ -27,14 +27,14 @@ remove_file(const char *path, const char *suffix, GError **error)
 }
 
 static enum database_fault
-fill(struct database *database, const struct database_change *changes, gsize count,
-     const struct database_rest *rest, GError **error)
+fill(struct database *database, const char *name, const struct database_change *changes,
+     gsize count, const struct database_rest *rest, GError **error)
 {
     /* Nothing to roll back to: who is interrupted begins anew. */
-    int code =
-        database_open_sqlite(database, database->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    int code = sqlite_connect(&database->file, &database_kind, name,
+                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (code == SQLITE_OK)
-        code = database_run(database, "PRAGMA journal_mode = OFF");
+        code = sqlite_run(&database->file, "PRAGMA journal_mode = OFF");
     if (code == SQLITE_OK)
         code = rows_make_tables(database);
     if (code == SQLITE_OK)
@@ -53,8 +53,7 @@ build(const char *path, const struct database_change *changes, gsize count,
     if (!remove_file(name, "", error) || !remove_file(name, "-journal", error))
         return FALSE;
     struct database *database = g_new0(struct database, 1);
-    database->path = g_strdup(name);
-    gboolean filled = fill(database, changes, count, rest, error) == DATABASE_FINE;
+    gboolean filled = fill(database, name, changes, count, rest, error) == DATABASE_FINE;
     database_free(database);
     if (!filled)
         return FALSE;

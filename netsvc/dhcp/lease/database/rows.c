@@ -40,7 +40,7 @@ run_all(struct database *database, const char *const *texts)
 {
     int code = SQLITE_OK;
     for (; *texts != NULL && code == SQLITE_OK; texts++)
-        code = database_run(database, *texts);
+        code = sqlite_run(&database->file, *texts);
     return code;
 }
 
@@ -66,9 +66,7 @@ rows_migrate(struct database *database)
                                         set_version,
                                         "COMMIT",
                                         NULL};
-    g_autofree char *version = NULL;
-    int code = database_ask(database, "PRAGMA user_version", &version);
-    return code == SQLITE_OK && g_strcmp0(version, "1") == 0 ? run_all(database, texts) : code;
+    return run_all(database, texts);
 }
 
 int
@@ -76,8 +74,7 @@ rows_prepare(struct database *database)
 {
     int code = SQLITE_OK;
     for (gsize i = 0; i < STATEMENTS && code == SQLITE_OK; i++)
-        code = sqlite3_prepare_v3(database->sqlite, statement_text[i], -1,
-                                  SQLITE_PREPARE_PERSISTENT, &database->statements[i], NULL);
+        code = sqlite_prepare(&database->file, statement_text[i], &database->statements[i]);
     return code;
 }
 
@@ -128,26 +125,26 @@ rows_lease(sqlite3_stmt *row, struct lease *lease)
     return TRUE;
 }
 
+static void
+take_clock(gpointer context, sqlite3_stmt *row)
+{
+    struct database_clock *clock = context;
+    g_strlcpy(clock->boot_id, (const char *)sqlite3_column_text(row, 0), sizeof clock->boot_id);
+    clock->boot = sqlite3_column_int64(row, 1);
+    clock->wall = sqlite3_column_int64(row, 2);
+    clock->elapsed = sqlite3_column_int64(row, 3);
+}
+
 int
 rows_clock(struct database *database, struct database_clock *clock)
 {
-    sqlite3_stmt *row = NULL;
-    *clock = (struct database_clock){0};
-    int code = sqlite3_prepare_v2(database->sqlite,
-                                  "SELECT boot_id, boot, wall, elapsed FROM clock", -1, &row, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(row);
-    if (code == SQLITE_ROW) {
-        g_strlcpy(clock->boot_id, (const char *)sqlite3_column_text(row, 0), sizeof clock->boot_id);
-        clock->boot = sqlite3_column_int64(row, 1);
-        clock->wall = sqlite3_column_int64(row, 2);
-        clock->elapsed = sqlite3_column_int64(row, 3);
-        if (!database_is_time(clock->boot) || !database_is_time(clock->wall) ||
-            !database_is_time(clock->elapsed))
-            code = SQLITE_CORRUPT;
-    }
-    sqlite3_finalize(row);
-    return code == SQLITE_ROW ? SQLITE_OK : code == SQLITE_DONE ? SQLITE_CORRUPT : code;
+    *clock = (struct database_clock){.elapsed = G_MININT64}; /* no row: no time */
+    int code = sqlite_each(&database->file, "SELECT boot_id, boot, wall, elapsed FROM clock",
+                           take_clock, clock);
+    if (code == SQLITE_OK && (!database_is_time(clock->boot) || !database_is_time(clock->wall) ||
+                              !database_is_time(clock->elapsed)))
+        code = SQLITE_CORRUPT;
+    return code;
 }
 
 enum database_fault
@@ -157,42 +154,49 @@ database_read_clock(struct database *database, struct database_clock *clock, GEr
     return code == SQLITE_OK ? DATABASE_FINE : database_failed(database, code, error);
 }
 
+struct reading {
+    database_row row;
+    void *context;
+    guint senseless;
+};
+
+static void
+take_lease(gpointer context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    struct lease lease;
+    if (rows_lease(row, &lease))
+        reading->row(reading->context, &lease);
+    else
+        reading->senseless++;
+}
+
 enum database_fault
 database_read(struct database *database, database_row row, void *context, guint *senseless,
               GError **error)
 {
-    sqlite3_stmt *rows = NULL;
+    struct reading reading = {.row = row, .context = context};
     int code =
-        sqlite3_prepare_v2(database->sqlite, "SELECT " ROWS_LEASE " FROM lease", -1, &rows, NULL);
-    *senseless = 0;
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        code = sqlite3_step(rows);
-        struct lease lease;
-        if (code == SQLITE_ROW && rows_lease(rows, &lease))
-            row(context, &lease);
-        else if (code == SQLITE_ROW)
-            (*senseless)++;
-    }
-    sqlite3_finalize(rows);
-    return code == SQLITE_DONE ? DATABASE_FINE : database_failed(database, code, error);
+        sqlite_each(&database->file, "SELECT " ROWS_LEASE " FROM lease", take_lease, &reading);
+    *senseless = reading.senseless;
+    return code == SQLITE_OK ? DATABASE_FINE : database_failed(database, code, error);
+}
+
+static void
+take_knowledge(gpointer context, sqlite3_stmt *row)
+{
+    gint64 writer = sqlite3_column_int64(row, 0), counter = sqlite3_column_int64(row, 1);
+    if (writer > 0 && counter > 0)
+        knowledge_raise(context, (guint64)writer, (guint64)counter);
 }
 
 enum database_fault
 database_read_knowledge(struct database *database, struct knowledge *knowledge, GError **error)
 {
-    sqlite3_stmt *rows = NULL;
-    int code = sqlite3_prepare_v2(database->sqlite, "SELECT writer, counter FROM knowledge", -1,
-                                  &rows, NULL);
     *knowledge = (struct knowledge){0};
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        code = sqlite3_step(rows);
-        gint64 writer = code == SQLITE_ROW ? sqlite3_column_int64(rows, 0) : 0;
-        gint64 counter = code == SQLITE_ROW ? sqlite3_column_int64(rows, 1) : 0;
-        if (writer > 0 && counter > 0)
-            knowledge_raise(knowledge, (guint64)writer, (guint64)counter);
-    }
-    sqlite3_finalize(rows);
-    return code == SQLITE_DONE ? DATABASE_FINE : database_failed(database, code, error);
+    int code = sqlite_each(&database->file, "SELECT writer, counter FROM knowledge", take_knowledge,
+                           knowledge);
+    return code == SQLITE_OK ? DATABASE_FINE : database_failed(database, code, error);
 }
 
 /* ---- changes ---- */
@@ -200,10 +204,7 @@ database_read_knowledge(struct database *database, struct knowledge *knowledge, 
 int
 rows_step(struct database *database, int which)
 {
-    sqlite3_stmt *statement = database->statements[which];
-    int code = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    return code == SQLITE_DONE ? SQLITE_OK : code;
+    return sqlite_step(database->statements[which]);
 }
 
 int

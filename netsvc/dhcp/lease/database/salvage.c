@@ -27,7 +27,7 @@ salvage_query(struct salvage *salvage, const char *columns, gboolean up)
     g_autofree char *text =
         g_strdup_printf("SELECT %s FROM lease WHERE address BETWEEN ? AND ? ORDER BY address %s",
                         columns, up ? "ASC" : "DESC");
-    sqlite3_prepare_v2(salvage->database->sqlite, text, -1, &rows, NULL);
+    sqlite3_prepare_v2(salvage->database->file.db, text, -1, &rows, NULL);
     return rows;
 }
 
@@ -80,9 +80,9 @@ database_salvage(const char *path, struct database_clock *clock, database_row ro
     AUTO(database) *database = g_new0(struct database, 1);
     struct salvage salvage = {.database = database, .row = row, .context = context};
     *clock = (struct database_clock){0};
-    database->path = g_strdup(path);
-    database->damaged = TRUE;
-    if (database_open_sqlite(database, path, SQLITE_OPEN_READWRITE) != SQLITE_OK)
+    int code = sqlite_connect(&database->file, &database_kind, path, SQLITE_OPEN_READWRITE);
+    database->file.damaged = TRUE;
+    if (code != SQLITE_OK)
         return FALSE;
     if (rows_clock(database, clock) != SQLITE_OK)
         *clock = (struct database_clock){0};

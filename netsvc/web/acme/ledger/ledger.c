@@ -1,16 +1,12 @@
 #include "netsvc/web/acme/ledger/ledger_inside.h"
 
-#include "lib/base/fail.h"
 #include "lib/base/log.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#define VERSION 1
 #define DAY (gint64)86400
 
-static const char tables[] =
+static const char tables[] = /* of version 1 */
     "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"
     " thumbprint TEXT NOT NULL UNIQUE, contacts TEXT NOT NULL, status TEXT NOT NULL,"
     " created INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
@@ -27,25 +23,25 @@ static const char tables[] =
     "CREATE TABLE certificate (id TEXT PRIMARY KEY, account TEXT NOT NULL,"
     " serial TEXT NOT NULL UNIQUE, issuer TEXT NOT NULL, key TEXT NOT NULL,"
     " identifiers TEXT NOT NULL, chain TEXT NOT NULL, not_before INTEGER NOT NULL,"
-    " not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, replaced INTEGER NOT NULL) STRICT;"
-    "PRAGMA user_version = " G_STRINGIFY(VERSION) ";";
+    " not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, replaced INTEGER NOT NULL) STRICT";
+
+static const struct sqlite_kind ledger_kind = {
+    .what = "ACME's accounts",
+    .version = 1,
+    .tables = tables,
+    .share_ms = 2000, /* the process before may be ending */
+};
 
 /* ---- statements ---- */
-
-static gboolean
-failed(struct ledger *ledger, GError **error)
-{
-    return fail_set(error, FAIL_FAILED, "ACME's accounts '%s': %s", ledger->path,
-                    sqlite3_errmsg(ledger->sqlite));
-}
 
 sqlite3_stmt *
 ledger_statement(struct ledger *ledger, const char *text, GError **error, const char *types, ...)
 {
     sqlite3_stmt *statement = NULL;
     va_list values;
-    if (sqlite3_prepare_v2(ledger->sqlite, text, -1, &statement, NULL) != SQLITE_OK) {
-        failed(ledger, error);
+    int code = sqlite3_prepare_v2(ledger->file.db, text, -1, &statement, NULL);
+    if (code != SQLITE_OK) {
+        sqlite_failed(&ledger->file, code, error);
         return NULL;
     }
     va_start(values, types);
@@ -63,7 +59,7 @@ ledger_row(struct ledger *ledger, sqlite3_stmt *statement, GError **error)
 {
     int code = sqlite3_step(statement);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
-        return failed(ledger, error);
+        return sqlite_failed(&ledger->file, code, error);
     return code == SQLITE_ROW;
 }
 
@@ -75,7 +71,7 @@ ledger_run(struct ledger *ledger, sqlite3_stmt *statement, GError **error)
         return FALSE;
     while (code == SQLITE_ROW)
         code = sqlite3_step(statement);
-    gboolean done = code == SQLITE_DONE || failed(ledger, error);
+    gboolean done = code == SQLITE_DONE || sqlite_failed(&ledger->file, code, error);
     sqlite3_finalize(statement);
     return done;
 }
@@ -114,92 +110,27 @@ ledger_status(sqlite3_stmt *row, int column)
 /* ---- opening ---- */
 
 static gboolean
-run(struct ledger *ledger, const char *text, GError **error)
+begin_anew(struct ledger *ledger, const char *path, GError **error)
 {
-    return sqlite3_exec(ledger->sqlite, text, NULL, NULL, NULL) == SQLITE_OK ||
-           failed(ledger, error);
-}
-
-static gboolean
-make_tables(struct ledger *ledger, GError **error)
-{
-    sqlite3_stmt *row = ledger_statement(ledger, "PRAGMA user_version", error, "");
-    if (row == NULL)
+    g_autofree char *aside = NULL;
+    if (!sqlite_set_aside(&ledger->file, &aside, error))
         return FALSE;
-    gint64 version = ledger_row(ledger, row, error) ? sqlite3_column_int64(row, 0) : -1;
-    sqlite3_finalize(row);
-    if (version > VERSION)
-        return fail_set(error, FAIL_FAILED, "ACME's accounts '%s' were written by a newer Lifeboat",
-                        ledger->path);
-    if (version != 0)
-        return version == VERSION;
-    if (!ledger_begin(ledger, error))
-        return FALSE;
-    const gboolean done = run(ledger, tables, error);
-    return ledger_end(ledger, done, done ? error : NULL);
-}
-
-/* What says SQLITE_OK is checked as a whole, too: it is small. */
-static int
-open_file(struct ledger *ledger)
-{
-    sqlite3_stmt *row = NULL;
-    int code =
-        sqlite3_open_v2(ledger->path, &ledger->sqlite,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (ledger->sqlite == NULL)
-        g_error("no memory");
-    if (code != SQLITE_OK)
-        return code;
-    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_busy_timeout(ledger->sqlite, 2000); /* the process before may be ending */
-    code = sqlite3_exec(ledger->sqlite,
-                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                        "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
-                        NULL, NULL, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_prepare_v2(ledger->sqlite, "PRAGMA quick_check(1)", -1, &row, NULL);
-    if (code == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW &&
-        g_strcmp0((const char *)sqlite3_column_text(row, 0), "ok") != 0)
-        code = SQLITE_CORRUPT;
-    sqlite3_finalize(row);
-    return code;
-}
-
-static gboolean
-set_aside(struct ledger *ledger, GError **error)
-{
-    g_autofree char *aside = g_strconcat(ledger->path, ".damaged", NULL);
-    g_autofree char *wal = g_strconcat(ledger->path, "-wal", NULL);
-    g_autofree char *shm = g_strconcat(ledger->path, "-shm", NULL);
-    sqlite3_close(g_steal_pointer(&ledger->sqlite));
-    if (rename(ledger->path, aside) != 0)
-        return fail_errno(error, errno, "ACME's accounts '%s' are damaged, and cannot be set aside",
-                          ledger->path);
-    unlink(wal);
-    unlink(shm);
-    log_warning("ACME's accounts '%s' are damaged: they are begun anew, and kept as '%s'",
-                ledger->path, aside);
-    return TRUE;
+    log_warning("ACME's accounts '%s' are damaged: they are begun anew, and kept as '%s'", path,
+                aside);
+    return sqlite_open(&ledger->file, &ledger_kind, path, error);
 }
 
 struct ledger *
 ledger_open(const char *path, GError **error)
 {
     AUTO(ledger) *ledger = g_new0(struct ledger, 1);
-    ledger->path = g_strdup(path);
-    int code = open_file(ledger);
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
-        if (!set_aside(ledger, error))
-            return NULL;
-        code = open_file(ledger);
-    }
-    if (code != SQLITE_OK) {
-        failed(ledger, error);
-        return NULL;
-    }
-    return make_tables(ledger, error) ? g_steal_pointer(&ledger) : NULL;
+    g_autoptr(GError) failure = NULL;
+    if (sqlite_open(&ledger->file, &ledger_kind, path, &failure))
+        return g_steal_pointer(&ledger);
+    if (ledger->file.damaged)
+        return begin_anew(ledger, path, error) ? g_steal_pointer(&ledger) : NULL;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
 }
 
 void
@@ -207,9 +138,15 @@ ledger_free(struct ledger *ledger)
 {
     if (ledger == NULL)
         return;
-    sqlite3_close(ledger->sqlite);
-    g_free(ledger->path);
+    sqlite_close(&ledger->file);
     g_free(ledger);
+}
+
+static gboolean
+run(struct ledger *ledger, const char *text, GError **error)
+{
+    int code = sqlite_run(&ledger->file, text);
+    return code == SQLITE_OK || sqlite_failed(&ledger->file, code, error);
 }
 
 gboolean
@@ -223,7 +160,7 @@ ledger_end(struct ledger *ledger, gboolean done, GError **error)
 {
     if (done && run(ledger, "COMMIT", error))
         return TRUE;
-    if (!sqlite3_get_autocommit(ledger->sqlite))
+    if (!sqlite3_get_autocommit(ledger->file.db))
         run(ledger, "ROLLBACK", NULL);
     return FALSE;
 }

@@ -81,8 +81,8 @@ struct ledger_certificate {
 
 struct ledger;
 
-/* One that is damaged is set aside as PATH.damaged, in the log, and begun anew: accounts come back
- * by themselves. */
+/* One that is damaged is set aside as PATH.damaged-TIME, in the log, and begun anew: accounts come
+ * back by themselves. */
 struct ledger *ledger_open(const char *path, GError **error);
 void ledger_free(struct ledger *ledger);
 AUTO_DEFINE(ledger)

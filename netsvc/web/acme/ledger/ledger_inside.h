@@ -1,13 +1,11 @@
 /* ledger_inside: what the ledger's files share: statements in one line. */
 #pragma once
 
+#include "lib/sqlite/sqlite.h"
 #include "netsvc/web/acme/ledger/ledger.h"
 
-#include <sqlite3.h>
-
 struct ledger {
-    sqlite3 *sqlite;
-    char *path;
+    struct sqlite file;
 };
 
 /* A statement with its values: `types` has a letter for each, 's' a text or NULL, 'i' a gint64.
