@@ -59,6 +59,22 @@ test_time_in_which_it_hung_is_no_silence(void)
 }
 
 static void
+test_time_without_a_cable_is_no_silence(void)
+{
+    AUTO(stage) *stage = stage_new();
+    boot_as_holder(stage);
+    protocol_cable(stage->core, FALSE, stage->now);
+    stage_run(stage, 3 * STAGE_BOOT_WAIT);
+    g_assert_false(stage_runs(stage, PROTOCOL_PROBE));
+    stage_assert_trouble(stage, "no network cable");
+    protocol_cable(stage->core, TRUE, stage->now);
+    stage_run(stage, STAGE_BOOT_WAIT - 1000);
+    g_assert_false(stage_runs(stage, PROTOCOL_PROBE));
+    stage_run(stage, 2000);
+    g_assert_true(stage_runs(stage, PROTOCOL_PROBE));
+}
+
+static void
 test_a_standby_alone_stops_what_runs_there(void)
 {
     AUTO(stage) *stage = stage_new();
@@ -288,6 +304,7 @@ main(int argc, char *argv[])
          test_a_holder_looks_whether_the_address_is_free);
     TEST("nothing is begun before the fence", test_nothing_is_begun_before_the_fence);
     TEST("time in which it hung is no silence", test_time_in_which_it_hung_is_no_silence);
+    TEST("time without a cable is no silence", test_time_without_a_cable_is_no_silence);
     TEST("a standby alone stops what runs there", test_a_standby_alone_stops_what_runs_there);
     TEST("nobody resumes what it does not hold", test_nobody_resumes_what_it_does_not_hold);
     TEST("nobody resumes with a uuid owed", test_nobody_resumes_with_a_uuid_owed);
