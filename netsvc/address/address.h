@@ -31,7 +31,9 @@
  *     address/announce {} once more: contact is regained
  *     address/fence  {}   answered when no client can be answered any more
  *     address/look   {}   → {"held": true, "fenced": false, "interface": "eth0", "trouble": null}
- *     address/check  {}   → {"problems": ["…"]}: what keeps clients from it here, before a switch
+ *     address/cable  {}   → {"in": true}: the interface of the service address has a link, or that
+ * of a path to the other node address/check  {}   → {"problems": ["…"]}: what keeps clients from it
+ * here, before a switch
  */
 #pragma once
 

@@ -289,6 +289,17 @@ kept(gpointer context, gboolean done, const char *answer, gsize size)
 }
 
 static void
+cable_told(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct failover *failover = context;
+    const struct slice json = {answer, size};
+    if (done && json_check(json, NULL))
+        protocol_cable(failover->protocol, json_member_true(json, "in"), failover_now());
+}
+
+/* Who is active sees to it that it has the address still; who waits, whether it could hear anybody.
+ */
+static void
 on_keep(evutil_socket_t fd, short what, void *context)
 {
     struct failover *failover = context;
@@ -296,6 +307,8 @@ on_keep(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (protocol_role(failover->protocol) == PROTOCOL_ACTIVE)
         child_ask(failover->child, "address/keep", "{}", 2, kept, failover);
+    else if (protocol_role(failover->protocol) == PROTOCOL_WAIT)
+        child_ask(failover->child, "address/cable", "{}", 2, cable_told, failover);
 }
 
 /* ---- the role ---- */
