@@ -27,7 +27,7 @@ class SettingUp(Case):
 
     def test_a_new_node_that_met_another_at_the_address_serves_by_itself_at_no_time(self):
         """Its state is lost, say, and what its CouchDB has is old."""
-        pair = Pair(self, start=False, couch=False)
+        pair = Pair(self, start=False)  # force draws a fresh uuid
         pair.a.start_netsvc().wait_role('alone')
         pair.b.start_netsvc().wait_until(lambda: 'MAC address' in pair.b.status().get('trouble', ''), 'b does not see a')
         pair.a.kill()
@@ -37,6 +37,7 @@ class SettingUp(Case):
             self.assertEqual('waiting', pair.b.status()['role'])
             pair.b.cut_power()
             pair.b.boot()
+        pair.b.wait_until(lambda: 'does not answer now' in pair.b.call('status')[1], 'b forgot it')
         said = pair.b.do('failover', '--force', '--yes')
         self.assertIn('the switch is done', said)
         pair.b.wait_role('alone')
