@@ -58,7 +58,7 @@ REQUESTS = {'planned from': range(1, 60, 6), 'planned to': range(1, 90, 6), 'for
 KEEPING = {'planned from': ('check done', 'fence done', 'fresh uuid'), 'planned to': ('catch up', 'catch up done', 'checkpoints'),
            'forced to': ('probe the address done', 'fresh uuid'), 'yield from': ('fence',)}
 FOLLOWING = range(1, 10, 2)
-SHORT = "planned from 'hand over done'; planned to 'catch up done' request 2; planned to request 12 both"
+SHORT = "planned to 'catch up done' request 2; planned from 'hand over done' both"
 
 
 class Cut:
