@@ -27,7 +27,8 @@
  *     failover/send    packed: CHILD\0 BYTES: to the same child of the other node, where it comes
  *                      as CHILD/peer with BYTES. Nobody waits. While the other node is away it is
  *                      lost: MESSAGE_ROLE tells when it is back, and the sender begins anew
- *     dhcp/peer, cert/peer   see above. They come only from the other node, by the failover child
+ *     cert/peer, dhcp/peer, dns/peer, web/peer   see above. They come only from the other node, by
+ *                      the failover child
  *     dhcp/clients     nobody waits: dhcp sends the address child all that have a lease, as …
  *     address/clients  … packed struct task_client, TASK_CLIENTS_MAX in one packet; an empty one is
  *                      the end. Nobody waits

@@ -6,6 +6,7 @@
 #include "lib/control/ask.h"
 #include "lib/json/json.h"
 #include "replicator/snapshot/command.h"
+#include "replicator/tell.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -89,13 +90,11 @@ wait_for(int fd, const struct command_line *line)
 static int
 tell(struct slice place, gboolean aloud)
 {
-    g_autofree char *name = NULL, *message = NULL;
+    g_autofree char *name = NULL, *why = tell_message(place, "message");
     guint64 exit_code = FAIL_FAILED;
     json_member_text(place, "name", &name);
-    json_member_text(place, "message", &message);
     json_member_unsigned(place, "exit", &exit_code);
     g_autofree char *shown = log_escape(name != NULL ? name : "?");
-    g_autofree char *why = message != NULL ? log_escape(message) : NULL;
     if (aloud)
         printf("%s: %s%s%s%s\n", shown,
                exit_code == 0                 ? "the snapshot is done"

@@ -36,7 +36,7 @@ tell_outcome(struct slice place, const char *what, const char *time, const char 
              const char *text)
 {
     guint64 exit_code = 0;
-    g_autofree char *message = tell_text(place, text);
+    g_autofree char *message = tell_message(place, text);
     if (!json_member_unsigned(place, code, &exit_code) || (exit_code == 0 && message == NULL))
         return;
     g_autofree char *when = tell_time(json_member_time(place, time));
@@ -267,7 +267,7 @@ static void
 tell_offsite(struct slice offsite)
 {
     g_autofree char *bucket = tell_text(offsite, "bucket"), *store = tell_text(offsite, "store");
-    g_autofree char *doing = tell_text(offsite, "doing"), *why = tell_text(offsite, "message");
+    g_autofree char *doing = tell_text(offsite, "doing"), *why = tell_message(offsite, "message");
     gint64 good = json_member_time(offsite, "last_good");
     gint64 newest = json_member_time(offsite, "newest"), next = json_member_time(offsite, "next");
     g_autofree char *when = good > 0 ? tell_time(good) : g_strdup("never");

@@ -1,5 +1,6 @@
 #include "replicator/tell.h"
 
+#include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
 #include "replicator/daemon/configured.h"
@@ -12,6 +13,16 @@ tell_text(struct slice object, const char *name)
 {
     g_autofree char *text = NULL;
     return json_member_text(object, name, &text) ? log_escape(text) : NULL;
+}
+
+char *
+tell_message(struct slice object, const char *name)
+{
+    g_autofree char *text = NULL;
+    if (!json_member_text(object, name, &text))
+        return NULL;
+    g_autofree char *message = fail_message(text), *line = fail_line(message, fail_hint(text));
+    return log_escape(line);
 }
 
 const char *

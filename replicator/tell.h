@@ -8,6 +8,9 @@
 /* A text of the answer, fit for a terminal; NULL: none. Caller frees. */
 char *tell_text(struct slice object, const char *name);
 
+/* Likewise a message with its hint, "MESSAGE (HINT)". */
+char *tell_message(struct slice object, const char *name);
+
 /* What is being done with a drive or store, by the daemon's word for it. */
 const char *tell_work(const char *doing);
 

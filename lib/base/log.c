@@ -168,6 +168,16 @@ log_write(enum log_level level, const char *format, ...)
     put(line);
 }
 
+gboolean
+log_is_due(gint64 *last)
+{
+    const gint64 now = g_get_monotonic_time();
+    if (*last != 0 && now - *last < LOG_QUIET_SECONDS * G_USEC_PER_SEC)
+        return FALSE;
+    *last = now;
+    return TRUE;
+}
+
 void
 log_failure(const char *program, const GError *error)
 {

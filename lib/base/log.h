@@ -31,6 +31,11 @@ void log_write(enum log_level level, const char *format, ...) G_GNUC_PRINTF(2, 3
 #define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/* For what may happen at any rate: TRUE at first (`last` 0), and then LOG_QUIET_SECONDS after it
+ * was TRUE last, which `last` keeps. */
+#define LOG_QUIET_SECONDS 60
+gboolean log_is_due(gint64 *last);
+
 /* Prints the error that ends a program: `lifeboat: MESSAGE`, its hint on a line of its own. */
 void log_failure(const char *program, const GError *error);
 

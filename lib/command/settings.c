@@ -853,7 +853,7 @@ static const struct option options[] = {
         .placeholder = "NAME",
         .type = OPTION_STRING,
         .commands = FOR_DAEMON | FOR_DRIVE_ADD | FOR_SNAPSHOT | FOR_PRUNE | FOR_KEY_INIT |
-                    FOR_KEY_ACCEPT | FOR_OFFSITE_PUSH,
+                    FOR_KEY_ACCEPT | FOR_OFFSITE_PUSH | FOR_NET,
         .fallback = "lifeboat",
         .section = "node",
         .key = "user",

@@ -33,7 +33,8 @@ struct address {
     struct probe *probe;
     GArray *probing; /* guint32: tasks that wait for it */
     struct announce *announce;
-    char *failure; /* of the last step; NULL: none */
+    char *failure;                /* of the last step; NULL: none */
+    gint64 told_lost, told_rules; /* log_is_due */
     struct event *dead, *retry, *forget_added, *forget_claimed, *addresses, *rules, *heard;
     gint64 claimed_at;            /* boot time, milliseconds: since then it is … */
     char claimed[FRAME_MAC_TEXT]; /* … the MAC of who else says that it has the address; "": nobody
@@ -152,12 +153,7 @@ note_claim(struct address *self, const guint8 *mac)
     frame_mac_text(mac, text);
     if (strcmp(text, self->claimed) != 0 && now_ms() - self->claimed_at >= CLAIM_MS) {
         self->claimed_at = now_ms();
-        g_autoptr(GString) body = g_string_new(NULL);
         memcpy(self->claimed, text, sizeof text);
-        json_text_begin_object(body);
-        json_text_member_string(body, "mac", text);
-        json_text_end_object(body);
-        child_ask(self->child, "failover/seen", body->str, body->len, NULL, NULL);
         child_alert(self->child, "two have it",
                     "%s says that it has the service address, which this node holds", text);
     }
@@ -274,7 +270,7 @@ mend_address(struct address *self)
     guint added = 0;
     gboolean lost = FALSE;
     hold_mend_address(self->hold, self->held, &added, &lost, &error);
-    if (lost && error == NULL)
+    if (lost && error == NULL && log_is_due(&self->told_lost))
         log_warning("somebody removed the service address: it was put back");
     if (added > 0) {
         child_alert(self->child, "added",
@@ -336,7 +332,9 @@ rules_changed(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (!hold_hear(self->hold, fd) || !self->began)
         return;
-    log_warning("somebody changed the rules that fence the service address: they are set again");
+    if (log_is_due(&self->told_rules))
+        log_warning(
+            "somebody changed the rules that fence the service address: they are set again");
     mend_rules(self);
 }
 
@@ -448,6 +446,29 @@ do_check(struct address *self, guint32 number)
     child_task_done(self->child, number, TRUE, text->str, text->len);
 }
 
+/* Of an address of IPv6 nothing is known here: it counts as one that has a link. */
+static gboolean
+has_path(struct address *self)
+{
+    const struct config_node *own = child_config(self->child)->own;
+    for (guint i = 0; own != NULL && i < own->addresses->len; i++) {
+        const struct sockaddr_storage *address =
+            &g_array_index(own->addresses, struct config_peer, i).address;
+        const struct sockaddr_in *ip = (const struct sockaddr_in *)(gconstpointer)address;
+        if (address->ss_family != AF_INET || hold_has_link(self->hold, ntohl(ip->sin_addr.s_addr)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+do_cable(struct address *self, guint32 number)
+{
+    look_for_place(self);
+    const char *text = has_link(self) || has_path(self) ? "{\"in\": true}" : "{\"in\": false}";
+    child_task_done(self->child, number, TRUE, text, strlen(text));
+}
+
 static void
 take_clients(struct address *self, const struct child_task *task)
 {
@@ -463,8 +484,9 @@ static const struct {
     const char *what;
     void (*act)(struct address *self, guint32 number);
 } steps[] = {
-    {"probe", do_probe},       {"take", do_take},   {"open", do_open}, {"keep", do_keep},
-    {"announce", do_announce}, {"fence", do_fence}, {"look", do_look}, {"check", do_check},
+    {"probe", do_probe}, {"take", do_take},         {"open", do_open},
+    {"keep", do_keep},   {"announce", do_announce}, {"fence", do_fence},
+    {"look", do_look},   {"check", do_check},       {"cable", do_cable},
 };
 
 static void

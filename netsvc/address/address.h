@@ -15,8 +15,7 @@
  * The fence stands unless the kernel is told otherwise every few seconds (kernel/fence.h): so it is
  * there when nobody is left to set it.
  *
- * Who else is heard to claim the address while it is held here is told in an alert, and to failover
- * as failover/seen {"mac": "52:54:…"}.
+ * Who else is heard to claim the address while it is held here is told in an alert.
  *
  *     address.c    tasks, what is meant, what happens; tells people
  *     hold.h       the kernel's side of it, each step whole; also `lifeboat-netsvc fence`
@@ -32,7 +31,9 @@
  *     address/announce {} once more: contact is regained
  *     address/fence  {}   answered when no client can be answered any more
  *     address/look   {}   → {"held": true, "fenced": false, "interface": "eth0", "trouble": null}
- *     address/check  {}   → {"problems": ["…"]}: what keeps clients from it here, before a switch
+ *     address/cable  {}   → {"in": true}: the interface of the service address has a link, or that
+ * of a path to the other node address/check  {}   → {"problems": ["…"]}: what keeps clients from it
+ * here, before a switch
  */
 #pragma once
 

@@ -108,6 +108,12 @@ hold_place(struct hold *hold, struct place *place, GError **error)
     return place_find(hold->route, hold->interface, hold->address, place, error);
 }
 
+gboolean
+hold_has_link(struct hold *hold, guint32 address)
+{
+    return place_has_link(hold->route, address);
+}
+
 static gboolean
 find_place(struct hold *hold, GError **error)
 {

@@ -28,6 +28,9 @@ gboolean hold_keep(struct hold *hold, gboolean open, GError **error);
 /* Where the address belongs, looked up now. */
 gboolean hold_place(struct hold *hold, struct place *place, GError **error);
 
+/* Whether the interface with that address, one of the node's own, has a link. */
+gboolean hold_has_link(struct hold *hold, guint32 address);
+
 /* What there is: the address, and whether clients get through to it. */
 void hold_look(struct hold *hold, gboolean *has, gboolean *open);
 

@@ -184,6 +184,34 @@ append_authority(GString *out, const struct state *state)
     json_text_end_object(out);
 }
 
+/* Of the pages, host byte order: the service address, else the first that is served; 0: unknown. */
+static guint32
+page_address(const struct config *config)
+{
+    if (config->service_address != 0 || config->web.listen->len == 0)
+        return config->service_address;
+    const struct sockaddr_in *first =
+        (const void *)&g_array_index(config->web.listen, struct config_peer, 0).address;
+    return first->sin_family == AF_INET ? ntohl(first->sin_addr.s_addr) : 0;
+}
+
+/* Where people install the root: by name for those who ask our DNS, by address for all. */
+static void
+append_page(GString *out, const struct config *config)
+{
+    const guint32 service = page_address(config);
+    const guint port = config->web.http;
+    g_autofree char *by_name = NULL, *by_address = NULL;
+    char address[INET_ADDRSTRLEN];
+    if (config->web.enabled && port != 0) {
+        config_address_text(service, address);
+        by_name = g_strdup_printf("http://%s:%u/", config->cert.name, port);
+        by_address = service != 0 ? g_strdup_printf("http://%s:%u/", address, port) : NULL;
+    }
+    json_text_member_string(out, "page", by_name);
+    json_text_member_string(out, "page_address", by_address);
+}
+
 GString *
 answers_show(const struct site *site, gint64 now, const char *peer)
 {
@@ -204,6 +232,7 @@ answers_show(const struct site *site, gint64 now, const char *peer)
     json_text_member_unsigned(out, "issued", state->issued->len);
     json_text_member_unsigned(out, "revoked", count_revoked(state));
     json_text_member_string(out, "peer", peer);
+    append_page(out, site->config);
     json_text_end_object(out);
     return out;
 }

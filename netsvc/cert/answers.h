@@ -6,9 +6,14 @@
  *                    "certificates": [{"what": "root" | "issuing" | "own" | "public" | "previous",
  *                    "subject", "issuer", "names": […], "fingerprint", "serial", "not_before",
  *                    "not_after", "in_force": true}],
- *                    "request": TIME or null, "issued": 12, "revoked": 1, "peer": "alike" | "away"
- * | "behind" | null} cert/init      what cert/show tells cert/request   {"name": …, "csr": PEM,
- * "made": TIME, "names": […]}
+ *                    "request": TIME or null, "issued": 12, "revoked": 1,
+ *                    "peer": "alike" | "away" | "behind" | null,
+ *                    "page": "http://clinic.example:8080/", where people install the root, and
+ *                    "page_address": the same without a name; null where that is not served}
+ *
+ *     cert/init      what cert/show tells
+ *
+ *     cert/request   {"name": …, "csr": PEM, "made": TIME, "names": […]}
  */
 #pragma once
 

@@ -13,7 +13,7 @@ check_user(struct check *check)
     const char *user = check_config(check)->user;
     struct account account;
     if (!account_find(user, &account))
-        check_found(check, CHECK_MACHINE, check_line(check), "user",
+        check_found(check, CHECK_MACHINE, check_line(check), "net-user",
                     "`systemd-sysusers` makes the default one",
                     "there is no user '%s': what serves becomes 'nobody', as other programs do",
                     user);

@@ -86,7 +86,8 @@ read_net(struct config *config, const struct command_line *line, GError **error)
     const char *service = options_string(line, "service-address");
     config->node = g_strdup(options_string(line, "node"));
     config->keys = g_strdup(options_string(line, "keys"));
-    config->user = g_strdup(options_string(line, "user"));
+    config->user = g_strdup(options_string(line, "net-user"));
+    config->replicator_user = g_strdup(options_string(line, "user"));
     config->state = g_strdup(options_string(line, "state"));
     config->control = g_strdup(options_string(line, "net-control"));
     if (service == NULL || text_address(service, &config->service_address, error))
@@ -174,6 +175,7 @@ config_free(struct config *config)
     g_free(config->node);
     g_free(config->keys);
     g_free(config->user);
+    g_free(config->replicator_user);
     g_free(config->state);
     g_free(config->control);
     g_free(config);

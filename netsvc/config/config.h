@@ -180,11 +180,12 @@ struct config_web {
 /* ---- all ---- */
 
 struct config {
-    char *node;    /* "a" */
-    char *user;    /* that the children become */
-    char *state;   /* folder: what must survive; each child has one of its own name in it */
-    char *keys;    /* folder of the node's keys: the site's recovery key is among them */
-    char *control; /* socket at which the parent answers */
+    char *node;            /* "a" */
+    char *user;            /* that the children become */
+    char *replicator_user; /* that lifeboat-replicator becomes */
+    char *state;           /* folder: what must survive; each child has one of its own name in it */
+    char *keys;            /* folder of the node's keys: the site's recovery key is among them */
+    char *control;         /* socket at which the parent answers */
     guint32 service_address; /* moves with the active node; 0: none */
     struct config_dns dns;
     struct config_dhcp dhcp;

@@ -46,16 +46,20 @@ alerts_exhausted(void *context, const struct config_subnet *subnet, gboolean is)
 }
 
 void
-alerts_both_gave(void *context, const struct lease *kept, const struct lease *ended)
+alerts_both_gave(void *context, guint32 which, const struct lease *kept, const struct lease *ended)
 {
     struct dhcp *dhcp = context;
     char address[INET_ADDRSTRLEN], keeps[FRAME_MAC_TEXT], ends[FRAME_MAC_TEXT];
-    config_address_text(kept->address, address);
+    config_address_text(which, address);
     g_autofree char *name = g_strconcat("both gave ", address, NULL);
-    child_alert(dhcp->child, name,
-                "both nodes gave %s away while they did not hear one another: %s keeps it, %s gets "
-                "another one when it renews",
-                address, frame_mac_text(kept->mac, keeps), frame_mac_text(ended->mac, ends));
+    if (ended == NULL)
+        child_alert(dhcp->child, name, "%s", "");
+    else
+        child_alert(dhcp->child, name,
+                    "both nodes gave %s away while they did not hear one another: %s keeps it, %s "
+                    "gets another one when it renews; at once, if its Wi-Fi is switched off and on "
+                    "or its cable pulled and plugged in",
+                    address, frame_mac_text(kept->mac, keeps), frame_mac_text(ended->mac, ends));
 }
 
 void

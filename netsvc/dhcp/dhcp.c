@@ -264,8 +264,7 @@ on_second(evutil_socket_t fd, short what, void *context)
     if (dhcp->store == NULL)
         return;
     server_expire(dhcp->server);
-    if (dhcp->pair != NULL)
-        partner_second(dhcp->pair);
+    other_node_second(dhcp);
     if (now >= dhcp->next_ask && other_node_lets_answer(dhcp)) {
         dhcp->next_ask = now + RIVALS_ASK_SECONDS;
         ask_for_rivals(dhcp);

@@ -71,6 +71,22 @@ hear_strange(void *context, const char *why)
     log_warning("ignoring what the other node says of leases: %s", why);
 }
 
+static void
+hear_double(void *context, const struct lease *kept, const struct lease *ended)
+{
+    struct dhcp *dhcp = context;
+    doubles_note(dhcp->doubles, kept, ended);
+}
+
+void
+other_node_second(struct dhcp *dhcp)
+{
+    if (dhcp->pair == NULL)
+        return;
+    partner_second(dhcp->pair);
+    doubles_age(dhcp->doubles, dhcp->leases, dhcp_boot(dhcp));
+}
+
 void
 other_node_role(struct dhcp *dhcp)
 {
@@ -94,13 +110,12 @@ other_node_open(struct dhcp *dhcp)
                                         .clock = &dhcp->clock,
                                         .milliseconds = partner_ms,
                                         .context = dhcp};
-    const struct partner_ears ears = {.send = send_to_other,
-                                      .conflict = alerts_both_gave,
-                                      .strange = hear_strange,
-                                      .context = dhcp};
+    const struct partner_ears ears = {
+        .send = send_to_other, .conflict = hear_double, .strange = hear_strange, .context = dhcp};
     if (dhcp->config->other == NULL)
         return;
     dhcp->words = evtimer_new(child_events(dhcp->child), on_words, dhcp);
+    dhcp->doubles = doubles_new(alerts_both_gave, dhcp);
     dhcp->pair = partner_new(&world, &ears);
     dhcp->waits = waits_new(dhcp->pair, dhcp->server, send_after_word, dhcp);
     other_node_role(dhcp);

@@ -7,6 +7,7 @@
 #include "netsvc/dhcp/link/link.h"
 #include "netsvc/dhcp/link/sightings.h"
 #include "netsvc/dhcp/link/sweep.h"
+#include "netsvc/dhcp/pair/doubles.h"
 #include "netsvc/dhcp/pair/waits.h"
 #include "netsvc/dhcp/tell/naming.h"
 
@@ -24,6 +25,7 @@ struct dhcp {
     struct server *server;
     struct partner *pair; /* NULL: there is one node */
     struct waits *waits;
+    struct doubles *doubles; /* of a pair */
     struct task_state state;
     gboolean has_state;
     GArray *links; /* struct link */
@@ -72,6 +74,7 @@ void other_node_open(struct dhcp *dhcp); /* with the store; does nothing where t
 void other_node_role(struct dhcp *dhcp); /* dhcp.state has changed */
 void other_node_take(struct dhcp *dhcp, const void *data, gsize size);
 void other_node_committed(struct dhcp *dhcp);
+void other_node_second(struct dhcp *dhcp); /* has passed */
 
 /* Whether this is the node that answers clients. */
 gboolean other_node_lets_answer(const struct dhcp *dhcp);
@@ -81,5 +84,6 @@ gboolean other_node_lets_answer(const struct dhcp *dhcp);
 void alerts_rival(void *context, const struct sighting *rival, gboolean is);
 void alerts_conflict(void *context, const struct sighting *conflict, gboolean is);
 void alerts_exhausted(void *context, const struct config_subnet *subnet, gboolean is);
-void alerts_both_gave(void *context, const struct lease *kept, const struct lease *ended);
+void alerts_both_gave(void *context, guint32 address, const struct lease *kept,
+                      const struct lease *ended);          /* both NULL: it is over */
 void alerts_store(struct dhcp *dhcp, const GError *error); /* NULL: leases can be given */

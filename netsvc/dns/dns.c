@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "netsvc/clock_floor.h"
 #include "netsvc/dns/serve/udp.h"
+#include "netsvc/dns/transfer/kept.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,6 +111,7 @@ dns_free(struct dns *dns)
         return;
     g_ptr_array_unref(dns->udp);
     transfer_free(dns->transfer);
+    sharing_free(dns);
     update_free(dns->update);
     holding_free(dns->holding);
     if (dns->folder >= 0)
@@ -157,6 +159,7 @@ dns_open(struct child *child, GError **error)
     if (dns->holding == NULL)
         return NULL;
     dns->update = update_new(&config->dns);
+    dns->boot_id = kept_boot_id();
     dns->transfer = transfer_open(&config->dns, error);
     return dns->transfer != NULL ? g_steal_pointer(&dns) : NULL;
 }
@@ -227,6 +230,7 @@ dns_begin(gpointer self, GError **error)
                                 .context = dns};
     if (!begin_transfers(dns, error))
         return FALSE;
+    sharing_begin(dns);
     begin_sockets(dns);
     holding_begin(dns->holding, child_events(dns->child));
     return TRUE;
@@ -287,6 +291,8 @@ const struct child_role dns_role = {
     .open = dns_open,
     .begin = dns_begin,
     .take = dns_take,
+    .task = sharing_task,
+    .role = sharing_role,
     .end = dns_end,
     .drains = TRUE,
 };

@@ -7,11 +7,13 @@
  *     serve/    how a query gets its answer: lookup, UDP, TCP, rate limit
  *     forward/  what we do not know: the uplink's servers, their health, the cache
  *     transfer/ zones to and from other servers: AXFR, IXFR, NOTIFY, TSIG
+ *     update/   TXT records that ACME clients put into our zones for a while
  *
  *     dns.c        puts them together: sockets, begin, end
  *     holding.c    all zones, wherever they come from
  *     parts.c      what serve/ asks the others for
  *     questions.c  `lifeboat net zones`
+ *     sharing.c    what updates put, for who comes after and for the other node
  *
  * Data flows one way: a packet → query → dns_serve → answer (zone/) or forward/ → packet.
  */

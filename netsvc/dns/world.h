@@ -10,6 +10,7 @@
 #include "netsvc/dns/serve/serve.h"
 #include "netsvc/dns/serve/tcp.h"
 #include "netsvc/dns/transfer/transfer.h"
+#include "netsvc/dns/update/share.h"
 #include "netsvc/dns/update/update.h"
 #include "netsvc/dns/zone/address_names.h"
 #include "netsvc/dns/zone/clients.h"
@@ -25,7 +26,10 @@ struct dns {
     struct forward *forward;
     struct transfer *transfer;
     struct update *update;
-    GPtrArray *udp; /* struct udp, one a socket */
+    char *boot_id;
+    struct share *share; /* of what is in `update` */
+    struct event *again; /* its file is read once more */
+    GPtrArray *udp;      /* struct udp, one a socket */
     struct tcp *tcp;
     struct event *drained; /* looked at while it ends */
 };
@@ -35,3 +39,9 @@ extern const struct serve_parts parts;
 
 /* ---- questions.c: of `lifeboat net` ---- */
 void questions_answer(const struct dns *dns, struct slice question);
+
+/* ---- sharing.c: TXT records for who comes after, and for the other node ---- */
+void sharing_begin(struct dns *dns);
+void sharing_free(struct dns *dns);
+void sharing_role(gpointer dns, const struct task_state *state);
+void sharing_task(gpointer dns, const struct child_task *task);

@@ -4,6 +4,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/failover/link/callers.h"
 #include "netsvc/failover/link/keys/identity.h"
 
 #include <errno.h>
@@ -110,8 +111,10 @@ failover_tell(struct failover *failover)
     child_alert(failover->child, "failover", "%s", trouble != NULL ? trouble : "");
     if (failover->has_told && memcmp(&state, &failover->told, sizeof state) == 0)
         return;
-    if (!failover->has_told || state.role != failover->told.role)
+    if (!failover->has_told || state.role != failover->told.role) {
         failover->since = g_get_real_time() / G_USEC_PER_SEC;
+        history_turn(failover->history);
+    }
     failover->told = state;
     failover->has_told = TRUE;
     child_tell_role(failover->child, &state);
@@ -170,47 +173,6 @@ random_id(void *context, char id[PROTOCOL_ID_SIZE])
     identity_random_id(id);
 }
 
-/* ---- the other node says that this one's CouchDB went back ---- */
-
-static void
-backwards_over(gpointer context, gboolean done, const char *answer, gsize size)
-{
-    struct failover *failover = context;
-    (void)size;
-    failover->mends = FALSE;
-    history_step(failover->history, "mend", done ? PROTOCOL_WELL : PROTOCOL_FAILED,
-                 done ? "what was lost is back, and clients look through all again" : answer);
-}
-
-static void
-backwards_merged(gpointer context, gboolean done, const char *answer, gsize size)
-{
-    struct failover *failover = context;
-    g_autofree char *token = g_strdup_printf("back-%" G_GINT64_FORMAT, g_get_real_time());
-    g_autofree char *body = g_strdup_printf("{\"token\":\"%s\"}", token);
-    if (!done) {
-        backwards_over(context, FALSE, answer, size);
-        return;
-    }
-    child_ask(failover->child, "replicator/fresh", body, strlen(body), backwards_over, failover);
-}
-
-/* What it lost is with the standby: that is brought in, and then clients are told to look through
- * all (a uuid never used before). Until that is done the other one says so again. */
-static void
-look_backwards(struct failover *failover)
-{
-    struct slice replicator;
-    if (failover->mends || failover->note == NULL || !protocol_is_open(failover->protocol) ||
-        !json_member(slice_of(failover->note), "replicator", &replicator) ||
-        !json_member_true(replicator, "backwards"))
-        return;
-    failover->mends = TRUE;
-    history_step(failover->history, "mend", PROTOCOL_BEGUN,
-                 "this node's CouchDB was set back: what it lost is brought in from the other one");
-    child_ask(failover->child, "replicator/merge", "{}", 2, backwards_merged, failover);
-}
-
 /* ---- the link's ears ---- */
 
 static void
@@ -219,6 +181,7 @@ met(void *context)
     struct failover *failover = context;
     log_notice("failover: the other node is reached");
     protocol_met(failover->protocol, failover_now());
+    remote_met(failover);
     failover_tell(failover);
     note_standing(failover);
 }
@@ -237,7 +200,7 @@ lost(void *context)
 static void
 relay(struct failover *failover, const char *data, gsize size)
 {
-    static const char *const children[] = {"dhcp", "cert"};
+    static const char *const children[] = {"cert", "dhcp", "dns", "web"};
     const gsize name = strnlen(data, size);
     if (name >= size || size - name - 1 > TASK_BODY_MAX)
         return;
@@ -257,7 +220,7 @@ take_frame(void *context, enum link_kind kind, const void *data, gsize size)
         relay(failover, data, size);
     } else if (kind == LINK_NOTE) {
         remote_take(failover, (struct slice){data, size});
-        look_backwards(failover);
+        mend_look(failover);
     } else if (kind == LINK_PROTOCOL &&
                protocol_message_read((struct slice){data, size}, &message, NULL)) {
         protocol_take(failover->protocol, &message, failover_now());
@@ -326,6 +289,17 @@ kept(gpointer context, gboolean done, const char *answer, gsize size)
 }
 
 static void
+cable_told(gpointer context, gboolean done, const char *answer, gsize size)
+{
+    struct failover *failover = context;
+    const struct slice json = {answer, size};
+    if (done && json_check(json, NULL))
+        protocol_cable(failover->protocol, json_member_true(json, "in"), failover_now());
+}
+
+/* Who is active sees to it that it has the address still; who waits, whether it could hear anybody.
+ */
+static void
 on_keep(evutil_socket_t fd, short what, void *context)
 {
     struct failover *failover = context;
@@ -333,6 +307,8 @@ on_keep(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (protocol_role(failover->protocol) == PROTOCOL_ACTIVE)
         child_ask(failover->child, "address/keep", "{}", 2, kept, failover);
+    else if (protocol_role(failover->protocol) == PROTOCOL_WAIT)
+        child_ask(failover->child, "address/cable", "{}", 2, cable_told, failover);
 }
 
 /* ---- the role ---- */
@@ -341,12 +317,17 @@ static gpointer
 failover_open(struct child *child, GError **error)
 {
     struct failover *failover = g_new0(struct failover, 1);
+    g_autoptr(GError) problem = NULL;
     (void)error;
     failover->child = child;
     failover->config = child_config(child);
     failover->effects = g_hash_table_new(NULL, NULL);
     failover->remote = g_ptr_array_new();
     failover->history = history_new(child);
+    failover->callers = callers_new(failover->config->replicator_user, &problem);
+    child_alert(child, "callers", "%s%s",
+                failover->callers == NULL ? "nobody can reach the other node's CouchDB: " : "",
+                failover->callers == NULL ? problem->message : "");
     return failover;
 }
 
@@ -414,7 +395,7 @@ failover_begin(gpointer self, GError **error)
     struct protocol_record record;
     if (!read_record(failover, &record, error))
         return FALSE;
-    failover->link = link_new(failover->child, &ears, error);
+    failover->link = link_new(failover->child, &ears, failover->callers, error);
     if (failover->link == NULL)
         return FALSE;
     remember_pair(failover->link, &record);
@@ -465,6 +446,7 @@ failover_end(gpointer self)
 {
     struct failover *failover = self;
     link_free(failover->link);
+    callers_free(failover->callers);
     failover_store_free(failover->store);
 }
 

@@ -15,6 +15,12 @@ struct step {
     double seconds; /* that it took; 0 while it goes on */
 };
 
+struct told {
+    enum protocol_progress progress;
+    char *text;
+    gint64 at; /* monotonic, microseconds */
+};
+
 struct waiting {
     guint32 task;
     guint after;
@@ -27,8 +33,8 @@ struct history {
     guint last;
     gboolean goes_on;
     char *order, *failed;
-    gint64 ended; /* wall clock, seconds */
-    char *told;   /* the end of a step that was logged last: name, line feed, how it ended */
+    gint64 ended;     /* wall clock, seconds */
+    GHashTable *told; /* name → struct told: how it ended when that was logged last */
 };
 
 static void
@@ -40,12 +46,21 @@ step_free(gpointer data)
     g_free(step);
 }
 
+static void
+told_free(gpointer data)
+{
+    struct told *told = data;
+    g_free(told->text);
+    g_free(told);
+}
+
 struct history *
 history_new(struct child *child)
 {
     struct history *history = g_new0(struct history, 1);
     history->child = child;
     g_queue_init(&history->steps);
+    history->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, told_free);
     history->waiting = g_array_new(FALSE, FALSE, sizeof(struct waiting));
     return history;
 }
@@ -145,20 +160,28 @@ begun(const struct history *history, const char *name)
     return NULL;
 }
 
-/* What is tried again and again, with the same end, is told once. */
+/* What is tried again and again, with the same end, is told once a minute: also where it is several
+ * steps, of which some go well. */
 static gboolean
 is_told(struct history *history, const struct step *step)
 {
+    const struct told *before = g_hash_table_lookup(history->told, step->name);
+    const gboolean lately =
+        before != NULL && step->began - before->at < LOG_QUIET_SECONDS * G_USEC_PER_SEC;
     if (step->progress == PROTOCOL_BEGUN)
-        return history->told != NULL && g_str_has_prefix(history->told, step->name) &&
-               history->told[strlen(step->name)] == '\n';
-    g_autofree char *told =
-        g_strdup_printf("%s\n%d%s", step->name, (int)step->progress, step->text);
-    if (g_strcmp0(told, history->told) == 0)
+        return lately;
+    if (lately && before->progress == step->progress && strcmp(before->text, step->text) == 0)
         return TRUE;
-    g_free(history->told);
-    history->told = g_steal_pointer(&told);
+    struct told *told = g_new0(struct told, 1);
+    *told = (struct told){step->progress, g_strdup(step->text), step->began};
+    g_hash_table_replace(history->told, g_strdup(step->name), told);
     return FALSE;
+}
+
+void
+history_turn(struct history *history)
+{
+    g_hash_table_remove_all(history->told);
 }
 
 static void
@@ -204,6 +227,7 @@ history_begin(struct history *history, const char *order)
     g_clear_pointer(&history->failed, g_free);
     history->goes_on = TRUE;
     history->ended = 0;
+    history_turn(history);
 }
 
 void

@@ -19,6 +19,10 @@ struct history *history_new(struct child *child);
 void history_step(struct history *history, const char *name, enum protocol_progress progress,
                   const char *text);
 
+/* The node's role is another one: what comes now is logged, also where it is as a moment before.
+ * Until then a step that ends alike is logged once a minute. */
+void history_turn(struct history *history);
+
 /* What was ordered is over: NULL well. */
 void history_end(struct history *history, const char *order, const char *why);
 void history_begin(struct history *history, const char *order);

@@ -4,6 +4,8 @@
 #include "lib/base/jsontext.h"
 #include "lib/json/json.h"
 
+#include <string.h>
+
 /*
  * Notes: {"node": …} is what the other node tells of itself, for status; {"question": N, "what": …}
  * and {"answer": N, "done": true, "text": "…"} are these.
@@ -11,12 +13,16 @@
 
 #define REMOTE_MAX 16     /* that wait */
 #define REMOTE_SECONDS 60 /* … for so long */
-#define ERRANDS_MAX 4     /* of the other node's, at once */
-#define NOTE_MAX 32768    /* bytes of what it tells of itself */
+#define GRACE_SECONDS                                                                              \
+    3 /* … and without the other node for so long: it may be a path that is gone */
+#define ERRANDS_MAX 4  /* of the other node's, at once */
+#define NOTE_MAX 32768 /* bytes of what it tells of itself */
 
 struct remote {
     guint number;
+    char *note;   /* as it is sent, and again where the link was lost and found */
     gint64 asked; /* monotonic, microseconds */
+    gint64 lost;  /* likewise: when the other node was; 0: it is there */
     remote_answered answered;
     gpointer context;
 };
@@ -31,6 +37,7 @@ static void
 finish(struct failover *failover, guint place, gboolean done, const char *answer)
 {
     g_autofree struct remote *remote = g_ptr_array_remove_index(failover->remote, place);
+    g_free(remote->note);
     remote->answered(failover, remote->context, done, answer);
 }
 
@@ -39,12 +46,16 @@ remote_ask(struct failover *failover, const char *what, remote_answered answered
 {
     struct remote *remote = g_new0(struct remote, 1);
     g_autoptr(GString) out = g_string_new(NULL);
-    *remote = (struct remote){++failover->remote_last, g_get_monotonic_time(), answered, context};
+    *remote = (struct remote){.number = ++failover->remote_last,
+                              .asked = g_get_monotonic_time(),
+                              .answered = answered,
+                              .context = context};
     g_ptr_array_add(failover->remote, remote);
     json_text_begin_object(out);
     json_text_member_unsigned(out, "question", remote->number);
     json_text_member_string(out, "what", what);
     json_text_end_object(out);
+    remote->note = g_strdup(out->str);
     if (failover->remote->len > REMOTE_MAX)
         finish(failover, failover->remote->len - 1, FALSE, "too much is asked of the other node");
     else if (!link_send(failover->link, LINK_NOTE, out->str, out->len))
@@ -54,17 +65,40 @@ remote_ask(struct failover *failover, const char *what, remote_answered answered
 void
 remote_lost(struct failover *failover)
 {
-    while (failover->remote->len > 0)
-        finish(failover, failover->remote->len - 1, FALSE, "the other node went away meanwhile");
+    for (guint i = 0; i < failover->remote->len; i++)
+        ((struct remote *)failover->remote->pdata[i])->lost = g_get_monotonic_time();
+}
+
+/* The questions change nothing there. An answer that comes twice counts once. */
+void
+remote_met(struct failover *failover)
+{
+    for (guint i = 0; i < failover->remote->len; i++) {
+        struct remote *remote = failover->remote->pdata[i];
+        if (remote->lost != 0 &&
+            link_send(failover->link, LINK_NOTE, remote->note, strlen(remote->note)))
+            remote->lost = 0;
+    }
+}
+
+static const char *
+why_given_up(const struct remote *remote, gint64 now)
+{
+    if (remote->lost != 0 && now - remote->lost >= GRACE_SECONDS * G_USEC_PER_SEC)
+        return "the other node is not reached any more";
+    if (now - remote->asked >= REMOTE_SECONDS * G_USEC_PER_SEC)
+        return "the other node is there, and does not answer";
+    return NULL;
 }
 
 void
 remote_tick(struct failover *failover, gint64 now)
 {
-    const gint64 before = now - REMOTE_SECONDS * G_USEC_PER_SEC;
-    for (guint i = failover->remote->len; i-- > 0;)
-        if (((const struct remote *)failover->remote->pdata[i])->asked <= before)
-            finish(failover, i, FALSE, "the other node is there, and does not answer");
+    for (guint i = failover->remote->len; i-- > 0;) {
+        const char *why = why_given_up(failover->remote->pdata[i], now);
+        if (why != NULL)
+            finish(failover, i, FALSE, why);
+    }
 }
 
 /* ---- theirs ---- */

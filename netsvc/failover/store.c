@@ -4,23 +4,30 @@
 
 #include <string.h>
 
+#define STORE_VERSION 2
+
 static const struct sqlite_kind record_kind = {
     .what = "record",
-    .version = 1,
+    .version = STORE_VERSION,
     .tables = "CREATE TABLE record (only INTEGER PRIMARY KEY CHECK (only = 0),"
               " cluster TEXT NOT NULL, id TEXT NOT NULL, peer TEXT NOT NULL,"
               " attempt TEXT NOT NULL, promised TEXT NOT NULL, uuid TEXT NOT NULL,"
+              " rival TEXT NOT NULL DEFAULT '',"
               " parity INTEGER NOT NULL, term INTEGER NOT NULL, taken INTEGER NOT NULL,"
               " granted INTEGER NOT NULL, unmerged INTEGER NOT NULL, fresh INTEGER NOT NULL,"
               " adopts INTEGER NOT NULL) STRICT",
 };
 
+#define STORE_FROM_1                                                                               \
+    "BEGIN IMMEDIATE; ALTER TABLE record ADD COLUMN rival TEXT NOT NULL DEFAULT '';"               \
+    "PRAGMA user_version = " G_STRINGIFY(STORE_VERSION) "; COMMIT"
 #define STORE_COLUMNS                                                                              \
-    "cluster, id, peer, attempt, promised, uuid, parity, term, taken, granted, unmerged, fresh,"   \
+    "cluster, id, peer, attempt, promised, uuid, rival, parity, term, taken, granted, unmerged, "  \
+    "fresh,"                                                                                       \
     " adopts"
 
 /* The columns in their order: ids, then parity, term and flags. */
-#define IDS 6
+#define IDS 7
 #define FLAGS 5
 
 struct failover_store {
@@ -38,10 +45,12 @@ open_files(struct failover_store *store, GError **error)
     if (!sqlite_open(&store->file, &record_kind, store->path, error))
         return FALSE;
     int code = sqlite_run(&store->file, "PRAGMA wal_autocheckpoint = 100");
+    if (code == SQLITE_OK && store->file.version == 1)
+        code = sqlite_run(&store->file, STORE_FROM_1);
     if (code == SQLITE_OK)
         code = sqlite_prepare(&store->file,
                               "INSERT OR REPLACE INTO record (only, " STORE_COLUMNS
-                              ") VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              ") VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                               &store->put);
     return code == SQLITE_OK || sqlite_failed(&store->file, code, error);
 }
@@ -87,8 +96,8 @@ failover_store_free(struct failover_store *store)
 static void
 places(struct protocol_record *record, char *ids[IDS], gboolean *flags[FLAGS])
 {
-    char *const id_places[IDS] = {record->cluster, record->id,       record->peer,
-                                  record->attempt, record->promised, record->uuid};
+    char *const id_places[IDS] = {record->cluster,  record->id,   record->peer, record->attempt,
+                                  record->promised, record->uuid, record->rival};
     gboolean *const flag_places[FLAGS] = {&record->taken, &record->granted, &record->unmerged,
                                           &record->fresh, &record->adopts};
     memcpy(ids, id_places, sizeof id_places);

@@ -1,4 +1,5 @@
-/* world: what the parts of the failover child share: failover.c, effects.c, operator.c, remote.c.
+/* world: what the parts of the failover child share: failover.c, effects.c, mend.c,
+ * operator.c, remote.c.
  */
 #pragma once
 
@@ -26,6 +27,7 @@ struct failover {
     struct failover_store *store;
     struct protocol *protocol;
     struct link *link;
+    struct callers *callers; /* of the tunnel; NULL: the kernel does not say who calls */
     struct history *history;
     GHashTable *effects; /* number → what is under way (effects.c) */
     struct event *tick, *keep;
@@ -43,7 +45,7 @@ struct failover {
     guint remote_last;
     guint errands;  /* of the other node's, that are being looked into */
     gint64 since;   /* wall clock: of the role */
-    gboolean mends; /* what this node's CouchDB lost */
+    gboolean mends; /* what this node's CouchDB lost (mend.c) */
 };
 
 gint64 failover_now(void); /* boot clock, milliseconds */
@@ -56,6 +58,11 @@ void failover_tell(struct failover *failover);
 void effects_begin(void *failover, enum protocol_effect effect, guint number,
                    const struct protocol_record *record);
 void effects_give_up(void *failover, guint number);
+
+/* ---- mend.c ---- */
+
+/* The other node has told of itself: whether this one's CouchDB went backwards. */
+void mend_look(struct failover *failover);
 
 /* ---- operator.c ---- */
 
@@ -75,4 +82,5 @@ void remote_ask(struct failover *failover, const char *what, remote_answered ans
                 gpointer context);
 void remote_take(struct failover *failover, struct slice note);
 void remote_lost(struct failover *failover);
+void remote_met(struct failover *failover);              /* what waits is asked again */
 void remote_tick(struct failover *failover, gint64 now); /* now and then; monotonic, microseconds */

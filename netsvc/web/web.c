@@ -127,15 +127,28 @@ ask_again(evutil_socket_t fd, short what, void *self)
 }
 
 static void
-web_task(gpointer self, const struct child_task *task)
+web_task(gpointer context, const struct child_task *task)
 {
     static const char unknown[] = "web does no such thing";
-    if (strcmp(task->what, "certificate") == 0) {
+    struct web *self = context;
+    const gboolean is_certificate = strcmp(task->what, "certificate") == 0;
+    const gboolean is_peer = strcmp(task->what, "peer") == 0;
+    if (is_certificate)
         ask(self);
-        child_task_done(((struct web *)self)->child, task->number, TRUE, "{}", 2);
-    } else
-        child_task_done(((struct web *)self)->child, task->number, FALSE, unknown,
-                        sizeof unknown - 1);
+    else if (is_peer && self->acme != NULL)
+        acme_take(self->acme, task->body, task->size);
+    if (is_certificate || is_peer)
+        child_task_done(self->child, task->number, TRUE, "{}", 2);
+    else
+        child_task_done(self->child, task->number, FALSE, unknown, sizeof unknown - 1);
+}
+
+static void
+web_role_is(gpointer context, const struct task_state *state)
+{
+    struct web *self = context;
+    if (self->acme != NULL)
+        acme_role(self->acme, state);
 }
 
 /* ---- the whole ---- */
@@ -207,6 +220,7 @@ const struct child_role web_role = {
     .begin = web_begin,
     .take = web_take,
     .task = web_task,
+    .role = web_role_is,
     .end = web_end,
     .drains = TRUE,
 };

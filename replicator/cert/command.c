@@ -39,6 +39,19 @@ print_certificates(const GString *answer)
 
 /* ---- init, show, roll-back ---- */
 
+/* Where people install the root; for the caller to free. */
+static char *
+page_of(struct slice answer)
+{
+    g_autofree char *by_name = tell_text(answer, "page");
+    g_autofree char *by_address = tell_text(answer, "page_address");
+    if (by_name == NULL)
+        return g_strdup("have them served (`enabled` and `http` under [web]), and the page that "
+                        "helps to install the root is there for laptops and phones");
+    return g_strdup_printf("on each laptop and phone, open %s%s%s and follow the page", by_name,
+                           by_address != NULL ? " or " : "", by_address != NULL ? by_address : "");
+}
+
 int
 cert_init_command(const struct command_line *line, GError **error)
 {
@@ -47,6 +60,7 @@ cert_init_command(const struct command_line *line, GError **error)
     g_autofree char *fingerprint = NULL;
     if (answer == NULL)
         return FAIL_FAILED;
+    g_autofree char *page = page_of(whole(answer));
     if (json_member(whole(answer), "authority", &authority))
         fingerprint = tell_text(authority, "fingerprint");
     printf(
@@ -54,10 +68,10 @@ cert_init_command(const struct command_line *line, GError **error)
         "fingerprint (SHA-256):\n  %s\n\n"
         "next:\n"
         "  - write the fingerprint on the recovery sheet: people who install the root compare it\n"
-        "  - on each laptop and phone, open http://SERVER:8080/ and follow the page\n"
+        "  - %s\n"
         "  - for the stock CHT app, which trusts public certificates alone: lifeboat cert request\n"
         "the root's private key is sealed for the recovery key; nothing here can use it again\n",
-        fingerprint != NULL ? fingerprint : "?");
+        fingerprint != NULL ? fingerprint : "?", page);
     return 0;
 }
 
@@ -201,7 +215,7 @@ cert_import_command(const struct command_line *line, GError **error)
         return serve_drive(line, path, error);
     g_autoptr(GPtrArray) files = folder_read(path, error);
     if (files == NULL)
-        return FAIL_FAILED;
+        return FAIL_FAILED; /* the code of the error counts */
     if (files->len == 0)
         return fail_set(
                    error, FAIL_USAGE,

@@ -98,34 +98,49 @@ may_be_one(const char *data, gsize size)
            memmem(data, size, request, sizeof request - 1) != begins; /* our own request */
 }
 
-static void
+static gboolean
+too_much(const char *path, gsize max, GError **error)
+{
+    return fail_set(error, FAIL_USAGE,
+                    "'%s' has more certificates and keys than are taken: %zu bytes are the limit\n"
+                    "hint: leave only what was signed for this request there, with its chain, as "
+                    "in `lifeboat cert import fullchain.pem`",
+                    path, max);
+}
+
+/* FALSE: they are too much with this one. */
+static gboolean
 add_file(GPtrArray *files, gsize *total, int folder, const char *name)
 {
     gsize size = 0;
     char *data = file_read(folder, name, FOLDER_FILE_MAX, &size, NULL);
-    if (data != NULL && may_be_one(data, size) && *total + size <= FOLDER_TOTAL_MAX) {
+    const gboolean taken = data != NULL && may_be_one(data, size);
+    if (taken && *total + size <= FOLDER_TOTAL_MAX) {
         GString *text = g_string_sized_new(size * 4 / 3 + 8);
         base64_append(text, data, size, TRUE);
         g_ptr_array_add(files, g_string_free(text, FALSE));
-        *total += size;
     }
+    if (taken)
+        *total += size;
     if (data != NULL)
         explicit_bzero(data, size);
     g_free(data);
+    return *total <= FOLDER_TOTAL_MAX;
 }
 
-static void
+static gboolean
 add_folder(GPtrArray *files, int folder)
 {
+    gboolean fits = TRUE;
     DIR *list = fdopendir(fcntl(folder, F_DUPFD_CLOEXEC, 0));
     const struct dirent *entry;
     gsize total = 0;
-    for (guint seen = 0; list != NULL && seen < FOLDER_FILES_MAX && (entry = readdir(list)) != NULL;
-         seen++)
-        if (entry->d_name[0] != '.')
-            add_file(files, &total, folder, entry->d_name);
+    for (guint seen = 0;
+         list != NULL && fits && seen < FOLDER_FILES_MAX && (entry = readdir(list)) != NULL; seen++)
+        fits = entry->d_name[0] == '.' || add_file(files, &total, folder, entry->d_name);
     if (list != NULL)
         closedir(list);
+    return fits;
 }
 
 GPtrArray *
@@ -137,10 +152,14 @@ folder_read(const char *path, GError **error)
     if (folder < 0)
         folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0) {
-        add_folder(files, folder);
+        if (!add_folder(files, folder))
+            return too_much(path, FOLDER_TOTAL_MAX, error), NULL;
         return g_steal_pointer(&files);
     }
+    struct stat there;
     gsize size = 0;
+    if (stat(path, &there) == 0 && S_ISREG(there.st_mode) && there.st_size > FOLDER_FILE_MAX)
+        return too_much(path, FOLDER_FILE_MAX, error), NULL;
     g_autofree char *data = file_read_named(path, FOLDER_FILE_MAX, &size, error);
     if (data == NULL)
         return NULL;

@@ -22,5 +22,6 @@
 char *folder_write_request(const char *dir, const char *name, const char *request, GError **error);
 
 /* The files of `path` that may be certificates or keys, base64 (char *): of a file itself, of a
- * folder, or of lifeboat-cert in it where that is there. Empty: there are none. */
+ * folder, or of lifeboat-cert in it where that is there. Empty: there are none. FAIL_USAGE: they
+ * are more than the limits, of which none is left out in silence. */
 GPtrArray *folder_read(const char *path, GError **error);

@@ -151,8 +151,7 @@ role_watch(struct daemon *daemon)
 static const struct {
     const char *step, *value; /* the member that it needs; NULL: none */
 } steps[] = {
-    {"pull", "attempt"}, {"adopt", "uuid"}, {"fresh", "token"},
-    {"leave", "token"},  {"merge", NULL},   {"check", "as"},
+    {"pull", "attempt"}, {"adopt", "uuid"}, {"fresh", "token"}, {"merge", NULL}, {"check", "as"},
 };
 
 static gboolean

@@ -229,7 +229,7 @@ drive_add_command(const struct command_line *line, GError **error)
     g_autoptr(GString) answer = ask(line, ASK_LONG_SECONDS, "drive add", members, error);
     if (answer == NULL)
         return FAIL_FAILED;
-    g_autofree char *name = name_of(answer), *strange = tell_text(whole(answer), "message");
+    g_autofree char *name = name_of(answer), *strange = tell_message(whole(answer), "message");
     if (strange != NULL)
         printf("%s: %s\n", device, strange);
     printf(

@@ -43,7 +43,7 @@ tell_problem(struct slice drive)
     guint64 code = 0;
     if (!json_member_unsigned(drive, "exit", &code) || code == 0)
         return NULL;
-    g_autofree char *message = tell_text(drive, "message");
+    g_autofree char *message = tell_message(drive, "message");
     return g_strdup_printf("%s: %s", code == FAIL_INCOMPLETE ? "INCOMPLETE" : "FAILED",
                            message != NULL ? message : "the last run");
 }

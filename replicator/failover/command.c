@@ -91,16 +91,21 @@ planned(const struct command_line *line, struct slice pair, GError **error)
 
 /* ---- by force ---- */
 
-static gboolean
-forced(const struct command_line *line, struct slice pair, GError **error)
+static char *
+question_alone(const char *own)
 {
-    g_autofree char *own = tell_text(pair, "node"), *role = tell_text(pair, "role");
+    return g_strdup_printf(
+        "Node %s serves from now on, as the only one, with what its CouchDB has.\n"
+        "Where another server was in use since, what that one took in is missing here: pair the "
+        "two instead (`lifeboat peer pair` there).",
+        own);
+}
+
+static char *
+question_forced(const char *own, struct slice pair, gboolean fenced)
+{
     g_autofree char *followed = show_followed(pair);
-    const gboolean fenced = options_flag(line, "fenced");
-    if (g_strcmp0(role, "active") == 0 || g_strcmp0(role, "alone") == 0)
-        return fail_set(error, FAIL_USAGE,
-                        "this node is the active one already\nhint: --force is for the standby");
-    g_autofree char *question = g_strdup_printf(
+    return g_strdup_printf(
         "Node %s takes over by force.\n"
         "This node %s.\n"
         "What the other node took in after that is missing until that node is back, and then "
@@ -109,6 +114,18 @@ forced(const struct command_line *line, struct slice pair, GError **error)
         fenced ? "\nYou say that the other node's power or network cable is cut: if it still "
                  "serves clients, two servers do."
                : "");
+}
+
+static gboolean
+forced(const struct command_line *line, struct slice pair, GError **error)
+{
+    g_autofree char *own = tell_text(pair, "node"), *role = tell_text(pair, "role");
+    const gboolean fenced = options_flag(line, "fenced");
+    if (g_strcmp0(role, "active") == 0 || g_strcmp0(role, "alone") == 0)
+        return fail_set(error, FAIL_USAGE,
+                        "this node is the active one already\nhint: --force is for the standby");
+    g_autofree char *question =
+        show_is_paired(pair) ? question_forced(own, pair, fenced) : question_alone(own);
     if (options_flag(line, "dry-run"))
         return say(line, question), say(line, "\nnothing was changed\n"), TRUE;
     if (!options_flag(line, "yes") &&

@@ -30,8 +30,8 @@ is_connected(struct slice pair)
     return json_member(pair, "link", &link) && json_member_true(link, "connected");
 }
 
-static gboolean
-is_paired(struct slice pair)
+gboolean
+show_is_paired(struct slice pair)
 {
     struct slice link;
     return json_member(pair, "link", &link) && json_member_true(link, "paired");
@@ -136,7 +136,7 @@ append_other(GString *out, struct slice pair, const char *own)
 {
     struct slice other, told;
     g_autofree char *name = json_member(pair, "other", &other) ? tell_text(other, "node") : NULL;
-    if (!is_paired(pair)) {
+    if (!show_is_paired(pair)) {
         g_string_append(out, g_strcmp0(own, "waiting") != 0
                                  ? "  pair         NOT PAIRED: `lifeboat peer pair` here shows a "
                                    "code to type on the other node\n"

@@ -12,6 +12,9 @@ int show_judge(struct slice pair);
 /* Of the answer to failover/look: a line for each finding. *problems: how many stop a switch. */
 char *show_findings(struct slice findings, guint *problems);
 
+/* Whether this node has another. */
+gboolean show_is_paired(struct slice pair);
+
 /* "a", the node that is active as far as this one knows; NULL: unknown. Caller frees. */
 char *show_active(struct slice pair);
 

@@ -130,11 +130,20 @@ tell_absent(GString *out, struct slice absent)
     g_string_append_printf(out, "  absent       there is no %s\n", shown);
 }
 
+/* But for the pair's own trouble, which stands where the pair is told of. */
 static void
-tell_alert(GString *out, struct slice alert)
+tell_alerts(GString *out, struct slice status)
 {
-    g_autofree char *text = tell_text(alert, "text");
-    g_string_append_printf(out, "  ALERT        %s\n", text != NULL ? text : "?");
+    struct slice list, each, pair;
+    g_autofree char *trouble =
+        json_member(status, "failover", &pair) ? tell_text(pair, "trouble") : NULL;
+    if (!json_member(status, "alerts", &list) || json_type(list) != JSON_ARRAY)
+        return;
+    for (gsize place = 0; json_next_element(list, &place, &each);) {
+        g_autofree char *text = tell_text(each, "text");
+        if (text == NULL || g_strcmp0(text, trouble) != 0)
+            g_string_append_printf(out, "  ALERT        %s\n", text != NULL ? text : "?");
+    }
 }
 
 static void
@@ -173,7 +182,7 @@ net_status_text(struct slice status)
     g_autofree char *when = since > 0 ? tell_time(since) : g_strdup("?");
     g_string_append_printf(out, "names and addresses of the LAN: since %s\n", when);
     tell_mistake(out, status);
-    tell_list(status, "alerts", out, tell_alert);
+    tell_alerts(out, status);
     tell_list(status, "services", out, tell_service);
     tell_list(status, "absent", out, tell_absent);
     if (json_member(status, "dhcp", &dhcp)) {

@@ -1,13 +1,12 @@
 #include "replicator/standby/memory.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
-#include "lib/base/hash.h"
 #include "lib/base/jsontext.h"
 #include "lib/json/json.h"
 
 #include <fcntl.h>
-#include <openssl/rand.h>
 
 #define NAME "standby.json"
 #define SIZE_MAX_READ (64 * 1024 * 1024) /* bytes; a million databases that are gone */
@@ -67,10 +66,7 @@ read_file(struct memory *memory, GError **error)
 static gboolean
 draw_id(struct memory *memory, GError **error)
 {
-    guint8 random[ID_SIZE];
-    if (RAND_bytes(random, sizeof random) != 1)
-        return fail_set(error, FAIL_FAILED, "no random numbers for an id");
-    memory->id = hash_hex(random, sizeof random);
+    memory->id = chance_hex(ID_SIZE);
     return memory_write(memory, error);
 }
 

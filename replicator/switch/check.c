@@ -72,8 +72,10 @@ check_all(struct check *check)
         return;
     check_settings(check);
     check_clocks(check);
-    if (check->is_to)
-        check_databases(check);
+    if (!check->is_to)
+        return;
+    check_databases(check);
+    check_after(check);
 }
 
 static void

@@ -11,8 +11,8 @@ static const struct {
     step_run run;
 } steps[] = {
     {"check", "from or to", step_check}, {"pull", "the attempt", step_pull},
-    {"adopt", "the uuid", step_adopt},   {"leave", "a token", step_fresh},
-    {"fresh", "a token", step_fresh},    {"merge", NULL, step_merge},
+    {"adopt", "the uuid", step_adopt},   {"fresh", "a token", step_fresh},
+    {"merge", NULL, step_merge},
 };
 
 static void

@@ -1,15 +1,14 @@
 #include "replicator/switch/identity.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
-#include "lib/base/hash.h"
 #include "lib/base/jsontext.h"
 #include "lib/couch/server.h"
 #include "lib/couch/settings.h"
 #include "lib/json/json.h"
 
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <unistd.h>
 
 #define NAME "switch.json"
@@ -71,16 +70,13 @@ identity_write(const struct identity *identity, GError **error)
 gboolean
 identity_draw(struct identity *identity, const char *token, GError **error)
 {
-    guint8 random[UUID_SIZE];
     if (g_strcmp0(identity->token, token) == 0 && identity->uuid != NULL)
         return TRUE;
-    if (RAND_bytes(random, sizeof random) != 1)
-        return fail_set(error, FAIL_FAILED, "no random numbers for a uuid");
     g_free(identity->token);
     g_free(identity->uuid);
     g_clear_pointer(&identity->carried, g_free);
     identity->token = g_strdup(token);
-    identity->uuid = hash_hex(random, sizeof random);
+    identity->uuid = chance_hex(UUID_SIZE);
     return identity_write(identity, error);
 }
 

@@ -1,4 +1,4 @@
-/* uuid: adopt, leave and fresh (command.h).
+/* uuid: adopt and fresh (command.h).
  *
  *     adopt   the clients' checkpoints are here already, of the pull before: they were written
  *             while nobody could reach this node, and go when the switch is not made (fresh, or the

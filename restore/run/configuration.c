@@ -1,11 +1,10 @@
 /* configuration: see the header. */
 #include "restore/run/configuration.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/couch/settings.h"
-
-#include <openssl/rand.h>
 
 #define UUID_SIZE 16 /* bytes */
 
@@ -136,10 +135,7 @@ configuration_set_limits(struct restore *restore, GError **error)
 static gboolean
 draw_uuid(struct restore *restore, const GPtrArray *nodes, GError **error)
 {
-    guint8 random[UUID_SIZE];
-    if (RAND_bytes(random, sizeof random) != 1)
-        return fail_set(error, FAIL_FAILED, "no random numbers for a new uuid");
-    g_autofree char *uuid = hash_hex(random, sizeof random);
+    g_autofree char *uuid = chance_hex(UUID_SIZE);
     const struct setting setting = {(char *)"couchdb", (char *)"uuid", uuid};
     return set(restore, nodes, &setting, error);
 }

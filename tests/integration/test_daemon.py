@@ -110,6 +110,14 @@ class Status(Watching):
         daemon.end()
         self.assertEqual([], self.site.snapshots())
 
+    def test_a_failure_is_told_with_what_to_do(self):
+        with faulty.Faulty(self.server.url) as proxy:
+            proxy.on('GET', '/', faulty.status(401, '{"error":"unauthorized","reason":"Name or password is incorrect."}'), times=None)
+            daemon = self.daemon(url=proxy.url)
+            daemon.wait_for('the snapshot failed')
+            self.assertRegex(daemon.status(expect=FAILED), r'last run +[^\n]*FAILED: [^\n]*incorrect[^\n]* \(')
+            daemon.end()
+
     def test_it_tells_of_what_is_missing(self):
         with faulty.Faulty(self.server.url) as proxy:
             proxy.on('GET', '/medic-sentinel/_changes', faulty.status(400, '{"error":"bad_request","reason":"strike"}'), times=None)

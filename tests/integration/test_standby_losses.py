@@ -279,6 +279,29 @@ class Refusing(Scripted):
         self.standby.catch_up()
         self.standby.assert_equal()
 
+    def test_an_account_that_was_deleted_and_came_back_is_not_refused(self):
+        """The validator of _users is shown the deleted revision that came before."""
+        account = {'_id': 'org.couchdb.user:jane', 'name': 'jane', 'type': 'user', 'roles': []}
+        rev = self.couch.put('_users', account)
+        self.standby.catch_up()
+        for _ in range(2):
+            self.couch.remove('_users', account['_id'])
+            self.standby.catch_up()
+            rev = self.couch.put('_users', account)
+            self.standby.catch_up()
+            self.standby.assert_equal(['_users'])
+        self.assertTrue(self.standby.has('_users', account['_id'], rev))
+
+    def test_an_account_that_came_back_here_too_is_not_purged_for_it(self):
+        account = {'_id': 'org.couchdb.user:jane', 'name': 'jane', 'type': 'user', 'roles': []}
+        self.couch.put('_users', account)
+        self.couch.remove('_users', account['_id'])
+        self.standby.catch_up()
+        ours = self.standby.couch.put('_users', {**account, 'roles': ['of the second node']})
+        self.couch.put('_users', account)
+        self.standby.catch_up(expect=INCOMPLETE)
+        self.assertTrue(self.standby.has('_users', account['_id'], ours))
+
     def test_a_full_disk_is_waited_for(self):
         with faulty.Faulty(self.standby.couch.url) as into:
             follower = self.standby.follow(into=into.url)

@@ -330,7 +330,7 @@ class Identity(Pair):
         self.assertIsNone(self.checkpoint('push'))
         self.assertIsNotNone(self.checkpoint('background-seq'))
         self.assertEqual(first['uuid'], self.step('fresh', token='t1')['uuid'])
-        self.assertNotEqual(first['uuid'], self.step('leave', token='t2')['uuid'])
+        self.assertNotEqual(first['uuid'], self.step('fresh', token='t2')['uuid'])
 
     def test_a_uuid_that_is_not_taken_is_an_error(self):
         with faulty.Faulty(self.other.url) as b:
@@ -506,6 +506,19 @@ class Check(Pair):
         answer = self.step('check', **{'as': 'to'})
         self.assertEqual([], answer['problems'])
         self.assertEqual(['1 databases are behind by about 1 changes'], answer['notes'])
+
+    def test_what_comes_back_with_the_switch_is_noted(self):
+        self.couch.delete(self.medic)
+        self.other.create('only-here')
+        answer = self.step('check', **{'as': 'to'})
+        self.assertEqual([], answer['problems'])
+        self.assertIn("2 databases of this node are not on the other one (any more), '%s' for one" % self.medic, answer['notes'][0])
+        self.assertEqual([], self.step('check', **{'as': 'from'})['notes'])
+
+    def test_replications_that_do_not_go_on_are_noted(self):
+        self.couch.put('_replicator', {'_id': 'to the district', 'source': 'x', 'target': 'y', 'continuous': True})
+        notes = self.step('check', **{'as': 'to'})['notes']
+        self.assertEqual(1, sum("1 replications stand in '_replicator'" in note for note in notes), notes)
 
     def test_a_clock_that_is_wrong(self):
         with faulty.Faulty(self.couch.url) as a:

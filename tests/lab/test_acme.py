@@ -210,6 +210,17 @@ class Dns(Acme):
             self.assertIn('REFUSED', self.nsupdate(line, expect=2), line)
         self.assertEqual([], self.texts(name))
 
+    def test_what_was_set_stays_through_a_reload_and_a_crash(self):
+        name = '_acme-challenge.' + self.client.name
+        self.nsupdate('update add %s 60 TXT one' % name, 'update add %s 60 TXT two' % name)
+        self.site.netsvc.reload('serving')
+        self.assertEqual(['"one"', '"two"'], self.texts(name))
+        self.nsupdate('update delete %s TXT one' % name)
+        since = len(self.site.netsvc.process.lines)
+        self.site.netsvc.kill('dns')
+        self.site.netsvc.process.wait_for("'dns' serves", since=since)
+        self.assertEqual(['"two"'], self.texts(name))
+
     def test_a_signed_zone_is_not_updated_and_the_log_says_why(self):
         self.site.netsvc.write('signed.zone', '$ORIGIN signed.example.\n$TTL 300\n@ SOA ns root 1 3600 600 86400 60\n@ NS ns\nns A %s\n' % SERVICE)
         with open(self.site.netsvc.config, 'a') as file:

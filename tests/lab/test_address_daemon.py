@@ -6,9 +6,10 @@ import signal
 import socket
 import time
 
-from support.address import PAIR, SERVICE, Echo, connect, say, until
+from support.address import PAIR, SERVICE, Echo, connect, say
 from support.case import Case
 from support.netsvc import Netsvc, program
+from support.until import until
 
 MORE = '''
 [subnet s]

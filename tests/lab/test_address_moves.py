@@ -6,8 +6,9 @@ import socket
 import struct
 import time
 
-from support.address import SERVICE, Echo, Outage, Server, connect, say, sleeps, until
+from support.address import SERVICE, Echo, Outage, Server, connect, say, sleeps
 from support.case import Case
+from support.until import until
 
 ETH_P_ARP = 0x0806
 CLIENT = struct.Struct('=I6s2x')

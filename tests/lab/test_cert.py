@@ -6,13 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import unittest
 
 from support.case import OneServer
 from support.clock import shifted
 from support.netsvc import program
 from support.process import Process
+from support.until import until
 
 SECONDS = 20
 CLINIC = 'clinic.example'
@@ -69,19 +69,17 @@ class Certificates(OneServer):
             return json.loads(b''.join(iter(lambda: connection.recv(65536), b'')))
 
     def until(self, what):
-        begun = time.monotonic()
-        while True:
-            value = what()
-            if value:
-                return value
-            self.assertLess(time.monotonic() - begun, SECONDS, self.netsvc.process.log)
-            time.sleep(0.02)
+        return until(what, lambda: self.netsvc.process.log, SECONDS)
 
     def openssl(self, *words, code=0, stdin=None):
         done = subprocess.run(['openssl', *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               cwd=self.netsvc.folder)
         self.assertEqual(code, done.returncode, done.stdout)
         return done.stdout
+
+    def write(self, name, text):
+        with open(self.path(name), 'w') as file:
+            file.write(text)
 
     def read(self, *names):
         try:
@@ -125,6 +123,7 @@ class Own(Certificates):
         said = self.cert('init')
         root = self.ask('cert/public')
         self.assertIn(root['fingerprint'], said)
+        self.assertIn('`enabled` and `http` under [web]', said)
         with open(self.path('ca.pem'), 'w') as file:
             file.write(root['root'])
         self.until_installed()
@@ -250,6 +249,17 @@ class Public(Certificates):
         else:
             self.cert('import', '--drive', self.path('drive'))
         self.assertEqual('public', self.show()['in_force'])
+
+    def test_more_than_is_taken_is_refused_with_the_limit(self):
+        self.cert('init')
+        os.makedirs(self.path('drive', 'lifeboat-cert'))
+        block = '-----BEGIN CERTIFICATE-----\n' + 'M' * 41000 + '\n-----END CERTIFICATE-----\n'
+        self.write('large.pem', block)
+        self.assertRegex(self.cert('import', self.path('large.pem'), code=2), r"large\.pem' has more .*40000 bytes")
+        for name in 'xy':
+            self.write('drive/lifeboat-cert/%s.pem' % name, block[:30000])
+        self.assertRegex(self.cert('import', self.path('drive'), code=2), r"drive' has more .*42000 bytes(.|\n)*fullchain")
+        self.assertEqual('own', self.show()['in_force'])
 
     def test_what_a_drive_brings_in_vain_is_told(self):
         self.cert('init')

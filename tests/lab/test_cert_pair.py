@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import time
 
 from support.case import Case
 from support.netsvc import program
 from support.pair import Pair
+from support.until import until
 
 SECONDS = 30
 CERT = '''
@@ -34,14 +34,10 @@ class CertificatesOfAPair(Case):
         self.pair.pair_nodes()
 
     def until(self, what, *of):
-        begun = time.monotonic()
-        while True:
-            value = what(*of)
-            if value:
-                return value
-            self.assertLess(time.monotonic() - begun, SECONDS, '\n'.join(node.netsvc.log + json.dumps(self.show(node), indent=1)
-                                                                          for node in self.pair.nodes))
-            time.sleep(0.02)  # between questions, not for an event
+        return until(lambda: what(*of), self.told, SECONDS)
+
+    def told(self):
+        return '\n'.join(node.netsvc.log + json.dumps(self.show(node), indent=1) for node in self.pair.nodes)
 
     def show(self, node):
         code, said = node.call('cert', 'show', '--json')

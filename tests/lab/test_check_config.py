@@ -251,6 +251,18 @@ class OfTheFirewall(Checking):
             self.server.run('sh', '-c', command.replace('{', "'{").replace('}', "}'"))
         self.assert_found()
 
+    def test_one_that_drops_the_pages_is_in_the_way(self):
+        pages = WELL + '[cert]\nname = clinic.example\n[web]\nlisten = 10.66.0.1\n'
+        others = ('iifname eth0 udp dport { 53, 67 } accept', 'iifname eth0 tcp dport 53 accept', 'tcp dport 853 reject')
+        self.rules(*others)
+        self.assert_found(('in the way', 'keeps clients from TCP port 8080 and 8443'), configuration=pages)
+        said = self.server.run(program('lifeboat-netsvc'), 'check-config', '--config', self.netsvc.config, expect=1)
+        mend, = [command for command in said.split('`') if command.startswith('nft insert')]
+        self.server.run('sh', '-c', mend.replace('{', "'{").replace('}', "}'"))
+        self.assert_found(configuration=pages)
+        self.rules('tcp dport 8443 accept', *others)
+        self.assert_found(('in the way', 'keeps clients from TCP port 8080,'), configuration=pages)
+
     def test_one_that_lets_clients_in_is_not(self):
         self.rules('iifname eth0 udp dport { 53, 67 } accept', 'iifname eth0 tcp dport 53 accept', 'iifname eth0 reject')
         self.assert_found()

@@ -1,13 +1,13 @@
 """Two nodes of ours: one gives the leases, the other knows the names all the same, whatever becomes of the first."""
 
 import os
-import time
 
 from support import clinic
 from support.case import Case
 from support.clients import Udhcpc
 from support.dns import Asker, query
 from support.netsvc import Netsvc
+from support.until import seconds_until
 
 FIRST, SECOND = clinic.SERVER, '10.66.0.3'
 SECRET = 'c2VjcmV0IG9mIHRoZSBjbGluaWMgdGhhdCBub2JvZHkga25vd3M='
@@ -35,12 +35,10 @@ class Nodes(Case):
         return node.start()
 
     def until(self, name, type, wanted):
-        """Until the second node says so of a name."""
-        begun = time.monotonic()
-        while (found := [rdata.to_text() for rrset in self.asker.ask(query(name, type)).answer for rdata in rrset]) != wanted:
-            self.assertLess(time.monotonic() - begun, SECONDS, '%s is %s, not %s\n%s' % (name, found, wanted, self.second.process.log))
-            time.sleep(0.02)
-        return time.monotonic() - begun
+        """Seconds until the second node says so of a name."""
+        def found():
+            return [rdata.to_text() for rrset in self.asker.ask(query(name, type)).answer for rdata in rrset]
+        return seconds_until(lambda: found() == wanted, lambda: '%s is %s, not %s\n%s' % (name, found(), wanted, self.second.process.log), SECONDS)
 
     def tablet(self):
         client = Udhcpc(self, self.lan.host(), '-x', 'hostname:tablet')

@@ -1,7 +1,6 @@
 """Zones to and from Knot and NSD: AXFR, IXFR, NOTIFY, TSIG (RFC 5936, 1995, 1996, 8945)."""
 
 import os
-import time
 
 import dns.query
 import dns.tsigkeyring
@@ -11,6 +10,7 @@ from support.case import Case
 from support.dns import Asker, query
 from support.netsvc import Netsvc
 from support.servers import Knot, Nsd
+from support.until import until
 from test_dns_answers import FILE, ORIGIN
 
 SECRET = 'c2VjcmV0IG9mIHRoZSBjbGluaWMgdGhhdCBub2JvZHkga25vd3M='
@@ -43,10 +43,7 @@ class Transfers(Case):
         return netsvc
 
     def until(self, condition):
-        begun = time.monotonic()
-        while not condition():
-            self.assertLess(time.monotonic() - begun, SECONDS, self.netsvc.process.log)
-            time.sleep(0.02)
+        until(condition, lambda: self.netsvc.process.log, SECONDS)
 
     def serial(self, asker, zone='small.example'):
         answer = asker.ask(query(zone, 'SOA'))

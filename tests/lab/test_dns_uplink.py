@@ -11,6 +11,7 @@ from support.case import Case
 from support.dns import Asker, query
 from support.netsvc import Netsvc
 from support.servers import Dnsmasq, Knot
+from support.until import until
 
 UPLINK = '192.0.2.1'
 CONFIGURATION = '''
@@ -95,11 +96,7 @@ class Uplink(Case):
         return time.monotonic() - begun, found
 
     def until(self, condition):
-        """Asks again and again, as people do."""
-        begun = time.monotonic()
-        while not condition():
-            self.assertLess(time.monotonic() - begun, SETTLED, self.netsvc.process.log)
-            time.sleep(0.02)
+        until(condition, lambda: self.netsvc.process.log, SETTLED)
 
 
 class Alive(Uplink):

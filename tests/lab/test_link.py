@@ -111,7 +111,7 @@ class Pairing(Nodes):
         os.rename(self.b.path('state'), self.b.path('new'))
         os.rename(self.b.path('old'), self.b.path('state'))
         self.b.start_netsvc()
-        self.b.wait_until(lambda: 'replaced' in (self.b.status()['link']['problem'] or ''), 'b does not know that it was replaced')
+        self.b.wait_until(lambda: 'has parted from this one' in (self.b.status()['link']['problem'] or ''), 'b does not know that it was replaced')
         self.assertNotEqual('active', self.b.role())
         self.a.wait_role('active')
 
@@ -305,6 +305,15 @@ class Tunnel(Nodes):
     def test_it_is_of_this_machine_alone(self):
         client = self.lan.host('10.66.0.77/16')
         client.run('curl', '-sS', '--connect-timeout', '5', 'http://10.66.0.2:7403/large', expect=7)
+
+    def test_it_is_not_for_every_user(self):
+        as_another = ('setpriv', '--reuid', '12345', '--clear-groups')
+        self.b.host.run(*as_another, 'curl', '-sS', 'http://127.0.0.1:7403/large', expect=56)
+        self.b.netsvc.wait_for('the user with number 12345 tried to reach')
+        with open(self.a.path('small'), 'w') as file:
+            file.write('for root')
+        said = self.b.host.run('curl', '-sS', '--fail', '--retry', '20', '--retry-delay', '1', '--retry-all-errors', 'http://127.0.0.1:7403/small')
+        self.assertIn('for root', said)
 
     def test_cut_off_it_is_an_error(self):
         with self.b.host.entered():

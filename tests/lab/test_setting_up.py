@@ -25,6 +25,22 @@ class SettingUp(Case):
         self.assertIn('this node is not paired', pair.b.do('failover', '--force', '--fenced', '--yes', expect=1))
         self.assertIn('`lifeboat peer pair` here shows a code', pair.a.call('status')[1])
 
+    def test_a_new_node_that_met_another_at_the_address_serves_by_itself_at_no_time(self):
+        """Its state is lost, say, and what its CouchDB has is old."""
+        pair = Pair(self, start=False, couch=False)
+        pair.a.start_netsvc().wait_role('alone')
+        pair.b.start_netsvc().wait_until(lambda: 'MAC address' in pair.b.status().get('trouble', ''), 'b does not see a')
+        pair.a.kill()
+        for _ in range(2):
+            pair.b.wait_until(lambda: 'does not answer now' in pair.b.call('status')[1], 'b does not miss a')
+            self.assertIn('run `lifeboat failover --force` here', pair.b.call('status')[1])
+            self.assertEqual('waiting', pair.b.status()['role'])
+            pair.b.cut_power()
+            pair.b.boot()
+        said = pair.b.do('failover', '--force', '--yes')
+        self.assertIn('the switch is done', said)
+        pair.b.wait_role('alone')
+
     def test_a_replicator_that_has_not_read_of_the_pair_is_to_reload(self):
         pair = Pair(self, start=False)
         whole = open(pair.a.config).read()

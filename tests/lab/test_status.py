@@ -1,10 +1,8 @@
 """What `lifeboat status` tells of the LAN's names and addresses."""
 
-import os
-import time
-
 from support.case import OneServer
 from support.netsvc import program
+from support.until import until
 
 SECONDS = 20
 FORGOTTEN = 'there is no service address 10.66.0.10 here'
@@ -22,10 +20,7 @@ class Status(OneServer):
         return self.server.run(program('lifeboat'), 'status', '--config', self.netsvc.config, expect=None)
 
     def until(self, told):
-        begun = time.monotonic()
-        while (FORGOTTEN in self.status()) != told:
-            self.assertLess(time.monotonic() - begun, SECONDS, self.status() + self.netsvc.process.log)
-            os.sched_yield()
+        until(lambda: (FORGOTTEN in self.status()) == told, lambda: self.status() + self.netsvc.process.log, SECONDS)
 
     def test_a_service_address_that_this_machine_does_not_have_is_told(self):
         self.until(False)

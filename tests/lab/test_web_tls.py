@@ -13,6 +13,7 @@ import uuid
 
 from support.case import Case
 from support.netsvc import Netsvc, program
+from support.until import until
 from support.web import Web, parse, read_all
 
 SECONDS = 20
@@ -44,7 +45,7 @@ class Secure(Case):
         self.lifeboat('key', 'init', '--site', 'kibera', '--keys', self.path('keys'))
         self.netsvc.start()
         self.web = Web(self, self.host, SERVER)
-        self.cert('init')
+        self.assertIn('open http://clinic.example:8080/ or http://10.66.0.1:8080/', self.cert('init'))
         self.until(lambda: self.web.get('/').status == 200)
         self.write('ca.pem', self.web.get('/ca.pem').body)
         self.tls = ssl.create_default_context(cafile=self.path('ca.pem'))
@@ -75,10 +76,7 @@ class Secure(Case):
         return self.lifeboat('cert', *words, '--config', self.netsvc.config)
 
     def until(self, what):
-        begun = time.monotonic()
-        while not what():
-            self.assertLess(time.monotonic() - begun, SECONDS, self.netsvc.process.log)
-            os.sched_yield()
+        until(what, lambda: self.netsvc.process.log, SECONDS)
 
     def openssl(self, *words):
         done = subprocess.run(['openssl', *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.netsvc.folder)

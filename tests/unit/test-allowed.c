@@ -16,9 +16,13 @@ test_own_tasks(void)
     g_assert_true(may("failover", "address/take"));
     g_assert_true(may("failover", "hook/stop"));
     g_assert_true(may("failover", "replicator/role"));
+    g_assert_true(may("failover", "web/peer"));
+    g_assert_true(may("failover", "dns/peer"));
     g_assert_true(may("web", "cert/key"));
     g_assert_true(may("cert", "install/files"));
     g_assert_false(may("dns", "cert/key"));
+    g_assert_false(may("dns", "web/peer"));
+    g_assert_false(may("web", "web/peer"));
     g_assert_false(may("dhcp", "address/take"));
     g_assert_false(may("web", "hook/certificate"));
     g_assert_false(may("failover", "hook/certificate"));
@@ -45,9 +49,13 @@ static void
 test_sends_as_itself(void)
 {
     static const char dhcp[] = "dhcp\0bytes", cert[] = "cert\0{\"say\":\"have\"}",
-                      long_one[] = "dhcp2\0", cut[] = {'d', 'h', 'c', 'p'};
+                      web[] = "web\0{\"say\":\"have\"}", long_one[] = "dhcp2\0",
+                      cut[] = {'d', 'h', 'c', 'p'};
     g_assert_true(allowed_ask("dhcp", "failover/send", dhcp, sizeof dhcp));
     g_assert_true(allowed_ask("cert", "failover/send", cert, sizeof cert));
+    g_assert_true(allowed_ask("web", "failover/send", web, sizeof web));
+    g_assert_false(allowed_ask("web", "failover/send", cert, sizeof cert));
+    g_assert_false(allowed_ask("dns", "failover/send", web, sizeof web));
     g_assert_false(allowed_ask("dhcp", "failover/send", cert, sizeof cert));
     g_assert_false(allowed_ask("cert", "failover/send", dhcp, sizeof dhcp));
     g_assert_false(allowed_ask("dhcp", "failover/send", long_one, sizeof long_one));
@@ -59,9 +67,10 @@ static void
 test_operators(void)
 {
     static const char *const no[] = {
-        "cert/key",        "cert/issue",    "cert/revoke",   "cert/peer",       "dhcp/peer",
-        "dhcp/clients",    "address/take",  "address/open",  "address/fence",   "address/keep",
-        "address/clients", "failover/send", "failover/seen", "web/certificate", "hook/stop"};
+        "cert/key",        "cert/issue",    "cert/revoke",     "cert/peer",
+        "dhcp/peer",       "dns/peer",      "web/peer",        "dhcp/clients",
+        "address/take",    "address/open",  "address/fence",   "address/keep",
+        "address/clients", "failover/send", "web/certificate", "hook/stop"};
     for (gsize i = 0; i < G_N_ELEMENTS(no); i++)
         g_assert_false(allowed_operator(no[i]));
     g_assert_true(allowed_operator("failover/status"));

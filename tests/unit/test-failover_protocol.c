@@ -438,7 +438,7 @@ test_alone_it_serves_at_once_and_paired_it_goes_on(struct world **fixture, gcons
     world_run(world, LONG);
     g_assert_true(b_serves(world));
     g_assert_false(a_serves(world));
-    assert_trouble(world, A, "was replaced");
+    assert_trouble(world, A, "has parted from this one");
     g_assert_cmpint(role(world, B), ==, PROTOCOL_ACTIVE);
 }
 

@@ -4,6 +4,7 @@
 #include "tests/unit/power_disk.h"
 #include "tests/unit/scratch.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #define ID "0123456789abcdef0123456789abcdef"
@@ -28,6 +29,7 @@ record_of(guint64 term)
                                     .attempt = ID,
                                     .promised = "",
                                     .uuid = ID,
+                                    .rival = "02:00:00:00:00:01",
                                     .unmerged = term % 3 == 0,
                                     .fresh = term % 5 == 0,
                                     .adopts = term % 7 == 0};
@@ -86,6 +88,7 @@ read_whole(struct failover_store *store)
     g_assert_cmpstr(record.attempt, ==, expected.attempt);
     g_assert_cmpstr(record.promised, ==, expected.promised);
     g_assert_cmpstr(record.uuid, ==, expected.uuid);
+    g_assert_cmpstr(record.rival, ==, expected.rival);
     g_assert_cmpuint(record.parity, ==, expected.parity);
     g_assert_cmpint(record.taken, ==, expected.taken);
     g_assert_cmpint(record.granted, ==, expected.granted);
@@ -124,6 +127,32 @@ test_what_is_written_is_read(struct fixture *fixture, gconstpointer data)
         write_term(store, term);
         g_assert_cmpuint(read_whole(store), ==, term);
     }
+}
+
+static void
+test_one_of_an_older_version_is_read(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    struct protocol_record record;
+    gboolean found;
+    struct failover_store *store = open_at(fixture->path, FALSE);
+    write_term(store, 5);
+    failover_store_free(store);
+    sqlite3 *sqlite = NULL;
+    g_assert_cmpint(sqlite3_open(fixture->path, &sqlite), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(sqlite,
+                                 "ALTER TABLE record DROP COLUMN rival; PRAGMA user_version = 1",
+                                 NULL, NULL, NULL),
+                    ==, SQLITE_OK);
+    sqlite3_close(sqlite);
+    store = open_at(fixture->path, FALSE);
+    g_assert_true(failover_store_read(store, &record, &found, &error));
+    g_assert_cmpuint(record.term, ==, 5);
+    g_assert_cmpstr(record.rival, ==, "");
+    write_term(store, 7);
+    failover_store_free(store);
+    g_assert_cmpuint(term_at(fixture->path, FALSE), ==, 7);
 }
 
 static void
@@ -217,6 +246,7 @@ main(int argc, char *argv[])
 #define TEST(name, function)                                                                       \
     g_test_add("/failover_store/" name, struct fixture, NULL, set_up, function, tear_down)
     TEST("what is written is read", test_what_is_written_is_read);
+    TEST("one of an older version is read", test_one_of_an_older_version_is_read);
     TEST("one that is damaged is set aside", test_one_that_is_damaged_is_set_aside);
     TEST("one that is removed is made anew", test_one_that_is_removed_is_made_anew);
     TEST("a folder that is not there is an error", test_a_folder_that_is_not_there_is_an_error);

@@ -1,5 +1,9 @@
-/* hash: the digests are the published ones, and hex goes both ways. */
+/* hash: the digests are the published ones, and hex goes both ways; chance gives what never was. */
 #include "lib/base/hash.h"
+
+#include "lib/base/chance.h"
+
+#include <string.h>
 
 static void
 digests_match_published_values(void)
@@ -29,11 +33,21 @@ hex_refuses_what_it_does_not_write(void)
     g_assert_false(hash_from_hex("0g00", 4, bytes, 2));
 }
 
+static void
+chance_gives_hex_that_never_was(void)
+{
+    g_autofree char *one = chance_hex(16), *other = chance_hex(16);
+    guint8 bytes[16];
+    g_assert_true(hash_from_hex(one, strlen(one), bytes, sizeof bytes));
+    g_assert_cmpstr(one, !=, other);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hash/digests-match-published-values", digests_match_published_values);
     g_test_add_func("/hash/hex-refuses-what-it-does-not-write", hex_refuses_what_it_does_not_write);
+    g_test_add_func("/hash/chance-gives-hex-that-never-was", chance_gives_hex_that_never_was);
     return g_test_run();
 }

@@ -139,6 +139,21 @@ test_status(void)
     g_assert_null(strstr(text, "  dhcp "));
 }
 
+/* The pair's trouble is an alert, too, and stands where the pair is told of. */
+static void
+test_trouble_is_told_once(void)
+{
+    g_autofree char *text = net_status_text(slice_of(
+        "{\"alerts\":[{\"about\":\"failover\",\"text\":\"two serve\"},{\"about\":\"clock\","
+        "\"text\":\"it is wrong\"}],\"failover\":{\"node\":\"a\",\"role\":\"active\",\"term\":2,"
+        "\"trouble\":\"two serve\"}}"));
+    const char *found = strstr(text, "two serve");
+    g_assert_nonnull(found);
+    g_assert_true(found > strstr(text, "pair: term 2"));
+    g_assert_null(strstr(found + 1, "two serve"));
+    g_assert_nonnull(strstr(text, "it is wrong"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -150,5 +165,6 @@ main(int argc, char **argv)
     g_test_add_func("/net/alerts, mistakes and what does not serve make the exit code", test_exits);
     g_test_add_func("/net/what people must know is told, and not of what nobody wants",
                     test_status);
+    g_test_add_func("/net/the pair's trouble is told once", test_trouble_is_told_once);
     return g_test_run();
 }

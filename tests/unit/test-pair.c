@@ -104,6 +104,45 @@ test_four_wrong_codes_do_not(void)
     g_assert_true(both->b.done);
 }
 
+/* Whoever is in the LAN can try: that shuts out others like him, not the other node. */
+static void
+test_wrong_codes_from_elsewhere_spend_no_try_of_the_other_node(void)
+{
+    AUTO(two_nodes) *both = two_strangers();
+    g_autofree char *code = node_show(&both->a, "pair", 600);
+    g_autoptr(GArray) none = g_array_new(FALSE, TRUE, sizeof(struct config_peer));
+    struct config_node away = {.name = both->b.self.name, .addresses = none};
+    const guint before = both->a.answers;
+    node_ask(&both->a, "pair", "{\"wait\":true}", TRUE);
+    both->a.config.other = &away;
+    for (guint i = 0; i < 5; i++)
+        node_join(&both->b, "0123-4567-89AB-CDEF-GHJK", FALSE);
+    node_join(&both->b, code, FALSE);
+    g_assert_false(both->b.done);
+    g_assert_nonnull(strstr(both->b.answer, "hears only this node's addresses"));
+    g_assert_cmpuint(both->a.answers, ==, before); /* it still waits */
+    both->a.config.other = &both->b.self;
+    node_join(&both->b, code, FALSE);
+    g_assert_true(both->b.done);
+}
+
+static void
+test_who_else_has_tried_is_told(void)
+{
+    AUTO(two_nodes) *both = two_strangers();
+    g_autoptr(GArray) none = g_array_new(FALSE, TRUE, sizeof(struct config_peer));
+    struct config_node away = {.name = both->b.self.name, .addresses = none};
+    g_free(node_show(&both->a, "pair", 2));
+    const guint before = both->a.answers;
+    node_ask(&both->a, "pair", "{\"wait\":true}", TRUE);
+    both->a.config.other = &away;
+    node_join(&both->b, "0123-4567-89AB-CDEF-GHJK", FALSE);
+    both->a.config.other = &both->b.self;
+    TURN_UNTIL(both, both->a.answers == before + 1);
+    g_assert_false(both->a.done);
+    g_assert_nonnull(strstr(both->a.answer, "wrong codes came from 127.0.0.1\nhint: "));
+}
+
 static void
 test_a_code_expires(void)
 {
@@ -355,6 +394,9 @@ main(int argc, char **argv)
     g_test_add_func("/pair/a code is good once", test_a_code_is_good_once);
     g_test_add_func("/pair/five wrong codes end it", test_five_wrong_codes_end_it);
     g_test_add_func("/pair/four wrong codes do not", test_four_wrong_codes_do_not);
+    g_test_add_func("/pair/wrong codes from elsewhere spend no try of the other node",
+                    test_wrong_codes_from_elsewhere_spend_no_try_of_the_other_node);
+    g_test_add_func("/pair/who else has tried is told", test_who_else_has_tried_is_told);
     g_test_add_func("/pair/a code expires", test_a_code_expires);
     g_test_add_func("/pair/a cancelled code is good no longer",
                     test_a_cancelled_code_is_good_no_longer);

@@ -129,6 +129,48 @@ test_silence(void)
     end(&failover);
 }
 
+static void
+take_well(struct failover *failover, gpointer context, gboolean done, const char *answer)
+{
+    (void)failover;
+    g_assert_true(done);
+    g_assert_cmpstr(answer, ==, "all is well");
+    (*(guint *)context)++;
+}
+
+/* The link goes on by another path: what was asked is asked there again, and answered once. */
+static void
+test_another_path(void)
+{
+    struct failover failover;
+    guint answered = 0;
+    begin(&failover);
+    remote_ask(&failover, "check to", take_well, &answered);
+    g_autofree char *asked = g_strdup(world.last);
+    remote_lost(&failover);
+    g_clear_pointer(&world.last, g_free);
+    remote_met(&failover);
+    g_assert_cmpstr(world.last, ==, asked);
+    remote_tick(&failover, g_get_monotonic_time() + 10 * G_USEC_PER_SEC);
+    for (guint i = 0; i < 2; i++)
+        remote_take(&failover, slice_of("{\"answer\":1,\"done\":true,\"text\":\"all is well\"}"));
+    g_assert_cmpuint(answered, ==, 1);
+    end(&failover);
+}
+
+static void
+test_away(void)
+{
+    struct failover failover;
+    begin(&failover);
+    remote_ask(&failover, "check to", count_refusal, NULL);
+    remote_lost(&failover);
+    g_assert_cmpuint(world.refused, ==, 0);
+    remote_tick(&failover, g_get_monotonic_time() + 4 * G_USEC_PER_SEC);
+    g_assert_cmpuint(world.refused, ==, 1);
+    end(&failover);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -137,5 +179,7 @@ main(int argc, char *argv[])
     g_test_add_func("/remote/a note that is too long", test_huge_note);
     g_test_add_func("/remote/an answer that is too long", test_huge_answer);
     g_test_add_func("/remote/answers that never come", test_silence);
+    g_test_add_func("/remote/the link goes on by another path", test_another_path);
+    g_test_add_func("/remote/the other node goes away", test_away);
     return g_test_run();
 }

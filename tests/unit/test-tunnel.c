@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 struct world {
     struct two_nodes *both;
@@ -270,6 +271,37 @@ test_64_at_a_time(void)
     tear_down(&world);
 }
 
+/* Port and answers are another user's to try, not to have. A connection that its owner has closed
+ * may look like root's to the kernel. */
+static void
+test_other_users_are_refused(void)
+{
+    if (geteuid() != 0) {
+        g_test_skip("only root can be others");
+        return;
+    }
+    struct world world = set_up();
+    g_autoptr(GByteArray) got = g_byte_array_new();
+    int stranger[80];
+    g_assert_cmpint(seteuid(65534), ==, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(stranger); i++)
+        stranger[i] = call(&world);
+    int gone = call(&world);
+    g_assert_cmpint(send(gone, "GET /", 5, 0), ==, 5);
+    close(gone);
+    g_assert_cmpint(seteuid(0), ==, 0);
+    int own = call(&world);
+    close(take(&world)); /* the only one that came through, and none had to wait for the others */
+    g_assert_cmpint(accept4(world.server, NULL, NULL, SOCK_NONBLOCK), <, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(stranger); i++) {
+        g_assert_false(receive_all(&world, stranger[i], got));
+        close(stranger[i]);
+    }
+    g_assert_cmpuint(got->len, ==, 0);
+    close(own);
+    tear_down(&world);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -281,5 +313,6 @@ main(int argc, char **argv)
     g_test_add_func("/tunnel/what breaks is reset", test_what_breaks_is_reset);
     g_test_add_func("/tunnel/no server is a reset", test_no_server_is_a_reset);
     g_test_add_func("/tunnel/64 at a time", test_64_at_a_time);
+    g_test_add_func("/tunnel/other users are refused", test_other_users_are_refused);
     return g_test_run();
 }

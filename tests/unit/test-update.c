@@ -255,12 +255,13 @@ test_only_so_many_are_kept(void)
         g_autofree char *text = g_strdup_printf("_acme-challenge.n%u.example", i / TEXTS_OF_NAME);
         const guint8 rdata[2] = {1, (guint8)(i % TEXTS_OF_NAME)};
         name_from_text(&name, text);
-        g_assert_true(texts_add(texts, &name, rdata, 2, NOW));
+        g_assert_true(texts_add(texts, &name, rdata, 2, TEXTS_SECONDS, NOW));
     }
-    g_assert_false(texts_add(texts, &name, (const guint8 *)"\1x", 2, NOW));
+    g_assert_false(texts_add(texts, &name, (const guint8 *)"\1x", 2, TEXTS_SECONDS, NOW));
     name_from_text(&name, "_acme-challenge.more.example");
-    g_assert_false(texts_add(texts, &name, (const guint8 *)"\1x", 2, NOW));
-    g_assert_true(texts_add(texts, &name, (const guint8 *)"\1x", 2, NOW + TEXTS_SECONDS));
+    g_assert_false(texts_add(texts, &name, (const guint8 *)"\1x", 2, TEXTS_SECONDS, NOW));
+    g_assert_true(
+        texts_add(texts, &name, (const guint8 *)"\1x", 2, TEXTS_SECONDS, NOW + TEXTS_SECONDS));
     g_assert_cmpuint(texts_count(texts), ==, 1);
 }
 

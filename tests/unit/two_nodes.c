@@ -2,6 +2,7 @@
 
 #include "lib/base/slice.h"
 #include "lib/json/json.h"
+#include "netsvc/failover/link/callers.h"
 #include "netsvc/failover/link/keys/pairing.h"
 
 #include <arpa/inet.h>
@@ -116,7 +117,7 @@ node_on(struct node *node)
     };
     g_assert_null(node->link);
     g_assert_cmpint(chdir(node->scratch->path), ==, 0);
-    node->link = link_new(node->child, &ears, &error);
+    node->link = link_new(node->child, &ears, node->both->callers, &error);
     g_assert_no_error(error);
     g_assert_cmpint(chdir("/"), ==, 0);
 }
@@ -225,6 +226,8 @@ two_nodes_new(guint paths)
     struct two_nodes *both = g_new0(struct two_nodes, 1);
     signal(SIGPIPE, SIG_IGN);
     both->events = event_base_new();
+    both->callers = callers_new("nobody-of-that-name", NULL);
+    g_assert_nonnull(both->callers);
     set_up(both, &both->a, "a", paths);
     set_up(both, &both->b, "b", paths);
     both->a.config.own = both->b.config.other = &both->a.self;
@@ -255,6 +258,7 @@ two_nodes_free(struct two_nodes *both)
         return;
     clear(&both->a);
     clear(&both->b);
+    callers_free(both->callers);
     event_base_free(both->events);
     g_free(both);
 }

@@ -30,6 +30,7 @@ struct node {
 
 struct two_nodes {
     struct event_base *events;
+    struct callers *callers; /* of both nodes' tunnels: whoever runs the test */
     struct node a, b;
 };
 

@@ -1,10 +1,10 @@
 #include "lib/couch/write/body.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/couch/write/splice.h"
 #include "lib/json/json.h"
 
-#include <openssl/rand.h>
 #include <zlib.h>
 
 /* Bytes of an attachment that are encoded at a time; a multiple of 3. */
@@ -157,10 +157,7 @@ append_document(struct body *body, const struct leaf *leaf, enum body_form form)
 static void
 draw_boundary(struct body *body)
 {
-    guint8 random[16];
-    if (RAND_bytes(random, sizeof random) != 1)
-        g_error("no random numbers");
-    body->boundary = hash_hex(random, sizeof random);
+    body->boundary = chance_hex(16);
     body->content_type = g_strdup_printf("multipart/related; boundary=\"%s\"", body->boundary);
 }
 

@@ -1,11 +1,11 @@
 #include "lib/couch/write/repack.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/hash.h"
 #include "lib/couch/scratch.h"
 #include "lib/couch/server.h"
 #include "lib/json/json.h"
 
-#include <openssl/rand.h>
 #include <zlib.h>
 
 #define LEVEL_DEFAULT 8 /* [attachments] compression_level */
@@ -136,12 +136,9 @@ packs_alike(struct repack *repack, const struct attachment *attachment, struct s
 static gboolean
 make_scratch(struct repack *repack)
 {
-    guint8 random[4];
     if (repack->database != NULL)
         return TRUE;
-    if (RAND_bytes(random, sizeof random) != 1)
-        return FALSE;
-    g_autofree char *hex = hash_hex(random, sizeof random);
+    g_autofree char *hex = chance_hex(4);
     g_autofree char *prefix = scratch_prefix(SCRATCH_TRIAL);
     g_autofree char *name = g_strconcat(prefix, hex, NULL);
     g_autofree char *path = server_path(name, "?q=1&n=1");

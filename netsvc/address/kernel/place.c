@@ -178,6 +178,31 @@ place_is_static(struct netlink *route, guint32 address, char name[IF_NAMESIZE])
     return FALSE;
 }
 
+static gboolean
+is_linked(const GArray *links, guint index)
+{
+    for (guint i = 0; i < links->len; i++) {
+        const struct place *place = &g_array_index(links, struct link, i).place;
+        if (place->index == index)
+            return place->link;
+    }
+    return FALSE;
+}
+
+gboolean
+place_has_link(struct netlink *route, guint32 address)
+{
+    g_autoptr(GArray) links =
+        list(route, RTM_GETLINK, sizeof(struct ifinfomsg), sizeof(struct link), note_link);
+    g_autoptr(GArray) addresses = list_addresses(route);
+    for (guint i = 0; i < addresses->len; i++) {
+        const struct address *each = &g_array_index(addresses, struct address, i);
+        if (each->local == address && is_linked(links, each->index))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* ---- putting and removing ---- */
 
 static struct nlmsghdr *

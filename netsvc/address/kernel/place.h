@@ -25,6 +25,9 @@ struct place {
 gboolean place_find(struct netlink *route, const char *name, guint32 address, struct place *place,
                     GError **error);
 
+/* Whether an interface that has that address is up, and its cable in. */
+gboolean place_has_link(struct netlink *route, guint32 address);
+
 /* Puts it there, or gives it its lifetime anew; 0 or an errno. */
 int place_put(struct netlink *route, const struct place *place, guint32 address);
 

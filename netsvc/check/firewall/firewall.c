@@ -5,6 +5,7 @@
 #include "lib/json/json.h"
 #include "netsvc/check/firewall/filter.h"
 #include "netsvc/check/firewall/link_port.h"
+#include "netsvc/check/firewall/web_port.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -176,6 +177,8 @@ check_firewall(struct check *check)
     for (guint i = 0; rules != NULL && i < config->dhcp.subnets->len; i++)
         check_subnet(check, slice_of(rules), config->dhcp.subnets->pdata[i],
                      check_view(check, "subnet", i));
-    if (rules != NULL)
+    if (rules != NULL) {
         check_link_port(check, slice_of(rules));
+        check_web_port(check, slice_of(rules));
+    }
 }

@@ -2,13 +2,6 @@
 
 #include <string.h>
 
-struct text {
-    struct name name;
-    guint32 until;
-    gsize size;
-    guint8 rdata[TEXTS_RDATA_MAX];
-};
-
 struct texts {
     GPtrArray *all; /* struct text, in the order in which they came; there are few */
 };
@@ -52,13 +45,33 @@ is_text(const struct text *text, const struct name *name, const guint8 *rdata, g
 }
 
 gboolean
+texts_is_rdata(const guint8 *rdata, gsize size)
+{
+    gsize at = 0;
+    while (at < size)
+        at += 1u + rdata[at];
+    return size > 0 && size <= TEXTS_RDATA_MAX && at == size;
+}
+
+static struct text *
+find(const struct texts *texts, const struct name *name, const guint8 *rdata, gsize size)
+{
+    for (guint i = 0; i < texts->all->len; i++)
+        if (is_text(texts->all->pdata[i], name, rdata, size))
+            return texts->all->pdata[i];
+    return NULL;
+}
+
+gboolean
 texts_add(struct texts *texts, const struct name *name, const guint8 *rdata, gsize size,
-          guint32 now)
+          guint32 seconds, guint32 now)
 {
     guint same_name = 0;
-    if (size > TEXTS_RDATA_MAX)
+    if (!texts_is_rdata(rdata, size))
         return FALSE;
     prune(texts, now);
+    const struct text *before = find(texts, name, rdata, size);
+    const guint32 left = before != NULL ? before->until - now : 0;
     texts_remove(texts, name, rdata, size);
     for (guint i = 0; i < texts->all->len; i++)
         same_name += is_text(texts->all->pdata[i], name, NULL, 0);
@@ -66,7 +79,7 @@ texts_add(struct texts *texts, const struct name *name, const guint8 *rdata, gsi
         return FALSE;
     struct text *added = g_new0(struct text, 1);
     added->name = *name;
-    added->until = now + TEXTS_SECONDS;
+    added->until = now + MIN(MAX(left, seconds), TEXTS_SECONDS);
     added->size = size;
     memcpy(added->rdata, rdata, size);
     g_ptr_array_add(texts->all, added);
@@ -95,6 +108,17 @@ texts_next(struct texts *texts, const struct name *name, guint32 now, guint *pla
         return TRUE;
     }
     return FALSE;
+}
+
+const struct text *
+texts_each(const struct texts *texts, guint32 now, guint *place)
+{
+    while (*place < texts->all->len) {
+        const struct text *text = texts->all->pdata[(*place)++];
+        if (!is_over(text, now))
+            return text;
+    }
+    return NULL;
 }
 
 guint

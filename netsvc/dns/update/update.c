@@ -11,6 +11,8 @@
 struct update {
     const struct config_dns *config;
     struct texts *texts;
+    update_changed changed; /* NULL: nobody watches */
+    gpointer context;
 };
 
 /* One request as it is being looked at. */
@@ -38,6 +40,19 @@ update_free(struct update *update)
         return;
     texts_free(update->texts);
     g_free(update);
+}
+
+void
+update_watch(struct update *update, update_changed changed, gpointer context)
+{
+    update->changed = changed;
+    update->context = context;
+}
+
+struct texts *
+update_texts(struct update *update)
+{
+    return update->texts;
 }
 
 static gboolean
@@ -112,6 +127,23 @@ is_in_zone(struct work *work, const struct name *name)
            wrong(work, RCODE_NOTZONE, "the name is not in that zone");
 }
 
+/* The zone has something of its own there. */
+static gboolean
+is_the_zones_own(const struct zone *zone, const struct name *name)
+{
+    return zone_rrset(zone, name, TYPE_TXT) != NULL || zone_rrset(zone, name, TYPE_CNAME) != NULL;
+}
+
+gboolean
+update_may_hold(const struct update *update, const struct zones *zones, const struct name *name)
+{
+    struct name_hashes hashes;
+    name_hashes(name, &hashes);
+    const struct zone *zone = is_challenge(name) ? zones_of(zones, name, &hashes, 0) : NULL;
+    return zone != NULL && !is_of_others(update, zone_origin(zone)) && !zone_is_signed(zone) &&
+           !is_the_zones_own(zone, name);
+}
+
 static gboolean
 has_text(const struct work *work, const struct record *record, gboolean that_one)
 {
@@ -174,24 +206,26 @@ check_update(struct work *work, const struct record *record)
         return wrong(work, RCODE_REFUSED, "only names _acme-challenge.… are updated");
     if (record->type != TYPE_TXT && (record->type != TYPE_ANY || record->class != CLASS_ANY))
         return wrong(work, RCODE_REFUSED, "only TXT records are updated");
-    if (zone_rrset(work->zone, &record->owner, TYPE_TXT) != NULL ||
-        zone_rrset(work->zone, &record->owner, TYPE_CNAME) != NULL)
+    if (is_the_zones_own(work->zone, &record->owner))
         return wrong(work, RCODE_REFUSED, "the zone itself has that name");
-    return record->class == CLASS_ANY || (record->size > 0 && record->size <= TEXTS_RDATA_MAX) ||
-           wrong(work, RCODE_REFUSED, "the text is empty, or too long");
+    return record->class == CLASS_ANY || texts_is_rdata(record->rdata, record->size) ||
+           wrong(work, RCODE_REFUSED, "the text is empty, too long, or none");
 }
 
 static gboolean
 do_update(struct work *work, const struct record *record)
 {
-    struct texts *texts = work->update->texts;
-    if (record->class != CLASS_IN) {
-        texts_remove(texts, &record->owner, record->class == CLASS_ANY ? NULL : record->rdata,
-                     record->size);
-        return TRUE;
-    }
-    return texts_add(texts, &record->owner, record->rdata, record->size, work->request->now) ||
-           wrong(work, RCODE_SERVFAIL, "there are too many such records");
+    const struct update *update = work->update;
+    const gboolean put = record->class == CLASS_IN;
+    const guint8 *rdata = record->class == CLASS_ANY ? NULL : record->rdata;
+    if (!put)
+        texts_remove(update->texts, &record->owner, rdata, record->size);
+    else if (!texts_add(update->texts, &record->owner, rdata, record->size, TEXTS_SECONDS,
+                        work->request->now))
+        return wrong(work, RCODE_SERVFAIL, "there are too many such records");
+    if (update->changed != NULL)
+        update->changed(update->context, put, &record->owner, rdata, record->size);
+    return TRUE;
 }
 
 /* All sections, first only looked at, then done. */

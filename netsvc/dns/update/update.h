@@ -20,8 +20,21 @@
 
 struct update;
 
+/* A text was put, or taken back: that one, or with rdata NULL all of the name. */
+typedef void (*update_changed)(gpointer context, gboolean put, const struct name *name,
+                               const guint8 *rdata, gsize size);
+
 /* `config` outlives it. */
 struct update *update_new(const struct config_dns *config);
+void update_watch(struct update *update, update_changed changed, gpointer context);
+
+/* What there is now, which may be changed: nobody who watches is told of that. */
+struct texts *update_texts(struct update *update);
+
+/* Whether an update could put texts there. */
+gboolean update_may_hold(const struct update *update, const struct zones *zones,
+                         const struct name *name);
+
 void update_free(struct update *update);
 AUTO_DEFINE(update)
 

@@ -2,13 +2,13 @@
 #include "netsvc/failover/link/pair/pair.h"
 #include "netsvc/failover/link/tunnel.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <openssl/rand.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -179,8 +179,7 @@ set_up_hello(struct link *link)
     struct wire_hello *hello = &link->hello;
     g_strlcpy(hello->id, link->identity->id, sizeof hello->id);
     g_strlcpy(hello->name, link->config->node, sizeof hello->name);
-    if (RAND_bytes((guint8 *)&hello->incarnation, sizeof hello->incarnation) != 1)
-        g_error("there are no random numbers");
+    chance_bytes(&hello->incarnation, sizeof hello->incarnation);
 }
 
 static gboolean
@@ -214,11 +213,12 @@ begin(struct link *link)
 }
 
 struct link *
-link_new(struct child *child, const struct link_ears *ears, GError **error)
+link_new(struct child *child, const struct link_ears *ears, struct callers *callers, GError **error)
 {
     AUTO(link) *link = g_new0(struct link, 1);
     link->child = child;
     link->ears = *ears;
+    link->callers = callers;
     link->config = child_config(child);
     link->folder = -1;
     link->leaving = g_ptr_array_new();
@@ -303,7 +303,8 @@ append_problem(const struct link *link, GString *text)
 {
     const GArray *other = link->config->other->addresses;
     if (link->pairing.replaced)
-        g_string_append(text, "the other node has another partner now: this one was replaced");
+        g_string_append(text, "the other node has parted from this one: `lifeboat peer forget`, or "
+                              "`replace`, was run there");
     for (guint i = 0; !link->pairing.replaced && i < other->len; i++) {
         const char *problem = paths_problem(link->paths, i);
         if (problem == NULL)

@@ -42,15 +42,20 @@ struct link_ears {
     void (*paired)(void *context, const char *cluster, const char *peer, guint32 parity,
                    gboolean first);
     void (*alone)(void *context);     /* the operator's forget, which is durable here already */
-    void (*forgotten)(void *context); /* the other node revoked this one: it was replaced */
+    void (*forgotten)(void *context); /* the other node revoked this one: forgot or replaced it */
     void *context;
 };
 
 struct link;
 
-/* The node's key is made in the current folder (the child's own) where there is none; whom it is
+/* `callers`: who of this machine may use the tunnel (callers.h); NULL: nobody. They stay the
+ * caller's.
+ *
+ * The node's key is made in the current folder (the child's own) where there is none; whom it is
  * paired with stands there, too. From within `begin`. */
-struct link *link_new(struct child *child, const struct link_ears *ears, GError **error);
+struct callers;
+struct link *link_new(struct child *child, const struct link_ears *ears, struct callers *callers,
+                      GError **error);
 void link_free(struct link *link);
 AUTO_DEFINE(link)
 

@@ -1,6 +1,7 @@
 /* link_inside: what the files of the link share. */
 #pragma once
 
+#include "netsvc/failover/link/callers.h"
 #include "netsvc/failover/link/keys/identity.h"
 #include "netsvc/failover/link/keys/pairing.h"
 #include "netsvc/failover/link/keys/tls.h"
@@ -26,7 +27,8 @@ struct link {
     struct paths *paths;
     struct pair *pair;
     struct tunnel *tunnel;
-    GPtrArray *leaving; /* sessions that end with a last word */
+    struct callers *callers; /* of the tunnel; the owner's; NULL: nobody may */
+    GPtrArray *leaving;      /* sessions that end with a last word */
     struct event *begin;
     gint64 since; /* of the wall clock: met, or lost */
 };

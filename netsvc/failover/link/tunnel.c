@@ -5,6 +5,7 @@
 #include <event2/listener.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define LOW 65536 /* bytes that wait: it goes on */
 
@@ -40,10 +41,9 @@ count_opening(struct tunnel *tunnel, int change)
 /* ---- the end ---- */
 
 static void
-reset_at_close(struct bufferevent *buffers)
+reset_at_close(int fd)
 {
     const struct linger at_once = {1, 0};
-    const int fd = bufferevent_getfd(buffers);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
@@ -62,7 +62,7 @@ forget(struct pipe *pipe)
 static void
 break_off(struct pipe *pipe)
 {
-    reset_at_close(pipe->local);
+    reset_at_close(bufferevent_getfd(pipe->local));
     forget(pipe);
 }
 
@@ -263,6 +263,14 @@ path_of(const struct link *link)
                           place >= 0 && (guint)place < other->len ? (guint)place : 0);
 }
 
+/* A user who may not. */
+static void
+refuse(int fd)
+{
+    reset_at_close(fd);
+    close(fd);
+}
+
 static void
 on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int size,
           void *context)
@@ -271,6 +279,10 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
     (void)listener;
     (void)from;
     (void)size;
+    if (tunnel->link->callers == NULL || !callers_admit(tunnel->link->callers, fd)) {
+        refuse(fd);
+        return;
+    }
     struct pipe *pipe = make(tunnel, fd);
     if (tunnel->pipes->len > TUNNEL_MAX || !link_is_up(tunnel->link)) {
         break_off(pipe);

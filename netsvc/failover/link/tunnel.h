@@ -8,13 +8,14 @@
  * does not read stops whoever sends: TUNNEL_HIGH bytes wait at each place at most. What breaks is
  * reset, never just closed, so that an answer that was cut off is not taken for a whole one. While
  * the other node is away connections are refused at once, and those that are there end with it.
+ * Those of users who have no business there are always refused (callers.h).
  */
 #pragma once
 
 #include "netsvc/failover/link/link_inside.h"
 
-#define TUNNEL_MAX 64             /* connections at a time, of both directions */
-#define TUNNEL_OPENING_MAX 8      /* of this node's that are not through TLS yet; others wait */
+#define TUNNEL_MAX 64            /* connections at a time, of both directions */
+#define TUNNEL_OPENING_MAX 8     /* of this node's that are not through TLS yet; others wait */
 #define TUNNEL_HIGH (256 * 1024) /* bytes */
 
 struct tunnel *tunnel_new(struct link *link);

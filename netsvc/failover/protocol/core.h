@@ -108,7 +108,7 @@ struct protocol {
     gboolean automatic;                /* nobody ordered what `force` does */
     gboolean ordered[PROTOCOL_ORDERS]; /* and not ended */
 
-    gboolean linked, contact;
+    gboolean linked, contact, unplugged;
     gint64 heard, said;
     gint64 ticked, awake;         /* since then it did not hang */
     struct protocol_message peer; /* what was heard last; cluster "": nothing since the start */
@@ -131,7 +131,8 @@ struct protocol {
 guint64 core_next_term(guint64 seen, guint32 parity);
 gboolean core_is_own(const struct protocol *self, guint64 term);
 gboolean core_is_paired(const struct protocol *self);
-gboolean core_is_holder(const struct protocol *self); /* of the highest term, and has taken it */
+/* Of the highest term, and has taken it; alone: nobody is waited for. */
+gboolean core_is_holder(const struct protocol *self);
 /* Puts the record as it stands on the disk, whatever comes of it: for what goes on anyway. */
 void core_keep(struct protocol *self);
 /* Changes the record only if that is durable. FALSE: it stands as before, and is kept again. */

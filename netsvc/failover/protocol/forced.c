@@ -19,7 +19,7 @@ ended(struct protocol *self, const char *why)
 static gboolean
 is_cut_off(const struct protocol *self)
 {
-    return self->ordered[PROTOCOL_FENCED] || self->automatic;
+    return core_is_paired(self) && (self->ordered[PROTOCOL_FENCED] || self->automatic);
 }
 
 /* ---- taking ---- */
@@ -29,9 +29,10 @@ take(struct protocol *self)
 {
     struct protocol_record record = self->record;
     record.term = core_next_term(MAX(record.term, self->peer.term), record.parity);
-    record.taken = record.unmerged = record.fresh = TRUE;
+    record.taken = record.fresh = TRUE;
+    record.unmerged = core_is_paired(self);
     record.granted = record.adopts = FALSE;
-    record.attempt[0] = record.promised[0] = record.uuid[0] = 0;
+    record.attempt[0] = record.promised[0] = record.uuid[0] = record.rival[0] = 0;
     if (!core_change(self, &record)) {
         ended(self, "this node cannot write to its disk: see its free space and its log");
         return;
@@ -70,8 +71,8 @@ take_unless_answered(struct protocol *self, gboolean done, const char *answer)
     g_autofree char *why =
         done ? g_strdup_printf("a machine with the MAC address %s still answers at the service "
                                "address: switch it off or pull its network cable, then run "
-                               "`lifeboat failover --force --fenced`",
-                               answer)
+                               "`lifeboat failover --force%s`",
+                               answer, core_is_paired(self) ? " --fenced" : "")
              : g_strdup_printf("it could not be found out whether another machine has the service "
                                "address: %s",
                                answer);
@@ -80,18 +81,27 @@ take_unless_answered(struct protocol *self, gboolean done, const char *answer)
 
 /* ---- orders ---- */
 
+static const char *
+obstacle_alone(const struct protocol *self)
+{
+    if (self->rival != NULL)
+        return "this node is not paired: type the code here that `lifeboat peer pair` shows on the "
+               "node that is in use; where there is none, another machine has the service address "
+               "and must give it up first: see `lifeboat status`";
+    if (self->record.rival[0] == 0)
+        return "this node is alone: it is the active one already";
+    return self->force != FORCE_NONE ? "that is going on already: see `lifeboat status`" : NULL;
+}
+
 const char *
 forced_obstacle(const struct protocol *self)
 {
     if (!core_is_paired(self))
-        return self->stand == STAND_HOLD && self->rival == NULL
-                   ? "this node is alone: it is the active one already"
-                   : "this node is not paired: type the code here that `lifeboat peer pair` shows "
-                     "on "
-                     "the node that is in use; where there is none, it serves by itself as soon as "
-                     "nobody else has the service address";
+        return obstacle_alone(self);
     if (self->revoked)
-        return "this node was replaced: pair it anew (lifeboat peer pair) before it serves again";
+        return "the other node has parted from this one (`lifeboat peer forget` or `replace` "
+               "there): "
+               "pair it anew (`lifeboat peer pair`) before it serves again";
     if (protocol_role(self) == PROTOCOL_ACTIVE)
         return "this node is the active one already: see `lifeboat status`";
     if (self->force != FORCE_NONE)

@@ -355,16 +355,16 @@ tick_fence(struct protocol *self)
     end_effect(self, PROTOCOL_FENCE, FALSE, "it took too long");
 }
 
-/* While this node itself hung, the other one's silence told nothing. */
+/* While this node itself hung, or no cable was in, the other one's silence told nothing. */
 static void
 note_hang(struct protocol *self)
 {
     gint64 gap = self->ticked == 0 ? 0 : self->now - self->ticked;
     self->ticked = self->now;
-    if (gap < PROTOCOL_LOST_MS)
-        return;
-    self->awake = self->now;
-    self->boot_until += gap;
+    if (gap >= PROTOCOL_LOST_MS)
+        self->awake = self->now;
+    if (gap >= PROTOCOL_LOST_MS || self->unplugged)
+        self->boot_until += gap;
 }
 
 void
@@ -427,6 +427,14 @@ protocol_unheld(struct protocol *self, gint64 now)
 {
     core_enter(self, now);
     rise_again(self);
+    core_leave(self);
+}
+
+void
+protocol_cable(struct protocol *self, gboolean in, gint64 now)
+{
+    core_enter(self, now);
+    self->unplugged = !in;
     core_leave(self);
 }
 

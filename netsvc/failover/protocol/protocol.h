@@ -3,7 +3,7 @@
  * disk or network of their own. What has come goes in, what is to be done comes out through the
  * hands; so the child runs the same code that the tests run against every misfortune.
  *
- *     in    protocol_start, _tick, _met, _lost, _take, _done, _order
+ *     in    protocol_start, _tick, _met, _lost, _take, _done, _order, _cable, _unheld
  *     out   hands: keep (durable, before anything that follows from it), send, begin, role, step
  *
  * Terms: a new one is the smallest above all seen whose parity is the new holder's: two nodes never
@@ -11,7 +11,10 @@
  * having taken it, is ACTIVE. A higher one that is heard: fence, keep, answer, and only then the
  * stop hook; stepping down never waits for a disk, stepping up always does. A record that the peer
  * says this node once had and does not is an image from outside (or a disk put back): WAIT, a
- * person is asked. No peer was ever paired: ACTIVE at once.
+ * person is asked. No peer was ever paired: ACTIVE at once, if the service address is free. Where
+ * another machine has it and this node has never served, its CouchDB may be an old one whose node
+ * lost its memory, and that machine the other node: WAIT, also when the address is free later,
+ * until it is paired or a person forces it to be the only one.
  *
  * Planned, A → B:   1 checks (both)   2 A: stop hook, fence, CATCH_UP{attempt}
  *                   3 B: pulls until equal, keeps the promise {attempt, uuid}, PROMISE
@@ -53,14 +56,16 @@ struct protocol_record {
     char peer[PROTOCOL_ID_SIZE];    /* the other's */
     guint32 parity;                 /* this node's */
     guint64 term;                   /* the highest known; its parity is its holder */
-    gboolean taken;                 /* this node holds it, and has taken it */
-    gboolean granted;               /* this node handed it over, and has not seen it taken */
-    char attempt[PROTOCOL_ID_SIZE]; /* of the grant */
+    gboolean taken;   /* this node holds it, and has taken it; never paired: it has served */
+    gboolean granted; /* this node handed it over, and has not seen it taken */
+    char attempt[PROTOCOL_ID_SIZE];  /* of the grant */
     char promised[PROTOCOL_ID_SIZE]; /* attempt that this node is ready to take over; "": none */
     char uuid[PROTOCOL_ID_SIZE];     /* of the other's CouchDB, that goes with the promise */
     gboolean unmerged;               /* the other node may have what this one has not */
     gboolean fresh;                  /* a fresh uuid is owed to CouchDB before it is served */
     gboolean adopts;                 /* the uuid above is */
+    char rival[PROTOCOL_ID_SIZE]; /* never paired, never served: the MAC that had the address, which
+                                     it waits for a person to explain; "": none */
 };
 
 enum protocol_kind {
@@ -144,7 +149,7 @@ struct protocol_hands {
 };
 
 struct protocol_times { /* milliseconds */
-    gint64 boot_wait;
+    gint64 boot_wait;   /* in which the other one could be heard: protocol_cable */
     gint64 catch_up;
     gint64 automatic; /* 0: never */
 };
@@ -173,6 +178,13 @@ void protocol_done(struct protocol *protocol, guint number, gboolean done, const
  * did, until the kernel took it away. Where clients should be served it is taken as at a boot:
  * probed first. */
 void protocol_unheld(struct protocol *protocol, gint64 now);
+
+/* Whether any cable is in by which somebody could be heard: of a path to the other node, or that of
+ * the service address; in until told otherwise. While none is, silence tells nothing, and boot_wait
+ * stands still: a node that is up before its switch must not take the other one for dead. One is
+ * enough: a cable from node to node has no carrier for as long as the other one is off. A node
+ * without any can serve nobody, so that it loses nothing by waiting. */
+void protocol_cable(struct protocol *protocol, gboolean in, gint64 now);
 
 /* FALSE: it cannot even be begun: *why, which the caller frees. */
 gboolean protocol_order(struct protocol *protocol, enum protocol_order order, gint64 now,

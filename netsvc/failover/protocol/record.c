@@ -24,8 +24,9 @@ core_is_paired(const struct protocol *self)
 gboolean
 core_is_holder(const struct protocol *self)
 {
-    return !core_is_paired(self) ||
-           (core_is_own(self, self->record.term) && self->record.taken && !self->record.granted);
+    if (!core_is_paired(self))
+        return self->record.rival[0] == 0;
+    return core_is_own(self, self->record.term) && self->record.taken && !self->record.granted;
 }
 
 void
@@ -102,6 +103,7 @@ protocol_forget(struct protocol *self, gint64 now)
     forget_peer(self);
     struct protocol_record record = {.parity = self->record.parity,
                                      .term = self->record.term,
+                                     .taken = TRUE,
                                      .fresh = self->record.fresh || !was_active,
                                      .adopts = self->record.adopts && was_active};
     g_strlcpy(record.id, self->record.id, sizeof record.id);

@@ -117,6 +117,37 @@ come_up(struct protocol *self)
     core_end_restored(self);
 }
 
+/* Another machine had the address before this node ever served: that may be the other node, and
+ * what CouchDB has here be old. Until a person has said so nobody works on that. */
+static void
+wait_for_person(struct protocol *self)
+{
+    struct protocol_record *record = &self->record;
+    if (self->rival != NULL && strcmp(record->rival, self->rival) != 0) {
+        g_strlcpy(record->rival, self->rival, sizeof record->rival);
+        core_keep(self);
+    }
+    if (self->hook && !core_runs(self, PROTOCOL_STOP))
+        core_begin(self, PROTOCOL_STOP);
+}
+
+static gboolean
+is_free(struct protocol *self, const char *answer)
+{
+    struct protocol_record record = self->record;
+    g_clear_pointer(&self->rival, g_free);
+    if (answer[0] != 0)
+        self->rival = g_strndup(answer, PROTOCOL_ID_SIZE - 1);
+    if (core_is_paired(self) || record.taken)
+        return self->rival == NULL;
+    if (self->rival != NULL || record.rival[0] != 0) {
+        wait_for_person(self);
+        return FALSE;
+    }
+    record.taken = TRUE;
+    return core_change(self, &record);
+}
+
 /* Whether the step did what it is for. */
 static gboolean
 is_step_done(struct protocol *self, enum protocol_effect effect, const char *answer)
@@ -124,10 +155,7 @@ is_step_done(struct protocol *self, enum protocol_effect effect, const char *ans
     struct protocol_record record = self->record;
     switch (effect) {
     case PROTOCOL_PROBE:
-        g_clear_pointer(&self->rival, g_free);
-        if (answer[0] != 0)
-            self->rival = g_strndup(answer, PROTOCOL_WHY_MAX);
-        return self->rival == NULL;
+        return is_free(self, answer);
     case PROTOCOL_FRESH:
     case PROTOCOL_ADOPT:
         record.fresh = record.adopts = FALSE;

@@ -36,6 +36,13 @@ static const char rival_of_one[] =
     "if that is the other node, leave it on, run `lifeboat peer pair` there, and type here what it "
     "shows; any other machine must give that address up";
 
+/* A machine that is away now had it when this node was new. */
+static const char rival_that_left[] =
+    "a machine with the MAC address %s had the service address when this node was first started, "
+    "and does not answer now; what CouchDB has here may be old, so nobody is served; if that is "
+    "the other node, start it, run `lifeboat peer pair` there, and type here what it shows; if "
+    "this node is to be the only one, run `lifeboat failover --force` here";
+
 static gboolean
 counts(const struct protocol *self, enum protocol_effect effect)
 {
@@ -76,8 +83,9 @@ static const char *
 why_it_waits(const struct protocol *self)
 {
     if (self->revoked)
-        return "this node was replaced by another one and serves nobody; pair it anew if it should "
-               "be of use (lifeboat peer pair)";
+        return "the other node has parted from this one (`lifeboat peer forget` or `replace` "
+               "there), which serves nobody; pair it anew if it should be of use (`lifeboat peer "
+               "pair`)";
     if (self->lost)
         return "this node has lost what it knew of the last switches: its disk was set back or "
                "replaced, so it may lack what clients were told is written; run `lifeboat failover "
@@ -85,6 +93,10 @@ why_it_waits(const struct protocol *self)
     if (self->yielded)
         return "this node made way for the other one, which did not take over; run `lifeboat "
                "failover --force` on the node that should serve";
+    if (self->unplugged && !self->contact)
+        return "this node was started, but no network cable of it has a link, so that it cannot "
+               "know whether the other one serves; see that its cables are in, at both ends, and "
+               "that the switch is on";
     if (core_is_holder(self))
         return self->contact ? NULL
                              : "this node was started and waits for the other one before it "
@@ -140,6 +152,8 @@ protocol_trouble(const struct protocol *protocol)
                                "node waits; ",
                                self->rival);
         g_string_append(self->trouble, core_is_paired(self) ? rival_of_pair : rival_of_one);
+    } else if (self->record.rival[0] != 0 && self->failed[PROTOCOL_PROBE] == NULL) {
+        g_string_append_printf(self->trouble, rival_that_left, self->record.rival);
     } else if (!tell_failed(self)) {
         const char *text = plain_trouble(self);
         if (text == NULL)

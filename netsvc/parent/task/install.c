@@ -1,5 +1,6 @@
 #include "netsvc/parent/task/install.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/jsontext.h"
@@ -93,9 +94,8 @@ fresh_name(void)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
-    guint32 chance = 0;
-    g_assert(getentropy(&chance, sizeof chance) == 0);
-    return g_strdup_printf(SET "%s-%08x", time, chance);
+    g_autofree char *chance = chance_hex(4);
+    return g_strdup_printf(SET "%s-%s", time, chance);
 }
 
 static gboolean

@@ -3,8 +3,7 @@
 #include "netsvc/web/acme/inside.h"
 
 #include "lib/json/json.h"
-
-#define CONTACT_MAX 255 /* bytes */
+#include "netsvc/web/acme/rules/contacts.h"
 
 /* ---- what is told of one ---- */
 
@@ -21,47 +20,15 @@ send_account(struct call *call, int status, const struct ledger_account *account
     call_send(call, status, json);
 }
 
-/* ---- contacts ---- */
-
-static gboolean
-check_contact(const char *contact, gsize size, GError **error)
-{
-    static const char scheme[] = "mailto:";
-    if (!g_str_has_prefix(contact, scheme))
-        return problem_set(error, PROBLEM_UNSUPPORTED_CONTACT, "contacts are mailto: addresses");
-    const char *address = contact + strlen(scheme), *at = strchr(address, '@');
-    gboolean good = size <= CONTACT_MAX && strlen(contact) == size && at != NULL && at != address &&
-                    at[1] != '\0' && strchr(at + 1, '@') == NULL && g_str_is_ascii(address) &&
-                    strpbrk(address, "?, \t\r\n<>") == NULL; /* RFC 8555, 7.3: no hfields, one */
-    return good || problem_set(error, PROBLEM_INVALID_CONTACT, "a contact is no mail address");
-}
-
 /* FALSE with a problem; `contacts` stays NULL where there are none. */
 static gboolean
 take_contacts(struct slice payload, char **contacts, GError **error)
 {
-    struct slice list, element;
-    gsize place = 0;
-    guint count = 0;
+    struct slice list;
     if (!json_member(payload, "contact", &list))
         return TRUE;
-    if (json_type(list) != JSON_ARRAY)
-        return problem_set(error, PROBLEM_MALFORMED, "'contact' is a list");
-    g_autoptr(GString) json = g_string_new(NULL);
-    json_text_begin_array(json);
-    while (json_next_element(list, &place, &element)) {
-        g_autoptr(GString) text = g_string_new(NULL);
-        if (json_type(element) != JSON_STRING || ++count > QUOTA_CONTACTS)
-            return problem_set(error, PROBLEM_INVALID_CONTACT, "'contact' has up to %d texts",
-                               QUOTA_CONTACTS);
-        json_unescape(element, text);
-        if (!check_contact(text->str, text->len, error))
-            return FALSE;
-        json_text_string(json, text->str);
-    }
-    json_text_end_array(json);
-    *contacts = g_string_free(g_steal_pointer(&json), FALSE);
-    return TRUE;
+    *contacts = contacts_read(list, error);
+    return *contacts != NULL;
 }
 
 /* ---- new ones ---- */
@@ -149,6 +116,7 @@ account_handle(struct call *call, GError **error)
         if (contacts != NULL) {
             g_free(account->contacts);
             account->contacts = g_steal_pointer(&contacts);
+            account->contacts_version++;
         }
         if (!ledger_put_account(call->acme->ledger, account, error))
             return FALSE;
@@ -229,6 +197,7 @@ account_change_key(struct call *call, GError **error)
     g_free(account->thumbprint);
     account->key = g_strdup(inner->jwk->text);
     account->thumbprint = g_strdup(inner->jwk->thumbprint);
+    account->key_version++;
     if (!ledger_put_account(call->acme->ledger, account, error))
         return FALSE;
     call_field(call, "Location", "%saccount/%s", call->base, account->name);

@@ -200,8 +200,8 @@ key_of_url(struct call *call, const char *url, GError **error)
     return NULL;
 }
 
-/* An account is its key: one that this node does not know, be it that the other one made it, is
- * made when the signature is good. */
+/* An account is its key: one that this node does not know, be it that the other one made it just
+ * before it was lost, is made when the signature is good. */
 static gboolean
 find_account(struct call *call, GError **error)
 {
@@ -371,6 +371,7 @@ acme_new(struct child *child, GError **error)
     acme->validator = validator_new(child_events(child), child_config(child), acme->policy, own);
     acme->pruning = event_new(child_events(child), -1, EV_PERSIST, prune, acme);
     event_add(acme->pruning, &interval);
+    peer_begin(acme);
     if (!authorization_resume(acme, error) || !certificate_resume(acme, error))
         return NULL;
     return g_steal_pointer(&acme);
@@ -384,6 +385,7 @@ acme_free(struct acme *acme)
     certificate_forget(acme);
     if (acme->pruning != NULL)
         event_free(acme->pruning);
+    peer_end(acme);
     validator_free(acme->validator);
     quotas_free(acme->quotas);
     ledger_free(acme->ledger);

@@ -5,7 +5,8 @@
  *
  * It decides who may have a certificate for which name; issuing is the cert child's (task
  * cert/issue), which checks names against its own root once more. Accounts, orders and certificates
- * are kept in acme.db of the web child's folder.
+ * are kept in acme.db of the web child's folder, and are the same on both nodes (pair/twin.h), but
+ * for what is under way: a client whose order is not known after a switch begins another one.
  */
 #pragma once
 
@@ -20,6 +21,10 @@ struct acme;
 struct acme *acme_new(struct child *child, GError **error);
 void acme_free(struct acme *acme);
 AUTO_DEFINE(acme)
+
+/* The node's role; and what the other one's says. */
+void acme_role(struct acme *acme, const struct task_state *state);
+void acme_take(struct acme *acme, const void *data, gsize size);
 
 /* web_handler: whatever begins with /acme/. */
 gboolean acme_handle(void *acme, const struct web_request *request, struct web_answer *answer);

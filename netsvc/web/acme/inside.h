@@ -6,6 +6,7 @@
  *     order.c          newOrder, order, orders
  *     authorization.c  authorization, challenge
  *     certificate.c    finalize, certificate, revokeCert, renewalInfo
+ *     peer.c           the other node
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "netsvc/web/acme/jose/jws.h"
 #include "netsvc/web/acme/jose/nonces.h"
 #include "netsvc/web/acme/ledger/ledger.h"
+#include "netsvc/web/acme/pair/twin.h"
 #include "netsvc/web/acme/problem.h"
 #include "netsvc/web/acme/rules/policy.h"
 #include "netsvc/web/acme/rules/quotas.h"
@@ -27,6 +29,8 @@ struct acme {
     struct policy *policy;
     struct validator *validator;
     struct event *pruning;
+    struct twin *twin; /* with the other node */
+    struct event *changed, *reminding;
     GHashTable *waiting; /* of certificate.c: what the cert child was asked for */
 };
 
@@ -90,3 +94,7 @@ gboolean certificate_resume(struct acme *acme, GError **error);
 
 /* Nobody waits for the cert child any more. */
 void certificate_forget(struct acme *acme);
+
+/* What was put in the ledger goes to the other node, from now on. */
+void peer_begin(struct acme *acme);
+void peer_end(struct acme *acme);

@@ -39,6 +39,19 @@ static void advance(struct visit *visit);
 
 /* ---- jobs ---- */
 
+/* What is wrong, and what to do about it: people read it in the status. */
+static void
+keep_message(struct visit *visit, struct slice line, const char *member)
+{
+    g_autofree char *message = NULL, *hint = NULL;
+    if (!json_member_text(line, member, &message))
+        return;
+    json_member_text(line, "hint", &hint);
+    g_free(visit->message);
+    visit->message =
+        hint != NULL ? g_strconcat(message, "\nhint: ", hint, NULL) : g_steal_pointer(&message);
+}
+
 static void
 take_summary(struct visit *visit, struct slice line)
 {
@@ -55,11 +68,7 @@ take_summary(struct visit *visit, struct slice line)
         json_member_text(line, "store", &result->store);
         result->fresh = json_member_true(line, "fresh");
     }
-    g_autofree char *error = NULL;
-    if (json_member_text(line, "error", &error)) { /* what ended it is the last problem */
-        g_free(visit->message);
-        visit->message = g_steal_pointer(&error);
-    }
+    keep_message(visit, line, "error"); /* what ended it is the last problem */
 }
 
 /* They report in JSON (progress.h): progress, problems, and a summary at the end. */
@@ -76,7 +85,7 @@ take_line(void *context, struct slice line)
         visit->handler.stepped(visit->handler.context);
     } else if (slice_is(event, "\"problem\"")) {
         g_clear_pointer(&visit->message, g_free);
-        json_member_text(line, "message", &visit->message);
+        keep_message(visit, line, "message");
     } else if (slice_is(event, "\"summary\"")) {
         take_summary(visit, line);
     }

@@ -6,6 +6,7 @@
 #include "lib/couch/write/disable.h"
 #include "lib/couch/write/target.h"
 #include "replicator/standby/copy/parcel.h"
+#include "replicator/standby/copy/tombstones.h"
 #include "replicator/standby/lag.h"
 #include "replicator/standby/trust.h"
 
@@ -22,7 +23,7 @@ struct carrier {
     guint64 asked, ended; /* documents of the difference, from the source */
     gboolean taken;       /* the leaf at hand is to be written */
     gboolean designs;     /* they have begun to come */
-    gboolean whole_again; /* a stub was refused: what is lacking is tried again at once */
+    gboolean whole_again; /* what was refused may be taken: it is tried again at once */
     GError *broken;       /* an attachment's connection failed in the midst */
     guint64 left_behind;  /* leaves there that may be the past of others, whose path is cut, … */
     char *left_id;        /* … of this document, for one */
@@ -201,14 +202,16 @@ take_problem(void *context, struct slice id, struct slice rev, const char *reaso
     checkpoint_add_lacking(&carrier->database->checkpoint, id, rev, whole);
 }
 
-/* The target's ancestor lacks an attachment, or is none any more: it is sent whole. */
+/* The target's ancestor lacks an attachment, or is none any more: it is sent whole. Or the ancestor
+ * is a deleted one, which a validator takes amiss (tombstones.h). */
 static gboolean
-is_stub_refused(struct carrier *carrier, const char *reason)
+is_tried_again(struct carrier *carrier, const char *reason)
 {
-    gboolean refused = carrier->difference != NULL && (strstr(reason, "missing_stub") != NULL ||
-                                                       strstr(reason, "attachment stub") != NULL);
-    carrier->whole_again |= refused;
-    return refused;
+    gboolean again = carrier->difference != NULL &&
+                     (strstr(reason, "missing_stub") != NULL ||
+                      strstr(reason, "attachment stub") != NULL || tombstones_may_hide(reason));
+    carrier->whole_again |= again;
+    return again;
 }
 
 /* What was purged in the meantime is not lacking. */
@@ -227,13 +230,10 @@ static void
 take_refusal(void *context, struct slice id, struct slice rev, const char *reason)
 {
     struct carrier *carrier = context;
-    if (is_stub_refused(carrier, reason)) {
-        checkpoint_add_lacking(&carrier->database->checkpoint, id, rev, reason);
-        return;
-    }
     g_autofree char *whole = g_strconcat("this server refuses it: ", reason, NULL);
-    log_warning("database '%s': document '" SLICE_FORMAT "' is not copied: %s",
-                carrier->database->name, SLICE_ARGS(id), whole);
+    if (!is_tried_again(carrier, reason))
+        log_warning("database '%s': document '" SLICE_FORMAT "' is not copied: %s",
+                    carrier->database->name, SLICE_ARGS(id), whole);
     checkpoint_add_lacking(&carrier->database->checkpoint, id, rev, whole);
 }
 
@@ -351,6 +351,7 @@ carry_lacking(struct standby *standby, struct followed *database, GError **error
     struct carrier carrier = {.standby = standby, .database = database, .again = again};
     if (before->len == 0)
         return TRUE;
+    tombstones_purge(standby, database->name, before);
     if (!add_rows(again, before, error))
         return FALSE;
     checkpoint->lacking = g_ptr_array_new_with_free_func(lacking_free);

@@ -31,3 +31,6 @@ void check_clocks(struct check *check);
 
 /* databases.c: this node's, which follow the other one's; and its disk. */
 void check_databases(struct check *check);
+
+/* after.c: what comes back with the switch, and what does not go on by itself. */
+void check_after(struct check *check);

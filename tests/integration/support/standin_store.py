@@ -233,6 +233,8 @@ class Database:
             position, path = self._given_revision(special)
         leaf = Leaf(position, path, deleted, body, {})
         if leaf.rev not in document.known():
+            if self.name == '_users' and not new_edits and not deleted:
+                self._validate_account(document, leaf)
             leaf.attachments = self._attachments(document, leaf, special, follows)
         if document.add(leaf, self.revs_limit):
             shard.documents[id] = document
@@ -250,6 +252,13 @@ class Database:
                     function = json.loads(dict(winner.body).get('validate_doc_update', '""'))
                     if FORBIDS_ALL.match(function):
                         raise Refused(403, 'forbidden', 'the validator of %s' % other)
+
+    @staticmethod
+    def _validate_account(document, leaf):
+        """CouchDB's own validator is shown the newest ancestor that is here; a deleted one only where the write is replicated."""
+        before = next(filter(None, map(document.find, leaf.revisions()[1:])), None)
+        if before and dict(before.body).get('name') != dict(leaf.body).get('name'):
+            raise Refused(403, 'forbidden', 'Usernames can not be changed.')
 
     def _next_revision(self, document, body, special, deleted):
         given = json.loads(special.get('_rev', 'null'))

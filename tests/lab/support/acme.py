@@ -14,10 +14,9 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 
 from .netsvc import Netsvc, program
-from .process import PATIENCE
+from .until import until
 
 DOMAIN = 'clinic.example'
 SERVER, SERVICE = '10.66.0.1', '10.66.0.10'
@@ -83,10 +82,8 @@ class Site:
 
     def wait_for_https(self):
         """Until the certificate is in force; its root is kept."""
-        begun = time.monotonic()
-        while 'BEGIN' not in self.host.run('curl', '-sk', '-m', '5', 'https://%s:8443/ca.pem' % SERVER, expect=None):
-            self.test.assertLess(time.monotonic() - begun, PATIENCE, self.netsvc.process.log)
-            time.sleep(0.02)
+        until(lambda: 'BEGIN' in self.host.run('curl', '-sk', '-m', '5', 'https://%s:8443/ca.pem' % SERVER, expect=None),
+              lambda: self.netsvc.process.log)
         self.host.run('curl', '-sfk', '-o', self.root, 'https://%s:8443/ca.pem' % SERVER)
 
     def client(self):

@@ -44,15 +44,6 @@ table arp sleeps {
 '''
 
 
-def until(found, otherwise, patience=PATIENCE):
-    """Waits for what nobody tells of; gives how long that took."""
-    begun = time.monotonic()
-    while not found():
-        assert time.monotonic() - begun < patience, otherwise
-        time.sleep(0.005)
-    return time.monotonic() - begun
-
-
 class Echo:
     """Says back what it hears, behind its name, at a port of all addresses of a host."""
 

@@ -33,6 +33,7 @@ import urllib.parse
 from .lan import Lan
 from .netsvc import READY, USER, program
 from .process import PATIENCE, Process
+from .until import until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 RUN, STOP = os.environ.get('LIFEBOAT_TEST_COUCHDB_RUN'), os.environ.get('LIFEBOAT_TEST_COUCHDB_STOP')
@@ -214,12 +215,8 @@ class Node:
         self.wait_until(lambda: self.role() == role, 'node %s is not %s' % (self.name, role), patience)
 
     def wait_until(self, condition, what, patience=PATIENCE):
-        begun = time.monotonic()
-        while not condition():
-            if time.monotonic() - begun > patience:
-                self.test.fail('%s\n%s\n%s\n%s' % (what, json.dumps(self.status(), indent=1), self.netsvc.log,
-                                                   self.replicator.log if self.replicator else ''))
-            time.sleep(0.05)  # between questions, not for an event
+        until(condition, lambda: '%s\n%s\n%s\n%s' % (what, json.dumps(self.status(), indent=1), self.netsvc.log,
+                                                     self.replicator.log if self.replicator else ''), patience)
 
     def has_service(self):
         return any(address.startswith(SERVICE + '/') for address in self.host.addresses())

@@ -1,12 +1,12 @@
 #include "netsvc/failover/link/keys/identity.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -18,10 +18,7 @@
 void
 identity_random_id(char id[IDENTITY_ID_SIZE])
 {
-    guint8 bytes[IDENTITY_ID_SIZE / 2];
-    if (RAND_bytes(bytes, sizeof bytes) != 1)
-        g_error("there are no random numbers");
-    g_autofree char *hex = hash_hex(bytes, sizeof bytes);
+    g_autofree char *hex = chance_hex(IDENTITY_ID_SIZE / 2);
     g_strlcpy(id, hex, IDENTITY_ID_SIZE);
 }
 

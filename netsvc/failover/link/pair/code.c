@@ -1,8 +1,9 @@
 #include "netsvc/failover/link/pair/code.h"
 
+#include "lib/base/chance.h"
+
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -11,8 +12,7 @@ void
 code_random(char code[CODE_SIZE])
 {
     guint8 bytes[CODE_LENGTH];
-    if (RAND_bytes(bytes, sizeof bytes) != 1)
-        g_error("there are no random numbers");
+    chance_bytes(bytes, sizeof bytes);
     for (gsize i = 0; i < CODE_LENGTH; i++)
         code[i] = alphabet[bytes[i] % 32];
     code[CODE_LENGTH] = '\0';

@@ -89,11 +89,17 @@ take_denied(struct join *join, const guint8 *data, gsize size)
     static const char names[] =
         "the two nodes' names do not fit\nhint: the [peer] sections are to be the same on both "
         "nodes; `[node] name` says which of them a node is";
+    static const char barred[] =
+        "somebody gave the other node wrong codes, and it hears only this node's addresses in "
+        "[peer] now, of which this is none\nhint: correct `addresses` in the [peer] section of "
+        "this "
+        "node, on both; then begin anew there: lifeboat peer pair";
     static const char *const texts[] = {
         [PAIR_WRONG] = "that is not the code that the other node shows",
         [PAIR_NAME] = names,
         [PAIR_BUSY] = "another node is being paired there",
         [PAIR_FAILED] = "the other node could not do it; it says why",
+        [PAIR_BARRED] = barred,
     };
     fail(join, size == 1 && data[0] < PAIR_DENIALS ? texts[data[0]] : "the other node refuses");
 }

@@ -6,6 +6,8 @@
  *       ←──────────────── calls all addresses of the other: TLS, each with a key of its own ───
  *       ←──────────────────────────────────────────────────────────────────────────── PROOF ───
  *     a wrong one is a try less                    (code.h)
+ *     (those from elsewhere than the other node's addresses are counted apart: whoever is in the
+ *     LAN can spend them, and only shuts out others from elsewhere)
  *     calls all addresses of the other, by that key
  *       ─── WELCOME: proof, cluster, parity, which of them it reached ───────────────────────→
  *                                                  keeps whom it is paired with

@@ -10,6 +10,7 @@ enum pair_denial {
     PAIR_NAME,   /* the two configurations do not agree on the nodes' names */
     PAIR_BUSY,   /* with another node */
     PAIR_FAILED, /* it could not be kept */
+    PAIR_BARRED, /* too many wrong codes came from elsewhere than the other node's addresses */
     PAIR_DENIALS,
 };
 

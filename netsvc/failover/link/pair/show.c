@@ -1,6 +1,10 @@
 /* show: the side that shows the code and introduces. */
 #include "netsvc/failover/link/pair/pair_inside.h"
 
+#include "lib/base/fail.h"
+#include "lib/base/log.h"
+
+#include <netdb.h>
 #include <string.h>
 
 enum phase {
@@ -20,7 +24,9 @@ struct guest {
 struct show {
     struct pair *pair;
     char code[CODE_SIZE];
-    guint tries;
+    guint tries;               /* that are left from the other node's addresses */
+    guint elsewhere;           /* … and from all others */
+    char stranger[NI_MAXHOST]; /* where the last wrong one of those came from; "": none has */
     struct event *expiry;
     GQueue guests;        /* struct guest, the oldest first */
     struct guest *chosen; /* it knows the code */
@@ -39,10 +45,15 @@ over(struct show *show)
     show_free(show);
 }
 
+/* With who else has tried: it may be why. */
 static void
 fail(struct show *show, const char *why)
 {
-    pair_refuse(show->pair, show->waiter, "%s", why);
+    g_autofree char *message = fail_message(why);
+    const char *hint = fail_hint(why);
+    pair_refuse(show->pair, show->waiter, "%s%s%s%s%s", message,
+                *show->stranger != '\0' ? "; wrong codes came from " : "", show->stranger,
+                hint != NULL ? "\nhint: " : "", hint != NULL ? hint : "");
     show->waiter = 0;
     over(show);
 }
@@ -52,7 +63,8 @@ on_expiry(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    fail(context, "the code is good no longer: nobody has come with it\nhint: ask for another one");
+    fail(context, "the code is good no longer: nobody has come with it\nhint: ask for another "
+                  "one: lifeboat peer pair");
 }
 
 /* ---- guests ---- */
@@ -142,14 +154,33 @@ on_reached(void *context, const struct reach_result *result)
     limit(guest);
 }
 
+/* Whether it calls from one of the other node's addresses; else `text` is where from. */
+static gboolean
+is_from_other(const struct guest *guest, char text[NI_MAXHOST])
+{
+    struct sockaddr_storage address;
+    const struct config *config = guest->show->pair->link->config;
+    g_strlcpy(text, "an unknown address", NI_MAXHOST);
+    if (!session_address(guest->session, &address))
+        return FALSE;
+    getnameinfo((const struct sockaddr *)&address, sizeof address, text, NI_MAXHOST, NULL, 0,
+                NI_NUMERICHOST);
+    return door_knows(config->other->addresses, &address);
+}
+
 static void
-wrong(struct guest *guest)
+wrong(struct guest *guest, gboolean from_other, const char *from)
 {
     struct show *show = guest->show;
+    log_warning("failover: somebody at %s gave a wrong code for pairing", from);
     deny(guest, PAIR_WRONG);
-    if (--show->tries == 0)
-        fail(show, "somebody gave a wrong code too often: it is good no longer\nhint: ask for "
-                   "another one");
+    if (!from_other) {
+        show->elsewhere--;
+        g_strlcpy(show->stranger, from, sizeof show->stranger);
+    } else if (--show->tries == 0) {
+        fail(show, "a wrong code was typed on the other node too often: it is good no "
+                   "longer\nhint: ask for another one: lifeboat peer pair");
+    }
 }
 
 static void
@@ -158,8 +189,12 @@ proved(struct guest *guest, const guint8 *data)
     struct show *show = guest->show;
     const struct link *link = show->pair->link;
     guint8 proof[WIRE_PROOF_SIZE];
-    if (!prove(guest, NULL, proof) || !code_is_same(proof, data)) {
-        wrong(guest);
+    char from[NI_MAXHOST];
+    const gboolean from_other = is_from_other(guest, from);
+    if (!from_other && show->elsewhere == 0) {
+        deny(guest, PAIR_BARRED);
+    } else if (!prove(guest, NULL, proof) || !code_is_same(proof, data)) {
+        wrong(guest, from_other, from);
     } else if (strcmp(session_hello(guest->session)->name, link->config->other->name) != 0) {
         deny(guest, PAIR_NAME);
     } else if (show->chosen != NULL) {
@@ -281,7 +316,7 @@ show_new(struct pair *pair, guint seconds)
     struct show *show = g_new0(struct show, 1);
     const struct timeval time = {(time_t)seconds, 0};
     show->pair = pair;
-    show->tries = PAIR_TRIES;
+    show->tries = show->elsewhere = PAIR_TRIES;
     g_queue_init(&show->guests);
     code_random(show->code);
     show->expiry = evtimer_new(pair->link->world.events, on_expiry, show);

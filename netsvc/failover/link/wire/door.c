@@ -46,6 +46,16 @@ is_same_address(const struct sockaddr_storage *a, const struct sockaddr *b, gboo
            (!port || x->sin6_port == y->sin6_port);
 }
 
+gboolean
+door_knows(const GArray *other, const struct sockaddr_storage *from)
+{
+    for (guint i = 0; i < other->len; i++)
+        if (is_same_address(&g_array_index(other, struct config_peer, i).address,
+                            (const struct sockaddr *)from, FALSE))
+            return TRUE;
+    return FALSE;
+}
+
 /* Its place in the list; `none` where it is not in it. */
 static guint
 find(const GArray *list, const struct sockaddr *address, gboolean port, guint none)

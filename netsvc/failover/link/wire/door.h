@@ -22,4 +22,7 @@ struct door *door_new(const struct session_world *world, const GArray *sockets, 
 void door_free(struct door *door);
 AUTO_DEFINE(door)
 
+/* Whether it is one of these addresses (struct config_peer), at whatever port. */
+gboolean door_knows(const GArray *other, const struct sockaddr_storage *from);
+
 guint door_waiting(const struct door *door);

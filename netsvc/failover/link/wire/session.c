@@ -372,6 +372,14 @@ session_greet(struct session *session, enum wire_purpose purpose)
     event_del(session->limit);
 }
 
+gboolean
+session_address(const struct session *session, struct sockaddr_storage *address)
+{
+    socklen_t size = sizeof *address;
+    const int fd = session->buffers != NULL ? bufferevent_getfd(session->buffers) : -1;
+    return fd >= 0 && getpeername(fd, (struct sockaddr *)address, &size) == 0;
+}
+
 void
 session_end(struct session *session)
 {

@@ -53,6 +53,8 @@ void session_set_ears(struct session *session, const struct session_ears *ears);
 void session_greet(struct session *session, enum wire_purpose purpose);
 /* FALSE: more than SESSION_UNSENT_MAX would wait. It is to be freed. */
 gboolean session_send(struct session *session, guint8 kind, const void *data, gsize size);
+/* Where the other side is; FALSE: it is there no longer. */
+gboolean session_address(const struct session *session, struct sockaddr_storage *address);
 /* No more is read; it is `gone` when what was sent is on its way, or after SESSION_END_MS. */
 void session_end(struct session *session);
 /* Nothing is taken until it may go on. */

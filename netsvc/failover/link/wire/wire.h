@@ -48,7 +48,7 @@ enum wire_purpose {
     WIRE_TUNNEL,
     WIRE_PAIR,
     WIRE_PROBE,   /* whether one can be reached: nothing follows */
-    WIRE_REVOKED, /* answers only: this node was replaced */
+    WIRE_REVOKED, /* answers only: this node was forgotten or replaced */
     WIRE_PURPOSES,
 };
 

@@ -84,6 +84,7 @@ key_of_rsa(const GString *e, const GString *n)
 static EVP_PKEY *
 make_key(enum jwk_kind kind, GString *const parts[2])
 {
+    g_assert(parts[0] != NULL && (parts[1] != NULL || kind == JWK_ED25519));
     switch (kind) {
     case JWK_P256:
     case JWK_P384:
@@ -142,6 +143,7 @@ make(enum jwk_kind kind, char *const texts[2], GError **error)
     gboolean good = TRUE;
     EVP_PKEY *key = NULL;
     for (guint i = 0; i < 2 && good && kinds[kind].parts[i] != NULL; i++) {
+        g_assert(texts[i] != NULL); /* as many are given as the kind has */
         parts[i] = take_part(kind, i, slice_of(texts[i]), error);
         good = parts[i] != NULL;
     }

@@ -4,31 +4,56 @@
 
 #include <string.h>
 
+#define VERSION 2
 #define DAY (gint64)86400
 
-static const char tables[] = /* of version 1 */
-    "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"
-    " thumbprint TEXT NOT NULL UNIQUE, contacts TEXT NOT NULL, status TEXT NOT NULL,"
-    " created INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE orders (id TEXT PRIMARY KEY, account TEXT NOT NULL, status TEXT NOT NULL,"
-    " created INTEGER NOT NULL, expires INTEGER NOT NULL, identifiers TEXT NOT NULL, error TEXT,"
-    " certificate TEXT, csr TEXT, replaces TEXT) STRICT;"
-    "CREATE INDEX orders_account ON orders (account, created);"
-    "CREATE TABLE authorization (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    " account TEXT NOT NULL, orders TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,"
-    " wildcard INTEGER NOT NULL, status TEXT NOT NULL, expires INTEGER NOT NULL,"
-    " secret TEXT NOT NULL, tried TEXT, error TEXT, validated INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX authorization_orders ON authorization (orders);"
-    "CREATE INDEX authorization_account ON authorization (account, validated);"
-    "CREATE TABLE certificate (id TEXT PRIMARY KEY, account TEXT NOT NULL,"
-    " serial TEXT NOT NULL UNIQUE, issuer TEXT NOT NULL, key TEXT NOT NULL,"
-    " identifiers TEXT NOT NULL, chain TEXT NOT NULL, not_before INTEGER NOT NULL,"
-    " not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, replaced INTEGER NOT NULL) STRICT";
+#define TABLES_1                                                                                   \
+    "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"            \
+    " thumbprint TEXT NOT NULL UNIQUE, contacts TEXT NOT NULL, status TEXT NOT NULL,"              \
+    " created INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"                                    \
+    "CREATE TABLE orders (id TEXT PRIMARY KEY, account TEXT NOT NULL, status TEXT NOT NULL,"       \
+    " created INTEGER NOT NULL, expires INTEGER NOT NULL, identifiers TEXT NOT NULL, error TEXT,"  \
+    " certificate TEXT, csr TEXT, replaces TEXT) STRICT;"                                          \
+    "CREATE INDEX orders_account ON orders (account, created);"                                    \
+    "CREATE TABLE authorization (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"             \
+    " account TEXT NOT NULL, orders TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,"       \
+    " wildcard INTEGER NOT NULL, status TEXT NOT NULL, expires INTEGER NOT NULL,"                  \
+    " secret TEXT NOT NULL, tried TEXT, error TEXT, validated INTEGER NOT NULL) STRICT;"           \
+    "CREATE INDEX authorization_orders ON authorization (orders);"                                 \
+    "CREATE INDEX authorization_account ON authorization (account, validated);"                    \
+    "CREATE TABLE certificate (id TEXT PRIMARY KEY, account TEXT NOT NULL,"                        \
+    " serial TEXT NOT NULL UNIQUE, issuer TEXT NOT NULL, key TEXT NOT NULL,"                       \
+    " identifiers TEXT NOT NULL, chain TEXT NOT NULL, not_before INTEGER NOT NULL,"                \
+    " not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, replaced INTEGER NOT NULL) STRICT"
+
+/* All puts are INSERTs. The rows that are there already count as changed, too. */
+#define FOLLOWED(table, kind, when)                                                                \
+    "CREATE TRIGGER " table "_put AFTER INSERT ON " table " WHEN " when                            \
+    " BEGIN INSERT OR REPLACE INTO change (kind, id) VALUES (" kind ", new.id); END;"              \
+    "CREATE TRIGGER " table "_gone AFTER DELETE ON " table                                         \
+    " BEGIN DELETE FROM change WHERE kind = " kind " AND id = old.id; END;"                        \
+    "INSERT INTO change (kind, id) SELECT " kind ", id FROM " table " AS new WHERE " when ";"
+
+/* Of an account it is known how often what was changed, two may have one key, and changes are
+ * noted. */
+#define TABLES_2                                                                                   \
+    "ALTER TABLE account RENAME TO account_1;"                                                     \
+    "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,"            \
+    " thumbprint TEXT NOT NULL, contacts TEXT NOT NULL, status TEXT NOT NULL,"                     \
+    " created INTEGER NOT NULL, used INTEGER NOT NULL, key_version INTEGER NOT NULL,"              \
+    " contacts_version INTEGER NOT NULL) STRICT;"                                                  \
+    "INSERT INTO account SELECT id, name, key, thumbprint, contacts, status, created, used,"       \
+    " thumbprint <> id, 0 FROM account_1;"                                                         \
+    "DROP TABLE account_1;"                                                                        \
+    "CREATE INDEX account_thumbprint ON account (thumbprint);"                                     \
+    "CREATE TABLE change (number INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL,"        \
+    " id TEXT NOT NULL, UNIQUE (kind, id)) STRICT;" FOLLOWED("account", "0", "TRUE")               \
+        FOLLOWED("certificate", "1", "TRUE") FOLLOWED("orders", "2", "new.status = 'valid'")
 
 static const struct sqlite_kind ledger_kind = {
     .what = "ACME's accounts",
-    .version = 1,
-    .tables = tables,
+    .version = VERSION,
+    .tables = TABLES_1 ";" TABLES_2,
     .share_ms = 2000, /* the process before may be ending */
 };
 
@@ -110,6 +135,13 @@ ledger_status(sqlite3_stmt *row, int column)
 /* ---- opening ---- */
 
 static gboolean
+run(struct ledger *ledger, const char *text, GError **error)
+{
+    int code = sqlite_run(&ledger->file, text);
+    return code == SQLITE_OK || sqlite_failed(&ledger->file, code, error);
+}
+
+static gboolean
 begin_anew(struct ledger *ledger, const char *path, GError **error)
 {
     g_autofree char *aside = NULL;
@@ -120,13 +152,23 @@ begin_anew(struct ledger *ledger, const char *path, GError **error)
     return sqlite_open(&ledger->file, &ledger_kind, path, error);
 }
 
+static gboolean
+upgrade(struct ledger *ledger, GError **error)
+{
+    static const char text[] = TABLES_2 "PRAGMA user_version = " G_STRINGIFY(VERSION);
+    if (ledger->file.version != 1)
+        return TRUE;
+    const gboolean done = ledger_begin(ledger, error);
+    return done && ledger_end(ledger, run(ledger, text, error), error);
+}
+
 struct ledger *
 ledger_open(const char *path, GError **error)
 {
     AUTO(ledger) *ledger = g_new0(struct ledger, 1);
     g_autoptr(GError) failure = NULL;
     if (sqlite_open(&ledger->file, &ledger_kind, path, &failure))
-        return g_steal_pointer(&ledger);
+        return upgrade(ledger, error) ? g_steal_pointer(&ledger) : NULL;
     if (ledger->file.damaged)
         return begin_anew(ledger, path, error) ? g_steal_pointer(&ledger) : NULL;
     g_propagate_error(error, g_steal_pointer(&failure));
@@ -140,13 +182,6 @@ ledger_free(struct ledger *ledger)
         return;
     sqlite_close(&ledger->file);
     g_free(ledger);
-}
-
-static gboolean
-run(struct ledger *ledger, const char *text, GError **error)
-{
-    int code = sqlite_run(&ledger->file, text);
-    return code == SQLITE_OK || sqlite_failed(&ledger->file, code, error);
 }
 
 gboolean
@@ -209,6 +244,28 @@ ledger_make_room(struct ledger *ledger, enum ledger_what what, guint max, GError
            ledger_run(ledger,
                       ledger_statement(ledger, texts[what], error, "i", (gint64)max / 20 + 1),
                       error);
+}
+
+gboolean
+ledger_admits(struct ledger *ledger, enum ledger_what what, guint max, gint64 age,
+              gboolean *admitted, GError **error)
+{
+    static const char *const texts[] = {
+        [LEDGER_ACCOUNTS] = "SELECT min(used) FROM account",
+        [LEDGER_CERTIFICATES] = "SELECT min(not_before) FROM certificate",
+        [LEDGER_ORDERS] = "SELECT min(created) FROM orders",
+    };
+    guint count;
+    *admitted = TRUE;
+    if (!ledger_count(ledger, what, NULL, 0, &count, error))
+        return FALSE;
+    if (count < max)
+        return TRUE;
+    sqlite3_stmt *row = ledger_statement(ledger, texts[what], error, "");
+    const gboolean found = row != NULL && ledger_row(ledger, row, error);
+    *admitted = found && sqlite3_column_int64(row, 0) < age;
+    sqlite3_finalize(row);
+    return found && (!*admitted || ledger_make_room(ledger, what, max, error));
 }
 
 gboolean

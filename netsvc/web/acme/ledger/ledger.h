@@ -8,6 +8,9 @@
  * A client's challenges are its authorization's: their tokens are made of its secret, and which one
  * was tried, and what came of it, stands there too.
  *
+ * Each put of what both nodes of a pair are to have is a change, which triggers note in the table
+ * of that name.
+ *
  * What is answered is durable. Reading gives a struct of its own that the caller frees, or NULL:
  * with an error it could not be read, without one there is none. Old rows go with ledger_prune;
  * what there may be at most is in rules/quotas.h.
@@ -42,6 +45,8 @@ struct ledger_account {
     char *contacts;   /* JSON array of texts */
     enum ledger_status status;
     gint64 created, used; /* seconds since 1970 */
+    /* How often each was changed: of two nodes' the later one counts (pair/unite.h). */
+    guint32 key_version, contacts_version;
 };
 
 struct ledger_order {
@@ -92,6 +97,8 @@ gboolean ledger_begin(struct ledger *ledger, GError **error);
 gboolean ledger_end(struct ledger *ledger, gboolean done, GError **error);
 
 struct ledger_account *ledger_account(struct ledger *ledger, const char *id, GError **error);
+/* Two have one key where each node gave it to another account before they met: the valid one, of
+ * valid ones the older one. */
 struct ledger_account *ledger_account_of_key(struct ledger *ledger, const char *thumbprint,
                                              GError **error);
 gboolean ledger_put_account(struct ledger *ledger, const struct ledger_account *account,
@@ -145,5 +152,29 @@ gboolean ledger_count(struct ledger *ledger, enum ledger_what what, const char *
  * anew; accounts come back by themselves. `what`: one of those of all. */
 gboolean ledger_make_room(struct ledger *ledger, enum ledger_what what, guint max, GError **error);
 
+/* Whether another node's row is to be taken in: yes where there are fewer than `max`, or it is
+ * later than the oldest, which makes room. `age`: when it was used, issued or made. */
+gboolean ledger_admits(struct ledger *ledger, enum ledger_what what, guint max, gint64 age,
+                       gboolean *admitted, GError **error);
+
 /* What is too old goes. */
 gboolean ledger_prune(struct ledger *ledger, gint64 now, GError **error);
+
+/* ---- changes: what the other node is to know (pair/twin.h) ---- */
+
+/* Accounts, certificates, and orders that have theirs. */
+enum ledger_kind { LEDGER_ACCOUNT, LEDGER_CERTIFICATE, LEDGER_ORDER };
+
+/* A row was put. It has one change, the last; numbers rise, and are never used again. */
+struct ledger_change {
+    gint64 number; /* 1, … */
+    enum ledger_kind kind;
+    char id[LEDGER_ID_MAX];
+};
+
+/* The first one behind that number; FALSE: there is none, or with an error. */
+gboolean ledger_next_change(struct ledger *ledger, gint64 after, struct ledger_change *change,
+                            GError **error);
+
+/* `changed` is called from within whatever puts a row: it only notes that there is one. */
+void ledger_watch(struct ledger *ledger, void (*changed)(gpointer context), gpointer context);

@@ -6,6 +6,8 @@
 
 struct ledger {
     struct sqlite file;
+    void (*changed)(gpointer context); /* NULL: nobody watches */
+    gpointer context;
 };
 
 /* A statement with its values: `types` has a letter for each, 's' a text or NULL, 'i' a gint64.

@@ -39,7 +39,8 @@ take_id(sqlite3_stmt *row)
 
 /* ---- accounts ---- */
 
-#define ACCOUNT "id, name, key, thumbprint, contacts, status, created, used"
+#define ACCOUNT                                                                                    \
+    "id, name, key, thumbprint, contacts, status, created, used, key_version, contacts_version"
 
 static gpointer
 take_account(sqlite3_stmt *row)
@@ -53,6 +54,8 @@ take_account(sqlite3_stmt *row)
     account->status = ledger_status(row, 5);
     account->created = sqlite3_column_int64(row, 6);
     account->used = sqlite3_column_int64(row, 7);
+    account->key_version = (guint32)sqlite3_column_int64(row, 8);
+    account->contacts_version = (guint32)sqlite3_column_int64(row, 9);
     return account;
 }
 
@@ -66,7 +69,8 @@ ledger_account(struct ledger *ledger, const char *id, GError **error)
 struct ledger_account *
 ledger_account_of_key(struct ledger *ledger, const char *thumbprint, GError **error)
 {
-    static const char text[] = "SELECT " ACCOUNT " FROM account WHERE thumbprint = ?";
+    static const char text[] = "SELECT " ACCOUNT " FROM account WHERE thumbprint = ?"
+                               " ORDER BY status <> 'valid', created, id";
     return one(ledger, ledger_statement(ledger, text, error, "s", thumbprint), take_account, error);
 }
 
@@ -74,13 +78,14 @@ gboolean
 ledger_put_account(struct ledger *ledger, const struct ledger_account *account, GError **error)
 {
     static const char text[] = "INSERT OR REPLACE INTO account (" ACCOUNT ")"
-                               " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-    return ledger_run(ledger,
-                      ledger_statement(ledger, text, error, "ssssssii", account->id, account->name,
-                                       account->key, account->thumbprint, account->contacts,
-                                       ledger_status_name(account->status), account->created,
-                                       account->used),
-                      error);
+                               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    return ledger_run(
+        ledger,
+        ledger_statement(ledger, text, error, "ssssssiiii", account->id, account->name,
+                         account->key, account->thumbprint, account->contacts,
+                         ledger_status_name(account->status), account->created, account->used,
+                         (gint64)account->key_version, (gint64)account->contacts_version),
+        error);
 }
 
 void

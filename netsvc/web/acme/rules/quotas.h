@@ -18,7 +18,6 @@
 #define QUOTA_ORDERS_PENDING 50   /* of one account */
 #define QUOTA_FAILURES_HOURLY 100 /* challenges of one account */
 #define QUOTA_NAMES 50            /* of one order */
-#define QUOTA_CONTACTS 10         /* of one account, of 255 bytes each */
 #define QUOTA_ADDRESSES 1024      /* whose new accounts are counted */
 #define QUOTA_RETRY "600"         /* seconds, in Retry-After */
 

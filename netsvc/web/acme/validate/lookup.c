@@ -2,20 +2,25 @@
 
 #include "netsvc/bytes.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #define SERVER_SECONDS 3 /* before the next one is asked */
 #define MESSAGE_MAX 65535
+#define DATAGRAM_MAX 4096 /* bytes of an answer by UDP; 512 as a rule, as nothing else was said */
 
 struct lookup {
     const struct world *world;
     char *name;
     ldns_rr_type type;
     guint16 id;
-    guint server; /* which is asked now */
-    struct bufferevent *connection;
+    GByteArray *question;
+    guint server;                   /* which is asked now: all by TCP, then all by UDP */
+    struct bufferevent *connection; /* by TCP … */
+    struct event *datagram;         /* … or UDP */
     struct event *ended;
     GPtrArray *values;
     GError *error;
@@ -72,13 +77,15 @@ lookup_parse(const guint8 *wire, gsize size, guint16 id, ldns_rr_type type, GErr
         problem_set(error, PROBLEM_DNS, "our DNS answered another question");
     else if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN)
         problem_set(error, PROBLEM_DNS, "our DNS answered with code %d", (int)rcode);
+    else if (ldns_pkt_tc(packet))
+        problem_set(error, PROBLEM_DNS, "our DNS answered by UDP alone, and not all of it");
     else
         values = values_of(packet, type);
     ldns_pkt_free(packet);
     return values;
 }
 
-/* ---- asking ---- */
+/* ---- from one server to the next ---- */
 
 static void ask(struct lookup *lookup);
 
@@ -102,7 +109,22 @@ hang_up(struct lookup *lookup)
 {
     if (lookup->connection != NULL)
         bufferevent_free(g_steal_pointer(&lookup->connection));
+    if (lookup->datagram != NULL) {
+        const evutil_socket_t fd = event_get_fd(lookup->datagram);
+        event_free(g_steal_pointer(&lookup->datagram));
+        close(fd);
+    }
 }
+
+static void
+ask_next(struct lookup *lookup)
+{
+    hang_up(lookup);
+    lookup->server++;
+    ask(lookup);
+}
+
+/* ---- by TCP ---- */
 
 static void
 on_read(struct bufferevent *connection, void *context)
@@ -125,65 +147,101 @@ on_read(struct bufferevent *connection, void *context)
 static void
 on_event(struct bufferevent *connection, short what, void *context)
 {
-    struct lookup *lookup = context;
     (void)connection;
-    if (what & BEV_EVENT_CONNECTED)
-        return;
-    hang_up(lookup);
-    lookup->server++;
-    ask(lookup);
+    if ((what & BEV_EVENT_CONNECTED) == 0)
+        ask_next(context);
 }
 
-/* FALSE: the name is none. */
 static gboolean
-write_question(struct lookup *lookup)
-{
-    ldns_rdf *name = ldns_dname_new_frm_str(lookup->name);
-    ldns_pkt *packet =
-        name != NULL ? ldns_pkt_query_new(name, lookup->type, LDNS_RR_CLASS_IN, LDNS_RD) : NULL;
-    guint8 *wire = NULL, head[2];
-    gsize size = 0;
-    if (packet == NULL) {
-        ldns_rdf_deep_free(name);
-        return FALSE;
-    }
-    ldns_pkt_set_id(packet, lookup->id);
-    gboolean written = ldns_pkt2wire(&wire, packet, &size) == LDNS_STATUS_OK && size <= MESSAGE_MAX;
-    if (written) {
-        bytes_put16(head, (guint)size);
-        bufferevent_write(lookup->connection, head, sizeof head);
-        bufferevent_write(lookup->connection, wire, size);
-    }
-    free(wire);
-    ldns_pkt_free(packet);
-    return written;
-}
-
-static void
-ask(struct lookup *lookup)
+connect_to(struct lookup *lookup, const struct config_peer *peer)
 {
     const struct timeval limit = {.tv_sec = SERVER_SECONDS};
-    const GArray *servers = lookup->world->servers;
-    if (lookup->server >= servers->len) {
-        problem_set(&lookup->error, PROBLEM_DNS, "our DNS does not answer");
-        end(lookup);
-        return;
-    }
-    const struct config_peer *peer = &g_array_index(servers, struct config_peer, lookup->server);
+    guint8 head[2];
     lookup->connection = bufferevent_socket_new(lookup->world->events, -1,
                                                 BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     bufferevent_setcb(lookup->connection, on_read, NULL, on_event, lookup);
     bufferevent_set_timeouts(lookup->connection, &limit, &limit);
     bufferevent_setwatermark(lookup->connection, EV_READ, 0, MESSAGE_MAX + 2);
     bufferevent_enable(lookup->connection, EV_READ);
-    if (!write_question(lookup)) {
-        problem_set(&lookup->error, PROBLEM_DNS, "it is no domain name");
-        end(lookup);
-    } else if (bufferevent_socket_connect(lookup->connection, (struct sockaddr *)&peer->address,
-                                          (int)peer->size) != 0) {
-        problem_set(&lookup->error, PROBLEM_DNS, "our DNS cannot be reached");
+    bytes_put16(head, lookup->question->len);
+    bufferevent_write(lookup->connection, head, sizeof head);
+    bufferevent_write(lookup->connection, lookup->question->data, lookup->question->len);
+    return bufferevent_socket_connect(lookup->connection, (const struct sockaddr *)&peer->address,
+                                      (int)peer->size) == 0;
+}
+
+/* ---- by UDP ---- */
+
+/* What has another id is for nobody, or forged: the answer is waited for further. */
+static void
+on_datagram(evutil_socket_t fd, short what, void *context)
+{
+    struct lookup *lookup = context;
+    guint8 wire[DATAGRAM_MAX];
+    const ssize_t size = (what & EV_READ) != 0 ? recv(fd, wire, sizeof wire, 0) : -1;
+    if (size < 0 && (what & EV_READ) != 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size < 0) {
+        ask_next(lookup);
+    } else if (size >= 2 && bytes_get16(wire) == lookup->id) {
+        lookup->values = lookup_parse(wire, (gsize)size, lookup->id, lookup->type, &lookup->error);
+        event_del(lookup->datagram);
         end(lookup);
     }
+}
+
+static gboolean
+send_to(struct lookup *lookup, const struct config_peer *peer)
+{
+    const struct timeval limit = {.tv_sec = SERVER_SECONDS};
+    const int fd = socket(peer->address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return FALSE;
+    lookup->datagram =
+        event_new(lookup->world->events, fd, EV_READ | EV_PERSIST, on_datagram, lookup);
+    event_add(lookup->datagram, &limit);
+    return connect(fd, (const struct sockaddr *)&peer->address, peer->size) == 0 &&
+           send(fd, lookup->question->data, lookup->question->len, 0) >= 0;
+}
+
+/* ---- asking ---- */
+
+/* NULL: the name is none. */
+static GByteArray *
+make_question(const struct lookup *lookup)
+{
+    ldns_rdf *name = ldns_dname_new_frm_str(lookup->name);
+    ldns_pkt *packet =
+        name != NULL ? ldns_pkt_query_new(name, lookup->type, LDNS_RR_CLASS_IN, LDNS_RD) : NULL;
+    GByteArray *question = NULL;
+    guint8 *wire = NULL;
+    gsize size = 0;
+    if (packet == NULL) {
+        ldns_rdf_deep_free(name);
+        return NULL;
+    }
+    ldns_pkt_set_id(packet, lookup->id);
+    if (ldns_pkt2wire(&wire, packet, &size) == LDNS_STATUS_OK && size <= MESSAGE_MAX)
+        question = g_byte_array_append(g_byte_array_new(), wire, (guint)size);
+    free(wire);
+    ldns_pkt_free(packet);
+    return question;
+}
+
+static void
+ask(struct lookup *lookup)
+{
+    const GArray *servers = lookup->world->servers;
+    const gboolean tcp = lookup->server < servers->len;
+    if (lookup->server >= 2 * servers->len) {
+        problem_set(&lookup->error, PROBLEM_DNS, "our DNS does not answer");
+        end(lookup);
+        return;
+    }
+    const struct config_peer *peer =
+        &g_array_index(servers, struct config_peer, lookup->server % servers->len);
+    if (!(tcp ? connect_to(lookup, peer) : send_to(lookup, peer)))
+        ask_next(lookup);
 }
 
 struct lookup *
@@ -199,7 +257,13 @@ lookup_start(const struct world *world, const char *name, ldns_rr_type type, loo
     lookup->ended = evtimer_new(world->events, on_ended, lookup);
     if (RAND_bytes((guint8 *)&lookup->id, sizeof lookup->id) != 1)
         g_error("OpenSSL has no random numbers");
-    ask(lookup);
+    lookup->question = make_question(lookup);
+    if (lookup->question != NULL) {
+        ask(lookup);
+    } else {
+        problem_set(&lookup->error, PROBLEM_DNS, "it is no domain name");
+        end(lookup);
+    }
     return lookup;
 }
 
@@ -210,6 +274,7 @@ lookup_free(struct lookup *lookup)
         return;
     hang_up(lookup);
     event_free(lookup->ended);
+    g_clear_pointer(&lookup->question, g_byte_array_unref);
     g_clear_pointer(&lookup->values, g_ptr_array_unref);
     g_clear_error(&lookup->error);
     g_free(lookup->name);

@@ -1,4 +1,7 @@
-/* lookup: one question to our own DNS, over TCP: nothing to be retried, forged or cut off. */
+/*
+ * lookup: one question to our own DNS, over TCP: nothing to be retried, forged or cut off. Where no
+ * server answers by TCP, as one that is not ours may, UDP is tried.
+ */
 #pragma once
 
 #include "netsvc/web/acme/validate/world.h"
