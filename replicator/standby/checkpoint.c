@@ -50,7 +50,7 @@ forget(struct checkpoint *checkpoint)
     g_clear_pointer(&checkpoint->seen, g_free);
     g_ptr_array_set_size(checkpoint->lacking, 0);
     g_ptr_array_set_size(checkpoint->marks, 0);
-    checkpoint->unnamed = 0;
+    checkpoint->unnamed = checkpoint->former = 0;
 }
 
 void
@@ -117,6 +117,17 @@ checkpoint_add_lacking(struct checkpoint *checkpoint, struct slice id, struct sl
     struct lacking *lacking = g_new(struct lacking, 1);
     *lacking = (struct lacking){slice_dup(id), slice_dup(rev), g_strdup(reason)};
     g_ptr_array_add(checkpoint->lacking, lacking);
+}
+
+char *
+checkpoint_tell_former(const struct checkpoint *checkpoint, const char *database)
+{
+    if (checkpoint->former == 0)
+        return NULL;
+    return g_strdup_printf("database '%s' was dropped and made anew on the active node, and on this "
+                           "one the former one's is still mixed with it, in %" G_GUINT64_FORMAT
+                           " documents: delete the database on this node, and it is copied anew",
+                           database, checkpoint->former);
 }
 
 /* ---- reading ---- */
@@ -187,6 +198,7 @@ checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *
     checkpoint->seen = raw_member(json, "seen");
     json_member_text(json, "source", &checkpoint->source);
     json_member_text(json, "created", &checkpoint->created);
+    json_member_unsigned(json, "former", &checkpoint->former);
     read_lacking(checkpoint, json);
     read_marks(checkpoint, json);
     return TRUE;
@@ -283,6 +295,7 @@ write_one(const struct checkpoint *checkpoint, struct http *http, const char *da
         append_raw(text, "purge_seq", checkpoint->purge_seq);
         append_raw(text, "seen", checkpoint->seen);
         json_text_member_string(text, "created", checkpoint->created);
+        json_text_member_unsigned(text, "former", checkpoint->former);
         append_lacking(text, checkpoint->lacking);
         append_marks(text, checkpoint->marks);
     }

@@ -39,6 +39,8 @@ struct checkpoint {
     char *purge_seq;    /* raw JSON or NULL: of the source, up to which purges were applied */
     char *created;      /* instance_start_time of the source's database, or NULL */
     char *seen;         /* update_seq of the source when all up to `since` was copied, raw JSON */
+    guint64 former;     /* documents of which the target has what is of a database that the source
+                           dropped, and made anew under the same name */
     GPtrArray *marks;   /* struct mark, the newest first */
     GPtrArray *lacking; /* struct lacking */
     guint64 unnamed;    /* revisions beyond CHECKPOINT_LACKING_MAX: then it may not be written */
@@ -53,6 +55,11 @@ void checkpoint_add_mark(struct checkpoint *checkpoint, const char *sequence, gi
 /* Names a revision, once; `reason` is the newest. */
 void checkpoint_add_lacking(struct checkpoint *checkpoint, struct slice id, struct slice rev,
                             const char *reason);
+
+/* Why clients must not be switched to the target as it stands, and what to do; NULL: `former` is 0.
+ * Whoever looks would find the former's documents, and those before newer ones: the revision that
+ * was written more often wins. */
+char *checkpoint_tell_former(const struct checkpoint *checkpoint, const char *database);
 
 /* Reads what the target has; without one, `since` is NULL. */
 gboolean checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *database,

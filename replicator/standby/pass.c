@@ -44,7 +44,7 @@ list(struct pass *pass, struct http *http, const char *since, GError **error)
 }
 
 static void
-tell_only_here(const struct pass *pass, const struct difference *difference)
+note_only_here(const struct pass *pass, const struct difference *difference)
 {
     guint64 only = difference_only_here(difference), other = difference_other_here(difference);
     if (only > 0 || other > 0)
@@ -53,6 +53,8 @@ tell_only_here(const struct pass *pass, const struct difference *difference)
             " documents that the source does not have, and other revisions of %" G_GUINT64_FORMAT
             "; they stay",
             pass->database->name, only, other);
+    if (pass->database->anew || pass->database->checkpoint.former > 0)
+        pass->database->checkpoint.former = only + other;
 }
 
 static gboolean
@@ -66,7 +68,7 @@ copy_listed(struct pass *pass, struct listing *listing, struct listing *present,
     if (!carry(pass->standby, database, difference, &designs, error))
         return FALSE;
     if (present != NULL)
-        tell_only_here(pass, difference);
+        note_only_here(pass, difference);
     pass->designs = designs;
     pass->rows = listing_rows(listing);
     g_free(database->since);

@@ -67,6 +67,7 @@ struct followed {
     gboolean under_way; /* a pass goes on: it is not begun again by what is done meanwhile */
     gboolean gone;      /* the source has it no more */
     gboolean made;      /* this process made it here */
+    gboolean anew;      /* the source made it anew: whether that shows here is found out */
     char *problem;      /* why the last pass failed, or NULL */
 };
 

@@ -82,10 +82,12 @@ verify(struct standby *standby, struct followed *database, const struct server_d
     if (!check(standby, database, source->q, &none, &trusted, error))
         return FALSE;
     gboolean anew = g_strcmp0(checkpoint->created, source->instance_start_time) != 0;
+    gboolean known = checkpoint->created != NULL && !g_str_equal(checkpoint->created, "0");
     if (trusted == NOT_SOURCE && !anew && !standby->options->merge)
         trust_note_backwards(standby);
     if (none || anew)
         trusted = NOT_SOURCE;
+    database->anew |= anew && known && !standby->options->merge; /* "0": a CouchDB before 3.3 */
     if (trusted != BOTH) {
         tell(database, trusted);
         return TRUE;
@@ -207,7 +209,7 @@ trust_write(struct standby *standby, struct followed *database,
                           standby->memory->id, error))
         return FALSE;
     database->verified = TRUE;
-    database->begun = FALSE;
+    database->begun = database->anew = FALSE;
     database->fresh = 0;
     database->renew = 0;
     return TRUE;

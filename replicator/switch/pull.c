@@ -94,6 +94,9 @@ check_problems(const struct standby *standby, GError **error)
         if (database->problem != NULL)
             return fail_set(error, FAIL_INCOMPLETE, "database '%s': %s", database->name,
                             database->problem);
+        g_autofree char *former = checkpoint_tell_former(&database->checkpoint, database->name);
+        if (former != NULL)
+            return fail_set(error, FAIL_INCOMPLETE, "%s", former);
         if (lacking->len == 0)
             continue;
         const struct lacking *one = lacking->pdata[0];

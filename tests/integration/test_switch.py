@@ -154,6 +154,30 @@ class Pull(Pair):
             self.start(a.url)
             self.step('pull', attempt='0a1b', expect="of document 'broken' for one")
 
+    def test_a_database_that_was_made_anew_over_there_is_not_mixed_with_the_former_one(self):
+        """Whose documents would be there again, and hide those that were written less often since."""
+        said = "database '%s' was dropped and made anew on the active node" % self.medic
+        self.start()
+        self.step('pull', attempt='0a1b')
+        self.couch.delete(self.medic)
+        self.couch.put(self.couch.create(self.medic), {'_id': 'of now'})
+        self.step('pull', attempt='0a1c', expect=said)
+        self.assertIn(said, str(self.step('check', **{'as': 'to'})['problems']))
+        self.step('pull', attempt='0a1d', expect=said)
+        self.other.delete(self.medic)
+        self.step('pull', attempt='0a1e')
+        self.assertNotIn(said, str(self.step('check', **{'as': 'to'})['problems']))
+        self.assertEqual(['of now'], list(self.other.leaf_sets(self.medic)))
+
+    def test_a_database_that_was_made_anew_with_the_same_in_it_is_no_matter(self):
+        name, document = self.couch.create(self.clinic.name('small')), {'_id': 'one', 'v': 1}
+        self.couch.put(name, document)
+        self.start()
+        self.step('pull', attempt='0a1b')
+        self.couch.delete(name)
+        self.couch.put(self.couch.create(name), document)
+        self.step('pull', attempt='0a1c')
+
     def test_a_second_question_waits_for_the_same_answer_and_another_one_takes_its_place(self):
         with faulty.Faulty(self.couch.url) as a:
             until = threading.Event()

@@ -32,6 +32,14 @@ judge_lacking(struct databases *all, const char *name, const struct checkpoint *
 }
 
 static void
+judge_former(struct databases *all, const char *name, const struct checkpoint *checkpoint)
+{
+    g_autofree char *message = checkpoint_tell_former(checkpoint, name);
+    if (message != NULL)
+        check_problem(all->check, "%s", message);
+}
+
+static void
 judge_behind(struct databases *all, const char *name, const struct checkpoint *checkpoint,
              struct slice info, struct slice seq)
 {
@@ -79,6 +87,7 @@ judge_one(void *context, const char *name, struct slice info, GError **error)
     checkpoint_init(&checkpoint);
     if (checkpoint_read(&checkpoint, all->check->own, name, all->memory->id, &failure)) {
         judge_lacking(all, name, &checkpoint);
+        judge_former(all, name, &checkpoint);
         judge_behind(all, name, &checkpoint, info, seq);
         if (checkpoint.since != NULL &&
             !clone_check(all->check->own, name, update_seq, documents_in(all->check->own, name),
