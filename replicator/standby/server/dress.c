@@ -11,7 +11,8 @@ dress_make(struct standby *standby, struct followed *followed, const struct serv
            GError **error)
 {
     const char *database = followed->name;
-    const struct shape shape = {source->q, source->n, source->partitioned};
+    const guint64 copies = source->n > 1 ? source->n : 0; /* a single node cannot have more */
+    const struct shape shape = {source->q, copies, source->partitioned};
     struct server_database present;
     g_autoptr(GError) failure = NULL;
     gboolean made = FALSE;
