@@ -13,7 +13,7 @@ from support.cht import revision
 from support.pruning import Pruning
 
 GAMES = 12 if os.environ.get('LIFEBOAT_TEST_FULL') else 2
-STEPS = 60 if os.environ.get('LIFEBOAT_TEST_FULL') else 25
+STEPS = 60 if os.environ.get('LIFEBOAT_TEST_FULL') else 18
 
 
 class Game:

@@ -170,7 +170,7 @@ class Sizes(Case):
         return digest.hexdigest()
 
     def test_chain_of_very_many_snapshots(self):
-        count, rnd = size(40, 1000), random.Random(5)
+        count, rnd = size(25, 1000), random.Random(5)
         ids = ['%08x' % rnd.getrandbits(32) for _ in range(200)]
         revs = {}
         for number in range(count):
