@@ -102,6 +102,13 @@ const char *options_instance_section(const struct command_line *instance);
 const char *options_instance_name(const struct command_line *instance);
 guint options_instance_line(const struct command_line *instance); /* of the file */
 
+/* Calls `visit` with each option of a section that has a value, be it the default, in the order of
+ * the table; `values` ends with NULL. `line`: of an instance, where the section has several. */
+typedef void (*options_visit)(gpointer context, const struct option *option,
+                              const char *const *values);
+void options_each(const struct command_line *line, const char *section, options_visit visit,
+                  gpointer context);
+
 /* A positional argument by its name, NULL when an optional one is absent. */
 const char *command_argument(const struct command_line *line, const char *name);
 

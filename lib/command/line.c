@@ -126,6 +126,18 @@ options_instances(const struct command_line *line, const char *section)
     return found;
 }
 
+void
+options_each(const struct command_line *line, const char *section, options_visit visit,
+             gpointer context)
+{
+    const struct option_table *table = line->program->options;
+    for (gsize i = 0; i < table->n_options; i++) {
+        const GPtrArray *texts = line->values[i].texts;
+        if (texts != NULL && g_strcmp0(table->options[i].section, section) == 0)
+            visit(context, &table->options[i], (const char *const *)texts->pdata);
+    }
+}
+
 const char *
 options_instance_section(const struct command_line *view)
 {

@@ -1,3 +1,4 @@
+#include "netsvc/config/alike.h"
 #include "netsvc/config/part.h"
 #include "netsvc/config/text.h"
 
@@ -146,6 +147,7 @@ read_whole(const struct command_line *line, GPtrArray *mistakes, GError **error)
     if (mistakes != NULL && mistakes->len > 0)
         return NULL;
     config->mistakes = NULL;
+    config->alike = alike_sums(line);
     complete(config);
     return g_steal_pointer(&config);
 }
@@ -178,6 +180,7 @@ config_free(struct config *config)
     g_free(config->replicator_user);
     g_free(config->state);
     g_free(config->control);
+    g_free(config->alike);
     g_free(config);
 }
 

@@ -194,6 +194,7 @@ struct config {
     struct config_failover failover;
     struct config_source source;
     guint hook_seconds; /* that a hook may take */
+    char *alike;        /* what the other node is told of this configuration: alike.h */
     struct config_cert cert;
     struct config_web web;
     GPtrArray *mistakes; /* while config_read_all reads it */

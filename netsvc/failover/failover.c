@@ -4,6 +4,7 @@
 #include "lib/base/jsontext.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
+#include "netsvc/config/alike.h"
 #include "netsvc/failover/link/callers.h"
 #include "netsvc/failover/link/keys/identity.h"
 
@@ -52,6 +53,7 @@ note_standing(struct failover *failover)
     if (failover->standing != NULL)
         json_text_member_raw(out, "replicator", slice_of(failover->standing));
     json_text_member_string(out, "trouble", protocol_trouble(failover->protocol));
+    json_text_member_raw(out, "settings", slice_of(failover->config->alike));
     json_text_end_object(out);
     link_send(failover->link, LINK_NOTE, out->str, out->len);
 }
@@ -211,6 +213,23 @@ relay(struct failover *failover, const char *data, gsize size)
         }
 }
 
+/* What the other node has otherwise, clients would miss after a switch. */
+static void
+compare_settings(struct failover *failover)
+{
+    struct slice settings;
+    g_clear_pointer(&failover->unlike, g_free);
+    if (failover->note != NULL && json_member(slice_of(failover->note), "settings", &settings))
+        failover->unlike = alike_compare(slice_of(failover->config->alike), settings);
+    if (failover->unlike == NULL)
+        child_alert(failover->child, "settings", "%s", "");
+    else
+        child_alert(failover->child, "settings",
+                    "the two nodes have different settings in %s: copy lifeboat.conf from the one "
+                    "that has the right ones, change `[node] name`, and run `lifeboat reload`",
+                    failover->unlike);
+}
+
 static void
 take_frame(void *context, enum link_kind kind, const void *data, gsize size)
 {
@@ -220,6 +239,7 @@ take_frame(void *context, enum link_kind kind, const void *data, gsize size)
         relay(failover, data, size);
     } else if (kind == LINK_NOTE) {
         remote_take(failover, (struct slice){data, size});
+        compare_settings(failover);
         mend_look(failover);
     } else if (kind == LINK_PROTOCOL &&
                protocol_message_read((struct slice){data, size}, &message, NULL)) {

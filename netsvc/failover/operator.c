@@ -143,7 +143,8 @@ other_look(struct failover *failover, gpointer context, gboolean done, const cha
     add_look(context, failover->config->other->name, done, text);
 }
 
-/* {"nodes": [{"node": "a", "findings": {"problems": […], "notes": […]}}, …]} */
+/* {"refused": …, "unlike": "[dns], [subnet]" or null, "nodes": [{"node": "a", "findings":
+ * {"problems": […], "notes": […]}}, …]} */
 static void
 look(struct failover *failover, const struct child_task *task)
 {
@@ -153,6 +154,7 @@ look(struct failover *failover, const struct child_task *task)
     const char *why = protocol_would_refuse(failover->protocol, PROTOCOL_SWITCH);
     json_text_begin_object(looking->out);
     json_text_member_string(looking->out, "refused", why);
+    json_text_member_string(looking->out, "unlike", failover->unlike);
     json_text_member_array(looking->out, "nodes");
     remote_ask(failover, from ? "check to" : "check from", other_look, looking);
     checks_run(failover->child, from, own_look, looking);

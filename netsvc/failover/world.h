@@ -41,6 +41,7 @@ struct failover {
     char *replicator_trouble;
     char *note;        /* what the other node told last of itself, JSON; NULL: nothing */
     gint64 noted;      /* monotonic */
+    char *unlike;      /* sections of the configuration that the other node has otherwise, or NULL */
     GPtrArray *remote; /* struct remote: asked of the other node */
     guint remote_last;
     guint errands;  /* of the other node's, that are being looked into */

@@ -278,11 +278,15 @@ show_findings(struct slice answer, guint *problems)
     GString *out = g_string_new(NULL);
     struct slice list, each;
     g_autofree char *refused = tell_text(answer, "refused");
+    g_autofree char *unlike = tell_text(answer, "unlike");
     *problems = 0;
     if (refused != NULL) {
         g_string_append_printf(out, "  PROBLEM      %s\n", refused);
         (*problems)++;
     }
+    if (unlike != NULL)
+        g_string_append_printf(out, "  note         the two nodes have different settings in %s\n",
+                               unlike);
     if (json_member(answer, "nodes", &list) && json_type(list) == JSON_ARRAY)
         for (gsize place = 0; json_next_element(list, &place, &each);)
             append_node(out, each, problems);

@@ -42,6 +42,22 @@ class SettingUp(Case):
         self.assertIn('the switch is done', said)
         pair.b.wait_role('alone')
 
+    def test_settings_that_differ_are_told_on_both_until_they_are_alike(self):
+        pair = Pair(self)
+        said = 'the two nodes have different settings in [dns]'
+        for node in pair.nodes:
+            self.assertNotIn('different settings', node.call('status')[1])
+        whole = open(pair.b.config).read()
+        pair.b.write('lifeboat.conf', whole.replace('[dns]\n', '[dns]\nttl = 61\n'))
+        pair.b.do('reload')
+        for node in pair.nodes:
+            node.wait_until(lambda: said in node.call('status')[1], '%s does not tell' % node.name)
+        self.assertIn(said, pair.a.do('failover', '--dry-run'))
+        pair.b.write('lifeboat.conf', whole)
+        pair.b.do('reload')
+        for node in pair.nodes:
+            node.wait_until(lambda: said not in node.call('status')[1], '%s does not see that they are alike' % node.name)
+
     def test_a_replicator_that_has_not_read_of_the_pair_is_to_reload(self):
         pair = Pair(self, start=False)
         whole = open(pair.a.config).read()
