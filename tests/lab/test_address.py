@@ -178,7 +178,7 @@ class Meddling(OneServer):
     def test_an_address_that_somebody_removed_is_put_back(self):
         self.server.open()
         self.server.host.ip('addr del %s/32 dev eth0' % SERVICE)
-        self.assertLess(until(self.server.has, 'it stays away'), 1)
+        self.assertLess(seconds_until(self.server.has, 'it stays away'), 1)
         self.server.child.process.wait_for('it was put back')
 
     def test_one_with_another_prefix_is_removed_also_while_it_is_held(self):
@@ -231,7 +231,7 @@ class Death(OneServer):
 
     def test_without_anybody_who_keeps_it_it_is_given_up(self):
         self.server.let_go()
-        self.gone_within(6)
+        self.gone_within(12)  # after 5, and after 6 more by the kernel where a busy machine keeps it from that
         self.server.child.process.wait_for('was not kept for 5 s')
         self.assertRaises(ConnectionResetError, self.connection.recv, 1)
         self.check_fenced()
