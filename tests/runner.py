@@ -113,8 +113,22 @@ def classes(folder, first, pattern):
     return found
 
 
-def main(folder, first=(), jobs=os.cpu_count()):
-    """Gives the exit code."""
+def again(folder, failed):
+    """Those that failed beside others, one after the other and alone: what has to be over in a moment is on a machine that has
+    nothing else to do. Gives how many passed then, and the lines of the others."""
+    passed, still = 0, []
+    for name in dict.fromkeys(line.split()[1].rstrip(':') for line in failed):
+        lines, (good, bad, _), failures = [], (0, 1, 0), [line for line in failed if line.split()[1].rstrip(':') == name]
+        if name.count('.') == 2:  # it is one test
+            (good, bad, _), failures = run_elsewhere(folder, name.rpartition('.')[0], name, lines.append)
+        print('alone   %s: passed, after it had failed beside others\n' % name if good and not bad else ''.join(lines), end='', flush=True)
+        passed += good
+        still += failures
+    return passed, still
+
+
+def main(folder, first=(), jobs=os.cpu_count(), retries=0):
+    """Gives the exit code. Up to `retries` tests that fail are tried again, alone."""
     parser = argparse.ArgumentParser()
     parser.add_argument('pattern', nargs='?')
     parser.add_argument('--only')
@@ -136,6 +150,9 @@ def main(folder, first=(), jobs=os.cpu_count()):
             counts, failures = done.result()
             totals = [a + b for a, b in zip(totals, counts)]
             failed += failures
+    if 0 < len(failed) <= retries and options.jobs > 1:
+        passed, failed = again(folder, failed)
+        totals[0], totals[1] = totals[0] + passed, len(failed)
     print('%s: %d passed, %d failed, %d skipped' % (os.path.basename(folder), *totals))
     if options.counts:
         with open(options.counts, 'w') as file:

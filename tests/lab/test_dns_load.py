@@ -45,13 +45,15 @@ class Load(Case):
 
     def test_reloads_lose_no_query(self):
         load = self.load()
-        for number in range(RELOADS):
-            self.netsvc.configure(self.configuration.replace('10.66.0.10', '10.66.1.%d' % number))
+        reloads = 0
+        while load.process.poll() is None:
+            reloads += 1
+            self.netsvc.configure(self.configuration.replace('10.66.0.10', '10.66.1.%d' % reloads))
             self.netsvc.reload('serving')
-        self.assertIsNone(load.process.poll(), 'dnsperf was done before the reloads were')
+        self.assertGreater(reloads, 1)
         self.assertEqual(0, self.lost(load))
         asker = Asker(self, self.client, ADDRESS)
-        self.assertEqual('10.66.1.%d' % (RELOADS - 1), asker.ask(query('clinic.example')).answer[0][0].address)
+        self.assertEqual('10.66.1.%d' % reloads, asker.ask(query('clinic.example')).answer[0][0].address)
 
     def test_reloads_lose_no_connection_in_the_midst_of_its_answers(self):
         asker = Asker(self, self.client, ADDRESS)
