@@ -120,7 +120,7 @@ class Pairing(Nodes):
         self.assertIn('not the active one', self.b.do('peer', 'forget', '--yes', expect=1))
         self.a.do('peer', 'forget', '--yes')
         self.a.wait_until(lambda: not self.a.status()['link']['paired'], 'a is paired still')
-        self.b.wait_until(lambda: 'replaced' in (self.b.status()['link']['problem'] or ''), 'b does not know that it was left')
+        self.b.wait_until(lambda: 'has parted from this one' in (self.b.status()['link']['problem'] or ''), 'b does not know that it was left')
         self.assertTrue(self.a.has_service())
 
 
