@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <string.h>
 
 #define KNOWN_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define LOOK_SECONDS 30 /* between looks at what is due: the clock may have been set meanwhile */
@@ -45,14 +44,8 @@ cert_may_change(const struct cert *self)
 static void
 send_to_other(gpointer context, const void *data, gsize size)
 {
-    static const char whom[] = "cert";
     struct cert *self = context;
-    GByteArray *body = g_byte_array_sized_new((guint)(sizeof whom + size));
-    g_byte_array_append(body, (const guint8 *)whom, sizeof whom); /* with its zero byte */
-    g_byte_array_append(body, data, (guint)size);
-    child_ask(self->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
-    explicit_bzero(body->data, body->len);
-    g_byte_array_unref(body);
+    child_tell_peer(self->child, data, size);
 }
 
 static void

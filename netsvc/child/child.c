@@ -368,6 +368,19 @@ child_ask(struct child *child, const char *name, const char *body, gsize size,
                context);
 }
 
+/* It may hold keys. */
+void
+child_tell_peer(struct child *child, const void *data, gsize size)
+{
+    const char *name = child->role->name;
+    GByteArray *body = g_byte_array_sized_new((guint)(strlen(name) + 1 + size));
+    g_byte_array_append(body, (const guint8 *)name, (guint)strlen(name) + 1);
+    g_byte_array_append(body, data, (guint)size);
+    child_ask(child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+    explicit_bzero(body->data, body->len);
+    g_byte_array_unref(body);
+}
+
 void
 child_forget(struct child *child, gpointer context)
 {

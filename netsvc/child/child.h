@@ -108,6 +108,11 @@ typedef void (*child_answered)(gpointer context, gboolean done, const char *answ
 void child_ask(struct child *child, const char *name, const char *body, gsize size,
                child_answered answered, gpointer context);
 
+/* To the same child of the other node, where it comes as the task CHILD/peer (task.h:
+ * failover/send): lost while that is away. With the child's name before it, it is at most
+ * TASK_BODY_MAX. */
+void child_tell_peer(struct child *child, const void *data, gsize size);
+
 /* Whoever asked waits for it no longer: nothing asked with that context is answered any more. */
 void child_forget(struct child *child, gpointer context);
 

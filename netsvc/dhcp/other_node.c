@@ -49,12 +49,8 @@ other_node_committed(struct dhcp *dhcp)
 static void
 send_to_other(void *context, const guint8 *data, gsize size)
 {
-    static const char to[] = "dhcp"; /* with its zero byte */
     struct dhcp *dhcp = context;
-    g_autoptr(GByteArray) body = g_byte_array_sized_new((guint)(sizeof to + size));
-    g_byte_array_append(body, (const guint8 *)to, sizeof to);
-    g_byte_array_append(body, data, (guint)size);
-    child_ask(dhcp->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+    child_tell_peer(dhcp->child, data, size);
 }
 
 static gint64

@@ -18,12 +18,8 @@ may_hold(gpointer context, const struct name *name)
 static void
 send_to_other(gpointer context, const guint8 *data, gsize size)
 {
-    static const char whom[] = "dns"; /* with its zero byte */
     struct dns *dns = context;
-    g_autoptr(GByteArray) body = g_byte_array_sized_new((guint)(sizeof whom + size));
-    g_byte_array_append(body, (const guint8 *)whom, sizeof whom);
-    g_byte_array_append(body, data, (guint)size);
-    child_ask(dns->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+    child_tell_peer(dns->child, data, size);
 }
 
 static void

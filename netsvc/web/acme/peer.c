@@ -4,12 +4,8 @@
 static void
 send_to_other(gpointer context, const void *data, gsize size)
 {
-    static const char whom[] = "web"; /* with its zero byte */
     struct acme *acme = context;
-    g_autoptr(GByteArray) body = g_byte_array_sized_new((guint)(sizeof whom + size));
-    g_byte_array_append(body, (const guint8 *)whom, sizeof whom);
-    g_byte_array_append(body, data, (guint)size);
-    child_ask(acme->child, "failover/send", (const char *)body->data, body->len, NULL, NULL);
+    child_tell_peer(acme->child, data, size);
 }
 
 static void
