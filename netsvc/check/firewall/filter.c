@@ -193,6 +193,16 @@ filter_judge(struct slice rules, const struct filter_packet *packet, struct filt
     }
 }
 
+enum filter_tool
+filter_tool(const struct filter_answer *answer)
+{
+    if (strstr(answer->table, "firewalld") != NULL)
+        return FILTER_FIREWALLD;
+    return strstr(answer->chain, "ufw") != NULL || strcmp(answer->table, "ip filter") == 0
+               ? FILTER_IPTABLES
+               : FILTER_NFT;
+}
+
 void
 filter_answer_clear(struct filter_answer *answer)
 {

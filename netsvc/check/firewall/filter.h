@@ -27,4 +27,12 @@ struct filter_answer {
 /* `rules`: checked as JSON. */
 void filter_judge(struct slice rules, const struct filter_packet *packet,
                   struct filter_answer *answer);
+/* With what a person changes such rules: whose they are is in the names of table and chain. */
+enum filter_tool {
+    FILTER_NFT,
+    FILTER_FIREWALLD,
+    FILTER_IPTABLES, /* or ufw, which is made of it */
+};
+enum filter_tool filter_tool(const struct filter_answer *answer); /* of one that has a table */
+
 void filter_answer_clear(struct filter_answer *answer);

@@ -52,10 +52,10 @@ static char *
 mend_for(const struct filter_answer *answer, const struct config_subnet *subnet)
 {
     const char *interface = subnet->interface != NULL ? subnet->interface : "INTERFACE";
-    if (strstr(answer->table, "firewalld") != NULL)
+    if (filter_tool(answer) == FILTER_FIREWALLD)
         return g_strdup("`firewall-cmd --permanent --add-service=dns --add-service=dhcp` for the "
                         "zone of the LAN, then: firewall-cmd --reload");
-    if (strstr(answer->chain, "ufw") != NULL || strcmp(answer->table, "ip filter") == 0)
+    if (filter_tool(answer) == FILTER_IPTABLES)
         return g_strdup_printf("with ufw: `ufw allow in on %s to any port 53` and `ufw allow in on "
                                "%s to any port 67 proto udp`; with iptables: `iptables -I INPUT -i "
                                "%s -p udp -m multiport --dports 53,67 -j ACCEPT` and `iptables -I "

@@ -4,16 +4,15 @@
 #include "netsvc/check/firewall/filter.h"
 
 #include <arpa/inet.h>
-#include <string.h>
 
 static char *
 mend_for(const struct filter_answer *answer, const char *other, guint16 port)
 {
-    if (strstr(answer->table, "firewalld") != NULL)
+    if (filter_tool(answer) == FILTER_FIREWALLD)
         return g_strdup_printf("`firewall-cmd --permanent --add-port=%u/tcp` for the zone of that "
                                "interface, then: firewall-cmd --reload",
                                port);
-    if (strstr(answer->chain, "ufw") != NULL || strcmp(answer->table, "ip filter") == 0)
+    if (filter_tool(answer) == FILTER_IPTABLES)
         return g_strdup_printf("with ufw: `ufw allow from %s to any port %u proto tcp`; with "
                                "iptables: `iptables -I INPUT -s %s -p tcp --dport %u -j ACCEPT`",
                                other, port, other, port);

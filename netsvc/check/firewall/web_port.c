@@ -3,8 +3,6 @@
 
 #include "netsvc/check/firewall/filter.h"
 
-#include <string.h>
-
 /* What one chain holds back. */
 struct held {
     struct filter_answer answer;
@@ -27,11 +25,11 @@ mend_for(const struct held *held, const char *interface)
 {
     const struct filter_answer *answer = &held->answer;
     g_autofree char *ports = list_ports(held, ","), *each = list_ports(held, ", ");
-    if (strstr(answer->table, "firewalld") != NULL)
+    if (filter_tool(answer) == FILTER_FIREWALLD)
         return g_strdup_printf("`firewall-cmd --permanent --add-port=PORT/tcp` for the zone of the "
                                "LAN, with each of %s, then: firewall-cmd --reload",
                                each);
-    if (strstr(answer->chain, "ufw") != NULL || strcmp(answer->table, "ip filter") == 0)
+    if (filter_tool(answer) == FILTER_IPTABLES)
         return g_strdup_printf("with ufw: `ufw allow in on %s to any port %s proto tcp`; with "
                                "iptables: `iptables -I INPUT -i %s -p tcp -m multiport --dports %s "
                                "-j ACCEPT`",
