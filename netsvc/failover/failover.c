@@ -219,7 +219,7 @@ compare_settings(struct failover *failover)
 {
     struct slice settings;
     g_clear_pointer(&failover->unlike, g_free);
-    if (failover->note != NULL && json_member(slice_of(failover->note), "settings", &settings))
+    if (json_member(slice_of(failover->note), "settings", &settings))
         failover->unlike = alike_compare(slice_of(failover->config->alike), settings);
     if (failover->unlike == NULL)
         child_alert(failover->child, "settings", "%s", "");
@@ -238,7 +238,8 @@ take_frame(void *context, enum link_kind kind, const void *data, gsize size)
     if (kind == LINK_RELAY) {
         relay(failover, data, size);
     } else if (kind == LINK_NOTE) {
-        remote_take(failover, (struct slice){data, size});
+        if (!remote_take(failover, (struct slice){data, size}))
+            return;
         compare_settings(failover);
         mend_look(failover);
     } else if (kind == LINK_PROTOCOL &&

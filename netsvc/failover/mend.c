@@ -35,7 +35,7 @@ void
 mend_look(struct failover *failover)
 {
     struct slice replicator;
-    if (failover->mends || failover->note == NULL || !protocol_is_open(failover->protocol) ||
+    if (failover->mends || !protocol_is_open(failover->protocol) ||
         !json_member(slice_of(failover->note), "replicator", &replicator) ||
         !json_member_true(replicator, "backwards"))
         return;

@@ -162,19 +162,24 @@ take_answer(struct failover *failover, guint64 number, struct slice note)
         }
 }
 
-void
+gboolean
 remote_take(struct failover *failover, struct slice note)
 {
     guint64 number = 0;
     if (!json_check(note, NULL) || json_type(note) != JSON_OBJECT)
-        return;
+        return FALSE;
     if (json_member_unsigned(note, "question", &number)) {
         take_question(failover, number, note);
-    } else if (json_member_unsigned(note, "answer", &number)) {
-        take_answer(failover, number, note);
-    } else if (note.size <= NOTE_MAX) {
-        g_free(failover->note);
-        failover->note = slice_dup(note);
-        failover->noted = g_get_monotonic_time();
+        return FALSE;
     }
+    if (json_member_unsigned(note, "answer", &number)) {
+        take_answer(failover, number, note);
+        return FALSE;
+    }
+    if (note.size > NOTE_MAX)
+        return FALSE;
+    g_free(failover->note);
+    failover->note = slice_dup(note);
+    failover->noted = g_get_monotonic_time();
+    return TRUE;
 }

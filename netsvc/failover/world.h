@@ -81,7 +81,8 @@ typedef void (*remote_answered)(struct failover *failover, gpointer context, gbo
 /* `what`: "check from", "check to" (checks.h). Its answer always comes. */
 void remote_ask(struct failover *failover, const char *what, remote_answered answered,
                 gpointer context);
-void remote_take(struct failover *failover, struct slice note);
+/* TRUE: it is what the other node tells of itself, which is in `note` now. */
+gboolean remote_take(struct failover *failover, struct slice note);
 void remote_lost(struct failover *failover);
 void remote_met(struct failover *failover);              /* what waits is asked again */
 void remote_tick(struct failover *failover, gint64 now); /* now and then; monotonic, microseconds */
