@@ -336,19 +336,18 @@ recall(struct standby *standby, struct followed *database, const struct server_d
     return TRUE;
 }
 
-/* One that was lost from sight, and has come to less since then than it had: it lost what came
- * after its last tokens. The copies of a cluster may be unlike for a while. */
+/* One that has come to less than it had: it lost what came after its last tokens. The copies of a
+ * cluster may be unlike for a while. */
 static gboolean
 has_gone_back(const struct followed *database, struct slice info, const struct server_database *now)
 {
     struct slice cluster;
-    guint64 copies = 1, before, after;
+    guint64 copies = 1, number;
     if (json_member(info, "cluster", &cluster))
         json_member_unsigned(cluster, "n", &copies);
-    return copies <= 1 && database->seen != NULL &&
+    return copies <= 1 &&
            g_strcmp0(database->checkpoint.created, now->instance_start_time) == 0 &&
-           server_sequence_number(slice_of(database->seen), &before) &&
-           server_sequence_number(slice_of(now->update_seq), &after) && after < before;
+           server_sequence_number(slice_of(now->update_seq), &number) && number < database->met;
 }
 
 static gboolean
@@ -364,10 +363,13 @@ compare_one(void *context, const char *name, struct slice info, GError **error)
     json_member_text(info, "instance_start_time", &created);
     const struct server_database source = {.update_seq = update_seq,
                                            .instance_start_time = created};
-    if (!standby->options->merge && has_gone_back(database, info, &source))
+    if (!standby->options->merge && has_gone_back(database, info, &source)) {
         trust_note_backwards(standby);
+        database->met = 0;
+    }
     if (!database->is_read && !recall(standby, database, &source, error))
         return FALSE;
+    followed_meet(database, update_seq);
     if (g_strcmp0(database->seen, update_seq) == 0)
         return TRUE;
     followed_hint(database);

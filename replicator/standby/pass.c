@@ -65,6 +65,7 @@ copy_listed(struct pass *pass, struct listing *listing, struct listing *present,
     AUTO(difference) *difference =
         difference_new(pass->standby->target, database->name, listing, present);
     lag_listed(database, listing_rows(listing));
+    followed_meet(database, listing_last_seq(listing));
     if (!carry(pass->standby, database, difference, &designs, error))
         return FALSE;
     if (present != NULL)

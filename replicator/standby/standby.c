@@ -85,6 +85,14 @@ followed_hint(struct followed *followed)
 }
 
 void
+followed_meet(struct followed *followed, const char *sequence)
+{
+    guint64 number;
+    if (server_sequence_number(slice_of(sequence), &number))
+        followed->met = MAX(followed->met, number);
+}
+
+void
 followed_settle(struct followed *followed)
 {
     followed->failures = 0;

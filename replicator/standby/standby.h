@@ -53,6 +53,7 @@ struct followed {
     gboolean verified;            /* the source has its tokens, likewise */
     char *since;                  /* what is copied, raw JSON; NULL: unknown */
     char *seen;      /* update_seq of the source at the last complete pass, raw JSON, or NULL */
+    guint64 met;     /* the highest number of the source's update sequence that was seen */
     guint64 reached; /* the number of the target's update sequence, as it was seen last */
     guint64 fresh;   /* rows copied since the checkpoint was written */
     gint64 renew;    /* when to write it; 0: nothing to write */
@@ -103,6 +104,9 @@ void standby_clear(struct standby *standby);
 
 /* Something changed there: it is due at once. */
 void followed_hint(struct followed *followed);
+
+/* The source was seen at this update sequence (raw JSON). */
+void followed_meet(struct followed *followed, const char *sequence);
 
 /* Nothing is to be done for it, and nothing is wrong with it. */
 void followed_settle(struct followed *followed);

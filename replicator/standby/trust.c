@@ -164,6 +164,7 @@ trust_begin(struct standby *standby, struct followed *database,
     g_clear_pointer(&checkpoint->here, g_free);
     g_ptr_array_set_size(checkpoint->lacking, 0);
     checkpoint->unnamed = 0;
+    database->met = 0;
     database->begun = mark_source(standby, database, FALSE, source, error);
     return database->begun;
 }

@@ -449,6 +449,30 @@ class Backwards(Pair):
         self.server.standin.start()
         self.assertTrue(wait_until(lambda: self.role('standby')['backwards'], 60), self.daemon.log)
 
+    def test_so_is_one_that_lost_what_was_written_while_it_was_listed(self):
+        """It comes back to where it stood when it was looked at, and what was listed after that is here."""
+        if self.server.standin is None:
+            self.skipTest('the source is scripted')
+        database, saved = self.server.standin.databases[self.medic], []
+
+        def write():
+            saved.append(database.save())
+            self.couch.put(self.medic, {'_id': 'lost'})
+
+        with faulty.Faulty(self.couch.url) as a:
+            self.start(url=a.url)
+            self.wait_until_equal()
+            a.on('GET', '/%s/_changes[?]style' % self.medic, faulty.first(write))
+            again = a.on('GET', '/%s$' % self.medic, faulty.hang_up(), times=None, after=1)
+            self.couch.put(self.medic, {'_id': 'kept'})
+            self.arrives(self.medic, 'lost')
+            self.assertTrue(wait_until(lambda: again.hits, 30))
+            self.server.standin.stop()
+            database.roll_back(saved[0])
+            a.clear()
+            self.server.standin.start()
+            self.assertTrue(wait_until(lambda: self.role('standby')['backwards'], 60), self.daemon.log)
+
     def test_a_source_that_was_rolled_back_is_told_until_it_has_a_fresh_uuid(self):
         if self.server.standin is None:
             self.skipTest('the source is scripted')

@@ -27,6 +27,8 @@ gone_begin(struct standby *standby, GError **error)
     g_free(memory->source_uuid);
     memory->source_uuid = g_strdup(standby->source_uuid);
     g_clear_pointer(&memory->backwards, g_free);
+    for (guint i = 0; i < standby->databases->len; i++)
+        ((struct followed *)standby->databases->pdata[i])->met = 0;
     g_hash_table_remove_all(memory->gone);
     return memory_write(memory, error);
 }

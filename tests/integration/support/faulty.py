@@ -9,6 +9,7 @@ Each rule spoils the requests that it matches, `times` times (None: always), aft
 Exchange: it may ask the good server, change the answer, send part of it, wait, or hang up. Every request is recorded.
 """
 
+import contextlib
 import http.client
 import json
 import re
@@ -140,15 +141,19 @@ class Exchange:
 
     def ask(self):
         """The good server's answer: status, headers without those of transport, body."""
+        with self.asking() as (answer, headers):
+            return answer.status, headers, answer.read()
+
+    @contextlib.contextmanager
+    def asking(self):
         connection = http.client.HTTPConnection(*self.proxy.upstream, timeout=120)
         headers = {k: v for k, v in self.handler.headers.items()
                    if k.lower() not in ('host', 'transfer-encoding', 'connection', 'content-length', 'expect')}
         try:
             connection.request(self.method, self.path, self.body or None, headers)
             answer = connection.getresponse()
-            kept = [(k, v) for k, v in answer.getheaders()
-                    if k.lower() not in ('transfer-encoding', 'content-length', 'connection')]
-            return answer.status, kept, answer.read()
+            yield answer, [(k, v) for k, v in answer.getheaders()
+                           if k.lower() not in ('transfer-encoding', 'content-length', 'connection')]
         finally:
             connection.close()
 
@@ -172,7 +177,18 @@ class Exchange:
         self.handler.close_connection = True
 
     def pass_on(self):
-        self.send(*self.ask())
+        if 'feed=continuous' in self.path:
+            self.pass_feed_on()
+        else:
+            self.send(*self.ask())
+
+    def pass_feed_on(self):
+        """As it comes, until either side ends."""
+        with self.asking() as (answer, headers):
+            self.head(answer.status, headers + [('Transfer-Encoding', 'chunked')])
+            while piece := answer.read1(65536):
+                self.raw(b'%x\r\n%s\r\n' % (len(piece), piece))
+            self.raw(b'0\r\n\r\n')
 
 
 class _Handler(BaseHTTPRequestHandler):
