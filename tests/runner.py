@@ -2,7 +2,7 @@
 
     run.py [--jobs N] [--counts FILE] [PATTERN]     PATTERN: part of a name such as test_restore.Part.test_…
 
-FILE gets a line: passed failed skipped; then a line for each test that failed. A class that cannot be run counts as one
+FILE gets a line: passed failed skipped; then a line for each test that failed, or passed only alone. A class that cannot be run counts as one
 failure. The folder's run.py, which calls `main`, is run again for each class, with --only.
 """
 
@@ -115,16 +115,19 @@ def classes(folder, first, pattern):
 
 def again(folder, failed):
     """Those that failed beside others, one after the other and alone: what has to be over in a moment is on a machine that has
-    nothing else to do. Gives how many passed then, and the lines of the others."""
-    passed, still = 0, []
+    nothing else to do. Gives how many passed then, the lines of the others, and a line for each that passed."""
+    passed, still, alone = 0, [], []
     for name in dict.fromkeys(line.split()[1].rstrip(':') for line in failed):
         lines, (good, bad, _), failures = [], (0, 1, 0), [line for line in failed if line.split()[1].rstrip(':') == name]
         if name.count('.') == 2:  # it is one test
             (good, bad, _), failures = run_elsewhere(folder, name.rpartition('.')[0], name, lines.append)
-        print('alone   %s: passed, after it had failed beside others\n' % name if good and not bad else ''.join(lines), end='', flush=True)
+        if good and not bad:
+            lines = ['alone   %s: passed, after it had failed beside others\n' % name]
+            alone += lines
+        print(''.join(lines), end='', flush=True)
         passed += good
         still += failures
-    return passed, still
+    return passed, still, alone
 
 
 def main(folder, first=(), jobs=os.cpu_count(), retries=0):
@@ -138,7 +141,7 @@ def main(folder, first=(), jobs=os.cpu_count(), retries=0):
     if options.only:
         print(json.dumps(run_here(options.only, options.pattern)))
         return 0
-    totals, failed = [0, 0, 0], []
+    totals, failed, alone = [0, 0, 0], [], []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         waiting = {}
         for name in classes(folder, first, options.pattern):
@@ -151,12 +154,12 @@ def main(folder, first=(), jobs=os.cpu_count(), retries=0):
             totals = [a + b for a, b in zip(totals, counts)]
             failed += failures
     if 0 < len(failed) <= retries and options.jobs > 1:
-        passed, failed = again(folder, failed)
+        passed, failed, alone = again(folder, failed)
         totals[0], totals[1] = totals[0] + passed, len(failed)
     print('%s: %d passed, %d failed, %d skipped' % (os.path.basename(folder), *totals))
     if options.counts:
         with open(options.counts, 'w') as file:
             print(*totals, file=file)
-            file.writelines(line + '\n' for line in failed)
+            file.writelines(line.rstrip() + '\n' for line in failed + alone)
     return 1 if totals[1] else 0
 

@@ -38,10 +38,7 @@ class AcmeOfAPair(Case):
             self.configure(node)
             subprocess.run([program('lifeboat'), 'key', 'init', '--site', 'kibera', '--node', node.name, '--keys', node.path('keys')],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            node.start_netsvc()
-            node.start_replicator()
-        self.a.wait_role('alone')
-        self.pair.pair_nodes()
+        self.pair.start()
         self.site = types.SimpleNamespace(test=self, lan=self.lan, root=self.pair.path('root.pem'), name=Site.name,
                                           netsvc=types.SimpleNamespace(process=self))
         self.a.do('cert', 'init')

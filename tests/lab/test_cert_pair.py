@@ -28,10 +28,7 @@ class CertificatesOfAPair(Case):
         for node in self.pair.nodes:
             subprocess.run([program('lifeboat'), 'key', 'init', '--site', 'kibera', '--node', node.name, '--keys', node.path('keys')],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            node.start_netsvc()
-            node.start_replicator()
-        self.a.wait_until(lambda: self.a.role() in ('alone', 'active'), 'a does not serve')
-        self.pair.pair_nodes()
+        self.pair.start()
 
     def until(self, what, *of):
         return until(lambda: what(*of), self.told, SECONDS)
