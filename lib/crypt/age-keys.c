@@ -1,12 +1,12 @@
 /* age-keys: X25519 identities and recipients, and their texts in Bech32. See age.h. */
 #include "lib/crypt/age.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/crypt/bech32.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #define RECIPIENT_PREFIX "age"
 #define SECRET_PREFIX "AGE-SECRET-KEY-"
@@ -26,8 +26,7 @@ identity_complete(struct age_identity *identity)
 void
 age_identity_generate(struct age_identity *identity)
 {
-    if (RAND_bytes(identity->secret, AGE_KEY_SIZE) != 1)
-        g_error("OpenSSL has no random bytes to give");
+    chance_bytes(identity->secret, AGE_KEY_SIZE);
     identity_complete(identity);
 }
 

@@ -11,6 +11,7 @@
  */
 #include "lib/crypt/age.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/crypt/base64.h"
 
@@ -20,7 +21,6 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #define VERSION_LINE "age-encryption.org/v1"
 #define WRAP_LABEL "age-encryption.org/v1/X25519"
@@ -34,13 +34,6 @@
 #define BASE64_BYTES (BASE64_COLUMNS / 4 * 3) /* in such a line */
 
 /* ---- primitives ---- */
-
-static void
-random_bytes(void *out, gsize size)
-{
-    if (RAND_bytes(out, (int)size) != 1)
-        g_error("OpenSSL has no random bytes to give");
-}
 
 static void
 hkdf(const void *key, gsize key_size, const void *salt, gsize salt_size, const char *label,
@@ -226,8 +219,8 @@ age_writer_new(const guint8 (*recipients)[AGE_KEY_SIZE], guint n_recipients, age
     guint8 file_key[FILE_KEY_SIZE];
     guint8 mac[MAC_SIZE];
     guint8 nonce[PAYLOAD_NONCE_SIZE];
-    random_bytes(file_key, sizeof file_key);
-    random_bytes(nonce, sizeof nonce);
+    chance_bytes(file_key, sizeof file_key);
+    chance_bytes(nonce, sizeof nonce);
     g_autoptr(GString) header = g_string_new(VERSION_LINE "\n");
     AUTO(age_writer) *writer = NULL;
     gboolean done = TRUE;

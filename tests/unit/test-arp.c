@@ -195,15 +195,18 @@ test_a_probe_of_others_says_nothing_of_an_address(struct wire *wire, gconstpoint
 static void
 test_the_last_ones_push_out_the_first_ones(struct wire *wire, gconstpointer data)
 {
-    guint8 mac[FRAME_MAC];
-    guint known = 0;
-    (void)data;
-    for (guint i = 0; i < 4 * ARP_TABLE; i++)
-        comes(wire, FRAME_ARP_REPLY, ADDRESS + i, 0, BEGIN + i);
-    g_assert_false(arp_seen(wire->arp, ADDRESS, BEGIN, G_MAXINT64, mac));
-    for (guint i = 3 * ARP_TABLE; i < 4 * ARP_TABLE; i++)
-        known += arp_seen(wire->arp, ADDRESS + i, BEGIN + i, G_MAXINT64, mac);
-    g_assert_cmpuint(known, >, ARP_TABLE / 2);
+    for (guint round = 0; round < 32; round++) { /* each table has places of its own for them */
+        guint8 mac[FRAME_MAC];
+        guint known = 0;
+        tear_down(wire, data);
+        set_up(wire, data);
+        for (guint i = 0; i < 4 * ARP_TABLE; i++)
+            comes(wire, FRAME_ARP_REPLY, ADDRESS + i, 0, BEGIN + i);
+        g_assert_false(arp_seen(wire->arp, ADDRESS, BEGIN, G_MAXINT64, mac));
+        for (guint i = 3 * ARP_TABLE; i < 4 * ARP_TABLE; i++)
+            known += arp_seen(wire->arp, ADDRESS + i, BEGIN + i, G_MAXINT64, mac);
+        g_assert_cmpuint(known, >, ARP_TABLE * 3 / 4);
+    }
 }
 
 int

@@ -1,6 +1,8 @@
 /* offers: two hash tables over one array, and a list by age for each subnet. */
 #include "netsvc/dhcp/choose/offers.h"
 
+#include "lib/base/keyed_hash.h"
+
 #include <string.h>
 
 #define BUCKETS 16384 /* a power of two */
@@ -20,22 +22,14 @@ struct offers {
         struct offer *oldest, *newest;
     } age[CONFIG_SUBNETS_MAX];
     struct quiet quiet[OFFERS_QUIET_MAX];
-    guint64 secret[2];
+    struct keyed_hash key;
 };
-
-static guint64
-mixed(guint64 a, guint64 b)
-{
-    __uint128_t product = (__uint128_t)a * b;
-    return (guint64)product ^ (guint64)(product >> 64);
-}
 
 struct offers *
 offers_new(void)
 {
     struct offers *offers = g_new0(struct offers, 1);
-    for (gsize i = 0; i < G_N_ELEMENTS(offers->secret); i++)
-        offers->secret[i] = (guint64)g_random_int() << 32 | g_random_int() | 1;
+    keyed_hash_draw(&offers->key);
     return offers;
 }
 
@@ -48,19 +42,13 @@ offers_free(struct offers *offers)
 guint64
 offers_client(const struct offers *offers, const guint8 *key, gsize size)
 {
-    guint64 hash = offers->secret[0] ^ size;
-    for (gsize i = 0; i < size; i += sizeof(guint64)) {
-        guint64 word = 0;
-        memcpy(&word, key + i, MIN(sizeof word, size - i));
-        hash = mixed(hash ^ word, offers->secret[1]);
-    }
-    return mixed(hash, offers->secret[1]);
+    return keyed_hash_bytes(&offers->key, key, size);
 }
 
 static gsize
 address_bucket(const struct offers *offers, guint32 address)
 {
-    return mixed(address ^ offers->secret[0], offers->secret[1]) & (BUCKETS - 1);
+    return keyed_hash_number(&offers->key, address) & (BUCKETS - 1);
 }
 
 static gsize
@@ -182,7 +170,7 @@ offers_over(const struct offers *offers, gint64 now)
 static gsize
 quiet_place(const struct offers *offers, guint32 address)
 {
-    return mixed(address ^ offers->secret[1], offers->secret[0]) & (OFFERS_QUIET_MAX - 1);
+    return keyed_hash_number(&offers->key, address) & (OFFERS_QUIET_MAX - 1);
 }
 
 void

@@ -9,6 +9,8 @@
  */
 #include "netsvc/dhcp/lease/lease.h"
 
+#include "lib/base/keyed_hash.h"
+
 #include <string.h>
 
 #define NEVER G_MAXINT64
@@ -32,7 +34,7 @@ struct leases {
     struct node *root;
     struct node **buckets;
     gsize bucket_count, client_count;
-    guint64 secret[2];
+    struct keyed_hash key; /* of the buckets */
 };
 
 /* ---- what a node knows ---- */
@@ -207,23 +209,10 @@ tree_given_up(struct node *here, guint32 first, guint32 last, gint64 since)
 
 /* ---- clients ---- */
 
-static guint64
-mixed(guint64 a, guint64 b)
-{
-    __uint128_t product = (__uint128_t)a * b;
-    return (guint64)product ^ (guint64)(product >> 64);
-}
-
 static struct node **
 bucket_of(const struct leases *leases, const guint8 *key, gsize size)
 {
-    guint64 hash = leases->secret[0] ^ size;
-    for (gsize i = 0; i < size; i += sizeof(guint64)) {
-        guint64 word = 0;
-        memcpy(&word, key + i, MIN(sizeof word, size - i));
-        hash = mixed(hash ^ word, leases->secret[1]);
-    }
-    return &leases->buckets[mixed(hash, leases->secret[1]) & (leases->bucket_count - 1)];
+    return &leases->buckets[keyed_hash_bytes(&leases->key, key, size) & (leases->bucket_count - 1)];
 }
 
 /* A declined address is no client's. */
@@ -291,8 +280,7 @@ leases_new(void)
     struct leases *leases = g_new0(struct leases, 1);
     leases->bucket_count = BUCKETS_FIRST;
     leases->buckets = g_new0(struct node *, leases->bucket_count);
-    for (gsize i = 0; i < G_N_ELEMENTS(leases->secret); i++)
-        leases->secret[i] = (guint64)g_random_int() << 32 | g_random_int() | 1;
+    keyed_hash_draw(&leases->key);
     return leases;
 }
 

@@ -1,6 +1,8 @@
 /* All probes last equally long, so a queue has them in the order in which they are due. */
 #include "netsvc/dhcp/link/arp.h"
 
+#include "lib/base/keyed_hash.h"
+
 #include <string.h>
 
 #define STEP_MS (ARP_PROBE_MS / ARP_PROBES)
@@ -23,7 +25,7 @@ struct arp {
     struct arp_ears ears;
     GQueue queues[ARP_PROBES]; /* struct probe, by how often they were sent */
     GHashTable *running;       /* address → struct probe */
-    guint64 secret;
+    struct keyed_hash key;     /* of the table */
     struct seen table[ARP_TABLE];
 };
 
@@ -35,7 +37,7 @@ arp_new(const struct arp_ears *ears)
     for (gsize i = 0; i < ARP_PROBES; i++)
         g_queue_init(&arp->queues[i]);
     arp->running = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    arp->secret = (guint64)g_random_int() << 32 | g_random_int() | 1;
+    keyed_hash_draw(&arp->key);
     return arp;
 }
 
@@ -55,8 +57,7 @@ arp_free(struct arp *arp)
 static struct seen *
 places_of(const struct arp *arp, guint32 address)
 {
-    guint64 hash = (address + 1) * arp->secret;
-    gsize set = (gsize)(hash >> 40) % (ARP_TABLE / WAYS);
+    gsize set = keyed_hash_number(&arp->key, address) % (ARP_TABLE / WAYS);
     return (struct seen *)&arp->table[set * WAYS];
 }
 

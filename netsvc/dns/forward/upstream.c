@@ -1,12 +1,12 @@
 #include "netsvc/dns/forward/upstream.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/jsontext.h"
 #include "netsvc/bytes.h"
 #include "netsvc/dns/forward/relay.h"
 
 #include <arpa/inet.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define PROBE_TRIES 2
 #define PROBE_PATIENCE (400 * G_TIME_SPAN_MILLISECOND) /* while its round trip is not known */
@@ -55,24 +55,6 @@ struct upstream {
     guint64 asked, answered, doubted;
 };
 
-/* ---- chance ---- */
-
-static void
-random_bytes(void *to, gsize size)
-{
-    static guint8 pool[256];
-    static gsize left;
-    g_assert(size <= sizeof pool);
-    if (left < size) {
-        left = sizeof pool;
-        gssize got = getrandom(pool, sizeof pool, 0);
-        g_assert(got == sizeof pool);
-    }
-    left -= size;
-    memcpy(to, pool + left, size);
-    memset(pool + left, 0, size);
-}
-
 /* ---- asking ---- */
 
 /* Each letter large or small by chance: more that a stranger must guess. */
@@ -80,7 +62,7 @@ static void
 mix_case(guint8 *name, gsize size)
 {
     guint8 chance[NAME_SIZE_MAX];
-    random_bytes(chance, size);
+    chance_bytes(chance, size);
     for (gsize i = 0; i < size; i++)
         if (g_ascii_islower(name[i]) && (chance[i] & 1) != 0)
             name[i] = (guint8)g_ascii_toupper((char)name[i]);
@@ -92,7 +74,7 @@ write_question(const struct cache_key *key, gboolean mixed, gboolean edns,
                guint8 wire[ASK_SIZE_MAX], gsize *end)
 {
     memset(wire, 0, HEADER_SIZE);
-    random_bytes(wire, 2);
+    chance_bytes(wire, 2);
     bytes_put16(wire + 2, FLAG_RD | (key->checking_disabled ? FLAG_CD : 0u));
     bytes_put16(wire + 4, 1);
     guint8 *at = wire + HEADER_SIZE;
@@ -435,7 +417,7 @@ upstream_new(const struct upstream_world *world, const struct config_peer *peer)
     upstream->peer = *peer;
     upstream->wanted = world->now(world->context);
     write_text(upstream);
-    random_bytes(&secret, sizeof secret);
+    chance_bytes(&secret, sizeof secret);
     g_snprintf(upstream->secret, sizeof upstream->secret, "%016" G_GINT64_MODIFIER "x", secret);
     begin_probe(upstream);
     return upstream;

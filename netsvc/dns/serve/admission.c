@@ -1,10 +1,10 @@
 #include "netsvc/dns/serve/admission.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/file.h"
 #include "netsvc/dns/serve/response_rate.h"
 
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #define SECOND ((gint64)1000000000) /* nanoseconds */
@@ -33,10 +33,7 @@ keep_secret(struct cookie_secret *secret, int folder, GError **error)
 {
     guint8 bytes[COOKIE_SECRET_SIZE];
     char text[2 * COOKIE_SECRET_SIZE + 1] = "";
-    ssize_t got;
-    do
-        got = getrandom(bytes, sizeof bytes, 0);
-    while (got != sizeof bytes);
+    chance_bytes(bytes, sizeof bytes);
     for (gsize i = 0; i < sizeof bytes; i++)
         g_snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     cookie_secret_set(secret, bytes);

@@ -1,15 +1,15 @@
 #include "netsvc/dns/serve/response_rate.h"
 
+#include "lib/base/keyed_hash.h"
 #include "netsvc/config/config.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #define SETS 4096 /* a power of two; 256 KB in all */
 #define WAYS 4    /* buckets of a set: one line of the processor's cache */
 #define BURST_SECONDS 1
 #define SECOND 1000000000       /* nanoseconds */
-#define MIX 0x9e3779b97f4a7c15u /* 2^64 by the golden ratio: Fibonacci hashing */
+#define MIX 0x9e3779b97f4a7c15u /* 2^64 by the golden ratio */
 #define PREFIX4 24
 #define OWN_ONE ((guint64)1 << 40) /* sets single addresses apart from networks */
 #define PREFIX6_HIDDEN 8 /* bits of an IPv6 address' first half that are not looked at: /56 */
@@ -24,7 +24,7 @@ struct bucket {
 
 struct response_rate {
     gint64 interval, own_interval; /* nanoseconds between answers; 0: no limit */
-    guint64 seed;
+    struct keyed_hash key;
     guint64 limited;
     GArray *own; /* struct config_network */
     struct bucket buckets[SETS][WAYS] __attribute__((aligned(64)));
@@ -34,10 +34,7 @@ struct response_rate *
 response_rate_new(guint per_second, const GArray *own)
 {
     struct response_rate *rate = g_aligned_alloc0(1, sizeof *rate, 64);
-    ssize_t got;
-    do
-        got = getrandom(&rate->seed, sizeof rate->seed, 0);
-    while (got != sizeof rate->seed);
+    keyed_hash_draw(&rate->key);
     if (per_second > 0) {
         rate->interval = MAX(1, SECOND / per_second);
         rate->own_interval = MAX(1, rate->interval / RESPONSE_RATE_OWN);
@@ -96,8 +93,7 @@ client6(const struct response_rate *rate, const struct in6_addr *address, struct
 static struct bucket *
 bucket_of(struct response_rate *rate, guint64 network)
 {
-    guint64 hash = (network ^ rate->seed) * MIX;
-    hash = (hash ^ hash >> 32) * MIX;
+    guint64 hash = keyed_hash_number(&rate->key, network);
     guint32 tag = (guint32)hash;
     struct bucket *set = rate->buckets[hash >> 32 & (SETS - 1)], *fullest = set;
     for (guint i = 0; i < WAYS; i++) {

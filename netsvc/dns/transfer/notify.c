@@ -1,5 +1,6 @@
 #include "notify.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "netsvc/bytes.h"
@@ -8,7 +9,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -55,8 +55,7 @@ write_message(struct told *told, guint8 *out)
     reply_record(&reply, SECTION_ANSWER, told->origin.wire, told->origin.size, TYPE_SOA, CLASS_IN,
                  told->soa_ttl, told->soa, told->soa_size);
     gsize size = reply_end(&reply);
-    if (getrandom(&told->id, sizeof told->id, 0) != sizeof told->id)
-        g_error("no random numbers");
+    chance_bytes(&told->id, sizeof told->id);
     bytes_put16(out, told->id);
     bytes_put16(out + 2, OPCODE_NOTIFY << FLAG_OPCODE_SHIFT | FLAG_AA);
     tsig_clear(&told->tsig);

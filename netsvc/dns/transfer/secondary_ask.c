@@ -2,12 +2,12 @@
 #include "netsvc/bytes.h"
 #include "netsvc/dns/transfer/secondary_inside.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/log.h"
 #include "netsvc/dns/transfer/apply.h"
 #include "netsvc/dns/transfer/peer.h"
 
 #include <event2/buffer.h>
-#include <sys/random.h>
 
 #define LENGTH 2             /* bytes before each message (RFC 1035, 4.2.2) */
 #define AT_ONCE (128 * 1024) /* bytes that are read before others have their turn */
@@ -47,8 +47,7 @@ send_request(struct secondary *secondary, enum incoming_kind kind)
         .records_max = ZONE_RECORDS_MAX,
         .bytes_max = INCOMING_BYTES_MAX,
     };
-    if (getrandom(&id, sizeof id, 0) != sizeof id)
-        g_error("no random numbers");
+    chance_bytes(&id, sizeof id);
     incoming_free(secondary->incoming);
     secondary->incoming = incoming_new(&role);
     secondary->kind = kind;

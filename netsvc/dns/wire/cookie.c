@@ -1,8 +1,9 @@
 #include "netsvc/dns/wire/cookie.h"
 
+#include "lib/base/chance.h"
+
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define VERSION 1
 #define SERVER_AT COOKIE_CLIENT_SIZE /* the server's part begins here */
@@ -80,10 +81,7 @@ void
 cookie_secret_random(struct cookie_secret *secret)
 {
     guint8 bytes[COOKIE_SECRET_SIZE];
-    ssize_t got;
-    do
-        got = getrandom(bytes, sizeof bytes, 0);
-    while (got != sizeof bytes);
+    chance_bytes(bytes, sizeof bytes);
     cookie_secret_set(secret, bytes);
 }
 

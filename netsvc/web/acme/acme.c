@@ -1,11 +1,10 @@
 #include "netsvc/web/acme/inside.h"
 
+#include "lib/base/chance.h"
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/json/json.h"
 #include "netsvc/web/acme/jose/base64url.h"
-
-#include <openssl/rand.h>
 
 #define DATABASE "acme.db"
 #define PREFIX "/acme/"
@@ -30,8 +29,7 @@ char *
 acme_new_id(void)
 {
     guint8 bytes[ID_BYTES];
-    if (RAND_bytes(bytes, sizeof bytes) != 1)
-        g_error("OpenSSL has no random numbers");
+    chance_bytes(bytes, sizeof bytes);
     return base64url_text(bytes, sizeof bytes);
 }
 

@@ -1,5 +1,6 @@
 #include "netsvc/web/acme/jose/nonces.h"
 
+#include "lib/base/chance.h"
 #include "netsvc/bytes.h"
 #include "netsvc/web/acme/jose/base64url.h"
 #include "netsvc/web/acme/problem.h"
@@ -7,7 +8,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #define KEY_SIZE 32
 #define COUNTED 12 /* bytes: the counter's eight and the time's four */
@@ -24,8 +24,7 @@ struct nonces *
 nonces_new(void)
 {
     struct nonces *nonces = g_new0(struct nonces, 1);
-    if (RAND_bytes(nonces->key, KEY_SIZE) != 1)
-        g_error("OpenSSL has no random numbers");
+    chance_bytes(nonces->key, KEY_SIZE);
     return nonces;
 }
 

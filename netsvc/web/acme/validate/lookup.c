@@ -1,11 +1,11 @@
 #include "netsvc/web/acme/validate/lookup.h"
 
+#include "lib/base/chance.h"
 #include "netsvc/bytes.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <openssl/rand.h>
 #include <unistd.h>
 
 #define SERVER_SECONDS 3 /* before the next one is asked */
@@ -255,8 +255,7 @@ lookup_start(const struct world *world, const char *name, ldns_rr_type type, loo
     lookup->done = done;
     lookup->context = context;
     lookup->ended = evtimer_new(world->events, on_ended, lookup);
-    if (RAND_bytes((guint8 *)&lookup->id, sizeof lookup->id) != 1)
-        g_error("OpenSSL has no random numbers");
+    chance_bytes(&lookup->id, sizeof lookup->id);
     lookup->question = make_question(lookup);
     if (lookup->question != NULL) {
         ask(lookup);
