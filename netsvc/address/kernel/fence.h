@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "netsvc/address/kernel/netlink.h"
+#include "netsvc/netlink.h"
 
 #define FENCE_SECONDS 6 /* that it stays open */
 #define FENCE_TABLE "lifeboat"

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "netsvc/address/kernel/netlink.h"
+#include "netsvc/netlink.h"
 
 #include <net/if.h>
 

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "netsvc/address/kernel/netlink.h"
+#include "netsvc/netlink.h"
 
 struct reset;
 

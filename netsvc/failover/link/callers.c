@@ -2,7 +2,7 @@
 
 #include "lib/base/account.h"
 #include "lib/base/log.h"
-#include "netsvc/address/kernel/netlink.h"
+#include "netsvc/netlink.h"
 
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>

@@ -1,4 +1,4 @@
-#include "netsvc/address/kernel/netlink.h"
+#include "netsvc/netlink.h"
 
 #include "lib/base/fail.h"
 
