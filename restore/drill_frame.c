@@ -2,6 +2,7 @@
 #include "restore/drill_frame.h"
 
 #include "lib/couch/locals.h"
+#include "lib/couch/write/create.h"
 #include "lib/couch/write/same.h"
 #include "lib/couch/write/splice.h"
 #include "lib/json/json.h"
@@ -35,20 +36,20 @@ compare_number(struct drill_frame *frame, const struct plan_item *item, const ch
 
 /* ---- shards ---- */
 
-/* Partitions were looked at when it was made. As many copies as the target has nodes, if the source
- * had more. */
+/* Partitions were looked at when it was made. */
 static gboolean
 compare_shape(struct drill_frame *frame, const struct plan_item *item, struct slice db,
               GError **error)
 {
     struct server_database found;
-    guint64 q = 0, n = 0, nodes = g_strv_length(frame->restore->traits.nodes);
-    json_member_unsigned(db, "q", &q);
-    json_member_unsigned(db, "n", &n);
+    struct shape shape = {0};
+    json_member_unsigned(db, "q", &shape.q);
+    json_member_unsigned(db, "n", &shape.n);
     if (!server_database_info(frame->restore->http, item->target, &found, error))
         return FALSE;
-    compare_number(frame, item, "its number of shards (q)", q, found.q);
-    compare_number(frame, item, "its number of copies (n)", MIN(n, nodes), found.n);
+    compare_number(frame, item, "its number of shards (q)", shape.q, found.q);
+    compare_number(frame, item, "its number of copies (n)",
+                   shape_copies(&shape, &frame->restore->traits), found.n);
     server_database_clear(&found);
     return TRUE;
 }

@@ -75,6 +75,14 @@ class Whole(Case):
         self.site.restore(target)
         self.assert_same(self.before, self.capture(target.couch))
 
+    def test_what_a_single_node_had_comes_with_as_many_copies_as_the_target_has_by_default(self):
+        if self.before[self.medic]['shape']['n'] > 1:
+            self.skipTest('the source is a cluster')
+        with faulty.Faulty(self.empty_target().url) as proxy:
+            self.site.run('lifeboat-restore', 'run', self.site.store, '--target', proxy.url, '--keys', self.site.keys)
+            self.assertEqual(1, proxy.count('PUT', '^/%s[?]q=' % quote(self.medic)))
+            self.assertEqual(0, proxy.count('PUT', '[?&]n='))
+
     def test_an_empty_database_that_somebody_set_up_keeps_its_security(self):
         target, mine = self.empty_target(), {'admins': {'names': ['me'], 'roles': []}, 'members': {'names': [], 'roles': []}}
         target.couch.create(self.medic)

@@ -11,7 +11,7 @@
 guint64
 shape_copies(const struct shape *shape, const struct traits *traits)
 {
-    return MIN(shape->n, (guint64)g_strv_length(traits->nodes));
+    return shape->n > 1 ? MIN(shape->n, (guint64)g_strv_length(traits->nodes)) : 0;
 }
 
 static gboolean
@@ -48,10 +48,11 @@ static char *
 create_path(const struct traits *traits, const char *name, const struct shape *shape)
 {
     g_autoptr(GString) rest = g_string_new(NULL);
+    const guint64 copies = shape_copies(shape, traits);
     if (traits->couchdb && shape->q > 0)
         g_string_append_printf(rest, "&q=%" G_GUINT64_FORMAT, shape->q);
-    if (traits->couchdb && shape->n > 0)
-        g_string_append_printf(rest, "&n=%" G_GUINT64_FORMAT, shape_copies(shape, traits));
+    if (traits->couchdb && copies > 0)
+        g_string_append_printf(rest, "&n=%" G_GUINT64_FORMAT, copies);
     if (shape->partitioned)
         g_string_append(rest, "&partitioned=true");
     if (rest->len > 0)

@@ -10,11 +10,12 @@
 /* What is settled when a database is made. 0: as the server has it by default. */
 struct shape {
     guint64 q;
-    guint64 n; /* copies; as many as the target has nodes, if the source had more */
+    guint64 n; /* copies, as the source has them */
     gboolean partitioned;
 };
 
-/* How many copies the target can have of it; 0: not told. */
+/* How many copies are asked for: as many as the target has nodes, if the source has more. 0: as the
+ * server has it by default, for a source that has one, since a single node cannot have more. */
 guint64 shape_copies(const struct shape *shape, const struct traits *traits);
 
 /* Makes the database, unless it is there. *made: it was not there before, whatever the server
