@@ -397,6 +397,7 @@ class Merge(Pair):
         self.assertTrue(self.standby.has(self.medic, 'a-only-19') and self.standby.has(self.medic, 'b-only'))
         self.assertEqual('of b', self.other.get('/%s/_local/transitions-seq' % quote(self.medic))['value'])
         self.assertEqual(['b'], self.other.get('/%s/_security' % quote(self.medic))['admins']['names'])
+        self.assertIn("database '%s': its _security is another one on the other node; this node's stays" % self.medic, self.daemon.log)
         self.assertIn('21 documents of the other node came, 1 with a conflict; see ' + answer['report'], self.daemon.status())
         merged = self.daemon.request(ask='status')['switch']['merged']
         self.assertEqual((21, 1, answer['report']), (merged['documents'], merged['conflicts'], merged['report']))

@@ -11,8 +11,7 @@ dress_make(struct standby *standby, struct followed *followed, const struct serv
            GError **error)
 {
     const char *database = followed->name;
-    const guint64 copies = source->n > 1 ? source->n : 0; /* a single node cannot have more */
-    const struct shape shape = {source->q, copies, source->partitioned};
+    const struct shape shape = {source->q, source->n, source->partitioned};
     struct server_database present;
     g_autoptr(GError) failure = NULL;
     gboolean made = FALSE;
@@ -109,20 +108,39 @@ dress_locals(struct standby *standby, struct followed *database, GError **error)
     return TRUE;
 }
 
+/* ---- all of it ---- */
+
+/* What is here stays in a merge: which of the two was set last, nobody knows. */
+static void
+tell_security(const char *database, const char *source, const char *present)
+{
+    if (source != NULL && present != NULL && !json_same(slice_of(source), slice_of(present)))
+        log_warning("database '%s': its _security is another one on the other node; this node's "
+                    "stays",
+                    database);
+}
+
+static gboolean
+bring(struct standby *standby, const char *database, const struct server_database *source,
+      const struct server_database *present, GError **error)
+{
+    return compare_security(standby, database, source->security, present->security, error) &&
+           compare_limit(standby, database, source->revs_limit, present->revs_limit, error) &&
+           compare_locals(standby, database, error);
+}
+
 gboolean
 dress_compare(struct standby *standby, struct followed *database, GError **error)
 {
     struct server_database source, present;
+    const gboolean stays = standby->options->merge && !database->made;
     gboolean done = FALSE;
-    if (standby->options->merge && !database->made)
-        return TRUE;
     if (server_database_fetch(standby->source, database->name, &source, error)) {
-        if (server_database_fetch(standby->target, database->name, &present, error))
-            done = compare_security(standby, database->name, source.security, present.security,
-                                    error) &&
-                   compare_limit(standby, database->name, source.revs_limit, present.revs_limit,
-                                 error) &&
-                   compare_locals(standby, database->name, error);
+        done = server_database_fetch(standby->target, database->name, &present, error);
+        if (done && stays)
+            tell_security(database->name, source.security, present.security);
+        else if (done)
+            done = bring(standby, database->name, &source, &present, error);
         server_database_clear(&present);
     }
     server_database_clear(&source);
