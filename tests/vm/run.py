@@ -12,4 +12,4 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'integration'), os.pat
 import runner  # noqa: E402
 
 if __name__ == '__main__':
-    sys.exit(runner.main(HERE))
+    sys.exit(runner.main(HERE, retries=2))
