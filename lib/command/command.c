@@ -43,7 +43,7 @@ unknown_command(const struct program *program, int argc, char **argv, GError **e
         if (name[first] == ' ' && strcmp(firsts->pdata[i], argv[1]) == 0)
             g_string_append_printf(seconds, "%s'%s'", seconds->len > 0 ? " or " : "", name);
     }
-    if (seconds->len > 0 && argc < 3)
+    if (seconds->len > 0 && (argc < 3 || argv[2][0] == '-'))
         return fail_set(error, FAIL_USAGE, "'%s' alone is not a command: %s", argv[1],
                         seconds->str);
     if (seconds->len > 0)

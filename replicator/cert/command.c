@@ -224,8 +224,10 @@ cert_import_command(const struct command_line *line, GError **error)
                    path),
                FAIL_USAGE;
     g_autoptr(GString) answer = import(line, files, FALSE, error);
-    if (answer == NULL)
+    if (answer == NULL) {
+        g_prefix_error(error, "'%s': ", path);
         return FAIL_FAILED;
+    }
     tell_import(answer);
     return 0;
 }

@@ -67,7 +67,7 @@ class Pairing(Nodes):
     def test_another_code_is_refused(self):
         shown, _ = self.show(self.a, 'peer', 'pair')
         self.assertIn('not the code', self.b.do('peer', 'pair', '0000-0000-0000-0000-0000', expect=1))
-        self.assertIn('that is no code', self.b.do('peer', 'pair', '0000', expect=1))
+        self.assertIn("'0000' is no code", self.b.do('peer', 'pair', '0000', expect=1))
         self.assertIsNone(shown.process.poll())
 
     def test_ctrl_c_takes_the_code_back(self):

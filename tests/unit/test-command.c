@@ -205,6 +205,7 @@ mistakes_are_told(void)
     assert_refused("boat tkae", "unknown command 'tkae'\nhint: did you mean 'boat take'?");
     assert_refused("boat swim", "unknown command 'swim'\nhint: 'boat --help' lists the commands");
     assert_refused("boat key", "'key' alone is not a command: 'key init' or 'key show'");
+    assert_refused("boat key --site a", "'key' alone is not a command: 'key init' or 'key show'");
     assert_refused("boat key int", "'key int' is not a command: 'key init' or 'key show'");
     assert_refused("boat --full take", "'--full' where a command is expected\nhint: options follow "
                                        "the command: boat COMMAND --OPTION");

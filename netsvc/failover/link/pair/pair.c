@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define TYPED_SHOWN 40 /* characters of what is no code */
+
 /* ---- answers ---- */
 
 void
@@ -147,9 +149,9 @@ begin_to_join(struct pair *pair, const struct child_task *task, struct slice bod
     const struct pairing *pairing = &pair->link->pairing;
     if (!code_read(typed, code))
         pair_refuse(pair, task->number,
-                    "that is no code: it has %d letters and digits, as "
+                    "'%.*s' is no code: one has %d letters and digits, as "
                     "XXXX-XXXX-XXXX-XXXX-XXXX",
-                    CODE_LENGTH);
+                    TYPED_SHOWN, typed, CODE_LENGTH);
     else if (active && !discards)
         pair_refuse(pair, task->number,
                     "this node serves clients, and what it has would be given up\nhint: if it is "
