@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 import time
 import unittest
@@ -564,7 +565,7 @@ class Mishaps(Following):
         self.assert_says(run, 'are one server')
 
     def test_without_credentials_the_hint_names_the_option_for_that_server(self):
-        run = self.standby.catch_up(source=self.server.url.replace('admin:pass@', ''), expect=FAILED)
+        run = self.standby.catch_up(source=re.sub('//.*@', '//', self.server.url), expect=FAILED)
         self.assert_says(run, 'hint: give --from-credentials FILE')
 
     def test_a_wrong_password_is_tried_once(self):

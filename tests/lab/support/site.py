@@ -185,7 +185,8 @@ class Split(Lan):
         self.second = self.switch()
         self.first.ip('link add trunk netns %s type veth peer name trunk' % self.second.path, 'link set trunk master br0 up')
         self.second.ip('link set trunk master br0 up')
-        self.first.wait_forwarding('trunk')
+        for switch in (self.first, self.second):
+            switch.wait_forwarding('trunk')
 
     def host(self, *addresses, on=None):
         return super().host(*addresses, on=on or (self.second if ADDRESSES['b'] in addresses else self.first))
