@@ -155,7 +155,10 @@ note_claim(struct address *self, const guint8 *mac)
         self->claimed_at = now_ms();
         memcpy(self->claimed, text, sizeof text);
         child_alert(self->child, "two have it",
-                    "%s says that it has the service address, which this node holds", text);
+                    "%s says that it has the service address, which this node holds; if that is "
+                    "the other node, and they are not paired, run `lifeboat peer pair` on the one "
+                    "in use; any other machine must give that address up",
+                    text);
     }
     timer_set(self->forget_claimed, CLAIMED_SECONDS * 1000);
 }
