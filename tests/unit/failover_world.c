@@ -721,6 +721,7 @@ take_resume(struct world *world, guint number)
     struct world_node *node = &world->nodes[number];
     world_say(world, "---- %c goes on", name_of(number));
     node->paused = FALSE;
+    node->resumed_at = world->now;
     world->link_changed_at = world->now;
     if (!world->linked)
         protocol_lost(node->core, world->now);

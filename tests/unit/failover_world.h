@@ -51,7 +51,7 @@ struct world_node {
     struct world_disk disk, image;
     gboolean has_image, power, paused, attached; /* to the LAN */
     gboolean address, door;
-    gint64 paused_at, looked_at;
+    gint64 paused_at, resumed_at, looked_at;
     gint64 expires; /* of the address; G_MAXINT64: it is refreshed */
     guint64 served_term, told_term;
     gint64 told_at, fence_failed_at;

@@ -76,7 +76,7 @@ check_node(struct world *world, guint number)
         wrong(world, "one is open at a lower term than it was told");
     if (protocol_is_open(node->core) && protocol_role(node->core) != PROTOCOL_ACTIVE)
         wrong(world, "one is open and not active");
-    gint64 since = MAX(node->told_at, node->fence_failed_at);
+    gint64 since = MAX(MAX(node->told_at, node->fence_failed_at), node->resumed_at);
     if (world_serves(world, number) && node->served_term < node->told_term &&
         world->now - since > FENCE_SLACK_MS && world->chances.slow == 0)
         wrong(world, "one still serves at a lower term than it was told");
