@@ -2,6 +2,7 @@
 
 #include "lib/base/chance.h"
 #include "lib/base/file.h"
+#include "lib/base/hash.h"
 #include "netsvc/dns/serve/response_rate.h"
 
 #include <string.h>
@@ -32,10 +33,8 @@ static gboolean
 keep_secret(struct cookie_secret *secret, int folder, GError **error)
 {
     guint8 bytes[COOKIE_SECRET_SIZE];
-    char text[2 * COOKIE_SECRET_SIZE + 1] = "";
     chance_bytes(bytes, sizeof bytes);
-    for (gsize i = 0; i < sizeof bytes; i++)
-        g_snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    g_autofree char *text = hash_hex(bytes, sizeof bytes);
     cookie_secret_set(secret, bytes);
     return file_replace(folder, ADMISSION_SECRET, text, strlen(text), SECRET_MODE, error);
 }
