@@ -42,6 +42,22 @@ class SettingUp(Case):
         self.assertIn('the switch is done', said)
         pair.b.wait_role('alone')
 
+    def test_a_new_node_whose_port_of_the_switch_opens_late_does_not_serve_beside_another(self):
+        """As with the spanning tree protocol: for 30 s the cable is in, and nothing passes."""
+        pair = Pair(self, start=False, couch=False)
+        pair.a.start_netsvc().wait_role('alone')
+        pair.b.write('lifeboat.conf', open(pair.b.config).read().replace('boot_wait = 3', 'boot_wait = 60'))
+        pair.b.host.silence()
+        pair.b.start_netsvc().netsvc.wait_for('probe the address done (')
+        said = pair.b.call('status')[1]
+        self.assertIn('looks for 60 s whether another machine has the service address', said)
+        self.assertIn('becomes the active one by itself', pair.b.do('peer', 'pair', expect=1))
+        self.assertFalse(pair.b.has_service())
+        pair.b.host.speak()
+        pair.b.wait_until(lambda: pair.a.host.mac in pair.b.status().get('trouble', ''), 'b does not see a')
+        self.assertFalse(pair.b.has_service())
+        pair.pair_nodes()
+
     def test_settings_that_differ_are_told_on_both_until_they_are_alike(self):
         pair = Pair(self)
         said = 'the two nodes have different settings in [dns]'

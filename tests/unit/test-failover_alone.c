@@ -46,13 +46,31 @@ assert_asks(struct stage *stage)
     stage_assert_trouble(stage, "lifeboat failover --force");
 }
 
+/* The address is free, for as long as the port of a switch may be closed. */
+static void
+look_around(struct stage *stage)
+{
+    const gint64 until = stage->now + STAGE_BOOT_WAIT - 1000;
+    while (stage->now < until) {
+        if (stage_runs(stage, PROTOCOL_PROBE))
+            stage_end(stage, PROTOCOL_PROBE, TRUE, "");
+        g_assert_false(stage_runs(stage, PROTOCOL_START));
+        g_assert_cmpint(protocol_role(stage->core), ==, PROTOCOL_WAIT);
+        stage_assert_trouble(stage, "this node is new");
+        stage_run(stage, 100);
+    }
+    stage_run(stage, 3000);
+}
+
 static void
 test_it_serves_where_the_address_is_free(void)
 {
     AUTO(stage) *stage = new_node();
     stage_start(stage, FALSE, FALSE);
+    look_around(stage);
+    g_assert_false(stage->disk.taken);
     stage_come_up(stage);
-    g_assert_cmpint((gint)stage->now, ==, 1000); /* at once */
+    g_assert_cmpint((gint)stage->now, ==, 1000 + STAGE_BOOT_WAIT + 2000);
     g_assert_true(stage->disk.taken);
     g_assert_false(stage->disk.unmerged || stage->disk.fresh);
     g_assert_cmpstr(stage_trouble(stage), ==, "");
@@ -67,6 +85,46 @@ test_it_waits_for_a_person_where_another_has_the_address(void)
     assert_waits(stage, RIVAL);
     g_assert_null(strstr(stage_trouble(stage), "--force")); /* nobody is led to take over from it */
     assert_asks(stage);
+}
+
+/* Its own port was closed at first, or that of the other machine. */
+static void
+test_it_waits_for_a_person_where_another_is_heard_later(void)
+{
+    AUTO(stage) *stage = new_node();
+    stage_start(stage, FALSE, FALSE);
+    stage_end(stage, PROTOCOL_PROBE, TRUE, "");
+    stage_run(stage, STAGE_BOOT_WAIT - 1000);
+    stage_end(stage, PROTOCOL_PROBE, TRUE, RIVAL);
+    assert_asks(stage);
+}
+
+/* Nothing can be heard: that does not count. */
+static void
+test_it_looks_only_while_a_cable_is_in(void)
+{
+    AUTO(stage) *stage = new_node();
+    stage_start(stage, FALSE, FALSE);
+    stage_run(stage, 100);
+    protocol_cable(stage->core, FALSE, stage->now);
+    stage_end(stage, PROTOCOL_PROBE, FALSE, "interface 'eth0' has no link");
+    stage_run(stage, 3 * STAGE_BOOT_WAIT);
+    stage_assert_trouble(stage, "has no link");
+    protocol_cable(stage->core, TRUE, stage->now);
+    look_around(stage);
+    stage_come_up(stage);
+}
+
+static void
+test_one_that_is_restarted_meanwhile_looks_anew(void)
+{
+    AUTO(stage) *stage = new_node();
+    stage_start(stage, FALSE, FALSE);
+    stage_end(stage, PROTOCOL_PROBE, TRUE, "");
+    stage_run(stage, STAGE_BOOT_WAIT - 1000);
+    stage_start(stage, FALSE, FALSE);
+    look_around(stage);
+    stage_come_up(stage);
 }
 
 static void
@@ -98,8 +156,12 @@ test_one_that_served_before_waits_for_the_address_alone(void)
 {
     AUTO(stage) *stage = new_node();
     stage_start(stage, FALSE, FALSE);
+    look_around(stage);
     stage_come_up(stage);
     stage_start(stage, FALSE, FALSE); /* as after a power cut */
+    stage_end(stage, PROTOCOL_PROBE, TRUE, "");
+    g_assert_true(stage_runs(stage, PROTOCOL_START)); /* at once */
+    stage_start(stage, FALSE, FALSE);
     stage_end(stage, PROTOCOL_PROBE, TRUE, RIVAL);
     stage_assert_trouble(stage, RIVAL);
     stage_run(stage, 3000);
@@ -176,8 +238,20 @@ test_one_that_serves_is_not_forced(void)
 {
     AUTO(stage) *stage = new_node();
     stage_start(stage, FALSE, FALSE);
+    look_around(stage);
     stage_come_up(stage);
     g_assert_nonnull(strstr(protocol_would_refuse(stage->core, PROTOCOL_FORCE), "is alone"));
+}
+
+static void
+test_by_force_it_looks_no_longer(void)
+{
+    AUTO(stage) *stage = new_node();
+    stage_start(stage, FALSE, FALSE);
+    force(stage, PROTOCOL_FORCE, "");
+    stage_come_up(stage);
+    g_assert_true(stage->disk.taken);
+    g_assert_cmpint((gint)stage->now, <, STAGE_BOOT_WAIT);
 }
 
 int
@@ -188,6 +262,11 @@ main(int argc, char *argv[])
     TEST("it serves where the address is free", test_it_serves_where_the_address_is_free);
     TEST("it waits for a person where another has the address",
          test_it_waits_for_a_person_where_another_has_the_address);
+    TEST("it waits for a person where another is heard later",
+         test_it_waits_for_a_person_where_another_is_heard_later);
+    TEST("it looks only while a cable is in", test_it_looks_only_while_a_cable_is_in);
+    TEST("one that is restarted meanwhile looks anew",
+         test_one_that_is_restarted_meanwhile_looks_anew);
     TEST("that outlives a restart", test_that_outlives_a_restart);
     TEST("it waits though its disk is bad", test_it_waits_though_its_disk_is_bad);
     TEST("one that served before waits for the address alone",
@@ -198,5 +277,6 @@ main(int argc, char *argv[])
     TEST("a disk that was set back is no reason to serve",
          test_a_disk_that_was_set_back_is_no_reason_to_serve);
     TEST("one that serves is not forced", test_one_that_serves_is_not_forced);
+    TEST("by force it looks no longer", test_by_force_it_looks_no_longer);
     return g_test_run();
 }

@@ -224,7 +224,7 @@ static void
 test_who_joins_serves_nobody(void)
 {
     AUTO(stage) *stage = stage_new();
-    stage->disk = (struct protocol_record){.fresh = TRUE};
+    stage->disk = (struct protocol_record){.taken = TRUE, .fresh = TRUE};
     stage_start(stage, FALSE, FALSE);
     stage_end(stage, PROTOCOL_PROBE, TRUE, "");
     stage_end(stage, PROTOCOL_FRESH, FALSE, "the test says no");
@@ -240,7 +240,7 @@ static void
 test_who_introduces_holds_the_first_term(void)
 {
     AUTO(stage) *stage = stage_new();
-    stage->disk = (struct protocol_record){.term = 7};
+    stage->disk = (struct protocol_record){.term = 7, .taken = TRUE};
     stage_start(stage, FALSE, FALSE);
     stage_come_up(stage);
     protocol_paired(stage->core, "the clinic", "node a", 0, TRUE, stage->now);

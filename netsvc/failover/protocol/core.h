@@ -131,6 +131,9 @@ struct protocol {
 guint64 core_next_term(guint64 seen, guint32 parity);
 gboolean core_is_own(const struct protocol *self, guint64 term);
 gboolean core_is_paired(const struct protocol *self);
+/* Never paired, never served, and the other node may still be where nothing is heard of it: the port
+ * of a switch passes nothing for up to 30 s after a cable is in (IEEE 802.1D-2004, 17.14). */
+gboolean core_is_new(const struct protocol *self);
 /* Of the highest term, and has taken it; alone: nobody is waited for. */
 gboolean core_is_holder(const struct protocol *self);
 /* Puts the record as it stands on the disk, whatever comes of it: for what goes on anyway. */

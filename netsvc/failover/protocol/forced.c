@@ -88,7 +88,7 @@ obstacle_alone(const struct protocol *self)
         return "this node is not paired: type the code here that `lifeboat peer pair` shows on the "
                "node that is in use; where there is none, another machine has the service address "
                "and must give it up first: see `lifeboat status`";
-    if (self->record.rival[0] == 0)
+    if (self->record.taken)
         return "this node is alone: it is the active one already";
     return self->force != FORCE_NONE ? "that is going on already: see `lifeboat status`" : NULL;
 }

@@ -11,10 +11,11 @@
  * having taken it, is ACTIVE. A higher one that is heard: fence, keep, answer, and only then the
  * stop hook; stepping down never waits for a disk, stepping up always does. A record that the peer
  * says this node once had and does not is an image from outside (or a disk put back): WAIT, a
- * person is asked. No peer was ever paired: ACTIVE at once, if the service address is free. Where
- * another machine has it and this node has never served, its CouchDB may be an old one whose node
- * lost its memory, and that machine the other node: WAIT, also when the address is free later,
- * until it is paired or a person forces it to be the only one.
+ * person is asked. No peer was ever paired: ACTIVE at once, if the service address is free; the
+ * first time only once it was free for as long as boot_wait. Where another machine has it and this
+ * node has never served, its CouchDB may be an old one whose node lost its memory, and that machine
+ * the other node: WAIT, also when the address is free later, until it is paired or a person forces
+ * it to be the only one.
  *
  * Planned, A → B:   1 checks (both)   2 A: stop hook, fence, CATCH_UP{attempt}
  *                   3 B: pulls until equal, keeps the promise {attempt, uuid}, PROMISE

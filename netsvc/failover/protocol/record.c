@@ -22,6 +22,13 @@ core_is_paired(const struct protocol *self)
 }
 
 gboolean
+core_is_new(const struct protocol *self)
+{
+    return !core_is_paired(self) && !self->record.taken && self->record.rival[0] == 0 &&
+           self->now < self->boot_until;
+}
+
+gboolean
 core_is_holder(const struct protocol *self)
 {
     if (!core_is_paired(self))

@@ -144,6 +144,8 @@ is_free(struct protocol *self, const char *answer)
         wait_for_person(self);
         return FALSE;
     }
+    if (core_is_new(self))
+        return FALSE;
     record.taken = TRUE;
     return core_change(self, &record);
 }

@@ -154,6 +154,13 @@ protocol_trouble(const struct protocol *protocol)
         g_string_append(self->trouble, core_is_paired(self) ? rival_of_pair : rival_of_one);
     } else if (self->record.rival[0] != 0 && self->failed[PROTOCOL_PROBE] == NULL) {
         g_string_append_printf(self->trouble, rival_that_left, self->record.rival);
+    } else if (core_is_new(self) && self->failed[PROTOCOL_PROBE] == NULL) {
+        g_string_append_printf(self->trouble,
+                               "this node is new: it looks for %" G_GINT64_FORMAT
+                               " s whether another machine has the service address before it "
+                               "serves; if it is not to be the first one, pair it right now "
+                               "(`lifeboat peer pair` on the node in use)",
+                               self->times.boot_wait / 1000);
     } else if (!tell_failed(self)) {
         const char *text = plain_trouble(self);
         if (text == NULL)

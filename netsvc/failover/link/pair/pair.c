@@ -127,7 +127,9 @@ begin_to_show(struct pair *pair, const struct child_task *task, struct slice bod
     if (!active)
         pair_refuse(pair, task->number,
                     "this node is not the active one, and only that introduces\nhint: ask on the "
-                    "other one; or, where that is dead, first `lifeboat failover --force` here");
+                    "other one; a new node becomes the active one by itself, if no other is (see "
+                    "`lifeboat status`); where the other one is dead, first `lifeboat failover "
+                    "--force` here");
     else if (replaces && *pairing->peer == '\0')
         pair_refuse(pair, task->number,
                     "there is no node to be replaced\nhint: lifeboat peer pair");
