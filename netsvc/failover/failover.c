@@ -116,6 +116,7 @@ failover_tell(struct failover *failover)
     if (!failover->has_told || state.role != failover->told.role) {
         failover->since = g_get_real_time() / G_USEC_PER_SEC;
         history_turn(failover->history);
+        look_soon(failover);
     }
     failover->told = state;
     failover->has_told = TRUE;
@@ -184,6 +185,7 @@ met(void *context)
     log_notice("failover: the other node is reached");
     protocol_met(failover->protocol, failover_now());
     remote_met(failover);
+    look_soon(failover);
     failover_tell(failover);
     note_standing(failover);
 }
@@ -291,6 +293,7 @@ on_tick(evutil_socket_t fd, short what, void *context)
         return;
     protocol_tick(failover->protocol, now);
     remote_tick(failover, g_get_monotonic_time());
+    look_tick(failover, g_get_monotonic_time());
     failover_tell(failover);
     if (g_get_monotonic_time() - failover->told_replicator > FAILOVER_TELL_SECONDS * G_USEC_PER_SEC)
         tell_replicator(failover);

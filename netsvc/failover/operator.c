@@ -1,6 +1,4 @@
-/* operator: what people ask (task.h): how the pair stands, whether a switch could be, and to do it.
- */
-#include "netsvc/failover/checks.h"
+/* operator: what people ask (task.h): how the pair stands, and to do a switch. */
 #include "netsvc/failover/world.h"
 
 #include "lib/base/jsontext.h"
@@ -79,6 +77,7 @@ operator_append(const struct failover *failover, GString *out)
         json_text_null(out);
     json_text_member_string(out, "replicator_trouble", failover->replicator_trouble);
     append_other(failover, out);
+    look_append(failover, out);
     json_text_member_object(out, "switch");
     history_append(failover->history, out);
     json_text_member_integer(out, "last", history_last(failover->history));
@@ -93,71 +92,7 @@ tell_status(struct failover *failover, const struct child_task *task)
     operator_append(failover, out);
     json_text_end_object(out);
     answer(failover, task->number, out);
-}
-
-/* ---- would it be possible? ---- */
-
-/* Both nodes look, each into its own things. */
-struct looking {
-    struct failover *failover;
-    guint32 task;
-    guint left; /* answers that have not come */
-    GString *out;
-};
-
-static void
-look_ended(struct looking *looking)
-{
-    if (--looking->left > 0)
-        return;
-    json_text_end_array(looking->out);
-    json_text_end_object(looking->out);
-    answer(looking->failover, looking->task, looking->out);
-    g_string_free(looking->out, TRUE);
-    g_free(looking);
-}
-
-static void
-add_look(struct looking *looking, const char *node, gboolean done, const char *text)
-{
-    json_text_begin_object(looking->out);
-    json_text_member_string(looking->out, "node", node);
-    if (done && json_check(slice_of(text), NULL))
-        json_text_member_raw(looking->out, "findings", slice_of(text));
-    else
-        json_text_member_string(looking->out, "failed", text);
-    json_text_end_object(looking->out);
-    look_ended(looking);
-}
-
-static void
-own_look(gpointer context, gboolean done, const char *text)
-{
-    struct looking *looking = context;
-    add_look(looking, looking->failover->config->own->name, done, text);
-}
-
-static void
-other_look(struct failover *failover, gpointer context, gboolean done, const char *text)
-{
-    add_look(context, failover->config->other->name, done, text);
-}
-
-/* {"refused": …, "unlike": "[dns], [subnet]" or null, "nodes": [{"node": "a", "findings":
- * {"problems": […], "notes": […]}}, …]} */
-static void
-look(struct failover *failover, const struct child_task *task)
-{
-    const gboolean from = protocol_role(failover->protocol) == PROTOCOL_ACTIVE;
-    struct looking *looking = g_new0(struct looking, 1);
-    *looking = (struct looking){failover, task->number, 2, g_string_new(NULL)};
-    const char *why = protocol_would_refuse(failover->protocol, PROTOCOL_SWITCH);
-    json_text_begin_object(looking->out);
-    json_text_member_string(looking->out, "refused", why);
-    json_text_member_string(looking->out, "unlike", failover->unlike);
-    json_text_member_array(looking->out, "nodes");
-    remote_ask(failover, from ? "check to" : "check from", other_look, looking);
-    checks_run(failover->child, from, own_look, looking);
+    look_refresh(failover);
 }
 
 /* ---- doing it ---- */
@@ -203,7 +138,7 @@ operator_task(struct failover *failover, const struct child_task *task)
     if (strcmp(task->what, "status") == 0)
         tell_status(failover, task);
     else if (strcmp(task->what, "look") == 0)
-        look(failover, task);
+        look_answer(failover, task->number);
     else if (strcmp(task->what, "switch") == 0 &&
              json_check((struct slice){task->body, task->size}, NULL))
         order_switch(failover, task);

@@ -1,5 +1,5 @@
 /* world: what the parts of the failover child share: failover.c, effects.c, mend.c,
- * operator.c, remote.c.
+ * operator.c, look.c, remote.c.
  */
 #pragma once
 
@@ -39,14 +39,18 @@ struct failover {
     struct failover_question role; /* the replicator is told */
     char *standing; /* what the replicator answered last: how far it is behind, JSON */
     char *replicator_trouble;
-    char *note;        /* what the other node told last of itself, JSON; NULL: nothing */
-    gint64 noted;      /* monotonic */
-    char *unlike;      /* sections of the configuration that the other node has otherwise, or NULL */
+    char *note;   /* what the other node told last of itself, JSON; NULL: nothing */
+    gint64 noted; /* monotonic */
+    char *unlike; /* sections of the configuration that the other node has otherwise, or NULL */
     GPtrArray *remote; /* struct remote: asked of the other node */
     guint remote_last;
-    guint errands;  /* of the other node's, that are being looked into */
-    gint64 since;   /* wall clock: of the role */
-    gboolean mends; /* what this node's CouchDB lost (mend.c) */
+    char *found;     /* what the last look found (look.c), JSON; NULL: nothing yet */
+    gint64 found_at; /* wall clock */
+    gint64 look_due; /* monotonic, microseconds */
+    gboolean looks;  /* by itself, just now */
+    guint errands;   /* of the other node's, that are being looked into */
+    gint64 since;    /* wall clock: of the role */
+    gboolean mends;  /* what this node's CouchDB lost (mend.c) */
 };
 
 gint64 failover_now(void); /* boot clock, milliseconds */
@@ -72,6 +76,19 @@ const char *operator_order_name(enum protocol_order order);
 
 /* Members of an object: how the pair stands, as `lifeboat status` shows it. */
 void operator_append(const struct failover *failover, GString *out);
+
+/* ---- look.c ---- */
+
+/* failover/look: {"refused": …, "unlike": "[dns], [subnet]" or null, "nodes": [{"node": "a",
+ * "findings": {"problems": […], "notes": […]}}, …]}; "failed" where it could not be looked. */
+void look_answer(struct failover *failover, guint32 task);
+
+/* By itself. soon: what was found before tells nothing any more; refresh: somebody reads it. */
+void look_soon(struct failover *failover);
+void look_refresh(struct failover *failover);
+void look_tick(struct failover *failover, gint64 now); /* monotonic, microseconds */
+/* "look": what was found last, as above, or null; "looked": when. */
+void look_append(const struct failover *failover, GString *out);
 
 /* ---- remote.c: questions to the other node's failover child, by notes over the link ---- */
 

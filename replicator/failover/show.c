@@ -292,3 +292,22 @@ show_findings(struct slice answer, guint *problems)
             append_node(out, each, problems);
     return g_string_free(out, FALSE);
 }
+
+char *
+show_look(struct slice pair)
+{
+    GString *out = g_string_new(NULL);
+    struct slice look;
+    guint problems;
+    if (!json_member(pair, "look", &look) || json_type(look) != JSON_OBJECT)
+        return g_string_free(out, FALSE);
+    g_autofree char *found = show_findings(look, &problems);
+    g_autofree char *when = tell_time(json_member_time(pair, "looked"));
+    g_auto(GStrv) lines = g_strsplit(found, "\n", -1);
+    g_string_append_printf(out, "  switch now   %s, %s\n",
+                           problems > 0 ? "NOT POSSIBLE" : "possible", when);
+    for (guint i = 0; lines[i] != NULL; i++)
+        if (g_str_has_prefix(lines[i], "  PROBLEM"))
+            g_string_append_printf(out, "%s\n", lines[i]);
+    return g_string_free(out, FALSE);
+}

@@ -6,6 +6,9 @@
 /* Of the answer to failover/status: lines for people. */
 char *show_pair(struct slice pair);
 
+/* Likewise, what stands in a planned switch's way, as the nodes found when they looked last. */
+char *show_look(struct slice pair);
+
 /* 0, or FAIL_FAILED: something of the pair needs a person. */
 int show_judge(struct slice pair);
 

@@ -196,8 +196,8 @@ net_status_text(struct slice status)
         g_string_append_printf(out, "  certificate  %s\n", text);
     }
     if (json_member(status, "failover", &pair)) {
-        g_autofree char *text = show_pair(pair);
-        g_string_append(out, text);
+        g_autofree char *text = show_pair(pair), *look = show_look(pair);
+        g_string_append_printf(out, "%s%s", text, look);
     }
     return g_string_free(out, FALSE);
 }

@@ -63,29 +63,39 @@ read_file(struct memory *memory, GError **error)
     return TRUE;
 }
 
-static gboolean
-draw_id(struct memory *memory, GError **error)
-{
-    memory->id = chance_hex(ID_SIZE);
-    return memory_write(memory, error);
-}
-
-struct memory *
-memory_open(const char *state, GError **error)
+static struct memory *
+load(const char *state, gboolean *is_new, GError **error)
 {
     AUTO(memory) *memory = g_new0(struct memory, 1);
     memory->gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     memory->folder = file_open_folder(AT_FDCWD, state, TRUE, error);
     if (memory->folder < 0)
         return NULL;
-    if (file_is_absent(memory->folder, NAME))
-        return draw_id(memory, error) ? g_steal_pointer(&memory) : NULL;
-    if (!read_file(memory, error)) {
+    *is_new = file_is_absent(memory->folder, NAME);
+    if (*is_new) {
+        memory->id = chance_hex(ID_SIZE);
+    } else if (!read_file(memory, error)) {
         g_prefix_error(error, "what the standby remembers, '%s/%s', cannot be used: ", state, NAME);
         fail_add_hint(error, "remove it: then everything is compared once more");
         return NULL;
     }
     return g_steal_pointer(&memory);
+}
+
+struct memory *
+memory_open(const char *state, GError **error)
+{
+    gboolean is_new;
+    AUTO(memory) *memory = load(state, &is_new, error);
+    return memory != NULL && (!is_new || memory_write(memory, error)) ? g_steal_pointer(&memory)
+                                                                      : NULL;
+}
+
+struct memory *
+memory_peek(const char *state, GError **error)
+{
+    gboolean is_new;
+    return load(state, &is_new, error);
 }
 
 gboolean

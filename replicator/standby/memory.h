@@ -20,6 +20,8 @@ struct memory {
 
 /* Draws the id when there is no file yet. */
 struct memory *memory_open(const char *state, GError **error);
+/* For who only looks, beside one that follows: writes nothing. */
+struct memory *memory_peek(const char *state, GError **error);
 void memory_free(struct memory *memory);
 AUTO_DEFINE(memory)
 

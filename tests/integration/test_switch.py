@@ -516,6 +516,14 @@ class Check(Pair):
         self.assertEqual([], self.problems('to'))
         self.assertEqual([], self.problems('from'))
 
+    def test_who_looks_writes_nothing(self):
+        """The one that follows writes there at the same moment."""
+        path = os.path.join(self.standby.state, 'standby.json')
+        if os.path.exists(path):
+            os.unlink(path)
+        self.problems()
+        self.assertFalse(os.path.exists(path))
+
     def test_a_secret_that_differs_and_none_of_them_is_told(self):
         self.standby.standin.config['chttpd_auth']['secret'] = 'b-secret'
         self.assert_problem('have different secrets')

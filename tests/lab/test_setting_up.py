@@ -1,5 +1,7 @@
 """What goes wrong while two nodes are set up, and whether it is said what to do."""
 
+import re
+
 from support.case import Case
 from support.pair import Pair
 
@@ -73,6 +75,20 @@ class SettingUp(Case):
         pair.b.do('reload')
         for node in pair.nodes:
             node.wait_until(lambda: said not in node.call('status')[1], '%s does not see that they are alike' % node.name)
+
+    def test_what_would_stop_a_switch_is_told_before_somebody_needs_one(self):
+        pair = Pair(self)
+        pair.ready()
+        for node in pair.nodes:
+            node.wait_until(lambda: re.search('switch now +possible, ', node.call('status')[1]), '%s has not looked' % node.name)
+        pair.b.host.pull()
+        for node in pair.nodes:
+            node.wait_until(lambda: re.search('switch now +NOT POSSIBLE, .*\n +PROBLEM +node b: clients would not reach', node.call('status')[1]),
+                            '%s does not tell' % node.name)
+        self.assertIn('clients would not reach', str(pair.a.status()['look']['nodes']))
+        pair.b.kill()
+        pair.a.wait_until(lambda: pair.a.status()['look'] is None, 'what was found of one that is away is told still')
+        self.assertNotIn('switch now', pair.a.call('status')[1])
 
     def test_a_replicator_that_has_not_read_of_the_pair_is_to_reload(self):
         pair = Pair(self, start=False)

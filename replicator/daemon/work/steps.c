@@ -105,10 +105,10 @@ has_ended(void *context, int exit_code)
                            : step->error != NULL ? g_strdup(step->error)
                                                  : g_strdup_printf("it ended with %d", exit_code);
     g_autofree char *message = why != NULL ? fail_message(why) : NULL;
-    if (done)
-        log_info("switch: %s is done", step->name);
-    else
+    if (!done)
         log_warning("switch: %s failed: %s", step->name, message);
+    else if (step == &steps->act)
+        log_info("switch: %s is done", step->name);
     step_end(step, why);
     if (step == &steps->look)
         return;
@@ -133,9 +133,10 @@ start(struct step *step, const char *name, const char *value)
     g_ptr_array_add(arguments, NULL);
     step->name = g_strdup(name);
     step->value = g_strdup(value);
-    if (step == &steps->act)
+    if (step == &steps->act) {
+        log_info("switch: %s", name);
         steps->changed(steps->context); /* who has the lock ends first */
-    log_info("switch: %s", name);
+    }
     step->job = job_start(steps->events, (const char *const *)arguments->pdata, &handler, &failure);
     if (step->job != NULL)
         return;

@@ -200,7 +200,7 @@ void
 check_databases(struct check *check)
 {
     g_autoptr(GError) failure = NULL;
-    AUTO(memory) *memory = memory_open(check->options->state, &failure);
+    AUTO(memory) *memory = memory_peek(check->options->state, &failure);
     struct databases all = {.check = check, .memory = memory};
     if (memory == NULL || !look(&all, &failure)) {
         g_autofree char *message = fail_message(failure->message);
