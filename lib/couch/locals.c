@@ -36,11 +36,24 @@ read_rows(struct http_call *call, locals_take take, void *context, GError **erro
     return whole;
 }
 
+static char *
+list_path(const char *database)
+{
+    return server_path(database, "/_local_docs?include_docs=true");
+}
+
+gboolean
+locals_ahead(struct http *http, const char *database)
+{
+    g_autofree char *path = list_path(database);
+    return http_ahead(http, path);
+}
+
 gboolean
 locals_each(struct http *http, const char *database, locals_take take, void (*again)(void *context),
             void *context, GError **error)
 {
-    g_autofree char *path = server_path(database, "/_local_docs?include_docs=true");
+    g_autofree char *path = list_path(database);
     const struct http_request request = {.path = path};
     for (;;) {
         GError *failure = NULL;

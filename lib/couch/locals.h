@@ -13,6 +13,9 @@ typedef gboolean (*locals_take)(void *context, struct slice document, GError **e
 gboolean locals_each(struct http *http, const char *database, locals_take take,
                      void (*again)(void *context), void *context, GError **error);
 
+/* Those are soon asked for. FALSE: there is no room for more (http_ahead). */
+gboolean locals_ahead(struct http *http, const char *database);
+
 /*
  * The _local documents that are worth keeping, as {"docs":[…]}, each as CouchDB gave it: not
  * replication checkpoints (session_id and history), not CouchDB's own, not our tokens. {"docs":[]}

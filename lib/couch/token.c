@@ -12,12 +12,18 @@ token_id(const char *reader, struct slice number)
     return g_strdup_printf("_local/lifeboat-%s-" SLICE_FORMAT, reader, SLICE_ARGS(number));
 }
 
-static struct http_call *
-start_fetching(struct http *http, const char *database, const char *reader, struct slice number)
+static char *
+token_path(const char *database, const char *reader, struct slice number)
 {
     g_autofree char *id = token_id(reader, number);
     g_autofree char *rest = g_strconcat("/", id, NULL);
-    g_autofree char *path = server_path(database, rest);
+    return server_path(database, rest);
+}
+
+static struct http_call *
+start_fetching(struct http *http, const char *database, const char *reader, struct slice number)
+{
+    g_autofree char *path = token_path(database, reader, number);
     const struct http_request request = {.path = path};
     return http_start(http, &request);
 }
@@ -26,9 +32,7 @@ static GString *
 fetch_token(struct http *http, const char *database, const char *reader, struct slice number,
             GError **error)
 {
-    g_autofree char *id = token_id(reader, number);
-    g_autofree char *rest = g_strconcat("/", id, NULL);
-    g_autofree char *path = server_path(database, rest);
+    g_autofree char *path = token_path(database, reader, number);
     return http_fetch(http, "GET", path, (struct slice){NULL, 0}, error);
 }
 
@@ -66,6 +70,18 @@ member_is(struct slice object, const char *name, struct slice wanted)
 {
     struct slice value;
     return json_member(object, name, &value) && slice_compare(value, wanted) == 0;
+}
+
+void
+token_ahead(struct http *http, const char *database, const char *reader, const char *recorded)
+{
+    struct slice number;
+    gboolean room = recorded != NULL;
+    for (gsize place = 0;
+         room && json_next_member(slice_of(recorded), &place, &number, &(struct slice){0});) {
+        g_autofree char *path = token_path(database, reader, number);
+        room = http_ahead(http, path);
+    }
 }
 
 gboolean

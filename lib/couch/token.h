@@ -25,6 +25,9 @@ gboolean token_check(struct http *http, const char *database, const char *reader
                      const char *recorded, guint64 shards, enum token_verdict *verdict,
                      GError **error);
 
+/* token_check is soon to come, for that. */
+void token_ahead(struct http *http, const char *database, const char *reader, const char *recorded);
+
 /*
  * Writes a new token to every shard and gives the object to record; "{}" when the account may not
  * write. `recorded` as above. Only where it was `trusted` do its values become the ones before: a

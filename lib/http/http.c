@@ -109,6 +109,7 @@ http_free(struct http *http)
 {
     if (http == NULL)
         return;
+    http_ahead_end(http);
     if (http->loop != NULL && --http->loop->users == 0) {
         curl_multi_cleanup(http->loop->multi);
         g_free(http->loop);

@@ -20,6 +20,7 @@
 
 #define HTTP_BUFFER (1024 * 1024)          /* bytes that an answer may run ahead of its reader */
 #define HTTP_HEADERS_MAX (256 * 1024)      /* bytes of headers accepted */
+#define HTTP_AHEAD_MAX 8                   /* answers of a server that nobody reads yet */
 #define HTTP_ANSWER_MAX (64 * 1024 * 1024) /* bytes of an answer read whole (http_fetch) */
 
 /* ---- server ---- */
@@ -103,6 +104,14 @@ struct http_call;
 struct http_call *http_start(struct http *http, const struct http_request *request);
 void http_call_free(struct http_call *call); /* ends it if still under way */
 AUTO_DEFINE(http_call)
+
+/*
+ * Starts a GET that is soon asked for, so that its answer comes while others are read: the next
+ * http_start of a GET of that path, without a body or headers of its own, is given it. For what
+ * nothing changes in the meantime. FALSE: HTTP_AHEAD_MAX wait for their readers already.
+ */
+gboolean http_ahead(struct http *http, const char *path);
+void http_ahead_end(struct http *http); /* of what was started so nothing is asked for any more */
 
 /* Waits for the answer's head and gives its status. */
 gboolean http_status(struct http_call *call, guint *status, GError **error);

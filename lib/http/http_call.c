@@ -193,7 +193,10 @@ set_options(struct http_call *call, const char *url)
 struct http_call *
 http_start(struct http *http, const struct http_request *request)
 {
-    struct http_call *call = g_new0(struct http_call, 1);
+    struct http_call *call = http_ahead_take(http, request);
+    if (call != NULL)
+        return call;
+    call = g_new0(struct http_call, 1);
     gboolean has_body = request->body.data != NULL || request->source != NULL;
     const char *method = request->method != NULL ? request->method : has_body ? "POST" : "GET";
     call->http = http;

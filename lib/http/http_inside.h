@@ -1,6 +1,6 @@
 /*
- * http_inside: what http.c (servers), http_call.c (calls, and the wait for them) and http_answer.c
- * (whole answers, and what is wrong with them) share. For nobody else.
+ * http_inside: what http.c (servers), http_call.c (calls, and the wait for them) http_answer.c
+ * (whole answers, and what is wrong with them) and http_ahead.c share. For nobody else.
  */
 #pragma once
 
@@ -30,6 +30,7 @@ struct http {
     http_stop stop;
     void *stop_context;
     GError *wrong_password; /* what the server said; NULL: nothing of the kind */
+    GHashTable *ahead;      /* path → struct http_call (http_ahead.c); NULL: none was */
 };
 
 struct http_call {
@@ -54,3 +55,6 @@ struct http_call {
     void *source_context;
     GError *own_error; /* what a callback of ours gave up for */
 };
+
+/* http_ahead.c: the call that was started for that request; NULL: none was. */
+struct http_call *http_ahead_take(struct http *http, const struct http_request *request);

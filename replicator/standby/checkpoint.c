@@ -124,10 +124,11 @@ checkpoint_tell_former(const struct checkpoint *checkpoint, const char *database
 {
     if (checkpoint->former == 0)
         return NULL;
-    return g_strdup_printf("database '%s' was dropped and made anew on the active node, and on this "
-                           "one the former one's is still mixed with it, in %" G_GUINT64_FORMAT
-                           " documents: delete the database on this node, and it is copied anew",
-                           database, checkpoint->former);
+    return g_strdup_printf(
+        "database '%s' was dropped and made anew on the active node, and on this "
+        "one the former one's is still mixed with it, in %" G_GUINT64_FORMAT
+        " documents: delete the database on this node, and it is copied anew",
+        database, checkpoint->former);
 }
 
 /* ---- reading ---- */
@@ -175,12 +176,25 @@ read_marks(struct checkpoint *checkpoint, struct slice json)
             append_mark(checkpoint->marks, slice_dup(sequence), (gint64)at);
 }
 
+static char *
+path_of(const char *database, const char *id)
+{
+    g_autofree char *local = local_id(id);
+    return local_path(database, slice_of(local));
+}
+
+gboolean
+checkpoint_ahead(struct http *target, const char *database, const char *id)
+{
+    g_autofree char *path = path_of(database, id);
+    return http_ahead(target, path);
+}
+
 gboolean
 checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *database,
                 const char *id, GError **error)
 {
-    g_autofree char *local = local_id(id);
-    g_autofree char *path = local_path(database, slice_of(local));
+    g_autofree char *path = path_of(database, id);
     GError *failure = NULL;
     g_autoptr(GString) text = local_fetch(target, path, &failure);
     forget(checkpoint);

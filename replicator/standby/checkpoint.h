@@ -65,6 +65,9 @@ char *checkpoint_tell_former(const struct checkpoint *checkpoint, const char *da
 gboolean checkpoint_read(struct checkpoint *checkpoint, struct http *target, const char *database,
                          const char *id, GError **error);
 
+/* That is soon read. FALSE: there is no room for more (http_ahead). */
+gboolean checkpoint_ahead(struct http *target, const char *database, const char *id);
+
 /* Writes it to the target, then to the source; an account that may not write there is no error. */
 gboolean checkpoint_write(const struct checkpoint *checkpoint, struct http *target,
                           struct http *source, const char *database, const char *id,

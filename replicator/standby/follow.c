@@ -2,6 +2,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
+#include "lib/couch/locals.h"
 #include "lib/couch/server.h"
 #include "lib/json/json.h"
 #include "replicator/standby/hints.h"
@@ -183,17 +184,34 @@ run_one(struct standby *standby, struct followed *database, GError **error)
     return TRUE;
 }
 
+/* For those whose turn comes next. */
+static void
+read_ahead(const struct standby *standby, const struct followed *first)
+{
+    guint i = 0;
+    g_ptr_array_find(standby->databases, first, &i);
+    for (; i < standby->databases->len; i++) {
+        const struct followed *next = standby->databases->pdata[i];
+        if (next->due != 0 && pass_is_unmoved(standby, next) &&
+            !locals_ahead(standby->source, next->name))
+            return;
+    }
+}
+
 static gboolean
 run_due(struct standby *standby, GError **error)
 {
     struct followed *database;
+    gboolean done = TRUE;
     gint64 now = g_get_monotonic_time(); /* what becomes due meanwhile waits for a look at hints */
-    while (!stop_requested() && (database = next_due(standby, now)) != NULL) {
-        if (!run_one(standby, database, error))
-            return FALSE;
-        report_tell(standby, FALSE);
+    while (done && !stop_requested() && (database = next_due(standby, now)) != NULL) {
+        read_ahead(standby, database);
+        done = run_one(standby, database, error);
+        if (done)
+            report_tell(standby, FALSE);
     }
-    return TRUE;
+    http_ahead_end(standby->source);
+    return done;
 }
 
 gboolean

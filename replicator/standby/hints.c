@@ -316,6 +316,20 @@ hints_wait(struct hints *hints, guint milliseconds, GError **error)
 
 /* ---- the sweep ---- */
 
+/* Of those that are recalled next. */
+static void
+read_ahead(const struct standby *standby, const struct followed *first)
+{
+    guint i = 0;
+    g_ptr_array_find(standby->databases, first, &i);
+    for (; i < standby->databases->len; i++) {
+        const struct followed *next = standby->databases->pdata[i];
+        if (!next->is_read && !next->gone &&
+            !checkpoint_ahead(standby->target, next->name, standby->memory->id))
+            return;
+    }
+}
+
 /* How one stands that was lost from sight, or that this process has not looked at yet: equal, if
  * the source has not moved since its checkpoint. */
 static gboolean
@@ -323,6 +337,7 @@ recall(struct standby *standby, struct followed *database, const struct server_d
        GError **error)
 {
     const struct checkpoint *checkpoint = &database->checkpoint;
+    read_ahead(standby, database);
     g_clear_pointer(&database->seen, g_free);
     if (!trust_find(standby, database, source, error))
         return FALSE;
@@ -345,8 +360,7 @@ has_gone_back(const struct followed *database, struct slice info, const struct s
     guint64 copies = 1, number;
     if (json_member(info, "cluster", &cluster))
         json_member_unsigned(cluster, "n", &copies);
-    return copies <= 1 &&
-           g_strcmp0(database->checkpoint.created, now->instance_start_time) == 0 &&
+    return copies <= 1 && g_strcmp0(database->checkpoint.created, now->instance_start_time) == 0 &&
            server_sequence_number(slice_of(now->update_seq), &number) && number < database->met;
 }
 
@@ -430,7 +444,9 @@ look_at_all(struct hints *hints, GError **error)
         standby_database(standby, names[i]);
         g_ptr_array_add(ours, names[i]);
     }
-    if (!here_look(standby, ours, error) || !ask_all(standby, ours, error))
+    const gboolean asked = here_look(standby, ours, error) && ask_all(standby, ours, error);
+    http_ahead_end(standby->target);
+    if (!asked)
         return FALSE;
     return standby->options->merge ||
            (gone_look(standby, ours, error) && share_settings(standby, error));

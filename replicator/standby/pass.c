@@ -151,10 +151,8 @@ copy(struct pass *pass, GError **error)
     return pass->rows > 0 || dress_compare(pass->standby, database, error);
 }
 
-/* Whether it stands where it was left: _security and _revs_limit move the sequence as well, and
- * only _local documents change without a trace. */
-static gboolean
-is_unmoved(const struct standby *standby, const struct followed *database)
+gboolean
+pass_is_unmoved(const struct standby *standby, const struct followed *database)
 {
     return standby->options->quick && database->is_read && database->verified &&
            database->seen != NULL && database->behind == 0 && !database->gone;
@@ -163,7 +161,7 @@ is_unmoved(const struct standby *standby, const struct followed *database)
 gboolean
 pass_over(struct standby *standby, struct followed *database, GError **error)
 {
-    if (is_unmoved(standby, database))
+    if (pass_is_unmoved(standby, database))
         return dress_locals(standby, database, error);
     struct pass pass = {.standby = standby, .database = database};
     gboolean done = server_database_info(standby->source, database->name, &pass.source, error) &&

@@ -132,6 +132,10 @@ gboolean follow_glance(struct standby *standby);
 
 /* ---- pass.c ---- */
 
+/* Whether it stands where it was left: _security and _revs_limit move the sequence as well, and
+ * only _local documents change without a trace. Of `quick` alone. */
+gboolean pass_is_unmoved(const struct standby *standby, const struct followed *database);
+
 /* Brings one database up to date. */
 gboolean pass_over(struct standby *standby, struct followed *database, GError **error);
 

@@ -20,10 +20,14 @@ check(struct standby *standby, const struct followed *database, guint64 shards, 
     const struct checkpoint *checkpoint = &database->checkpoint;
     g_autofree char *reader = token_reader(standby);
     enum token_verdict source, target;
+    token_ahead(standby->target, database->name, reader, checkpoint->here);
     if (!token_check(standby->source, database->name, reader, checkpoint->tokens, shards, &source,
                      error) ||
-        !token_check(standby->target, database->name, reader, checkpoint->here, 0, &target, error))
+        !token_check(standby->target, database->name, reader, checkpoint->here, 0, &target,
+                     error)) {
+        http_ahead_end(standby->target);
         return FALSE;
+    }
     *none = source == TOKEN_NONE;
     *trusted = source == TOKEN_MISMATCH ? NOT_SOURCE : target == TOKEN_MISMATCH ? NOT_TARGET : BOTH;
     return TRUE;

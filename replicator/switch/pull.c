@@ -9,6 +9,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
+#include "lib/couch/locals.h"
 #include "lib/couch/server.h"
 #include "lib/json/json.h"
 #include "replicator/standby/open.h"
@@ -186,6 +187,7 @@ carry_clients_of(struct pulling *pulling, const char *name, const struct state *
         .name = name,
         .marks = followed->checkpoint.marks,
         .sequence = here->update_seq,
+        .end = there->update_seq,
         .alike = there->documents == here->documents && there->deleted == here->deleted &&
                  is_text(there->update_seq) && is_text(here->update_seq),
     };
@@ -193,18 +195,36 @@ carry_clients_of(struct pulling *pulling, const char *name, const struct state *
            clients_carry(standby->source, standby->target, &database, &pulling->clients, error);
 }
 
+/* FALSE: there is no room for more. */
+static gboolean
+read_one_ahead(const struct pulling *pulling, const char *name)
+{
+    const struct standby *standby = pulling->standby;
+    const struct state *there = g_hash_table_lookup(pulling->there, name);
+    const struct state *here = g_hash_table_lookup(pulling->here, name);
+    return there == NULL || here == NULL || all_of(here) == 0 ||
+           (clone_ahead(standby->target, name, there->update_seq) &&
+            locals_ahead(standby->target, name) && locals_ahead(standby->source, name));
+}
+
 static gboolean
 carry_clients(struct pulling *pulling, GError **error)
 {
-    for (guint i = 0; i < pulling->names->len; i++) {
+    const struct standby *standby = pulling->standby;
+    gboolean done = TRUE;
+    for (guint i = 0; i < pulling->names->len && done; i++) {
         const char *name = pulling->names->pdata[i];
         const struct state *there = g_hash_table_lookup(pulling->there, name);
         const struct state *here = g_hash_table_lookup(pulling->here, name);
-        if (there != NULL && here != NULL && standby_find(pulling->standby, name) != NULL &&
-            !carry_clients_of(pulling, name, there, here, error))
-            return FALSE;
+        for (guint next = i; next < pulling->names->len; next++)
+            if (!read_one_ahead(pulling, pulling->names->pdata[next]))
+                break;
+        if (there != NULL && here != NULL && standby_find(standby, name) != NULL)
+            done = carry_clients_of(pulling, name, there, here, error);
     }
-    return TRUE;
+    http_ahead_end(standby->source);
+    http_ahead_end(standby->target);
+    return done;
 }
 
 /* Before: nobody is to take what stands here by half for the whole. */

@@ -505,6 +505,65 @@ beside_one_with_a_rate_another_is_as_fast_as_it_goes(void)
     g_assert_cmpint(read_two(other), <, 10 * G_TIME_SPAN_SECOND);
 }
 
+/* ---- ahead ---- */
+
+static void
+what_was_asked_for_ahead_is_asked_for_once(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 0);
+    g_assert_true(http_ahead(http, "/echo-a"));
+    g_assert_true(http_ahead(http, "/echo-a"));
+    g_assert_true(http_ahead(http, "/404"));
+    for (guint i = 0; i < 2; i++) { /* the second one anew */
+        const struct http_request request = {.path = "/echo-a"};
+        AUTO(http_call) *call = http_start(http, &request);
+        g_autoptr(GString) text = http_read_all(call, HTTP_ANSWER_MAX, NULL);
+        g_assert_nonnull(strstr(text->str, "/echo-a"));
+    }
+    g_autoptr(GError) error = NULL;
+    g_assert_null(get(http, "/404", &error));
+    g_assert_error(error, HTTP, 404);
+    g_assert_cmpuint(http_server_requests(server), ==, 3);
+}
+
+static void
+what_is_sent_with_more_than_a_path_is_not_the_same(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 0);
+    static const char *const headers[] = {"X-More: 1", NULL};
+    const struct http_request requests[] = {
+        {.path = "/echo-a", .body = slice_of("{}")},
+        {.path = "/echo-a", .method = "PUT"},
+        {.path = "/echo-a", .headers = headers},
+        {.path = "/echo-a", .accept = "multipart/mixed"},
+        {.path = "/echo-a", .endless = TRUE},
+        {.path = "/echo-b"},
+    };
+    g_assert_true(http_ahead(http, "/echo-a"));
+    for (guint i = 0; i < G_N_ELEMENTS(requests); i++) {
+        AUTO(http_call) *call = http_start(http, &requests[i]);
+        guint status;
+        g_assert_true(http_status(call, &status, NULL));
+    }
+    g_assert_cmpuint(http_server_requests(server), ==, 1 + G_N_ELEMENTS(requests));
+}
+
+static void
+no_more_than_a_few_are_asked_for_ahead(void)
+{
+    AUTO(http_server) *server = http_server_new(answer_by_path, NULL);
+    AUTO(http) *http = http_server_client(server, 0);
+    for (guint i = 0; i <= HTTP_AHEAD_MAX; i++) {
+        g_autofree char *path = g_strdup_printf("/echo-%u", i);
+        g_assert_true(http_ahead(http, path) == (i < HTTP_AHEAD_MAX));
+    }
+    http_ahead_end(http);
+    http_ahead_end(http);
+    g_assert_true(http_ahead(http, "/echo-again")); /* and nobody reads it */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -534,5 +593,8 @@ main(int argc, char **argv)
     g_test_add_func("/rate/it is of all transfers together", the_rate_is_of_all_transfers_together);
     g_test_add_func("/rate/beside one with a rate another is as fast as it goes",
                     beside_one_with_a_rate_another_is_as_fast_as_it_goes);
+    g_test_add_func("/http/ahead once", what_was_asked_for_ahead_is_asked_for_once);
+    g_test_add_func("/http/ahead of the same", what_is_sent_with_more_than_a_path_is_not_the_same);
+    g_test_add_func("/http/ahead of a few", no_more_than_a_few_are_asked_for_ahead);
     return g_test_run();
 }

@@ -62,9 +62,11 @@ sequences_of(const struct kept *kept)
 
 /* Each sequence of the one node → that of the other, which stays the caller's. */
 static void
-translate_all(struct behind *behind, GHashTable *sequences, const char *at_end,
+translate_all(struct behind *behind, GHashTable *sequences, const struct clients_database *database,
               GHashTable *translated)
 {
+    if (g_hash_table_remove(sequences, database->end)) /* nothing is listed since then */
+        g_hash_table_insert(translated, g_strdup(database->end), (gpointer)database->sequence);
     g_autofree gpointer *all = g_hash_table_get_keys_as_array(sequences, NULL);
     const guint n = MIN(g_hash_table_size(sequences), ASKED_MAX);
     for (guint from = 0; from < n; from += ASKED_AT_ONCE) {
@@ -73,7 +75,7 @@ translate_all(struct behind *behind, GHashTable *sequences, const char *at_end,
         for (guint i = 0; i < some; i++)
             calls[i] = behind_ask(behind, all[from + i]);
         for (guint i = 0; i < some; i++) {
-            const char *found = behind_find(behind, calls[i], at_end);
+            const char *found = behind_find(behind, calls[i], database->sequence);
             if (found != NULL)
                 g_hash_table_insert(translated, g_strdup(all[from + i]), (gpointer)found);
             http_call_free(calls[i]);
@@ -170,7 +172,7 @@ prepare(struct carrying *carrying, struct http *from, struct http *into,
         return FALSE;
     g_autoptr(GHashTable) sequences = sequences_of(&carrying->there);
     AUTO(behind) *behind = behind_new(from, into, database->name, database->marks);
-    translate_all(behind, sequences, database->sequence, carrying->translated);
+    translate_all(behind, sequences, database, carrying->translated);
     return TRUE;
 }
 

@@ -22,7 +22,8 @@ struct clients {
 struct clients_database {
     const char *name;
     const char *sequence; /* raw JSON, in the one that they are carried into: read before any client
-                             writes there */
+                             writes there; … */
+    const char *end;      /* … and in the one that they come from */
     const GPtrArray *marks; /* struct mark: older sequences, the newest first */
     gboolean alike; /* both have as many documents, and as many deleted ones; and sequences are
                        texts, not numbers, of which pull and push could not be told apart */

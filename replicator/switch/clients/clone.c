@@ -4,15 +4,32 @@
 #include "lib/couch/server.h"
 #include "lib/json/json.h"
 
+static char *
+path_since(const char *database, const char *since)
+{
+    g_autoptr(GString) rest = g_string_new("/_changes?limit=1&since=");
+    http_escape(rest, slice_of(since));
+    return server_path(database, rest->str);
+}
+
+gboolean
+clone_ahead(struct http *http, const char *database, const char *sequence)
+{
+    g_autoptr(GString) since = g_string_new(NULL);
+    if (json_type(slice_of(sequence)) != JSON_STRING)
+        return TRUE;
+    json_unescape(slice_of(sequence), since);
+    g_autofree char *path = path_since(database, since->str);
+    return http_ahead(http, path);
+}
+
 /* How many changes are listed since then; FALSE: it does not take that for a sequence. Asked once:
  * a server that fails is none that believes. */
 static gboolean
 count_since(struct http *http, const char *database, const char *since, guint64 *count)
 {
     struct slice results, row;
-    g_autoptr(GString) rest = g_string_new("/_changes?limit=1&since=");
-    http_escape(rest, slice_of(since));
-    g_autofree char *path = server_path(database, rest->str);
+    g_autofree char *path = path_since(database, since);
     const struct http_request request = {.path = path};
     AUTO(http_call) *call = http_start(http, &request);
     g_autoptr(GString) answer =

@@ -8,6 +8,9 @@
 
 #include "lib/http/http.h"
 
+/* That is soon asked. FALSE: there is no room for more (http_ahead). */
+gboolean clone_ahead(struct http *http, const char *database, const char *sequence);
+
 /* FALSE with FAIL_FAILED where it does. `sequence`: the other one's, raw JSON; `all`: documents of
  * this one's, deleted ones too. */
 gboolean clone_check(struct http *http, const char *database, const char *sequence, guint64 all,
