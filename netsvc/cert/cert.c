@@ -75,6 +75,28 @@ were_apart(gpointer context)
 }
 
 static void
+were_united(gpointer context, gboolean dropped)
+{
+    struct cert *self = context;
+    log_info("both nodes had changed the certificates' state while apart; it has what either had, "
+             "of generation %" G_GUINT64_FORMAT,
+             self->site->state->generation);
+    if (dropped)
+        child_alert(self->child, "requests",
+                    "the nodes had requested certificates apart from one another, and one request "
+                    "too many: use the one that 'lifeboat cert request' writes. Where the other "
+                    "one was ordered already, import its certificate with the key beside it as "
+                    "server.key: jq -r .request_key '%s/cert/replaced.json'",
+                    self->config->state);
+}
+
+static gint64
+clock_now(gpointer context)
+{
+    return cert_now(context);
+}
+
+static void
 import_handed(gpointer context, struct slice body)
 {
     cert_import_handed(context, body);
@@ -201,8 +223,14 @@ cert_begin(gpointer context, GError **error)
     if (self->site == NULL)
         return FALSE;
     self->role.role = TASK_WAIT;
-    const struct alike_means means = {send_to_other, put_in_force,  was_replaced,
-                                      were_apart,    import_handed, self};
+    const struct alike_means means = {.send = send_to_other,
+                                      .apply = put_in_force,
+                                      .replaced = was_replaced,
+                                      .apart = were_apart,
+                                      .united = were_united,
+                                      .import = import_handed,
+                                      .now = clock_now,
+                                      .context = self};
     self->alike = alike_new(child_events(self->child), self->site, &means);
     self->force = force_new(self->child, self->site);
     self->look = event_new(child_events(self->child), -1, EV_PERSIST, is_time, self);
