@@ -1,6 +1,7 @@
 #include "netsvc/web/acme/rules/policy.h"
 
 #include "netsvc/cert/x509/limits.h"
+#include "netsvc/cert/x509/pem.h"
 #include "netsvc/web/acme/problem.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,7 @@ struct policy {
     const struct config *config;
     GArray *clients;       /* struct config_network */
     GPtrArray *hosts;      /* char *: names and addresses of ours, "*.clinic.example" too */
-    struct limits *limits; /* the root's */
+    struct limits *limits; /* the root's; the configuration's until there is one */
 };
 
 /* ---- made of the configuration ---- */
@@ -63,6 +64,17 @@ policy_free(struct policy *policy)
     g_ptr_array_unref(policy->hosts);
     limits_free(policy->limits);
     g_free(policy);
+}
+
+void
+policy_take_root(struct policy *policy, const char *root)
+{
+    g_autoptr(X509) certificate = pem_read_certificate(root);
+    struct limits *limits = certificate != NULL ? limits_read(certificate) : NULL;
+    if (limits == NULL)
+        return;
+    limits_free(policy->limits);
+    policy->limits = limits;
 }
 
 /* ---- addresses ---- */
