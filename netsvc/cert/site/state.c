@@ -134,8 +134,9 @@ state_serve(struct state *state, char *chain, char *key)
 static gboolean
 has_ended(const char *chain, gint64 now)
 {
-    g_autoptr(X509) leaf = pem_read_certificate(chain);
-    return leaf == NULL || (now > 0 && pem_not_after(leaf) < now);
+    g_autoptr(GPtrArray) all = pem_read_chain(chain);
+    X509 *first = pem_ends_first(all);
+    return first == NULL || (now > 0 && pem_not_after(first) < now);
 }
 
 const struct state_served *

@@ -71,8 +71,8 @@ void state_serve(struct state *state, char *chain, char *key);
 /* Takes both; NULL: none. */
 void state_set_request(struct state *state, char *text, char *key, gint64 made);
 
-/* What clients get: the public one while it is valid, else the site's own; NULL: none. `now` 0: the
- * clock is not believed, so that nothing has ended. */
+/* What clients get: the public one while all of its chain is valid, else the site's own; NULL:
+ * none. `now` 0: the clock is not believed, so that nothing has ended. */
 const struct state_served *state_in_force(const struct state *state, gint64 now);
 
 /* NULL: it is not in there. */
