@@ -132,11 +132,32 @@ class Own(Certificates):
             self.openssl(*verify, '-verify_hostname', host, 'tls/current/server.pem')
         self.openssl(*verify, '-verify_ip', '10.66.0.10', 'tls/current/server.pem')
         self.openssl(*verify, '-verify_hostname', 'bank.example', 'tls/current/server.pem', code=2)
+        for authority in ('ca.pem', 'tls/current/chain.pem'):
+            self.assertIn('X509v3 Name Constraints: critical', self.openssl('x509', '-noout', '-text', '-in', authority))
         self.assertEqual(0o600, os.stat(self.path('tls/current/server.key')).st_mode & 0o777)
         self.assertEqual(0, os.stat(self.path('tls/current/server.key')).st_uid)
         self.until(lambda: self.installed() in self.read('ran'))
         self.assertIn(CLINIC, self.read('ran'))
         self.assertIn('never overwritten', self.cert('init', code=1))
+
+    def test_a_stolen_issuing_key_signs_for_the_clinic_alone(self):
+        self.cert('init')
+        state = json.loads(self.read('state', 'cert', 'state.json'))
+        for name in ('root', 'issuing', 'issuing_key'):
+            self.write(name, state[name])
+        verify = ('verify', '-CAfile', 'root', '-untrusted', 'issuing', '-purpose', 'sslserver')
+        self.openssl(*verify, self.stolen('DNS:x.' + CLINIC, 'IP:10.66.7.7'))
+        for name in ('DNS:bank.example', 'IP:192.0.2.1', 'IP:2001:db8::1'):
+            self.assertIn('permitted subtree violation', self.openssl(*verify, self.stolen(name), code=2))
+
+    def stolen(self, *names):
+        """A certificate for these, by whoever has the issuing key."""
+        self.write('leaf.ext', 'basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=%s\n' % ','.join(names))
+        self.openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'leaf.key', '-out', 'leaf.csr',
+                     '-subj', '/O=Thief')
+        self.openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'issuing', '-CAkey', 'issuing_key', '-CAcreateserial', '-out', 'leaf',
+                     '-extfile', 'leaf.ext')
+        return 'leaf'
 
     def test_keys_are_one_processs_alone(self):
         self.hook()
