@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/crypt/keys.h"
+#include "netsvc/cert/site/public.h"
 #include "netsvc/cert/watch.h"
 #include "netsvc/cert/world.h"
 #include "netsvc/clock_floor.h"
@@ -111,20 +112,40 @@ tell(gpointer context, const char *name, const char *text)
     child_alert(self->child, name, "%s", text);
 }
 
-/* Names of the configuration that the root may not certify. */
+/* Takes the names; where there are none nothing is told. */
 static void
-tell_left_out(struct cert *self)
+tell_names(struct cert *self, const char *alert, GPtrArray *names, const char *whose,
+           const char *mend)
 {
-    g_autoptr(GPtrArray) names = site_left_out(self->site);
     g_ptr_array_add(names, NULL);
     g_autofree char *list = g_strjoinv("', '", (char **)names->pdata);
     if (*list == '\0')
-        child_alert(self->child, "names", "%s", "");
+        child_alert(self->child, alert, "%s", "");
     else
-        child_alert(self->child, "names",
-                    "the site's root may not certify '%s': the server's certificate is without "
-                    "that; a root for other names is made where there is none",
-                    list);
+        child_alert(self->child, alert, "%s '%s': %s", whose, list, mend);
+    g_ptr_array_unref(names);
+}
+
+/* Names of the configuration that stand in one certificate or the other not. */
+static void
+tell_left_out(struct cert *self)
+{
+    tell_names(self, "names", site_left_out(self->site), "the site's root may not certify",
+               "the server's certificate is without that; a root for other names is made where "
+               "there is none");
+    tell_names(self, "public names", site_not_covered(self->site),
+               "the public certificate is not for",
+               "clients that use that name refuse it; lifeboat cert request asks for all of [cert] "
+               "names");
+}
+
+void
+cert_tell(struct cert *self, gint64 now)
+{
+    if (now == 0)
+        return;
+    watch_state(self->site->state, now, tell, self);
+    tell_left_out(self);
 }
 
 /* A switch would show clients another certificate, or none. */
@@ -164,10 +185,7 @@ look(struct cert *self)
     if (now > 0 && cert_may_change(self))
         renew(self, now);
     force_apply(self->force, now, FALSE);
-    if (now == 0)
-        return;
-    watch_state(self->site->state, now, tell, self);
-    tell_left_out(self);
+    cert_tell(self, now);
 }
 
 static void

@@ -110,9 +110,12 @@ class Certificates(OneServer):
         self.openssl('x509', '-req', '-in', 'r11.csr', '-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-out', 'r11.pem',
                      '-days', '900', '-extfile', 'r11.ext')
 
-    def sign(self, request, out, days='90'):
+    def sign(self, request, out, days='90', only=None):
+        """As asked for, or only for one of the names."""
+        with open(self.path('only.ext'), 'w') as file:
+            file.write('subjectAltName=DNS:%s\n' % only)
         self.openssl('x509', '-req', '-in', request, '-CA', 'r11.pem', '-CAkey', 'r11.key', '-CAcreateserial', '-out', out,
-                     '-days', days, '-copy_extensions', 'copyall')
+                     '-days', days, *(('-extfile', 'only.ext') if only else ('-copy_extensions', 'copyall')))
         with open(self.path(out), 'a') as file:
             file.write(self.read('r11.pem'))
 
@@ -270,6 +273,19 @@ class Public(Certificates):
         else:
             self.cert('import', '--drive', self.path('drive'))
         self.assertEqual('public', self.show()['in_force'])
+
+    def test_names_that_it_is_not_for_are_told(self):
+        self.cert('init')
+        self.authority()
+        os.mkdir(self.path('drive'))
+        self.cert('request', '--to', self.path('drive'))
+        self.sign('drive/lifeboat-cert/clinic.example.csr', 'drive/lifeboat-cert/x.pem', only=CLINIC)
+        self.assertIn('the certificate is not for *.clinic.example', self.cert('import', self.path('drive')))
+        self.assertIn('NOT FOR *.clinic.example', self.cert('show'))
+        self.until(lambda: "the public certificate is not for '*.clinic.example'" in json.dumps(self.ask('status')))
+        self.cert('roll-back')
+        self.assertNotIn('NOT FOR', self.cert('show'))
+        self.until(lambda: 'the public certificate is not for' not in json.dumps(self.ask('status')))
 
     def test_more_than_is_taken_is_refused_with_the_limit(self):
         self.cert('init')

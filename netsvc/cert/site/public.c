@@ -123,6 +123,19 @@ site_import(struct site *site, const struct pile *pile, gboolean by_drive, X509_
     return done;
 }
 
+GPtrArray *
+site_not_covered(const struct site *site)
+{
+    GPtrArray *missing = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(X509) leaf = pem_read_certificate(site->state->public.chain);
+    g_autoptr(GPtrArray) has = leaf != NULL ? limits_certificate_names(leaf) : NULL;
+    g_autoptr(GPtrArray) wanted = public_names(site->config);
+    for (guint i = 0; has != NULL && i < wanted->len; i++)
+        if (!limits_cover(has, wanted->pdata[i]))
+            g_ptr_array_add(missing, g_strdup(wanted->pdata[i]));
+    return missing;
+}
+
 gboolean
 site_roll_back(struct site *site, GError **error)
 {

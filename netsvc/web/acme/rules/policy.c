@@ -204,10 +204,7 @@ policy_is_host(const struct policy *policy, const char *host)
                           strspn(port + 1, "0123456789") != strlen(port + 1)))
         return FALSE;
     g_autofree char *name = end != NULL ? g_strndup(begin, (gsize)(end - begin)) : g_strdup(begin);
-    const char *dot = strchr(name, '.');
-    g_autofree char *starred = dot != NULL ? g_strconcat("*", dot, NULL) : NULL;
     for (char *at = name; *at != '\0'; at++)
         *at = g_ascii_tolower(*at);
-    return limits_has(policy->hosts, name) ||
-           (starred != NULL && limits_has(policy->hosts, starred));
+    return limits_cover(policy->hosts, name);
 }
