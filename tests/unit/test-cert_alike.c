@@ -478,6 +478,7 @@ test_random(void)
     guint64 term = 2;
     TWO_NODES();
     struct node *active = &a, *other = &b;
+    gboolean both = FALSE; /* are active: the lost one was not, and knows nothing of it */
     part(&a, &b);
     for (guint i = 1; i < G_N_ELEMENTS(issued); i++) {
         const gint what = g_test_rand_int_range(0, 8);
@@ -488,16 +489,19 @@ test_random(void)
             active = other;
             other = lost;
             lose(lost, active, ++term);
+            both = g_test_rand_bit();
+            role(lost, both ? TASK_ACTIVE : TASK_WAIT, FALSE, term - 1);
         } else if (what == 1) {
             come_back(active, other, term);
-        } else if (what == 2) {
+            both = FALSE;
+        } else if (what == 2 && !both) {
             role(active, TASK_ACTIVE, FALSE, term);
             role(other, TASK_WAIT, FALSE, term);
         } else if (what == 3 && state_find(active->world->site->state, earlier) != NULL) {
             revoke_it(active, earlier);
             issued[strtoul(earlier, NULL, 16)] = 2;
         } else {
-            note(active, serial);
+            note(both && g_test_rand_bit() ? other : active, serial);
             issued[i] = 1;
         }
         talk(&a, &b);
