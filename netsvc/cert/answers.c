@@ -2,6 +2,7 @@
 
 #include "lib/base/jsontext.h"
 #include "lib/crypt/base64.h"
+#include "netsvc/cert/site/public.h"
 #include "netsvc/cert/x509/pem.h"
 
 static void
@@ -72,7 +73,21 @@ answers_issued(const struct site_issued *issued)
     return out;
 }
 
-static void append_names(GString *out, const GPtrArray *names);
+static void
+append_names(GString *out, const char *member, const GPtrArray *names)
+{
+    json_text_member_array(out, member);
+    for (guint i = 0; i < names->len; i++)
+        json_text_string(out, names->pdata[i]);
+    json_text_end_array(out);
+}
+
+static void
+append_missing(GString *out, const struct site *site)
+{
+    g_autoptr(GPtrArray) missing = site_not_covered(site);
+    append_names(out, "missing", missing);
+}
 
 GString *
 answers_request(const struct site *site)
@@ -86,7 +101,7 @@ answers_request(const struct site *site)
     json_text_member_string(out, "csr", state->request.text);
     json_text_member_time(out, "made", state->request.made);
     if (names != NULL)
-        append_names(out, names);
+        append_names(out, "names", names);
     json_text_end_object(out);
     return out;
 }
@@ -100,6 +115,8 @@ answers_imported(const struct site *site, const char *why_not, const char *unkno
     json_text_member_boolean(out, "imported", why_not == NULL);
     json_text_member_string(out, "why", why_not);
     json_text_member_string(out, "unknown", unknown);
+    if (why_not == NULL)
+        append_missing(out, site);
     if (leaf != NULL) {
         g_autofree char *subject = pem_common_name(X509_get_subject_name(leaf));
         g_autofree char *issuer = pem_common_name(X509_get_issuer_name(leaf));
@@ -116,15 +133,6 @@ answers_imported(const struct site *site, const char *why_not, const char *unkno
 /* ---- show ---- */
 
 static void
-append_names(GString *out, const GPtrArray *names)
-{
-    json_text_member_array(out, "names");
-    for (guint i = 0; i < names->len; i++)
-        json_text_string(out, names->pdata[i]);
-    json_text_end_array(out);
-}
-
-static void
 append_certificate(GString *out, const char *what, const char *chain, gboolean in_force)
 {
     g_autoptr(X509) leaf = pem_read_certificate(chain);
@@ -138,7 +146,7 @@ append_certificate(GString *out, const char *what, const char *chain, gboolean i
     json_text_member_string(out, "what", what);
     json_text_member_string(out, "subject", subject);
     json_text_member_string(out, "issuer", issuer);
-    append_names(out, names);
+    append_names(out, "names", names);
     json_text_member_string(out, "fingerprint", fingerprint);
     json_text_member_string(out, "serial", serial);
     json_text_member_time(out, "not_before", pem_not_before(leaf));
@@ -228,6 +236,7 @@ answers_show(const struct site *site, gint64 now, const char *peer)
     json_text_member_unsigned(out, "term", state->term);
     json_text_member_unsigned(out, "generation", state->generation);
     append_certificates(out, state, served);
+    append_missing(out, site);
     json_text_member_time(out, "request", state->request.made);
     json_text_member_unsigned(out, "issued", state->issued->len);
     json_text_member_unsigned(out, "revoked", count_revoked(state));

@@ -6,12 +6,17 @@
  *                    "certificates": [{"what": "root" | "issuing" | "own" | "public" | "previous",
  *                    "subject", "issuer", "names": […], "fingerprint", "serial", "not_before",
  *                    "not_after", "in_force": true}],
+ *                    "missing": ["…"], names that the public certificate is not for,
  *                    "request": TIME or null, "issued": 12, "revoked": 1,
  *                    "peer": "alike" | "away" | "behind" | null,
  *                    "page": "http://clinic.example:8080/", where people install the root, and
  *                    "page_address": the same without a name; null where that is not served}
  *
  *     cert/init      what cert/show tells
+ *
+ *     cert/import    {"imported": false, "why": "…" or null, "unknown": who would have to be
+ * trusted, or null, "subject", "issuer", "fingerprint", "not_after", of the public one, and
+ * "missing": as in cert/show}
  *
  *     cert/request   {"name": …, "csr": PEM, "made": TIME, "names": […]}
  */

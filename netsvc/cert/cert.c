@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/crypt/keys.h"
+#include "netsvc/cert/site/public.h"
 #include "netsvc/cert/watch.h"
 #include "netsvc/cert/world.h"
 #include "netsvc/clock_floor.h"
@@ -75,6 +76,28 @@ were_apart(gpointer context)
 }
 
 static void
+were_united(gpointer context, gboolean dropped)
+{
+    struct cert *self = context;
+    log_info("both nodes had changed the certificates' state while apart; it has what either had, "
+             "of generation %" G_GUINT64_FORMAT,
+             self->site->state->generation);
+    if (dropped)
+        child_alert(self->child, "requests",
+                    "the nodes had requested certificates apart from one another, and one request "
+                    "too many: use the one that 'lifeboat cert request' writes. Where the other "
+                    "one was ordered already, import its certificate with the key beside it as "
+                    "server.key: jq -r .request_key '%s/cert/replaced.json'",
+                    self->config->state);
+}
+
+static gint64
+clock_now(gpointer context)
+{
+    return cert_now(context);
+}
+
+static void
 import_handed(gpointer context, struct slice body)
 {
     cert_import_handed(context, body);
@@ -89,20 +112,40 @@ tell(gpointer context, const char *name, const char *text)
     child_alert(self->child, name, "%s", text);
 }
 
-/* Names of the configuration that the root may not certify. */
+/* Takes the names; where there are none nothing is told. */
 static void
-tell_left_out(struct cert *self)
+tell_names(struct cert *self, const char *alert, GPtrArray *names, const char *whose,
+           const char *mend)
 {
-    g_autoptr(GPtrArray) names = site_left_out(self->site);
     g_ptr_array_add(names, NULL);
     g_autofree char *list = g_strjoinv("', '", (char **)names->pdata);
     if (*list == '\0')
-        child_alert(self->child, "names", "%s", "");
+        child_alert(self->child, alert, "%s", "");
     else
-        child_alert(self->child, "names",
-                    "the site's root may not certify '%s': the server's certificate is without "
-                    "that; a root for other names is made where there is none",
-                    list);
+        child_alert(self->child, alert, "%s '%s': %s", whose, list, mend);
+    g_ptr_array_unref(names);
+}
+
+/* Names of the configuration that stand in one certificate or the other not. */
+static void
+tell_left_out(struct cert *self)
+{
+    tell_names(self, "names", site_left_out(self->site), "the site's root may not certify",
+               "the server's certificate is without that; a root for other names is made where "
+               "there is none");
+    tell_names(self, "public names", site_not_covered(self->site),
+               "the public certificate is not for",
+               "clients that use that name refuse it; lifeboat cert request asks for all of [cert] "
+               "names");
+}
+
+void
+cert_tell(struct cert *self, gint64 now)
+{
+    if (now == 0)
+        return;
+    watch_state(self->site->state, now, tell, self);
+    tell_left_out(self);
 }
 
 /* A switch would show clients another certificate, or none. */
@@ -142,10 +185,7 @@ look(struct cert *self)
     if (now > 0 && cert_may_change(self))
         renew(self, now);
     force_apply(self->force, now, FALSE);
-    if (now == 0)
-        return;
-    watch_state(self->site->state, now, tell, self);
-    tell_left_out(self);
+    cert_tell(self, now);
 }
 
 static void
@@ -201,8 +241,14 @@ cert_begin(gpointer context, GError **error)
     if (self->site == NULL)
         return FALSE;
     self->role.role = TASK_WAIT;
-    const struct alike_means means = {send_to_other, put_in_force,  was_replaced,
-                                      were_apart,    import_handed, self};
+    const struct alike_means means = {.send = send_to_other,
+                                      .apply = put_in_force,
+                                      .replaced = was_replaced,
+                                      .apart = were_apart,
+                                      .united = were_united,
+                                      .import = import_handed,
+                                      .now = clock_now,
+                                      .context = self};
     self->alike = alike_new(child_events(self->child), self->site, &means);
     self->force = force_new(self->child, self->site);
     self->look = event_new(child_events(self->child), -1, EV_PERSIST, is_time, self);

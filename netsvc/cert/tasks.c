@@ -37,6 +37,7 @@ static void
 has_changed(struct cert *self)
 {
     alike_changed(self->alike);
+    cert_tell(self, cert_now(self));
 }
 
 /* ---- tasks ---- */

@@ -35,19 +35,31 @@ struct watched {
     const char *mend;
 };
 
+/* "the public certificate", or "the certificate of 'R11', above the public certificate," */
+static char *
+tell_which(const struct watched *watched, const GPtrArray *chain, X509 *first)
+{
+    g_autofree char *name = pem_common_name(X509_get_subject_name(first));
+    return first == chain->pdata[0]
+               ? g_strdup(watched->whose)
+               : g_strdup_printf("the certificate of '%s', above %s,", name, watched->whose);
+}
+
+/* A chain is good from its leaf's first day until one of it ends: clients get it all. */
 static void
 look_at(const struct watched *watched, gint64 now, watch_tell tell, gpointer context)
 {
-    g_autoptr(X509) leaf = pem_read_certificate(watched->chain);
-    const gint64 from = leaf != NULL ? pem_not_before(leaf) : 0;
-    const gint64 to = leaf != NULL ? pem_not_after(leaf) : 0;
-    const enum watch_level level = leaf != NULL ? watch_level(from, to, now) : WATCH_WELL;
-    if (leaf == NULL || level < watched->from) {
+    g_autoptr(GPtrArray) chain = pem_read_chain(watched->chain);
+    X509 *first = pem_ends_first(chain);
+    const gint64 from = first != NULL ? pem_not_before(chain->pdata[0]) : 0;
+    const gint64 to = first != NULL ? pem_not_after(first) : 0;
+    const enum watch_level level = first != NULL ? watch_level(from, to, now) : WATCH_WELL;
+    if (first == NULL || level < watched->from) {
         tell(context, watched->name, "");
         return;
     }
-    g_autofree char *end = tell_end(level, to);
-    g_autofree char *text = g_strdup_printf("%s %s; %s", watched->whose, end, watched->mend);
+    g_autofree char *which = tell_which(watched, chain, first), *end = tell_end(level, to);
+    g_autofree char *text = g_strdup_printf("%s %s; %s", which, end, watched->mend);
     tell(context, watched->name, text);
 }
 

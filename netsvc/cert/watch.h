@@ -3,6 +3,8 @@
  * the authority that the site's own are of, one alert with the day and what to do; it says more as
  * the end comes nearer.
  *
+ * Of a chain the one that ends first counts, which is named.
+ *
  *     public    at 50, 25 and 10 % of its life left, and when it has expired: a person must have it
  *               renewed
  *     own       at 25 and 10 %, and when it has: it renews itself at a third, so something is wrong

@@ -27,6 +27,9 @@ gint64 cert_now(struct cert *self);
 /* Whether this node makes certificates: it is the active one, or alone. */
 gboolean cert_may_change(const struct cert *self);
 
+/* What people are to know of the certificates as they are now. */
+void cert_tell(struct cert *self, gint64 now);
+
 /* ---- tasks.c ---- */
 
 /* Of child_role. */

@@ -76,6 +76,8 @@ take_over(struct web *self, struct slice answer, GError **error)
         !web_server_certificate(self->server, self->coming->full, self->coming->key, error))
         return FALSE;
     pages_trust(self->pages, self->coming);
+    if (self->acme != NULL)
+        acme_root(self->acme, self->coming->root_pem);
     trust_free(self->trust);
     self->trust = g_steal_pointer(&self->coming);
     return TRUE;

@@ -164,6 +164,7 @@ tell_import(const GString *answer)
     g_autofree char *issuer = tell_text(whole(answer), "issuer");
     g_autofree char *why = tell_text(whole(answer), "why");
     g_autofree char *unknown = tell_text(whole(answer), "unknown");
+    g_autofree char *missing = show_names(whole(answer), "missing");
     const gint64 ends = json_member_time(whole(answer), "not_after");
     g_autofree char *when = ends > 0 ? tell_time(ends) : g_strdup("?");
     if (json_member_true(whole(answer), "imported"))
@@ -171,6 +172,8 @@ tell_import(const GString *answer)
                subject != NULL ? subject : "?", issuer != NULL ? issuer : "?", when);
     else
         printf("nothing new: %s\n", why != NULL ? why : "?");
+    if (*missing != '\0')
+        log_warning("the certificate is not for %s: clients that use that name refuse it", missing);
     if (unknown != NULL)
         log_warning("this server's list of public authorities does not have '%s': phones may not "
                     "trust the certificate; if so: lifeboat cert roll-back",

@@ -17,12 +17,12 @@ title_of(const char *what)
     return what != NULL ? what : "?";
 }
 
-static char *
-names_of(struct slice certificate)
+char *
+show_names(struct slice answer, const char *member)
 {
     GString *out = g_string_new(NULL);
     struct slice list, each;
-    if (json_member(certificate, "names", &list) && json_type(list) == JSON_ARRAY)
+    if (json_member(answer, member, &list) && json_type(list) == JSON_ARRAY)
         for (gsize place = 0; json_next_element(list, &place, &each);) {
             g_string_append(out, out->len > 0 ? ", " : "");
             if (json_type(each) == JSON_STRING)
@@ -45,7 +45,7 @@ append_certificate(GString *out, struct slice certificate)
     g_autofree char *subject = tell_text(certificate, "subject");
     g_autofree char *issuer = tell_text(certificate, "issuer");
     g_autofree char *fingerprint = tell_text(certificate, "fingerprint");
-    g_autofree char *names = names_of(certificate), *ends = ends_of(certificate);
+    g_autofree char *names = show_names(certificate, "names"), *ends = ends_of(certificate);
     g_string_append_printf(out, "%s: %s%s\n", title_of(what), subject != NULL ? subject : "?",
                            json_member_true(certificate, "in_force") ? "   IN FORCE" : "");
     if (g_strcmp0(subject, issuer) != 0)
@@ -62,8 +62,11 @@ append_rest(GString *out, struct slice answer)
     guint64 issued = 0, revoked = 0;
     const gint64 request = json_member_time(answer, "request");
     g_autofree char *peer = tell_text(answer, "peer");
+    g_autofree char *missing = show_names(answer, "missing");
     json_member_unsigned(answer, "issued", &issued);
     json_member_unsigned(answer, "revoked", &revoked);
+    if (*missing != '\0')
+        g_string_append_printf(out, "the public certificate is NOT FOR %s\n", missing);
     if (issued > 0)
         g_string_append_printf(out,
                                "for others: %" G_GUINT64_FORMAT

@@ -110,6 +110,14 @@ class AcmeOfAPair(Case):
         first = certificate[:certificate.index('-----END')] + '-----END CERTIFICATE-----\n'
         return {'certificate': base64url(ssl.PEM_cert_to_DER_cert(first))}
 
+    def is_revoked(self, certificate):
+        """By the list that the active node gives out."""
+        crl = self.client.path('ca.crl')
+        self.client.host.run('curl', '-sf', '-m', '5', '-o', crl, 'http://%s:8080/ca.crl' % SERVICE)
+        with open(crl, 'rb') as file:
+            serial = x509.load_pem_x509_certificate(certificate.encode()).serial_number
+            return x509.load_der_x509_crl(file.read()).get_revoked_certificate_by_serial_number(serial) is not None
+
     def renewal(self, raw, certificate):
         """Whether the active node knows when it is to be renewed."""
         return raw.request('GET', BASE + 'renewal-info/' + self.name_of(certificate)).status == 200
@@ -207,9 +215,10 @@ class Forced(AcmeOfAPair):
         raw = self.raw()
         self.client.serve()
         raw.register()
-        before = raw.certificate(self.client.name)
+        before, stolen = raw.certificate(self.client.name), raw.certificate(self.client.name)
         self.b.netsvc.end()
         alone = raw.certificate(self.client.name)
+        self.assertEqual(200, raw.post('revoke-cert', self.body(stolen)).status)
         self.change_key(raw)
         self.a.cut_power()
         self.b.start_netsvc()
@@ -224,9 +233,12 @@ class Forced(AcmeOfAPair):
         self.until(lambda: self.renewal(other, alone))
         self.assertEqual(200, raw.post(raw.account).status, 'its key is the one that it has now')
         self.b.wait_until(lambda: not self.b.status()['unmerged'], 'it is not merged')
+        self.until(lambda: self.is_revoked(stolen))
+        self.assertEqual(200, raw.post('revoke-cert', self.body(alone)).status)
         self.planned(self.b, self.a)
         for certificate in (before, alone, there):
             self.assertTrue(self.renewal(other, certificate))
+        self.assertEqual([False, True, True, False], [self.is_revoked(each) for each in (before, stolen, alone, there)])
 
 
 class Dns(AcmeOfAPair):

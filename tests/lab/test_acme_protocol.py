@@ -115,6 +115,16 @@ class Orders(Protocol):
         order = raw.post('new-order', {'identifiers': [{'type': 'ip', 'value': self.client.address}]})
         self.assertEqual(['http-01', 'tls-alpn-01'], [each['type'] for each in raw.post(order.json['authorizations'][0]).json['challenges']])
 
+    def test_names_that_the_root_is_older_than(self):
+        with open(self.site.netsvc.config) as file:
+            before = file.read()
+        self.site.netsvc.write('lifeboat.conf', before.replace('names = *.' + DOMAIN, 'names = *.%s;*.more.example' % DOMAIN))
+        self.site.netsvc.reload('serving')
+        self.site.wait_for_https()
+        self.raw.nonce = None
+        self.refused('rejectedIdentifier', self.raw.order('www.more.example'))
+        self.assertEqual(201, self.raw.order(self.name).status)
+
     def test_nothing_is_had_before_it_is_proved_and_only_what_was_ordered(self):
         raw = self.raw
         order = raw.order(self.name)

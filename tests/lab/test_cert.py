@@ -110,9 +110,12 @@ class Certificates(OneServer):
         self.openssl('x509', '-req', '-in', 'r11.csr', '-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-out', 'r11.pem',
                      '-days', '900', '-extfile', 'r11.ext')
 
-    def sign(self, request, out, days='90'):
+    def sign(self, request, out, days='90', only=None):
+        """As asked for, or only for one of the names."""
+        with open(self.path('only.ext'), 'w') as file:
+            file.write('subjectAltName=DNS:%s\n' % only)
         self.openssl('x509', '-req', '-in', request, '-CA', 'r11.pem', '-CAkey', 'r11.key', '-CAcreateserial', '-out', out,
-                     '-days', days, '-copy_extensions', 'copyall')
+                     '-days', days, *(('-extfile', 'only.ext') if only else ('-copy_extensions', 'copyall')))
         with open(self.path(out), 'a') as file:
             file.write(self.read('r11.pem'))
 
@@ -132,11 +135,32 @@ class Own(Certificates):
             self.openssl(*verify, '-verify_hostname', host, 'tls/current/server.pem')
         self.openssl(*verify, '-verify_ip', '10.66.0.10', 'tls/current/server.pem')
         self.openssl(*verify, '-verify_hostname', 'bank.example', 'tls/current/server.pem', code=2)
+        for authority in ('ca.pem', 'tls/current/chain.pem'):
+            self.assertIn('X509v3 Name Constraints: critical', self.openssl('x509', '-noout', '-text', '-in', authority))
         self.assertEqual(0o600, os.stat(self.path('tls/current/server.key')).st_mode & 0o777)
         self.assertEqual(0, os.stat(self.path('tls/current/server.key')).st_uid)
         self.until(lambda: self.installed() in self.read('ran'))
         self.assertIn(CLINIC, self.read('ran'))
         self.assertIn('never overwritten', self.cert('init', code=1))
+
+    def test_a_stolen_issuing_key_signs_for_the_clinic_alone(self):
+        self.cert('init')
+        state = json.loads(self.read('state', 'cert', 'state.json'))
+        for name in ('root', 'issuing', 'issuing_key'):
+            self.write(name, state[name])
+        verify = ('verify', '-CAfile', 'root', '-untrusted', 'issuing', '-purpose', 'sslserver')
+        self.openssl(*verify, self.stolen('DNS:x.' + CLINIC, 'IP:10.66.7.7'))
+        for name in ('DNS:bank.example', 'IP:192.0.2.1', 'IP:2001:db8::1'):
+            self.assertIn('permitted subtree violation', self.openssl(*verify, self.stolen(name), code=2))
+
+    def stolen(self, *names):
+        """A certificate for these, by whoever has the issuing key."""
+        self.write('leaf.ext', 'basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=%s\n' % ','.join(names))
+        self.openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'leaf.key', '-out', 'leaf.csr',
+                     '-subj', '/O=Thief')
+        self.openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'issuing', '-CAkey', 'issuing_key', '-CAcreateserial', '-out', 'leaf',
+                     '-extfile', 'leaf.ext')
+        return 'leaf'
 
     def test_keys_are_one_processs_alone(self):
         self.hook()
@@ -249,6 +273,19 @@ class Public(Certificates):
         else:
             self.cert('import', '--drive', self.path('drive'))
         self.assertEqual('public', self.show()['in_force'])
+
+    def test_names_that_it_is_not_for_are_told(self):
+        self.cert('init')
+        self.authority()
+        os.mkdir(self.path('drive'))
+        self.cert('request', '--to', self.path('drive'))
+        self.sign('drive/lifeboat-cert/clinic.example.csr', 'drive/lifeboat-cert/x.pem', only=CLINIC)
+        self.assertIn('the certificate is not for *.clinic.example', self.cert('import', self.path('drive')))
+        self.assertIn('NOT FOR *.clinic.example', self.cert('show'))
+        self.until(lambda: "the public certificate is not for '*.clinic.example'" in json.dumps(self.ask('status')))
+        self.cert('roll-back')
+        self.assertNotIn('NOT FOR', self.cert('show'))
+        self.until(lambda: 'the public certificate is not for' not in json.dumps(self.ask('status')))
 
     def test_more_than_is_taken_is_refused_with_the_limit(self):
         self.cert('init')

@@ -98,8 +98,8 @@ class CertificatesOfAPair(Case):
         self.openssl('x509', '-req', '-in', 'r11.csr', '-CA', 'x1.pem', '-CAkey', 'x1.key', '-CAcreateserial', '-out', 'r11.pem', '-days', '900',
                      '-extfile', 'r11.ext')
 
-    def sign(self, request, out):
-        self.openssl('x509', '-req', '-in', request, '-CA', 'r11.pem', '-CAkey', 'r11.key', '-CAcreateserial', '-out', out, '-days', '90',
+    def sign(self, request, out, days='90'):
+        self.openssl('x509', '-req', '-in', request, '-CA', 'r11.pem', '-CAkey', 'r11.key', '-CAcreateserial', '-out', out, '-days', days,
                      '-copy_extensions', 'copyall')
         with open(self.pair.path('r11.pem')) as issuer, open(self.pair.path(out), 'a') as chain:
             chain.write(issuer.read())
@@ -114,6 +114,35 @@ class CertificatesOfAPair(Case):
         self.assertEqual('away', self.show(self.a)['peer'])
         self.b.start_netsvc()
         self.assertEqual(second, self.until(self.alike))
+
+    def requested(self, node, name):
+        """Signed, as a drive brings it."""
+        os.mkdir(self.pair.path(name))
+        node.do('cert', 'request', '--to', self.pair.path(name))
+        self.sign('%s/lifeboat-cert/clinic.example.csr' % name, '%s/lifeboat-cert/x.pem' % name)
+        return self.pair.path(name)
+
+    def test_what_a_drive_brought_to_a_node_that_was_then_lost_both_have_when_it_is_back(self):
+        self.a.do('cert', 'init')
+        own = self.until(self.alike)
+        self.authority()
+        self.b.netsvc.end()
+        self.a.do('cert', 'import', self.requested(self.a, 'first'))
+        public = self.until(lambda: self.served(self.a) not in (own, None) and self.served(self.a))
+        second = self.requested(self.a, 'second')
+        self.a.cut_power()
+        self.b.start_netsvc()
+        self.b.wait_until(lambda: not self.b.status().get('link', {}).get('connected'), 'the other node is still seen')
+        self.b.do('failover', '--force', '--yes', '--fenced')
+        self.b.wait_role('active')
+        third = self.requested(self.b, 'third')
+        self.assertEqual(own, self.served(self.b))
+        self.a.boot()
+        self.until(lambda: self.alike() == public)
+        self.b.do('cert', 'import', third)
+        self.until(lambda: self.alike() not in (own, public, None))
+        self.sign('second/lifeboat-cert/clinic.example.csr', 'second/lifeboat-cert/y.pem', days='91')
+        self.b.do('cert', 'import', second)
 
     def test_the_one_that_takes_over_goes_on_making_them(self):
         self.a.do('cert', 'init')

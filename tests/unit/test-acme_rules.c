@@ -1,4 +1,6 @@
 /* acme_rules: for whom, for what and for how much; and what is written survives. */
+#include "netsvc/cert/x509/make.h"
+#include "netsvc/cert/x509/pem.h"
 #include "netsvc/web/acme/ledger/ledger.h"
 #include "netsvc/web/acme/problem.h"
 #include "netsvc/web/acme/rules/policy.h"
@@ -106,6 +108,35 @@ test_names_have_one_spelling_and_are_the_sites(void)
         if (name == NULL)
             g_assert_error(error, PROBLEM, (int)all[i].type_of);
     }
+}
+
+/* "more.example" came into the configuration when there was a root already. */
+static void
+test_the_roots_limits_hold_not_those_that_came_later(void)
+{
+    AUTO(scratch) *scratch = scratch_new();
+    AUTO(config) *before = configure(scratch, clinic);
+    AUTO(config) *after = configure(scratch, "[cert]\nname = clinic.example\n"
+                                             "names = more.example\nnetworks = 10.67.0.0/16\n");
+    AUTO(limits) *limits = limits_configured(before);
+    const struct make_authority what = {.title = "root", .path_length = 1, .limits = limits};
+    g_autoptr(EVP_PKEY) key = make_key(NULL);
+    g_autoptr(X509) root =
+        make_authority(key, &what, (struct make_life){NOW, NOW + 1}, (struct make_signer){0}, NULL);
+    g_autofree char *pem = pem_certificate(root);
+    AUTO(policy) *policy = policy_new(after);
+    gboolean wildcard;
+    g_autofree char *of_configuration =
+        policy_name(policy, "dns", "www.more.example", &wildcard, NULL);
+    g_assert_nonnull(of_configuration);
+    policy_take_root(policy, pem);
+    g_autoptr(GError) name = NULL, address = NULL;
+    g_assert_null(policy_name(policy, "dns", "www.more.example", &wildcard, &name));
+    g_assert_error(name, PROBLEM, PROBLEM_REJECTED_IDENTIFIER);
+    g_assert_null(policy_name(policy, "ip", "10.67.0.1", &wildcard, &address));
+    g_assert_error(address, PROBLEM, PROBLEM_REJECTED_IDENTIFIER);
+    g_autofree char *of_both = policy_name(policy, "dns", "www.clinic.example", &wildcard, NULL);
+    g_assert_nonnull(of_both);
 }
 
 static void
@@ -277,6 +308,8 @@ main(int argc, char **argv)
                     test_without_networks_of_its_own_each_subnet_is_served);
     g_test_add_func("/acme/names have one spelling and are the site's",
                     test_names_have_one_spelling_and_are_the_sites);
+    g_test_add_func("/acme/the root's limits hold, not those that came later",
+                    test_the_roots_limits_hold_not_those_that_came_later);
     g_test_add_func("/acme/hosts are what the server's certificate says",
                     test_hosts_are_what_the_servers_certificate_says);
     g_test_add_func("/acme/what is written is there again and old things go",

@@ -3,15 +3,18 @@
 
 #include "netsvc/cert/pair/alike.h"
 
+#include <openssl/bn.h>
+
 struct node {
     struct cert_world *world;
     struct alike *alike;
     struct node *other;
     GQueue inbox; /* GBytes */
-    guint applied, replaced, apart;
-    guint other_had; /* times it put something in force while the other one had it, too */
-    gboolean deaf;   /* what is sent to it is lost */
-    guint loses;     /* that one of what comes */
+    guint applied, replaced, apart, united;
+    guint other_had;  /* times it put something in force while the other one had it, too */
+    gboolean deaf;    /* what is sent to it is lost */
+    guint loses;      /* that one of what comes */
+    gboolean dropped; /* a key */
     char *imported;
 };
 
@@ -55,6 +58,21 @@ apart(gpointer context)
 }
 
 static void
+united(gpointer context, gboolean dropped)
+{
+    struct node *node = context;
+    node->united++;
+    node->dropped |= dropped;
+}
+
+static gint64
+now(gpointer context)
+{
+    (void)context;
+    return NOW;
+}
+
+static void
 import(gpointer context, struct slice body)
 {
     struct node *node = context;
@@ -63,13 +81,20 @@ import(gpointer context, struct slice body)
 }
 
 static void
+node_boot(struct node *node)
+{
+    const struct alike_means means = {send_it, apply, replaced, apart, united, import, now, node};
+    alike_free(node->alike);
+    node->alike = alike_new(events, node->world->site, &means);
+}
+
+static void
 node_begin(struct node *node, struct node *other)
 {
-    const struct alike_means means = {send_it, apply, replaced, apart, import, node};
     node->world = cert_world_new();
     node->other = other;
     g_queue_init(&node->inbox);
-    node->alike = alike_new(events, node->world->site, &means);
+    node_boot(node);
 }
 
 static void
@@ -203,7 +228,8 @@ test_lost_parts(void)
         struct state *next = state_copy(a.world->site->state);
         for (guint i = 0; i < 1500; i++) {
             g_autofree char *serial = g_strdup_printf("%032x", i);
-            state_note_issued(next, serial, "a.clinic.example", NOW);
+            state_note_issued(next,
+                              &(struct state_issued){serial, (char *)"a.clinic.example", NOW, 0});
         }
         g_assert_true(site_commit(a.world->site, next, NULL));
         alike_changed(a.alike);
@@ -235,14 +261,12 @@ test_set_back(void)
     g_autofree char *newest = state_digest(b.world->site->state);
     state_free(a.world->site->state);
     a.world->site->state = old;
-    alike_free(a.alike);
-    const struct alike_means means = {send_it, apply, replaced, apart, import, &a};
-    a.alike = alike_new(events, a.world->site, &means);
+    node_boot(&a);
     meet(&a, &b);
     alike_remind(b.alike);
     talk(&a, &b);
-    g_autofree char *now = state_digest(a.world->site->state);
-    g_assert_cmpstr(now, ==, newest);
+    g_autofree char *after = state_digest(a.world->site->state);
+    g_assert_cmpstr(after, ==, newest);
     END();
 }
 
@@ -272,6 +296,228 @@ test_made_apart(void)
     END();
 }
 
+/* ---- changed apart from one another ---- */
+
+static void
+note(struct node *node, const char *serial)
+{
+    struct state *next = state_copy(node->world->site->state);
+    state_note_issued(
+        next, &(struct state_issued){(char *)serial, (char *)"x.clinic.example", NOW + DAY, 0});
+    g_assert_true(site_commit(node->world->site, next, NULL));
+    alike_changed(node->alike);
+}
+
+static void
+revoke_it(struct node *node, const char *serial)
+{
+    g_autoptr(GError) error = NULL;
+    site_revoke(node->world->site, serial, NOW, &error);
+    g_assert_no_error(error);
+    alike_changed(node->alike);
+}
+
+static gboolean
+crl_names(const struct node *node, const char *serial)
+{
+    g_autoptr(X509_CRL) crl = pem_read_crl(node->world->site->state->crl);
+    BIGNUM *number = NULL;
+    X509_REVOKED *entry = NULL;
+    g_assert_cmpint(BN_hex2bn(&number, serial), >, 0);
+    ASN1_INTEGER *wanted = BN_to_ASN1_INTEGER(number, NULL);
+    const gboolean found = X509_CRL_get0_by_serial(crl, &entry, wanted) == 1;
+    ASN1_INTEGER_free(wanted);
+    BN_free(number);
+    return found;
+}
+
+/* `active` is lost; the other one takes over by force. */
+static void
+lose(struct node *active, struct node *other, guint64 term)
+{
+    role(active, TASK_WAIT, FALSE, term - 1);
+    role(other, TASK_ACTIVE, FALSE, term);
+}
+
+static void
+come_back(struct node *active, struct node *back, guint64 term)
+{
+    role(back, TASK_STANDBY, TRUE, term);
+    role(active, TASK_ACTIVE, TRUE, term);
+    talk(active, back);
+}
+
+/* Two that are alike, "01" issued; then each is alone. */
+static void
+part(struct node *a, struct node *b)
+{
+    meet(a, b);
+    cert_world_init(a->world);
+    alike_changed(a->alike);
+    note(a, "01");
+    talk(a, b);
+    g_assert_true(are_alike(a, b));
+    role(a, TASK_ACTIVE, FALSE, 2);
+    role(b, TASK_STANDBY, FALSE, 2);
+}
+
+static void
+test_issued_apart(void)
+{
+    TWO_NODES();
+    part(&a, &b);
+    revoke_it(&a, "01");
+    note(&a, "0a");
+    lose(&a, &b, 3);
+    note(&b, "0b");
+    const guint64 number = a.world->site->state->crl_number;
+    come_back(&b, &a, 3);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_cmpuint(b.united, ==, 1);
+    g_assert_cmpuint(a.united, ==, 0);
+    g_assert_false(b.dropped);
+    g_assert_cmpuint(a.apart, ==, 0);
+    g_assert_nonnull(state_find(a.world->site->state, "0a"));
+    g_assert_nonnull(state_find(a.world->site->state, "0b"));
+    g_assert_true(crl_names(&a, "01"));
+    g_assert_cmpuint(a.world->site->state->crl_number, >, number);
+    revoke_it(&b, "0a");
+    talk(&a, &b);
+    g_assert_true(crl_names(&a, "0a"));
+    END();
+}
+
+/* What comes of both is for good: no meeting makes another of it, whoever is active. */
+static void
+test_united_once(void)
+{
+    TWO_NODES();
+    part(&a, &b);
+    note(&a, "0a");
+    lose(&a, &b, 3);
+    note(&b, "0b");
+    come_back(&b, &a, 3);
+    const guint64 generation = a.world->site->state->generation;
+    for (guint i = 0; i < 3; i++) {
+        alike_remind(a.alike);
+        alike_remind(b.alike);
+        talk(&a, &b);
+    }
+    come_back(&a, &b, 4);
+    g_assert_cmpuint(b.world->site->state->generation, ==, generation);
+    note(&a, "0c");
+    talk(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_cmpuint(a.united + b.united, ==, 1);
+    END();
+}
+
+/* What one has forgotten meanwhile does not come back by the other, which was away. */
+static void
+test_away_is_not_apart(void)
+{
+    TWO_NODES();
+    part(&a, &b);
+    struct state *next = state_copy(a.world->site->state);
+    state_forget(next, NOW + 2 * DAY);
+    g_assert_true(site_commit(a.world->site, next, NULL));
+    role(&a, TASK_ACTIVE, FALSE, 5); /* its other terms are its own */
+    note(&a, "0a");
+    meet(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_null(state_find(b.world->site->state, "01"));
+    g_assert_cmpuint(a.united + b.united, ==, 0);
+    END();
+}
+
+/* An active node whose state is the earlier one unites it with what comes. */
+static void
+test_the_active_one_loses(void)
+{
+    TWO_NODES();
+    part(&a, &b);
+    note(&a, "0a");
+    lose(&a, &b, 3);
+    note(&b, "0b");
+    role(&b, TASK_STANDBY, TRUE, 4);
+    role(&a, TASK_ACTIVE, TRUE, 4);
+    talk(&a, &b);
+    g_assert_true(are_alike(&a, &b));
+    g_assert_nonnull(state_find(b.world->site->state, "0a"));
+    g_assert_nonnull(state_find(b.world->site->state, "0b"));
+    END();
+}
+
+static void
+test_lost_while_uniting(void)
+{
+    for (guint lost = 1; lost <= 4; lost++) {
+        TWO_NODES();
+        part(&a, &b);
+        note(&a, "0a");
+        lose(&a, &b, 3);
+        note(&b, "0b");
+        (lost % 2 ? &a : &b)->loses = (lost + 1) / 2;
+        come_back(&b, &a, 3);
+        for (guint i = 0; i < 2; i++) {
+            alike_remind(a.alike);
+            alike_remind(b.alike);
+            talk(&a, &b);
+        }
+        g_assert_true(are_alike(&a, &b));
+        g_assert_nonnull(state_find(b.world->site->state, "0a"));
+        END();
+    }
+}
+
+/* Whatever comes, nothing that was issued is unknown, nor what was revoked good again. */
+static void
+test_random(void)
+{
+    guint8 issued[250] = {0}; /* 2: revoked */
+    guint64 term = 2;
+    TWO_NODES();
+    struct node *active = &a, *other = &b;
+    gboolean both = FALSE; /* are active: the lost one was not, and knows nothing of it */
+    part(&a, &b);
+    for (guint i = 1; i < G_N_ELEMENTS(issued); i++) {
+        const gint what = g_test_rand_int_range(0, 8);
+        g_autofree char *serial = g_strdup_printf("%04x", i);
+        g_autofree char *earlier = g_strdup_printf("%04x", g_test_rand_int_range(0, (gint)i));
+        if (what == 0) {
+            struct node *lost = active;
+            active = other;
+            other = lost;
+            lose(lost, active, ++term);
+            both = g_test_rand_bit();
+            role(lost, both ? TASK_ACTIVE : TASK_WAIT, FALSE, term - 1);
+        } else if (what == 1) {
+            come_back(active, other, term);
+            both = FALSE;
+        } else if (what == 2 && !both) {
+            role(active, TASK_ACTIVE, FALSE, term);
+            role(other, TASK_WAIT, FALSE, term);
+        } else if (what == 3 && state_find(active->world->site->state, earlier) != NULL) {
+            revoke_it(active, earlier);
+            issued[strtoul(earlier, NULL, 16)] = 2;
+        } else {
+            note(both && g_test_rand_bit() ? other : active, serial);
+            issued[i] = 1;
+        }
+        talk(&a, &b);
+    }
+    come_back(active, other, term);
+    g_assert_true(are_alike(&a, &b));
+    for (guint i = 1; i < G_N_ELEMENTS(issued); i++) {
+        g_autofree char *serial = g_strdup_printf("%04x", i);
+        const struct state_issued *found = state_find(a.world->site->state, serial);
+        g_assert_cmpint(found != NULL, ==, issued[i] > 0);
+        g_assert_cmpint(issued[i] > 0 && found->revoked > 0, ==, issued[i] == 2);
+        g_assert_cmpint(crl_names(&b, serial), ==, issued[i] == 2);
+    }
+    END();
+}
+
 /* A fresh node that was made the active one has nothing that could win. */
 static void
 test_nothing_never_wins(void)
@@ -281,8 +527,8 @@ test_nothing_never_wins(void)
     alike_changed(b.alike);
     g_autofree char *digest = state_digest(b.world->site->state);
     meet(&a, &b);
-    g_autofree char *now = state_digest(a.world->site->state);
-    g_assert_cmpstr(now, ==, digest);
+    g_autofree char *after = state_digest(a.world->site->state);
+    g_assert_cmpstr(after, ==, digest);
     END();
 }
 
@@ -382,6 +628,12 @@ main(int argc, char **argv)
     g_test_add_func("/cert-pair/a-lost-part-is-made-up-for", test_lost_parts);
     g_test_add_func("/cert-pair/a-disk-that-was-set-back", test_set_back);
     g_test_add_func("/cert-pair/roots-that-were-made-apart", test_made_apart);
+    g_test_add_func("/cert-pair/what-each-issued-and-revoked-alone-both-know", test_issued_apart);
+    g_test_add_func("/cert-pair/is-united-once", test_united_once);
+    g_test_add_func("/cert-pair/one-that-was-away-brings-nothing-back", test_away_is_not_apart);
+    g_test_add_func("/cert-pair/the-active-one-may-lose", test_the_active_one_loses);
+    g_test_add_func("/cert-pair/lost-while-uniting", test_lost_while_uniting);
+    g_test_add_func("/cert-pair/nothing-issued-is-lost-whatever-comes", test_random);
     g_test_add_func("/cert-pair/nothing-never-wins", test_nothing_never_wins);
     g_test_add_func("/cert-pair/while-nobody-is-active-nothing-moves", test_nobody_is_active);
     g_test_add_func("/cert-pair/one-that-does-not-get-it", test_one_that_does_not_get_it_is_told);

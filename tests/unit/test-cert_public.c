@@ -2,6 +2,7 @@
 #include "cert_world.h"
 
 #include "lib/base/fail.h"
+#include "netsvc/cert/answers.h"
 #include "netsvc/cert/site/public.h"
 
 /* A public authority of our own: a root, and an intermediate that signs. */
@@ -236,6 +237,53 @@ test_what_is_wrong(void)
     authority_end(&authority);
 }
 
+/* A public authority may not give all that was asked for, a wildcard above all. */
+static void
+test_not_for_all_names(void)
+{
+    BEGIN();
+    g_autoptr(X509) first = sign_request(&authority, world, NOW + 90 * DAY);
+    g_autoptr(GPtrArray) none = site_not_covered(world->site);
+    g_assert_cmpuint(none->len, ==, 0); /* there is no certificate */
+    add(pile, first);
+    add(pile, authority.issuing);
+    g_assert_true(import(world, pile, NULL));
+    g_autoptr(GPtrArray) missing = site_not_covered(world->site);
+    g_assert_cmpuint(missing->len, ==, 1);
+    g_assert_cmpstr(missing->pdata[0], ==, "*.clinic.example");
+    g_autoptr(GString) imported = answers_imported(world->site, NULL, NULL);
+    g_autoptr(GString) shown = answers_show(world->site, NOW, NULL);
+    g_assert_nonnull(strstr(imported->str, "\"missing\":[\"*.clinic.example\"]"));
+    g_assert_nonnull(strstr(shown->str, "\"missing\":[\"*.clinic.example\"]"));
+    g_ptr_array_remove_index(world->config->cert.names, 0);
+    g_ptr_array_add(world->config->cert.names, g_strdup("www.clinic.example"));
+    g_autoptr(GPtrArray) other = site_not_covered(world->site);
+    g_assert_cmpstr(other->pdata[0], ==, "www.clinic.example");
+    authority_end(&authority);
+}
+
+static void
+test_a_wildcard_is_for_all_below(void)
+{
+    BEGIN();
+    const char *const both[] = {"clinic.example", "*.clinic.example"};
+    g_autoptr(EVP_PKEY) key = make_key(NULL);
+    g_autofree char *text = pem_key(key);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_ptr_array_add(names, (gpointer)both[0]);
+    g_ptr_array_add(names, (gpointer)both[1]);
+    g_ptr_array_add(world->config->cert.names, g_strdup("www.clinic.example"));
+    g_autoptr(X509) leaf = make_leaf(key, names, NULL, (struct make_life){NOW - DAY, NOW + DAY},
+                                     (struct make_signer){authority.issuing, authority.key}, NULL);
+    add(pile, leaf);
+    add(pile, authority.issuing);
+    pile_add(pile, slice_of(text));
+    g_assert_true(import(world, pile, NULL));
+    g_autoptr(GPtrArray) missing = site_not_covered(world->site);
+    g_assert_cmpuint(missing->len, ==, 0);
+    authority_end(&authority);
+}
+
 static void
 test_older_than_the_present(void)
 {
@@ -389,6 +437,8 @@ main(int argc, char **argv)
     g_test_add_func("/cert-public/roll-back-to-the-sites-own", test_roll_back_to_the_sites_own);
     g_test_add_func("/cert-public/with-its-key", test_with_its_key);
     g_test_add_func("/cert-public/each-mistake-has-its-sentence", test_what_is_wrong);
+    g_test_add_func("/cert-public/names-that-it-is-not-for-are-told", test_not_for_all_names);
+    g_test_add_func("/cert-public/a-wildcard-is-for-all-below", test_a_wildcard_is_for_all_below);
     g_test_add_func("/cert-public/never-an-older-one", test_older_than_the_present);
     g_test_add_func("/cert-public/weak-keys", test_weak_keys);
     g_test_add_func("/cert-public/signed-by-itself", test_signed_by_itself);

@@ -363,15 +363,29 @@ test_killed_at_any_moment(void)
 }
 
 static void
+expect_earlier(const struct state *state, guint64 term, guint64 generation, gboolean earlier)
+{
+    const struct state other = {.term = term, .generation = generation};
+    g_assert_cmpint(state_comes_of(state, &other), ==, earlier);
+}
+
+static void
 test_state_order(void)
 {
     AUTO(state) *state = state_new();
     state->term = 4;
     state->generation = 7;
-    g_assert_true(state_is_older(state, 4, 8));
-    g_assert_true(state_is_older(state, 5, 1));
-    g_assert_false(state_is_older(state, 4, 7));
-    g_assert_false(state_is_older(state, 3, 900));
+    expect_earlier(state, 4, 6, TRUE);
+    expect_earlier(state, 4, 7, FALSE);
+    expect_earlier(state, 3, 1, FALSE); /* of a term that it does not come of */
+    state_note_past(state, 3, 5);
+    expect_earlier(state, 3, 5, TRUE);
+    expect_earlier(state, 3, 6, FALSE);
+    expect_earlier(state, 5, 1, FALSE);
+    for (guint term = 5; term < 5 + STATE_PAST_MAX; term++)
+        state_note_past(state, term, 1);
+    g_assert_cmpuint(state->past->len, ==, STATE_PAST_MAX);
+    expect_earlier(state, 3, 5, FALSE);
 }
 
 static void
@@ -390,7 +404,8 @@ test_issued_are_bounded(void)
     AUTO(state) *state = state_new();
     for (guint i = 0; i < STATE_ISSUED_MAX + 5; i++) {
         g_autofree char *serial = g_strdup_printf("%08x", i);
-        state_note_issued(state, serial, "a.clinic.example", NOW + i);
+        state_note_issued(state,
+                          &(struct state_issued){serial, (char *)"a.clinic.example", NOW + i, 0});
     }
     g_assert_cmpuint(state->issued->len, ==, STATE_ISSUED_MAX);
     g_assert_null(state_find(state, "00000000"));
@@ -417,7 +432,7 @@ main(int argc, char **argv)
     g_test_add_func("/cert/revoke", test_revoke);
     g_test_add_func("/cert/state-is-kept", test_state_is_kept);
     g_test_add_func("/cert/killed-at-any-moment", test_killed_at_any_moment);
-    g_test_add_func("/cert/the-later-state-wins", test_state_order);
+    g_test_add_func("/cert/what-a-state-comes-of", test_state_order);
     g_test_add_func("/cert/half-a-state-is-refused", test_state_refuses_half);
     g_test_add_func("/cert/issued-are-bounded", test_issued_are_bounded);
     return g_test_run();

@@ -77,6 +77,41 @@ test_public(void)
     expect(world->site->state, NOW + 45 * DAY, "public", "its request waits to be signed");
 }
 
+/* One that ends so many days from now, under nobody. */
+static char *
+make_between(const char *title, gint64 to)
+{
+    AUTO(cert_world) *world = cert_world_new();
+    AUTO(limits) *limits = limits_configured(world->config);
+    g_autoptr(EVP_PKEY) key = make_key(NULL);
+    const struct make_authority what = {"Public Trust", title, 0, limits, NULL};
+    g_autoptr(X509) made = make_authority(key, &what, (struct make_life){NOW - 999 * DAY, to},
+                                          (struct make_signer){0}, NULL);
+    return pem_certificate(made);
+}
+
+static void
+test_intermediate(void)
+{
+    AUTO(cert_world) *world = cert_world_new();
+    g_autofree char *ends_first = make_between("R11", NOW + 60 * DAY);
+    g_autofree char *ends_last = make_between("X1", NOW + 600 * DAY);
+    cert_world_init(world);
+    struct state *state = world->site->state; /* its own leaf has 90 days */
+    state->public.chain = g_strconcat(state->own.chain, ends_last, NULL);
+    state->public.key = g_strdup(state->own.key);
+    expect(state, NOW + 40 * DAY, "public", NULL);
+    expect(state, NOW + 85 * DAY, "public", "the public certificate ends");
+    g_free(state->public.chain);
+    state->public.chain = g_strconcat(state->own.chain, ends_first, ends_last, NULL);
+    expect(state, NOW + 20 * DAY, "public", NULL);
+    expect(state, NOW + 55 * DAY, "public", "certificate of 'R11', above the public certificate,");
+    expect(state, NOW + 55 * DAY, "public", "10 % of its life");
+    expect(state, NOW + 61 * DAY, "public", "HAS EXPIRED");
+    g_assert_true(state_in_force(state, NOW + 59 * DAY) == &state->public);
+    g_assert_true(state_in_force(state, NOW + 61 * DAY) == &state->own);
+}
+
 static void
 test_nothing(void)
 {
@@ -97,6 +132,7 @@ main(int argc, char **argv)
     g_test_add_func("/cert-watch/levels", test_levels);
     g_test_add_func("/cert-watch/the-sites-own", test_own);
     g_test_add_func("/cert-watch/a-public-one", test_public);
+    g_test_add_func("/cert-watch/one-above-that-ends-first", test_intermediate);
     g_test_add_func("/cert-watch/nothing", test_nothing);
     return g_test_run();
 }

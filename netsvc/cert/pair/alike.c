@@ -121,11 +121,11 @@ say_have(struct alike *alike)
 }
 
 static void
-send_state(struct alike *alike)
+send_state(struct alike *alike, const char *what)
 {
     GString *text = state_text(alike->site->state);
     for (gsize at = 0; at < text->len; at += ALIKE_PART)
-        say(alike, "part", at, (const guint8 *)text->str + at, MIN(ALIKE_PART, text->len - at),
+        say(alike, what, at, (const guint8 *)text->str + at, MIN(ALIKE_PART, text->len - at),
             text->len);
     state_wipe(text);
 }
@@ -179,7 +179,7 @@ alike_changed(struct alike *alike)
         return;
     }
     wait_for_other(alike);
-    send_state(alike);
+    send_state(alike, "part");
 }
 
 /* ---- from the other node ---- */
@@ -205,7 +205,7 @@ judge(struct alike *alike)
         return;
     if (!are_alike(&alike->own, &alike->other)) {
         if (alike->own.generation > 0 && !other_wins(alike, &alike->other))
-            send_state(alike);
+            send_state(alike, "part");
     } else if (alike->waits && is_active(alike)) {
         apply(alike); /* it has it too */
     }
@@ -232,47 +232,106 @@ forget_incoming(struct alike *alike)
     g_clear_pointer(&alike->incoming.bytes, g_byte_array_unref);
 }
 
-/* It is whole: takes it, if it is what it says. Where it cannot be kept nothing is said: the other
- * one would send it again at once, without end. */
-static void
-adopt(struct alike *alike)
+/* NULL: it is not what it says. Caller frees. */
+static struct state *
+read_incoming(const struct alike *alike)
 {
     g_autoptr(GError) error = NULL;
     const GByteArray *bytes = alike->incoming.bytes;
-    struct state *next = state_parse((struct slice){(const char *)bytes->data, bytes->len}, &error);
-    g_autofree char *digest = next != NULL ? state_digest(next) : NULL;
-    const gboolean apart =
-        *alike->own.root != '\0' && strcmp(alike->own.root, alike->incoming.stand.root) != 0;
-    if (next == NULL || g_strcmp0(digest, alike->incoming.stand.digest) != 0 ||
-        next->generation != alike->incoming.stand.generation ||
-        next->term != alike->incoming.stand.term) {
-        log_warning("the other node's certificates make no sense: ignoring (%s)",
-                    error != NULL ? error->message : "they are not what it says");
-        state_free(next);
-    } else if ((apart && !state_put_aside(alike->site->state, alike->site->folder, &error)) ||
-               !state_save(next, alike->site->folder, &error)) {
-        log_error("the other node's certificates cannot be kept: %s", error->message);
-        state_free(next);
-    } else {
-        state_free(alike->site->state);
-        alike->site->state = next;
-        measure(alike);
-        alike->means.replaced(alike->means.context);
-        if (apart)
-            alike->means.apart(alike->means.context);
-        wait_for_other(alike);
-        say_have(alike);
-    }
-    forget_incoming(alike);
+    const struct stand *stand = &alike->incoming.stand;
+    struct state *read = state_parse((struct slice){(const char *)bytes->data, bytes->len}, &error);
+    g_autofree char *digest = read != NULL ? state_digest(read) : NULL;
+    if (read != NULL && g_strcmp0(digest, stand->digest) == 0 &&
+        read->generation == stand->generation && read->term == stand->term)
+        return read;
+    log_warning("the other node's certificates make no sense: ignoring (%s)",
+                error != NULL ? error->message : "they are not what it says");
+    state_free(read);
+    return NULL;
 }
 
+/* Of two roots, which have nothing to do with one another. */
+static gboolean
+are_apart(const struct stand *a, const struct stand *b)
+{
+    return *a->root != '\0' && *b->root != '\0' && strcmp(a->root, b->root) != 0;
+}
+
+/* Only the active one makes a new state of both: within a term one is after another. */
 static void
-take_part(struct alike *alike, struct slice json, struct stand *stand, struct slice bytes)
+unite(struct alike *alike, const struct state *theirs, gboolean they_win)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean dropped = FALSE;
+    const gint64 now = alike->means.now(alike->means.context);
+    if (!site_unite(alike->site, theirs, they_win, now, &dropped, &error)) {
+        log_error("what both nodes' certificates have become cannot be kept: %s", error->message);
+        return;
+    }
+    alike->means.united(alike->means.context, dropped);
+    alike_changed(alike);
+}
+
+/* In place of ours. Where it cannot be kept nothing is said: the other one would send it again at
+ * once, without end. */
+static void
+adopt(struct alike *alike, struct state *next, gboolean apart)
+{
+    g_autoptr(GError) error = NULL;
+    if ((apart && !state_put_aside(alike->site->state, alike->site->folder, &error)) ||
+        !state_save(next, alike->site->folder, &error)) {
+        log_error("the other node's certificates cannot be kept: %s", error->message);
+        state_free(next);
+        return;
+    }
+    state_free(alike->site->state);
+    alike->site->state = next;
+    measure(alike);
+    alike->means.replaced(alike->means.context);
+    if (apart)
+        alike->means.apart(alike->means.context);
+    wait_for_other(alike);
+    say_have(alike);
+}
+
+/* The other one's is whole, and wins. A standby that has what is not in it keeps that until the
+ * active one, who is given it, has united the two. */
+static void
+take_winner(struct alike *alike)
+{
+    struct state *theirs = read_incoming(alike);
+    const gboolean apart = are_apart(&alike->own, &alike->incoming.stand);
+    if (theirs == NULL)
+        return;
+    if (apart || state_comes_of(theirs, alike->site->state)) {
+        adopt(alike, theirs, apart);
+        return;
+    }
+    if (is_active(alike))
+        unite(alike, theirs, TRUE);
+    else
+        send_state(alike, "unite");
+    state_free(theirs);
+}
+
+/* … and loses. */
+static void
+take_loser(struct alike *alike)
+{
+    struct state *theirs = read_incoming(alike);
+    if (theirs != NULL && !state_comes_of(alike->site->state, theirs))
+        unite(alike, theirs, FALSE);
+    state_free(theirs);
+}
+
+/* TRUE: it is whole. Takes `stand`. */
+static gboolean
+collect_part(struct alike *alike, struct slice json, struct stand *stand, struct slice bytes)
 {
     guint64 at = 0, size = 0;
     if (!json_member_unsigned(json, "at", &at) || !json_member_unsigned(json, "size", &size) ||
-        size == 0 || size > STATE_MAX || bytes.size == 0 || !other_wins(alike, stand))
-        return;
+        size == 0 || size > STATE_MAX || bytes.size == 0)
+        return FALSE;
     if (at == 0) {
         forget_incoming(alike);
         alike->incoming.stand = *stand;
@@ -281,15 +340,33 @@ take_part(struct alike *alike, struct slice json, struct stand *stand, struct sl
     } else if (alike->incoming.bytes == NULL || !are_alike(&alike->incoming.stand, stand) ||
                alike->incoming.bytes->len != at) {
         forget_incoming(alike); /* one was lost: it is sent again when we say what we have */
-        return;
+        return FALSE;
     }
     if (bytes.size > size - at) {
         forget_incoming(alike);
-        return;
+        return FALSE;
     }
     g_byte_array_append(alike->incoming.bytes, (const guint8 *)bytes.data, (guint)bytes.size);
-    if (alike->incoming.bytes->len == size)
-        adopt(alike);
+    return alike->incoming.bytes->len == size;
+}
+
+static void
+take_part(struct alike *alike, struct slice json, struct stand *stand, struct slice bytes)
+{
+    if (!other_wins(alike, stand) || !collect_part(alike, json, stand, bytes))
+        return;
+    take_winner(alike);
+    forget_incoming(alike);
+}
+
+static void
+take_to_unite(struct alike *alike, struct slice json, struct stand *stand, struct slice bytes)
+{
+    if (!is_active(alike) || are_apart(&alike->own, stand) || are_alike(&alike->own, stand) ||
+        other_wins(alike, stand) || !collect_part(alike, json, stand, bytes))
+        return;
+    take_loser(alike);
+    forget_incoming(alike);
 }
 
 void
@@ -307,6 +384,8 @@ alike_take(struct alike *alike, const void *data, gsize size)
         judge(alike);
     else if (slice_is(what, "\"part\""))
         take_part(alike, json, &stand, (struct slice){end + 1, size - json.size - 1});
+    else if (slice_is(what, "\"unite\""))
+        take_to_unite(alike, json, &stand, (struct slice){end + 1, size - json.size - 1});
     else if (slice_is(what, "\"import\"") && is_active(alike))
         alike->means.import(alike->means.context, (struct slice){end + 1, size - json.size - 1});
     else if (slice_is(what, "\"swap\"") && alike->waits && are_alike(&alike->own, &stand))

@@ -18,10 +18,21 @@
  *     nothing at all: never wins
  * While neither is active nothing moves.
  *
+ * Where the loser has no other root and the winner's does not come of what it has (state.h), each
+ * was changed while it knew nothing of the other. Nothing is lost then: the active one makes a
+ * state of both (site/unite.h), the next one, which comes of both and is given to the standby as
+ * each change is. A standby that loses gives it what it has, and keeps that until then:
+ *
+ *     active                                     standby
+ *     wins                ── part, part, … ──→   has something else
+ *                         ←── unite, unite, … ─
+ *     both, durable       ── part, part, … ──→   durable
+ *
  * Bytes of failover/send to cert/peer: a line of JSON, and for a part its bytes behind the line
  * feed:
  *     {"say": "have", "term", "generation", "digest", "root"}     what the sender has now
  *     {"say": "part", "term", "generation", "digest", "root", "size", "at"}
+ *     {"say": "unite", …}        as a part, of what loses
  *     {"say": "swap", "term", "generation", "digest", "root"}
  *     {"say": "import", …}       and behind it the body of cert/import: a drive was inserted at the
  *                                standby, and only the active one takes a certificate
@@ -47,7 +58,9 @@ struct alike_means {
     void (*apply)(gpointer context);    /* what is had is to be put in force */
     void (*replaced)(gpointer context); /* the state is another one, durable */
     void (*apart)(gpointer context);    /* … in whose place there was one of another root */
+    void (*united)(gpointer context, gboolean dropped);  /* site_unite was done */
     void (*import)(gpointer context, struct slice body); /* that the other node was given */
+    gint64 (*now)(gpointer context);                     /* 0: the clock is not believed */
     gpointer context;
 };
 

@@ -48,13 +48,7 @@ site_request(struct site *site, gint64 now, GError **error)
     if (request == NULL)
         return FALSE;
     struct state *next = state_copy(site->state);
-    g_free(next->request.text);
-    if (next->request.key != NULL)
-        explicit_bzero(next->request.key, strlen(next->request.key));
-    g_free(next->request.key);
-    next->request.text = pem_request(request);
-    next->request.key = pem_key(key);
-    next->request.made = now;
+    state_set_request(next, pem_request(request), pem_key(key), now);
     return site_commit(site, next, error);
 }
 
@@ -66,11 +60,12 @@ free_key(gpointer key)
     EVP_PKEY_free(key);
 }
 
-/* Of the request, and of certificates that were here: the same request may be signed again. */
+/* Of the requests, and of certificates that were here: the same request may be signed again. */
 static GPtrArray *
 own_keys(const struct state *state)
 {
-    const char *const texts[] = {state->request.key, state->public.key, state->previous.key};
+    const char *const texts[] = {state->request.key, state->spare_key, state->public.key,
+                                 state->previous.key};
     GPtrArray *keys = g_ptr_array_new_with_free_func(free_key);
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         EVP_PKEY *key = texts[i] != NULL ? pem_read_key(texts[i]) : NULL;
@@ -91,17 +86,7 @@ static gboolean
 serve(struct site *site, const struct judge_found *found, GError **error)
 {
     struct state *next = state_copy(site->state);
-    g_autoptr(EVP_PKEY) requested = pem_read_key(next->request.key);
-    if (next->public.chain != NULL)
-        state_set_served(&next->previous, g_steal_pointer(&next->public.chain),
-                         g_steal_pointer(&next->public.key));
-    state_set_served(&next->public, pem_chain(found->chain, 0), pem_key(found->key));
-    if (requested != NULL && EVP_PKEY_eq(requested, found->key) == 1) {
-        struct state_served over = {next->request.text, next->request.key};
-        state_set_served(&over, NULL, NULL);
-        next->request.text = next->request.key = NULL;
-        next->request.made = 0;
-    }
+    state_serve(next, pem_chain(found->chain, 0), pem_key(found->key));
     return site_commit(site, next, error);
 }
 
@@ -136,6 +121,19 @@ site_import(struct site *site, const struct pile *pile, gboolean by_drive, X509_
                           serve(site, &found, error);
     judge_found_clear(&found);
     return done;
+}
+
+GPtrArray *
+site_not_covered(const struct site *site)
+{
+    GPtrArray *missing = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(X509) leaf = pem_read_certificate(site->state->public.chain);
+    g_autoptr(GPtrArray) has = leaf != NULL ? limits_certificate_names(leaf) : NULL;
+    g_autoptr(GPtrArray) wanted = public_names(site->config);
+    for (guint i = 0; has != NULL && i < wanted->len; i++)
+        if (!limits_cover(has, wanted->pdata[i]))
+            g_ptr_array_add(missing, g_strdup(wanted->pdata[i]));
+    return missing;
 }
 
 gboolean

@@ -21,3 +21,7 @@ gboolean site_request(struct site *site, gint64 now, GError **error);
 gboolean site_import(struct site *site, const struct pile *pile, gboolean by_drive,
                      X509_STORE *known, gint64 now, GError **error);
 gboolean site_roll_back(struct site *site, GError **error);
+
+/* Names that a request asks for and the public certificate is not for: it is served all the same.
+ * Caller frees. */
+GPtrArray *site_not_covered(const struct site *site);

@@ -2,8 +2,10 @@
 
 #include "lib/base/fail.h"
 #include "lib/crypt/base64.h"
+#include "netsvc/cert/site/unite.h"
 #include "netsvc/cert/x509/pem.h"
 
+#include <openssl/bn.h>
 #include <string.h>
 
 #define BACKDATED SITE_DAY /* seconds: for phones whose clocks are behind */
@@ -36,8 +38,11 @@ site_free(struct site *site)
 gboolean
 site_commit(struct site *site, struct state *next, GError **error)
 {
-    next->term = MAX(site->term, site->state->term);
-    next->generation = site->state->generation + 1;
+    if (site->term > next->term) {
+        state_note_past(next, next->term, next->generation);
+        next->term = site->term;
+    }
+    next->generation++;
     if (!state_save(next, site->folder, error)) {
         state_free(next);
         return FALSE;
@@ -208,11 +213,36 @@ renew_crl(struct state *next, const struct authority *authority, gint64 now, GEr
 }
 
 static gboolean
+crl_names(X509_CRL *crl, const char *serial)
+{
+    BIGNUM *number = NULL;
+    X509_REVOKED *entry = NULL;
+    const gboolean read = BN_hex2bn(&number, serial) > 0;
+    ASN1_INTEGER *wanted = read ? BN_to_ASN1_INTEGER(number, NULL) : NULL;
+    const gboolean found = wanted != NULL && X509_CRL_get0_by_serial(crl, &entry, wanted) == 1;
+    ASN1_INTEGER_free(wanted);
+    BN_free(number);
+    return found;
+}
+
+static gboolean
+crl_names_all(X509_CRL *crl, const struct state *state)
+{
+    for (guint i = 0; i < state->issued->len; i++) {
+        const struct state_issued *issued = state->issued->pdata[i];
+        if (issued->revoked > 0 && !crl_names(crl, issued->serial))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
 crl_is_due(const struct state *state, gint64 now)
 {
     g_autoptr(X509_CRL) crl = pem_read_crl(state->crl);
-    return crl == NULL || site_is_due(pem_time(X509_CRL_get0_lastUpdate(crl)),
-                                      pem_time(X509_CRL_get0_nextUpdate(crl)), now);
+    return crl == NULL || !crl_names_all(crl, state) ||
+           site_is_due(pem_time(X509_CRL_get0_lastUpdate(crl)),
+                       pem_time(X509_CRL_get0_nextUpdate(crl)), now);
 }
 
 /* ---- leaves ---- */
@@ -430,7 +460,8 @@ site_issue(struct site *site, struct slice request, const GPtrArray *names, gint
         return FALSE;
     struct state *next = state_copy(site->state);
     state_forget(next, now);
-    state_note_issued(next, issued->serial, names->pdata[0], issued->life.to);
+    state_note_issued(next,
+                      &(struct state_issued){issued->serial, names->pdata[0], issued->life.to, 0});
     if (site_commit(site, next, error))
         return TRUE;
     site_issued_clear(issued);
@@ -459,4 +490,35 @@ site_revoke(struct site *site, const char *serial, gint64 now, GError **error)
         return site_commit(site, next, error);
     state_free(next);
     return done;
+}
+
+/* ---- with the other node ---- */
+
+/* Also where it is not due: either node has given out lists of numbers that the other one knows
+ * not. */
+static gboolean
+renew_united_crl(struct state *next, gint64 now, GError **error)
+{
+    struct authority authority;
+    if (next->root == NULL || now == 0)
+        return TRUE;
+    if (!authority_read(next, &authority, error))
+        return FALSE;
+    const gboolean done = renew_crl(next, &authority, now, error);
+    authority_clear(&authority);
+    return done;
+}
+
+gboolean
+site_unite(struct site *site, const struct state *theirs, gboolean they_win, gint64 now,
+           gboolean *dropped, GError **error)
+{
+    const struct state *winner = they_win ? theirs : site->state;
+    const struct state *loser = they_win ? site->state : theirs;
+    struct state *next = unite_states(winner, loser, dropped);
+    if (renew_united_crl(next, now, error) &&
+        (!*dropped || state_put_aside(loser, site->folder, error)))
+        return site_commit(site, next, error);
+    state_free(next);
+    return FALSE;
 }

@@ -58,6 +58,12 @@ gboolean site_issue(struct site *site, struct slice request, const GPtrArray *na
 /* FAIL_USAGE: there is none of that serial. Once revoked it stays so. */
 gboolean site_revoke(struct site *site, const char *serial, gint64 now, GError **error);
 
+/* What was changed apart from one another becomes one state, the next: unite.h. `theirs` is the
+ * other node's. At `now` 0 the clock is not believed: the list is renewed later. *dropped: of the
+ * two the loser's is kept in replaced.json, as not all of it has room. */
+gboolean site_unite(struct site *site, const struct state *theirs, gboolean they_win, gint64 now,
+                    gboolean *dropped, GError **error);
+
 /* Where clients find the list of the issuing authority, of the root: NULL where nothing is served.
  */
 char *site_crl_url(const struct config *config, gboolean of_root);

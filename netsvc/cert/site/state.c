@@ -29,7 +29,8 @@
     TEXT("previous_chain", previous.chain)                                                         \
     TEXT("previous_key", previous.key)                                                             \
     TEXT("request", request.text)                                                                  \
-    TEXT("request_key", request.key)
+    TEXT("request_key", request.key)                                                               \
+    TEXT("spare_key", spare_key)
 
 static void
 issued_free(gpointer data)
@@ -45,6 +46,7 @@ state_new(void)
 {
     struct state *state = g_new0(struct state, 1);
     state->issued = g_ptr_array_new_with_free_func(issued_free);
+    state->past = g_array_new(FALSE, TRUE, sizeof(struct state_past));
     return state;
 }
 
@@ -65,6 +67,7 @@ state_free(struct state *state)
     TEXTS(WIPE)
 #undef WIPE
     g_ptr_array_unref(state->issued);
+    g_array_unref(state->past);
     g_free(state);
 }
 
@@ -91,6 +94,7 @@ state_copy(const struct state *state)
     copy->request.made = state->request.made;
     for (guint i = 0; i < state->issued->len; i++)
         add_issued(copy, state->issued->pdata[i]);
+    g_array_append_vals(copy->past, state->past->data, state->past->len);
     return copy;
 }
 
@@ -104,11 +108,35 @@ state_set_served(struct state_served *served, char *chain, char *key)
     *served = (struct state_served){chain, key};
 }
 
+void
+state_set_request(struct state *state, char *text, char *key, gint64 made)
+{
+    g_free(state->request.text);
+    wipe_text(state->request.key);
+    state->request.text = text;
+    state->request.key = key;
+    state->request.made = made;
+}
+
+void
+state_serve(struct state *state, char *chain, char *key)
+{
+    if (state->public.chain != NULL)
+        state_set_served(&state->previous, g_steal_pointer(&state->public.chain),
+                         g_steal_pointer(&state->public.key));
+    state_set_served(&state->public, chain, key);
+    if (g_strcmp0(state->request.key, key) == 0)
+        state_set_request(state, NULL, NULL, 0);
+    if (g_strcmp0(state->spare_key, key) == 0)
+        g_clear_pointer(&state->spare_key, wipe_text);
+}
+
 static gboolean
 has_ended(const char *chain, gint64 now)
 {
-    g_autoptr(X509) leaf = pem_read_certificate(chain);
-    return leaf == NULL || (now > 0 && pem_not_after(leaf) < now);
+    g_autoptr(GPtrArray) all = pem_read_chain(chain);
+    X509 *first = pem_ends_first(all);
+    return first == NULL || (now > 0 && pem_not_after(first) < now);
 }
 
 const struct state_served *
@@ -148,11 +176,11 @@ make_room(struct state *state)
 }
 
 void
-state_note_issued(struct state *state, const char *serial, const char *name, gint64 not_after)
+state_note_issued(struct state *state, const struct state_issued *what)
 {
     while (state->issued->len >= STATE_ISSUED_MAX)
         make_room(state);
-    add_issued(state, &(struct state_issued){(char *)serial, (char *)name, not_after, 0});
+    add_issued(state, what);
 }
 
 void
@@ -163,7 +191,73 @@ state_forget(struct state *state, gint64 now)
             g_ptr_array_remove_index(state->issued, i);
 }
 
+/* ---- what it comes of ---- */
+
+static struct state_past *
+find_past(const struct state *state, guint64 term)
+{
+    for (guint i = 0; i < state->past->len; i++) {
+        struct state_past *past = &g_array_index(state->past, struct state_past, i);
+        if (past->term == term)
+            return past;
+    }
+    return NULL;
+}
+
+/* Of too many the earliest term goes. */
+static void
+forget_past(struct state *state)
+{
+    guint first = 0;
+    for (guint i = 1; i < state->past->len; i++)
+        if (g_array_index(state->past, struct state_past, i).term <
+            g_array_index(state->past, struct state_past, first).term)
+            first = i;
+    g_array_remove_index(state->past, first);
+}
+
+void
+state_note_past(struct state *state, guint64 term, guint64 generation)
+{
+    const struct state_past what = {term, generation};
+    struct state_past *past = find_past(state, term);
+    if (generation == 0)
+        return;
+    if (past != NULL) {
+        past->generation = MAX(past->generation, generation);
+        return;
+    }
+    g_array_append_val(state->past, what);
+    if (state->past->len > STATE_PAST_MAX)
+        forget_past(state);
+}
+
+gboolean
+state_comes_of(const struct state *state, const struct state *earlier)
+{
+    const struct state_past *past = find_past(state, earlier->term);
+    if (earlier->generation == 0)
+        return TRUE;
+    if (earlier->term == state->term)
+        return earlier->generation < state->generation;
+    return past != NULL && earlier->generation <= past->generation;
+}
+
 /* ---- as a text ---- */
+
+static void
+append_past(const struct state *state, GString *out)
+{
+    json_text_member_array(out, "past");
+    for (guint i = 0; i < state->past->len; i++) {
+        const struct state_past *past = &g_array_index(state->past, struct state_past, i);
+        json_text_begin_object(out);
+        json_text_member_unsigned(out, "term", past->term);
+        json_text_member_unsigned(out, "generation", past->generation);
+        json_text_end_object(out);
+    }
+    json_text_end_array(out);
+}
 
 static void
 append_issued(const struct state *state, GString *out)
@@ -196,6 +290,7 @@ state_text(const struct state *state)
         json_text_member_string(out, name, state->member);
     TEXTS(WRITE)
 #undef WRITE
+    append_past(state, out);
     append_issued(state, out);
     json_text_end_object(out);
     return out;
@@ -206,6 +301,21 @@ state_wipe(GString *text)
 {
     explicit_bzero(text->str, text->len);
     g_string_free(text, TRUE);
+}
+
+static void
+read_past(struct state *state, struct slice text)
+{
+    struct slice list, each;
+    if (!json_member(text, "past", &list) || json_type(list) != JSON_ARRAY)
+        return;
+    for (gsize place = 0;
+         json_next_element(list, &place, &each) && state->past->len < STATE_PAST_MAX;) {
+        struct state_past past = {0};
+        if (json_member_unsigned(each, "term", &past.term) &&
+            json_member_unsigned(each, "generation", &past.generation))
+            state_note_past(state, past.term, past.generation);
+    }
 }
 
 static void
@@ -264,6 +374,7 @@ state_parse(struct slice text, GError **error)
 #define READ(name, member) json_member_text(text, name, &state->member);
     TEXTS(READ)
 #undef READ
+    read_past(state, text);
     read_issued(state, text);
     if (!is_whole(state)) {
         fail_set(error, FAIL_DAMAGED, "a part of it is missing");
@@ -282,12 +393,6 @@ state_digest(const struct state *state)
     hash_sha256(text->str, text->len, digest);
     state_wipe(text);
     return hash_hex(digest, sizeof digest);
-}
-
-gboolean
-state_is_older(const struct state *state, guint64 term, guint64 generation)
-{
-    return term != state->term ? term > state->term : generation > state->generation;
 }
 
 /* ---- as a file ---- */

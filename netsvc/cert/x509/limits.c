@@ -63,6 +63,14 @@ limits_has(const GPtrArray *names, const char *name)
     return g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
 }
 
+gboolean
+limits_cover(const GPtrArray *names, const char *name)
+{
+    const char *dot = strchr(name, '.');
+    g_autofree char *starred = dot != NULL ? g_strconcat("*", dot, NULL) : NULL;
+    return limits_has(names, name) || (starred != NULL && limits_has(names, starred));
+}
+
 static void
 add_name(GPtrArray *names, const char *name)
 {

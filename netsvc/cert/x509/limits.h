@@ -53,3 +53,5 @@ GPtrArray *limits_names_of(const GENERAL_NAMES *names);
 GPtrArray *limits_certificate_names(const X509 *certificate);
 GPtrArray *limits_request_names(const X509_REQ *request);
 gboolean limits_has(const GPtrArray *names, const char *name);
+/* Whether one of them is it, or a wildcard that it matches. */
+gboolean limits_cover(const GPtrArray *names, const char *name);

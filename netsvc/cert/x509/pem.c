@@ -192,6 +192,16 @@ pem_not_after(const X509 *certificate)
     return pem_time(X509_get0_notAfter(certificate));
 }
 
+X509 *
+pem_ends_first(const GPtrArray *chain)
+{
+    X509 *first = NULL;
+    for (guint i = 0; i < chain->len; i++)
+        if (first == NULL || pem_not_after(chain->pdata[i]) < pem_not_after(first))
+            first = chain->pdata[i];
+    return first;
+}
+
 char *
 pem_common_name(const X509_NAME *name)
 {

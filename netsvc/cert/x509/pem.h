@@ -29,5 +29,6 @@ char *pem_fingerprint(const X509 *certificate);
 char *pem_serial(const X509 *certificate); /* hex, small letters */
 gint64 pem_not_before(const X509 *certificate);
 gint64 pem_not_after(const X509 *certificate);
+X509 *pem_ends_first(const GPtrArray *chain); /* still the chain's; NULL: it is empty */
 gint64 pem_time(const ASN1_TIME *time);       /* seconds since 1970 */
 char *pem_common_name(const X509_NAME *name); /* or another word for it; never NULL */

@@ -376,6 +376,12 @@ acme_new(struct child *child, GError **error)
 }
 
 void
+acme_root(struct acme *acme, const char *root)
+{
+    policy_take_root(acme->policy, root);
+}
+
+void
 acme_free(struct acme *acme)
 {
     if (acme == NULL)

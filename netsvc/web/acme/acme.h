@@ -22,6 +22,9 @@ struct acme *acme_new(struct child *child, GError **error);
 void acme_free(struct acme *acme);
 AUTO_DEFINE(acme)
 
+/* The site's root (PEM), by which it is judged who may have a certificate. */
+void acme_root(struct acme *acme, const char *root);
+
 /* The node's role; and what the other one's says. */
 void acme_role(struct acme *acme, const struct task_state *state);
 void acme_take(struct acme *acme, const void *data, gsize size);

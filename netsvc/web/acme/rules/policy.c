@@ -1,6 +1,7 @@
 #include "netsvc/web/acme/rules/policy.h"
 
 #include "netsvc/cert/x509/limits.h"
+#include "netsvc/cert/x509/pem.h"
 #include "netsvc/web/acme/problem.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,7 @@ struct policy {
     const struct config *config;
     GArray *clients;       /* struct config_network */
     GPtrArray *hosts;      /* char *: names and addresses of ours, "*.clinic.example" too */
-    struct limits *limits; /* the root's */
+    struct limits *limits; /* the root's; the configuration's until there is one */
 };
 
 /* ---- made of the configuration ---- */
@@ -63,6 +64,17 @@ policy_free(struct policy *policy)
     g_ptr_array_unref(policy->hosts);
     limits_free(policy->limits);
     g_free(policy);
+}
+
+void
+policy_take_root(struct policy *policy, const char *root)
+{
+    g_autoptr(X509) certificate = pem_read_certificate(root);
+    struct limits *limits = certificate != NULL ? limits_read(certificate) : NULL;
+    if (limits == NULL)
+        return;
+    limits_free(policy->limits);
+    policy->limits = limits;
 }
 
 /* ---- addresses ---- */
@@ -192,10 +204,7 @@ policy_is_host(const struct policy *policy, const char *host)
                           strspn(port + 1, "0123456789") != strlen(port + 1)))
         return FALSE;
     g_autofree char *name = end != NULL ? g_strndup(begin, (gsize)(end - begin)) : g_strdup(begin);
-    const char *dot = strchr(name, '.');
-    g_autofree char *starred = dot != NULL ? g_strconcat("*", dot, NULL) : NULL;
     for (char *at = name; *at != '\0'; at++)
         *at = g_ascii_tolower(*at);
-    return limits_has(policy->hosts, name) ||
-           (starred != NULL && limits_has(policy->hosts, starred));
+    return limits_cover(policy->hosts, name);
 }

@@ -1,11 +1,12 @@
 /*
- * policy: who may have a certificate for what, by the configuration alone. The cert child checks
- * the names once more, against the root's own constraints.
+ * policy: who may have a certificate for what, by the configuration and the root. The cert child
+ * checks the names once more, against the root's own constraints.
  *
  *     clients     the networks of [web] acme_networks, else each [subnet]'s, and the service
  * address addresses   the same ones, that challenges may be looked for at: nobody makes us knock at
  *                 loopback or elsewhere
- *     names, IPs  what the root of this configuration may certify (cert/x509/limits.h)
+ *     names, IPs  what the root may certify (cert/x509/limits.h), which may be older than the
+ *                 configuration's names
  *     hosts       what clients may call this server: what its own certificate says
  */
 #pragma once
@@ -17,6 +18,9 @@ struct policy;
 struct policy *policy_new(const struct config *config); /* which outlives it */
 void policy_free(struct policy *policy);
 AUTO_DEFINE(policy)
+
+/* The site's root (PEM), whose limits hold from now on. */
+void policy_take_root(struct policy *policy, const char *root);
 
 /* Whether the client's address is one of those. */
 gboolean policy_serves(const struct policy *policy, const struct sockaddr_storage *from);
