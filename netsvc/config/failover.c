@@ -114,6 +114,33 @@ find_own(struct config *config, const struct command_line *line, GError **error)
                     "there is a pair, but no service address\nhint: service_address under [net]");
 }
 
+/* Whose length is that of the subnet which one of them is in; /24 where there is none. */
+static guint32
+network_of(const struct config *config, const struct config_peer *peer)
+{
+    const struct sockaddr_in *in = (const void *)&peer->address;
+    const guint32 address = ntohl(in->sin_addr.s_addr);
+    for (guint i = 0; i < config->dhcp.subnets->len; i++) {
+        const struct config_subnet *subnet = config->dhcp.subnets->pdata[i];
+        if ((address & subnet->mask) == subnet->network)
+            return subnet->network;
+    }
+    return address & 0xffffff00;
+}
+
+static gboolean
+has_one_network(const struct config *config, const struct config_node *node)
+{
+    for (guint i = 0; i < node->addresses->len; i++) {
+        const struct config_peer *peer = &g_array_index(node->addresses, struct config_peer, i);
+        if (peer->address.ss_family != AF_INET ||
+            network_of(config, peer) !=
+                network_of(config, &g_array_index(node->addresses, struct config_peer, 0)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 read_automatic(struct config *config, const struct command_line *line, GError **error)
 {
@@ -126,10 +153,17 @@ read_automatic(struct config *config, const struct command_line *line, GError **
         return config_wrong(line, "automatic", error,
                             "it needs a hook that surely cuts the other node off\nhint: `fence` "
                             "under [failover]; or leave it to people: lifeboat failover --force");
-    if (config->other != NULL && config->other->addresses->len < 2)
+    if (config->own == NULL || MIN(config->own->addresses->len, config->other->addresses->len) < 2)
         return config_wrong(line, "automatic", error,
                             "it needs a second path between the nodes, such as a cable of their "
                             "own\nhint: a second address in each [peer]");
+    for (guint i = 0; i < config->nodes->len; i++)
+        if (has_one_network(config, config->nodes->pdata[i]))
+            return config_wrong(line, "automatic", error,
+                                "it needs a second path between the nodes, and all addresses of "
+                                "[peer %s] are in one network: where that fails, both seem off"
+                                "\nhint: a cable from node to node, with a network of its own",
+                                ((const struct config_node *)config->nodes->pdata[i])->name);
     return TRUE;
 }
 

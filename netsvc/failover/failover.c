@@ -291,6 +291,7 @@ on_tick(evutil_socket_t fd, short what, void *context)
     failover->ticked = now;
     if (before != 0 && now - before > LATE_MS)
         return;
+    protocol_paths(failover->protocol, link_paths(failover->link), now);
     protocol_tick(failover->protocol, now);
     remote_tick(failover, g_get_monotonic_time());
     look_tick(failover, g_get_monotonic_time());

@@ -190,6 +190,19 @@ class OfTheMachine(Checking):
         self.assert_found(('note', 'one of the two is missing'), configuration=configuration.replace('stop = ' + hook, ''))
         self.assert_found(('in the way', 'cannot be run'), configuration=PAIR + WELL + '[cert]\nname = clinic.example\nhook = /nowhere\n')
 
+    def test_taking_over_by_itself_needs_a_fence_hook_and_a_second_path(self):
+        self.server.move('10.66.0.1/16')
+        hook = self.netsvc.write('hook', '#!/bin/sh\n')
+        os.chmod(hook, 0o755)
+        asked = '[failover]\nautomatic = yes\nstart = %s\nstop = %s\nfence = %s\n' % (hook, hook, hook) + WELL
+        two = PAIR.replace('10.66.0.1', '10.66.0.1;192.168.77.1').replace('10.66.0.2', '10.66.0.2;192.168.77.2')
+        self.assert_found(configuration=two + asked)
+        self.assert_found(('wrong', 'it needs a hook that surely cuts the other node off'), configuration=two + asked.replace('fence', '#fence'))
+        self.assert_found(('wrong', 'it needs a second path'), configuration=PAIR + asked)
+        self.assert_found(('wrong', 'it needs a second path'), configuration=two.replace(';192.168.77.1', '') + asked)
+        self.assert_found(('wrong', 'it needs a second path'), configuration=asked)
+        self.assert_found(('wrong', 'all addresses of [peer a] are in one network'), configuration=two.replace('192.168.77.', '10.66.9.') + asked)
+
     def test_a_pair_s_service_address_that_belongs_nowhere_is_in_the_way(self):
         self.server.move('10.66.0.1/16')
         self.assert_found(('in the way', "there is no interface 'eth9' for the service address"), configuration=PAIR + '[failover]\ninterface = eth9\n' + WELL)

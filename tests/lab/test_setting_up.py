@@ -1,5 +1,6 @@
 """What goes wrong while two nodes are set up, and whether it is said what to do."""
 
+import os
 import re
 
 from support.case import Case
@@ -89,6 +90,15 @@ class SettingUp(Case):
         pair.b.kill()
         pair.a.wait_until(lambda: pair.a.status()['look'] is None, 'what was found of one that is away is told still')
         self.assertNotIn('switch now', pair.a.call('status')[1])
+
+    def test_who_would_not_take_over_by_itself_for_want_of_a_path_tells_it(self):
+        pair = Pair(self, couch=False, failover='automatic = yes\nautomatic_after = 5\nfence = FOLDER/fence')
+        pair.b.write('fence', '#!/bin/sh\ntouch FOLDER/cut\n', 0o755)
+        pair.b.host.pull(1)
+        pair.b.wait_until(lambda: 'only one path to the other node works' in pair.b.call('status')[1], 'it is not told')
+        pair.a.kill()
+        pair.b.wait_until(lambda: 'does not take over by itself' in pair.b.call('status')[1], 'it is not told')
+        self.assertFalse(os.path.exists(pair.b.path('cut')))
 
     def test_a_replicator_that_has_not_read_of_the_pair_is_to_reload(self):
         pair = Pair(self, start=False)

@@ -82,6 +82,7 @@ stage_new(void)
     struct stage *stage = g_new0(struct stage, 1);
     stage->now = 1000;
     stage->disk = (struct protocol_record){.parity = 1, .term = 2};
+    stage->paths = 2;
     g_strlcpy(stage->disk.cluster, "the clinic", sizeof stage->disk.cluster);
     g_strlcpy(stage->disk.id, "node b", sizeof stage->disk.id);
     g_strlcpy(stage->disk.peer, "node a", sizeof stage->disk.peer);
@@ -117,6 +118,7 @@ stage_run(struct stage *stage, gint64 milliseconds)
 {
     for (gint64 until = stage->now + milliseconds; stage->now < until;) {
         stage->now += TICK_MS;
+        protocol_paths(stage->core, stage->peer.id[0] != 0 ? stage->paths : 0, stage->now);
         if (stage->peer.id[0] != 0)
             protocol_take(stage->core, &stage->peer, stage->now);
         protocol_tick(stage->core, stage->now);

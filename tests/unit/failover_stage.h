@@ -22,6 +22,7 @@ struct stage {
     struct protocol_message said[PROTOCOL_KINDS]; /* the last of each kind … */
     guint n_said[PROTOCOL_KINDS];                 /* … and how many */
     struct protocol_message peer; /* what the other one says with each tick; id "": nothing */
+    guint paths;                  /* on which it says that; 2 */
     guint ids;                    /* drawn */
     guint ended;                  /* orders */
     char *last_ended;             /* why; NULL: well */

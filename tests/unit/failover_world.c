@@ -739,6 +739,7 @@ take_tick(struct world *world, guint number)
     plan_for(world, number, 100, WORLD_TICK, 0);
     if (node->paused)
         return;
+    protocol_paths(node->core, world->linked ? world->paths : 0, world->now);
     protocol_tick(node->core, world->now);
     if (world->now - node->looked_at < 2000 || !protocol_is_open(node->core) || node->dying)
         return;
@@ -846,6 +847,7 @@ world_new(guint32 seed)
     world->random = g_rand_new_with_seed(seed);
     world->events = g_array_new(FALSE, TRUE, sizeof(struct event));
     world->times = (struct protocol_times){.boot_wait = 10000, .catch_up = 20000};
+    world->paths = 2;
     for (guint i = 0; i < 2; i++)
         set_up_node(world, i);
     world_plan(world, 0, WORLD_LINK);

@@ -82,7 +82,8 @@ struct world {
     struct world_chances chances;
     struct protocol_times times;
     gboolean cut[2]; /* messages from that node are lost */
-    gboolean linked; /* the nodes have a connection */
+    gboolean linked; /* the nodes have a connection, … */
+    guint paths;     /* … on so many paths */
     gint64 link_changed_at;
     gint64 arrives[2]; /* messages keep their order */
     struct {

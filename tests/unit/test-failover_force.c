@@ -142,6 +142,7 @@ follow_alone(struct stage *stage, gboolean unmerged)
     stage_end(stage, PROTOCOL_FENCE, TRUE, "");
     stage_meet(stage, 2, PROTOCOL_ACTIVE);
     stage_end(stage, PROTOCOL_STOP, TRUE, "");
+    stage_run(stage, 10000);
     stage_part(stage);
     stage_run(stage, STAGE_AUTOMATIC + 1000);
 }
@@ -166,6 +167,32 @@ test_not_by_itself_when_the_other_one_is_back(void)
     g_assert_cmpuint(record(stage)->term, ==, 2);
 }
 
+/* The switch that is left fails, and the other node is well. */
+static void
+test_not_by_itself_where_a_path_had_failed_before(void)
+{
+    AUTO(stage) *stage = stage_new();
+    stage_start(stage, FALSE, TRUE);
+    stage_end(stage, PROTOCOL_FENCE, TRUE, "");
+    stage_meet(stage, 2, PROTOCOL_ACTIVE);
+    stage_end(stage, PROTOCOL_STOP, TRUE, "");
+    stage_run(stage, 10000);
+    g_assert_cmpstr(stage_trouble(stage), ==, "");
+    stage->paths = 1;
+    stage_run(stage, 4000);
+    stage_assert_trouble(stage, "only one path");
+    stage_part(stage);
+    stage_run(stage, STAGE_AUTOMATIC + 1000);
+    g_assert_false(stage_runs(stage, PROTOCOL_CUT));
+    stage_assert_trouble(stage, "does not take over by itself");
+    stage->paths = 2;
+    stage_meet(stage, 2, PROTOCOL_ACTIVE);
+    stage_run(stage, 1000);
+    stage_part(stage);
+    stage_run(stage, STAGE_AUTOMATIC + 1000);
+    g_assert_true(stage_runs(stage, PROTOCOL_CUT));
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -184,6 +211,8 @@ main(int argc, char *argv[])
     TEST("a uuid that was to be taken over is not after force",
          test_a_uuid_that_was_to_be_taken_over_is_not_after_force);
     TEST("not by itself while a merge is owed", test_not_by_itself_while_a_merge_is_owed);
+    TEST("not by itself where a path had failed before",
+         test_not_by_itself_where_a_path_had_failed_before);
     TEST("not by itself when the other one is back", test_not_by_itself_when_the_other_one_is_back);
     return g_test_run();
 }

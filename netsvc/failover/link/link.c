@@ -255,6 +255,12 @@ link_send(struct link *link, enum link_kind kind, const void *data, gsize size)
     return size <= LINK_FRAME_MAX && paths_send(link->paths, (guint8)kind, data, size);
 }
 
+guint
+link_paths(const struct link *link)
+{
+    return paths_count(link->paths);
+}
+
 gboolean
 link_is_up(const struct link *link)
 {

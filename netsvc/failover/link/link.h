@@ -63,6 +63,7 @@ AUTO_DEFINE(link)
  * none, or it is more than LINK_FRAME_MAX. */
 gboolean link_send(struct link *link, enum link_kind kind, const void *data, gsize size);
 gboolean link_is_up(const struct link *link);
+guint link_paths(const struct link *link); /* that work: paths_count */
 
 /* The operator's: failover/pair, failover/replace, failover/forget and what they need
  * (pair/pair.h). FALSE: it is none of these. Answered now or later with child_task_done. `active`:

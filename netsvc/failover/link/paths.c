@@ -374,6 +374,15 @@ paths_place(const struct paths *paths, gint64 *since)
     return paths->used == NULL ? -1 : (int)(paths->used - paths->path);
 }
 
+guint
+paths_count(const struct paths *paths)
+{
+    guint n = 0;
+    for (guint i = 0; i < paths->n_paths; i++)
+        n += paths->path[i].live != NULL && staleness(&paths->path[i]) < LINK_SILENT_MS;
+    return n;
+}
+
 const char *
 paths_problem(const struct paths *paths, guint place)
 {

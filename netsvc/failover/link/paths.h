@@ -47,5 +47,7 @@ gboolean paths_send(struct paths *paths, guint8 kind, const void *data, gsize si
 
 /* The place of the one in use, and since when (session_now). -1: none. */
 int paths_place(const struct paths *paths, gint64 *since);
+/* On how many the other node was heard in the last LINK_SILENT_MS. */
+guint paths_count(const struct paths *paths);
 /* Of a path without a session: why the last call failed. NULL: there is one, or no call yet. */
 const char *paths_problem(const struct paths *paths, guint place);

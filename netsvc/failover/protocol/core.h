@@ -20,6 +20,7 @@
 #define CORE_HOOK_AGAIN_MS 5000 /* … a hook, or what CouchDB should do */
 #define CORE_ASK_MS 600000      /* a planned switch is begun in, with its checks and stop hook */
 #define CORE_YIELD_MS 5000      /* the other node steps down in */
+#define CORE_BOTH_MS 3000       /* two paths that end one after the other end at once */
 #define CORE_TAKEN_MS 60000     /* B is open after the grant in, or A's people are told */
 
 enum core_stand {
@@ -110,6 +111,8 @@ struct protocol {
 
     gboolean linked, contact, unplugged;
     gint64 heard, said;
+    guint paths;                  /* that work */
+    gint64 both_at;               /* when two did, last */
     gint64 ticked, awake;         /* since then it did not hang */
     struct protocol_message peer; /* what was heard last; cluster "": nothing since the start */
 
@@ -131,8 +134,8 @@ struct protocol {
 guint64 core_next_term(guint64 seen, guint32 parity);
 gboolean core_is_own(const struct protocol *self, guint64 term);
 gboolean core_is_paired(const struct protocol *self);
-/* Never paired, never served, and the other node may still be where nothing is heard of it: the port
- * of a switch passes nothing for up to 30 s after a cable is in (IEEE 802.1D-2004, 17.14). */
+/* Never paired, never served, and the other node may still be where nothing is heard of it: the
+ * port of a switch passes nothing for up to 30 s after a cable is in (IEEE 802.1D-2004, 17.14). */
 gboolean core_is_new(const struct protocol *self);
 /* Of the highest term, and has taken it; alone: nobody is waited for. */
 gboolean core_is_holder(const struct protocol *self);
@@ -197,6 +200,8 @@ gboolean forced_done(struct protocol *self, enum protocol_effect effect, gboolea
                      const char *answer);
 void forced_tick(struct protocol *self);
 void forced_drop(struct protocol *self, const char *why);
+/* It would take over by itself, but for a path that had failed before. */
+gboolean forced_lacks_path(const struct protocol *self);
 
 /* ---- merge.c ---- */
 void merge_go_on(struct protocol *self); /* whatever changed */

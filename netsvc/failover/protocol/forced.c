@@ -193,12 +193,20 @@ forced_done(struct protocol *self, enum protocol_effect effect, gboolean done, c
 
 /* ---- time ---- */
 
+/* Of two that worked, how the other node was heard last; or, while it is heard, now. */
+gboolean
+forced_lacks_path(const struct protocol *self)
+{
+    return self->times.automatic > 0 && protocol_role(self) == PROTOCOL_STANDBY &&
+           self->heard - self->both_at > CORE_BOTH_MS;
+}
+
 static gboolean
 is_cut_due(const struct protocol *self)
 {
-    return self->times.automatic > 0 && protocol_role(self) == PROTOCOL_STANDBY &&
-           self->force == FORCE_NONE && !self->record.unmerged && !self->contact &&
-           self->again[PROTOCOL_CUT] == 0 &&
+    return !forced_lacks_path(self) && self->times.automatic > 0 &&
+           protocol_role(self) == PROTOCOL_STANDBY && self->force == FORCE_NONE &&
+           !self->record.unmerged && !self->contact && self->again[PROTOCOL_CUT] == 0 &&
            self->now - MAX(self->heard, self->awake) >= self->times.automatic;
 }
 

@@ -438,6 +438,16 @@ protocol_cable(struct protocol *self, gboolean in, gint64 now)
     core_leave(self);
 }
 
+void
+protocol_paths(struct protocol *self, guint paths, gint64 now)
+{
+    core_enter(self, now);
+    self->paths = paths;
+    if (paths >= 2)
+        self->both_at = self->now;
+    core_leave(self);
+}
+
 const char *
 protocol_would_refuse(const struct protocol *self, enum protocol_order order)
 {

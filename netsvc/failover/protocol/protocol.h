@@ -3,7 +3,7 @@
  * disk or network of their own. What has come goes in, what is to be done comes out through the
  * hands; so the child runs the same code that the tests run against every misfortune.
  *
- *     in    protocol_start, _tick, _met, _lost, _take, _done, _order, _cable, _unheld
+ *     in    protocol_start, _tick, _met, _lost, _take, _done, _order, _cable, _paths, _unheld
  *     out   hands: keep (durable, before anything that follows from it), send, begin, role, step
  *
  * Terms: a new one is the smallest above all seen whose parity is the new holder's: two nodes never
@@ -186,6 +186,10 @@ void protocol_unheld(struct protocol *protocol, gint64 now);
  * enough: a cable from node to node has no carrier for as long as the other one is off. A node
  * without any can serve nobody, so that it loses nothing by waiting. */
 void protocol_cable(struct protocol *protocol, gboolean in, gint64 now);
+
+/* How many paths to the other node work. It takes over by itself only from one that went silent on
+ * two of them at once: where a single one was left, that one's end tells nothing of the node. */
+void protocol_paths(struct protocol *protocol, guint paths, gint64 now);
 
 /* FALSE: it cannot even be begun: *why, which the caller frees. */
 gboolean protocol_order(struct protocol *protocol, enum protocol_order order, gint64 now,

@@ -132,6 +132,13 @@ plain_trouble(const struct protocol *self)
     if (self->record.granted && !self->contact)
         return "this node handed over to the other one, which cannot be reached, so that nobody "
                "may be served; if that one is off, run `lifeboat failover --force` here";
+    if (forced_lacks_path(self))
+        return self->contact
+                   ? "only one path to the other node works, so that this one would not take over "
+                     "by itself: see `lifeboat status`, and the cable between the two"
+                   : "the other node is silent, but a path to it had failed before, so that this "
+                     "one does not take over by itself; if that one is off, run `lifeboat failover "
+                     "--force --fenced` here";
     if (self->record.unmerged && !self->contact)
         return "the other node may have what this one has not, and cannot be reached; start it "
                "and connect it, and do not erase its disk";
