@@ -320,7 +320,8 @@ class Pair:
 
 class Writer:
     """Writes one document after the other to the service address, as a client that knows it already; notes each that was
-    acknowledged, and when. A refused or broken request is tried again at once, as a new document."""
+    acknowledged, and when. A refused or broken request is tried again at once, as a new document. It logs in once, and again only where
+    its cookie is not taken any more."""
 
     def __init__(self, test, pair, host=None, database='clinic', timeout=2.0):
         self.pair, self.database, self.timeout = pair, database, timeout
@@ -341,21 +342,25 @@ class Writer:
         return connection
 
     def _log_in(self, connection):
+        """Its status. From then on the cookie alone says who writes."""
         user, password = self.pair.a.account
         connection.request('POST', '/_session', body=json.dumps({'name': user, 'password': password}), headers={'Content-Type': 'application/json'})
         answer = connection.getresponse()
         answer.read()
-        self.cookie = (answer.getheader('Set-Cookie') or '').split(';')[0]  # the stand-in gives none
-
-    def _identity(self):
-        return {'Cookie': self.cookie} if self.cookie else {'Authorization': basic(self.pair.a.account)}
+        if answer.status == 200:
+            self.cookie = answer.getheader('Set-Cookie').partition(';')[0]
+        return answer.status
 
     def _write(self, connection, number):
+        if self.cookie is None and (status := self._log_in(connection)) != 200:
+            return None, status
         id = 'doc-%06d-%s' % (number, secrets.token_hex(2))
         connection.request('PUT', '/%s/%s' % (self.database, id), body=json.dumps({'n': number}),
-                           headers={'Content-Type': 'application/json', **self._identity()})
+                           headers={'Content-Type': 'application/json', 'Cookie': self.cookie})
         answer = connection.getresponse()
         answer.read()
+        if answer.status == 401:
+            self.cookie = None
         return id if answer.status in (201, 202) else None, answer.status
 
     def _work(self):
@@ -364,8 +369,6 @@ class Writer:
             number += 1
             try:
                 connection = connection or self._connect()
-                if self.cookie is None:
-                    self._log_in(connection)
                 id, status = self._write(connection, number)
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 connection, id, status = None, None, repr(error)
