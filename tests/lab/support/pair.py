@@ -9,7 +9,8 @@ The CouchDB is the stand-in of tests/integration, or what LIFEBOAT_TEST_COUCHDB_
 and a port, starts a CouchDB on 127.0.0.1 in the namespace that it is called in, and prints its URL with the administrator's
 name and password; LIFEBOAT_TEST_COUCHDB_STOP ends it by name.
 
-The front is what CHT's nginx is to clients: hooks start and stop it, and it has the certificate that netsvc installs.
+The front is what CHT's nginx is to clients: hooks start and stop it. Both have the same certificate, which signs itself and is no
+matter of Lifeboat's; test_failover_certificate.py has them serve what netsvc installs.
 """
 
 import base64
@@ -279,6 +280,10 @@ class Pair:
                         '-subj', '/CN=' + NAME, '-addext', 'subjectAltName=DNS:%s,IP:%s' % (NAME, SERVICE),
                         '-keyout', self.path('front.key'), '-out', self.path('front.pem')], check=True, stderr=subprocess.DEVNULL)
 
+    def trust(self):
+        """What clients verify the front against."""
+        return ssl.create_default_context(cafile=self.path('front.pem'))
+
     def make_alike(self):
         """Secret, administrators and session settings, as lifeboat checks them: b gets a's."""
         for section in ('chttpd_auth', 'admins'):
@@ -334,7 +339,7 @@ class Writer:
         test.addCleanup(self.stop)
 
     def _connect(self):
-        context = ssl.create_default_context(cafile=self.pair.path('front.pem'))
+        context = self.pair.trust()
         connection = http.client.HTTPSConnection(NAME, 443, timeout=self.timeout, context=context)
         with self.host.entered():
             raw = socket.create_connection((SERVICE, 443), self.timeout)
