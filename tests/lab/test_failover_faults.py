@@ -78,6 +78,13 @@ class Docker(Faults):
         self.assertFalse([status for _, status in self.writer.refused if 'timed out' in str(status)])
         self.all_are_there(self.pair.b)
 
+    def test_after_a_forced_switch_the_first_write_comes_at_once(self):
+        self.pair.a.kill()
+        self.until_alone()
+        self.force()
+        self.assertEqual('active', self.pair.b.role())
+        self.writer.wait(20)
+
 
 class Paused(Faults):
     """All processes of a, its CouchDB and its front too, stand still for a while, as those of a virtual machine do."""
