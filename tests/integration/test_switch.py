@@ -554,7 +554,7 @@ class Check(Pair):
         self.couch.put(self.medic, {'_id': 'newer'})
         answer = self.step('check', **{'as': 'to'})
         self.assertEqual([], answer['problems'])
-        self.assertEqual(['1 databases are behind by about 1 changes'], answer['notes'])
+        self.assertEqual(['1 database is behind by about 1 change'], answer['notes'])
 
     def test_what_comes_back_with_the_switch_is_noted(self):
         self.couch.delete(self.medic)

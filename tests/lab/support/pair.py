@@ -34,6 +34,7 @@ import urllib.parse
 from .lan import Lan
 from .netsvc import READY, USER, program
 from .process import PATIENCE, Process
+from .terminal import Terminal
 from .until import until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -201,6 +202,10 @@ class Node:
         self.test.assertEqual(expect, code, '%s\n%s\n---- %s\n%s\n----\n%s' % (
             ' '.join(arguments), said, self.name, self.netsvc.log, self.replicator.log if self.replicator else ''))
         return said
+
+    def at_terminal(self, *arguments):
+        """lifeboat, as a person runs it."""
+        return Terminal(self.test, self.host, [program('lifeboat'), *arguments, '--config', self.config])
 
     def status(self):
         done = self.call('status', '--json')[1].splitlines()
