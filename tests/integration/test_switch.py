@@ -48,7 +48,7 @@ class Role(Pair):
         self.start()
         self.wait_until_equal()
         lag = self.role('standby')['lag']
-        self.assertEqual((0, 0, 0, None), (lag['seconds'], lag['databases'], lag['changes'], lag['trouble']))
+        self.assertEqual((0, 0, 0, True, None), tuple(lag[name] for name in ('seconds', 'databases', 'changes', 'counted', 'trouble')))
         self.assertRegex(lag['contact'], '^20')
 
     def mistake(self, path):
