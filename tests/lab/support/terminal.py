@@ -10,6 +10,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -20,6 +21,7 @@ CTRL_C = '\x03'
 
 
 def _take_terminal():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell has its background jobs ignore
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
