@@ -140,17 +140,6 @@ tell_configuration(struct slice configuration)
 
 /* ---- the standby ---- */
 
-/* `about 1200 changes`; `at least 1 change`, where they were not counted. */
-static char *
-tell_changes(struct slice object, const char *changes, const char *counted)
-{
-    guint64 count = 0;
-    json_member_unsigned(object, changes, &count);
-    return g_strdup_printf("%s %" G_GUINT64_FORMAT " change%s",
-                           json_member_true(object, counted) ? "about" : "at least", count,
-                           count == 1 ? "" : "s");
-}
-
 static void
 tell_database_behind(struct slice database)
 {

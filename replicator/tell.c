@@ -44,6 +44,16 @@ tell_work(const char *doing)
 }
 
 char *
+tell_changes(struct slice object, const char *changes, const char *counted)
+{
+    guint64 count = 0;
+    json_member_unsigned(object, changes, &count);
+    return g_strdup_printf("%s %" G_GUINT64_FORMAT " change%s",
+                           json_member_true(object, counted) ? "about" : "at least", count,
+                           count == 1 ? "" : "s");
+}
+
+char *
 tell_time(gint64 time)
 {
     static const struct {

@@ -64,6 +64,7 @@ append_lag(const struct follower *follower, GString *out)
     append_report(follower, "seconds_behind", "seconds", out);
     append_report(follower, "databases_behind", "databases", out);
     append_report(follower, "changes_behind", "changes", out);
+    append_report(follower, "changes_counted", "counted", out);
     append_report(follower, "contact", "contact", out);
     json_text_member_string(out, "trouble", trouble);
     json_text_end_object(out);

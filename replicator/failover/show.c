@@ -62,17 +62,16 @@ append_lag(GString *out, struct slice replicator)
     const gboolean known = json_member_unsigned(lag, "seconds", &seconds);
     json_member_unsigned(lag, "changes", &changes);
     json_member_unsigned(lag, "databases", &databases);
+    g_autofree char *missing = tell_changes(lag, "changes", "counted");
     gint64 contact = json_member_time(lag, "contact");
     if (!known)
         g_string_append(out, "does not know yet how far it is");
     else if (seconds == 0 && changes == 0 && databases == 0)
         g_string_append(out, "has all");
     else
-        g_string_append_printf(out,
-                               "is %" G_GUINT64_FORMAT " s behind: about %" G_GUINT64_FORMAT
-                               " change%s in %" G_GUINT64_FORMAT " database%s",
-                               seconds, changes, changes == 1 ? "" : "s", databases,
-                               databases == 1 ? "" : "s");
+        g_string_append_printf(
+            out, "is %" G_GUINT64_FORMAT " s behind: %s in %" G_GUINT64_FORMAT " database%s",
+            seconds, missing, databases, databases == 1 ? "" : "s");
     g_autofree char *when = contact > 0 ? tell_time(contact) : NULL;
     if (when != NULL)
         g_string_append_printf(out, "; heard of the other's CouchDB %s", when);

@@ -1,12 +1,20 @@
 """The stand-in server answers as CouchDB does. With LIFEBOAT_TEST_COUCHDB the same is asked of the real one, so that
 the stand-in stays honest."""
 
+import base64
 import json
+import time
 import unittest
 
 from support import cht, server
 from support.cht import revision
-from support.couch import CouchError
+from support.couch import Couch, CouchError
+
+
+def log_in(couch):
+    """The cookie, as a client sends it."""
+    answer = Couch(couch.bare_url).ask('POST', '/_session', {'name': couch.user, 'password': couch.password})
+    return answer.headers['Set-Cookie'].partition(';')[0]
 
 
 class Answers(unittest.TestCase):
@@ -167,3 +175,56 @@ class Answers(unittest.TestCase):
         with self.assertRaises(CouchError) as caught:
             other.get('/_all_dbs')
         self.assertEqual(401, caught.exception.status)
+
+    def test_a_cookie_says_who_asks_and_is_user_time_and_hash(self):
+        cookie = log_in(self.couch)
+        name, moment, _ = base64.urlsafe_b64decode(cookie.partition('=')[2] + '==').split(b':', 2)
+        self.assertEqual(self.couch.user, name.decode())
+        self.assertLess(abs(int(moment, 16) - time.time()), 60)
+        bare = Couch(self.couch.bare_url)
+        told = bare.ask('GET', '/_session', headers={'Cookie': cookie}).json()
+        self.assertEqual((self.couch.user, 'cookie'), (told['userCtx']['name'], told['info']['authenticated']))
+        bare.ask('PUT', '/%s/c' % self.db, {}, {'Cookie': cookie})
+
+    def test_a_cookie_with_another_hash_is_nobodys(self):
+        plain = base64.urlsafe_b64decode(log_in(self.couch).partition('=')[2] + '==')
+        cookie = 'AuthSession=' + base64.urlsafe_b64encode(plain[:-1] + bytes([plain[-1] ^ 1])).decode().rstrip('=')
+        bare = Couch(self.couch.bare_url)
+        self.assertIsNone(bare.ask('GET', '/_session', headers={'Cookie': cookie}).json()['userCtx']['name'])
+        bare.ask('PUT', '/%s/c' % self.db, {}, {'Cookie': cookie}, expect=(401,))
+        bare.ask('PUT', '/%s/c' % self.db, {}, {'Cookie': 'AuthSession=none'}, expect=(400,))
+
+    def test_who_does_not_know_the_password_gets_no_cookie(self):
+        answer = Couch(self.couch.bare_url).ask('POST', '/_session', {'name': self.couch.user, 'password': 'wrong'}, expect=(401,))
+        self.assertIsNone(answer.headers['Set-Cookie'])
+
+
+class Sessions(unittest.TestCase):
+    """On two servers, which only the stand-in can be made alike and unlike."""
+
+    def setUp(self):
+        self.servers = [server.start_standin() for _ in range(2)]
+        for each in self.servers:
+            self.addCleanup(each.close)
+        self.one, self.other = (each.standin.config for each in self.servers)
+        for section, key in (('admins', 'admin'), ('chttpd_auth', 'secret')):
+            self.other[section][key] = self.one[section][key]
+        self.cookie = log_in(self.servers[0].couch)
+
+    def who(self):
+        return Couch(self.servers[1].couch.bare_url).ask('GET', '/_session', headers={'Cookie': self.cookie}).json()['userCtx']['name']
+
+    def test_with_the_same_secret_and_salt_it_is_good_on_both(self):
+        self.assertEqual('admin', self.who())
+
+    def test_with_another_secret_it_is_not(self):
+        self.other['chttpd_auth']['secret'] = 'another'
+        self.assertIsNone(self.who())
+
+    def test_with_another_salt_it_is_not(self):
+        self.other['admins']['admin'] = '-pbkdf2:sha256-00,11,600000'
+        self.assertIsNone(self.who())
+
+    def test_after_its_time_it_is_not(self):
+        self.other['chttpd_auth']['timeout'] = '0'
+        self.assertIsNone(self.who())

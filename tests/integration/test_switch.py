@@ -48,7 +48,7 @@ class Role(Pair):
         self.start()
         self.wait_until_equal()
         lag = self.role('standby')['lag']
-        self.assertEqual((0, 0, 0, None), (lag['seconds'], lag['databases'], lag['changes'], lag['trouble']))
+        self.assertEqual((0, 0, 0, True, None), tuple(lag[name] for name in ('seconds', 'databases', 'changes', 'counted', 'trouble')))
         self.assertRegex(lag['contact'], '^20')
 
     def mistake(self, path):
@@ -562,7 +562,7 @@ class Check(Pair):
         self.couch.put(self.medic, {'_id': 'newer'})
         answer = self.step('check', **{'as': 'to'})
         self.assertEqual([], answer['problems'])
-        self.assertEqual(['1 databases are behind by about 1 changes'], answer['notes'])
+        self.assertEqual(['1 database is behind by about 1 change'], answer['notes'])
 
     def test_what_comes_back_with_the_switch_is_noted(self):
         self.couch.delete(self.medic)

@@ -11,10 +11,13 @@ Usually a few; LIFEBOAT_CHAOS_SEED=N is where the seeds begin, LIFEBOAT_CHAOS_RO
 done and what both nodes said. `tests/campaign failover --seed N` replays one.
 """
 
+import itertools
 import os
 import random
 import signal
 import time
+import unittest
+from unittest import mock
 
 from support.case import Case
 from support.pair import Writer
@@ -29,7 +32,8 @@ SETTLE_SECONDS = 180
 
 
 class Schedule:
-    """Does one thing after the other, by chance; `chance` alone says what, so that a seed says all."""
+    """Does one thing after the other, by chance; `chance` alone says what. What a thing draws it draws whatever the site is like, so that
+    a seed says all of what is tried, but not how far it comes in its time."""
 
     def __init__(self, site, seed):
         self.site, self.chance = site, random.Random(seed)
@@ -112,21 +116,23 @@ class Schedule:
             machine.hang_couch(seconds)
 
     def power_cut(self):
-        machine, seconds = self.one(), self.chance.choice((0, 2, 6))
+        machine, seconds, boots = self.one(), self.chance.choice((0, 2, 6)), self.chance.random() < 0.8
         if machine.is_on:
             machine.cut_power()
             self.site.wait(seconds)
-        if self.chance.random() < 0.8 and not machine.is_on:
+        if boots and not machine.is_on:
             machine.boot(wait=False)
 
     def all_power_cut(self):
+        first, *_ = both = self.chance.sample(self.site.machines, 2)
+        which = [first] if self.chance.random() < 0.4 else both
+        pauses = [self.chance.choice((0, 0, 1, 5)) for _ in which]
         for machine in self.site.machines:
             if machine.is_on:
                 machine.cut_power()
-        first, *_ = both = self.chance.sample(self.site.machines, 2)
-        for machine in [first] if self.chance.random() < 0.4 else both:
+        for machine, seconds in zip(which, pauses):
             machine.boot(wait=False)
-            self.site.wait(self.chance.choice((0, 0, 1, 5)))
+            self.site.wait(seconds)
 
     def switched(self):
         machine = self.one()
@@ -150,17 +156,18 @@ class Schedule:
 
     def forced_in_a_cut(self):
         """Both serve then, each the clients on its side."""
-        machine = self.one()
+        machine, before, after = self.one(), self.chance.choice((0.5, 1.5, 3)), self.chance.choice((0, 1, 5))
+        mends = self.chance.random() < 0.5
         for way in self.site.ways:
             self.site.cut(way)
         self.site.tell('the LAN and the cable are cut')
-        self.site.wait(self.chance.choice((0.5, 1.5, 3)))
+        self.site.wait(before)
         if machine.is_on and machine.node.role() == 'active':
             machine = self.site.other(machine)
         if machine.is_on and not machine.paused:
             machine.force()
-            self.site.wait(self.chance.choice((0, 1, 5)))
-        if self.chance.random() < 0.5:
+            self.site.wait(after)
+        if mends:
             self.mended()
 
     def hook(self):
@@ -219,3 +226,18 @@ class Campaign(Case):
                     raise AssertionError('seed %d: %s\n%s' % (seed, error, self.site.history() if self.site else '')) from None
                 finally:
                     self.doCleanups()
+
+
+class Seeds(unittest.TestCase):
+    def drawn(self, name, is_on, paused, role):
+        """How far the chance is after that, at a site that stands so."""
+        machines = [mock.Mock(is_on=is_on, paused=paused, **{'node.role.return_value': role}) for _ in 'ab']
+        schedule = Schedule(mock.Mock(machines=machines, ways=()), 1)
+        getattr(schedule, name)()
+        return schedule.chance.getstate()
+
+    def test_what_comes_next_does_not_hang_on_how_the_site_stands(self):
+        for name in Schedule.WEIGHTS:
+            for stands in itertools.product((True, False), (None, 1.0), ('active', 'standby')):
+                with self.subTest(name, stands=stands):
+                    self.assertEqual(self.drawn(name, True, None, 'active'), self.drawn(name, *stands))

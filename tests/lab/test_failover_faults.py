@@ -8,7 +8,7 @@ import unittest
 from support.address import sleeps
 from support.clients import Udhcpc
 from support.clock import shifted
-from support.pair import NGINX, RUN, SERVICE
+from support.pair import NGINX, RUN, SERVICE, Writer
 from support.process import PATIENCE, Process
 from support.writing import REFUSED_SECONDS, Writing
 
@@ -77,6 +77,16 @@ class Docker(Faults):
         self.assertLess(self.writer.outage(begun), REFUSED_SECONDS, said)
         self.assertFalse([status for _, status in self.writer.refused if 'timed out' in str(status)])
         self.all_are_there(self.pair.b)
+
+    def test_after_a_forced_switch_the_first_write_comes_at_once(self):
+        self.writer.stop()  # whose request may be with a already, so that nothing is left to send, and to be reset
+        self.writer = Writer(self, self.pair, self.pair.client('10.66.9.10/16'))
+        self.writer.wait(20)
+        self.pair.a.kill()
+        self.until_alone()
+        self.force()
+        self.assertEqual('active', self.pair.b.role())
+        self.writer.wait(20)
 
 
 class Paused(Faults):

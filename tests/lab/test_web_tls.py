@@ -198,6 +198,28 @@ class Devices(Secure):
         for line in range(0, len(shown), 24):
             self.assertIn('<span>%s</span>' % shown[line:line + 24], page)
 
+    def test_the_root_is_what_android_takes(self):
+        """A CA certificate, as DER, by that type; Android offers anything else as one of the device's own, or not at all."""
+        answer = self.web.get('/ca.crt')
+        self.assertEqual('application/x-x509-ca-cert', answer.headers['Content-Type'])
+        self.write('ca.crt', answer.body)
+        told = self.openssl('x509', '-inform', 'DER', '-in', 'ca.crt', '-noout', '-ext', 'basicConstraints,keyUsage')
+        self.assertRegex(told, r'Basic Constraints: critical\s+CA:TRUE')
+        self.assertIn('Certificate Sign', told)
+        self.openssl('x509', '-inform', 'DER', '-in', 'ca.crt', '-out', 'android.pem')
+        self.write('served.pem', self.web.get('/server.pem').body + self.web.get('/chain.pem').body)
+        self.openssl('verify', '-CAfile', 'android.pem', '-untrusted', 'served.pem', '-verify_hostname', NAME, 'served.pem')
+
+    @unittest.skipUnless(shutil.which('rsvg-convert') and shutil.which('zbarimg'), 'rsvg-convert and zbarimg are wanted')
+    def test_a_camera_reads_where_the_page_is(self):
+        page = self.web.get('/').body
+        self.assertEqual(1, page.count(b'<svg '))
+        self.write('code.svg', page[page.index(b'<svg '):page.index(b'</svg>') + len(b'</svg>')])
+        self.host.run('rsvg-convert', '--zoom', '3', '--output', self.path('code.png'), self.path('code.svg'))
+        read = self.host.run('zbarimg', '--quiet', '--nodbus', '--raw', self.path('code.png')).strip()
+        self.assertEqual('http://%s:8080/' % NAME, read)
+        self.assertEqual(page, self.web.get(read.partition(':8080')[2]).body)
+
     def test_the_profile_is_what_an_iphone_takes(self):
         answer = self.web.get('/lifeboat.mobileconfig')
         self.assertEqual(PROFILE, answer.headers['Content-Type'])

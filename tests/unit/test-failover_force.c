@@ -75,6 +75,26 @@ test_it_takes_once_its_own_word_is_answered(void)
 }
 
 static void
+test_it_is_not_cancelled_and_says_so(void)
+{
+    AUTO(stage) *stage = stage_new();
+    g_autofree char *yielding = NULL, *probing = NULL, *rising = NULL;
+    stage_follow(stage);
+    stage_order(stage, PROTOCOL_FORCE);
+    g_assert_false(protocol_order(stage->core, PROTOCOL_CANCEL, stage->now, &yielding));
+    stage_part(stage);
+    stage_run(stage, 200);
+    g_assert_false(protocol_order(stage->core, PROTOCOL_CANCEL, stage->now, &probing));
+    stage_end(stage, PROTOCOL_PROBE, TRUE, "");
+    g_assert_false(protocol_order(stage->core, PROTOCOL_CANCEL, stage->now, &rising));
+    g_assert_nonnull(strstr(yielding, "this node takes over already"));
+    g_assert_cmpstr(probing, ==, yielding);
+    g_assert_cmpstr(rising, ==, yielding);
+    stage_end(stage, PROTOCOL_FRESH, TRUE, "");
+    stage_come_up(stage);
+}
+
+static void
 test_a_probe_that_fails_tells_nothing(void)
 {
     AUTO(stage) *stage = stage_new();
@@ -203,6 +223,7 @@ main(int argc, char *argv[])
          test_one_whose_fence_fails_does_not_say_that_it_yielded);
     TEST("nobody yields to an old term", test_nobody_yields_to_an_old_term);
     TEST("it takes once its own word is answered", test_it_takes_once_its_own_word_is_answered);
+    TEST("it is not cancelled and says so", test_it_is_not_cancelled_and_says_so);
     TEST("a probe that fails tells nothing", test_a_probe_that_fails_tells_nothing);
     TEST("one that answers but stays is taken over only if it is cut off",
          test_one_that_answers_but_stays_is_taken_over_only_if_it_is_cut_off);

@@ -285,7 +285,7 @@ test_what_was_granted_is_not_taken_back(void)
     hand_over(stage);
     stage_hear_kind(stage, PROTOCOL_PROMISE, attempt(stage));
     g_assert_false(protocol_order(stage->core, PROTOCOL_CANCEL, stage->now, &why));
-    g_assert_nonnull(strstr(why, "handed over already"));
+    g_assert_nonnull(strstr(why, "this node has handed over already"));
     stage_part(stage);
     stage_run(stage, 100000);
     g_assert_cmpuint(stage->begun[PROTOCOL_START], ==, started);

@@ -204,6 +204,16 @@ planned_order(struct protocol *self, char **why)
     return TRUE;
 }
 
+static const char *
+why_not_cancel(const struct protocol *self)
+{
+    if (self->hand == HAND_GRANTED)
+        return "this node has handed over already; let it end, then switch back";
+    if (self->force != FORCE_NONE || (self->rise != RISE_NONE && !self->open))
+        return "this node takes over already; let it end, then switch back";
+    return "no switch is going on";
+}
+
 gboolean
 planned_cancel(struct protocol *self, char **why)
 {
@@ -212,9 +222,7 @@ planned_cancel(struct protocol *self, char **why)
     else if (self->reach != REACH_NONE)
         end_reach(self, "it was cancelled");
     else
-        *why = g_strdup(self->hand == HAND_GRANTED || (self->rise != RISE_NONE && !self->open)
-                            ? "the other node has handed over already; let it end, then switch back"
-                            : "no switch is going on");
+        *why = g_strdup(why_not_cancel(self));
     return *why == NULL;
 }
 

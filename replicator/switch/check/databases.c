@@ -167,14 +167,16 @@ judge_disk(struct check *check)
 static void
 tell(const struct databases *all)
 {
+    if (all->behind == 0)
+        return;
+    g_autofree char *how_far = g_strdup_printf(
+        "%u database%s behind by about %" G_GUINT64_FORMAT " change%s", all->behind,
+        all->behind == 1 ? " is" : "s are", all->changes, all->changes == 1 ? "" : "s");
     if (all->changes >= CHECK_BEHIND_NOTE)
-        check_problem(all->check,
-                      "%u databases are behind by about %" G_GUINT64_FORMAT
-                      " changes: wait until `lifeboat status` says that all is up to date",
-                      all->behind, all->changes);
-    else if (all->behind > 0)
-        check_note(all->check, "%u databases are behind by about %" G_GUINT64_FORMAT " changes",
-                   all->behind, all->changes);
+        check_problem(all->check, "%s: wait until `lifeboat status` says that all is up to date",
+                      how_far);
+    else
+        check_note(all->check, "%s", how_far);
 }
 
 static gboolean

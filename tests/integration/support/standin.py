@@ -16,7 +16,7 @@ import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from . import rawjson
+from . import rawjson, standin_session
 from .standin_store import Database, Refused
 
 ADMIN = ('admin', 'pass')
@@ -163,18 +163,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authenticate(self):
         given = self.headers.get('Authorization', '')
-        self.user = None
-        if given.startswith('Basic '):
+        self.user, self.by = self._session_user(), 'cookie'
+        if self.user is None and given.startswith('Basic '):
             name, _, password = base64.b64decode(given[6:]).decode().partition(':')
-            if self.server_state.users.get(name) != password:
-                raise Refused(401, 'unauthorized', 'Name or password is incorrect.')
-            self.user = name
-        elif self.parts not in ([], ['_up'], ['_session']):
+            self.user, self.by = self._known(name, password), 'default'
+        elif self.user is None and self.parts not in ([], ['_up'], ['_session']):
             raise Refused(401, 'unauthorized', 'You are not a server admin.')
         harmless = self.command in ('GET', 'HEAD') or (self.parts[-1:] and self.parts[-1] in (
             '_bulk_get', '_changes', '_dbs_info', '_revs_diff', '_all_docs', '_missing_revs'))
         if self.user in self.server_state.read_only and not harmless:
             raise Refused(403, 'forbidden', 'You are not allowed to write here.')
+
+    def _known(self, name, password):
+        if password is None or self.server_state.users.get(name) != password:
+            raise Refused(401, 'unauthorized', 'Name or password is incorrect.')
+        return name
+
+    def _session_user(self):
+        try:
+            user = standin_session.user(self.server_state.config, self.headers.get('Cookie', ''))
+        except ValueError:
+            raise Refused(400, 'bad_request', 'Malformed AuthSession cookie. Please clear your cookies.') from None
+        return user if user in self.server_state.users else None
 
     # ---- answering ----
 
@@ -273,8 +283,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.json({'status': 'ok', 'seeds': {}})
 
     def server_session(self):
-        self.json({'ok': True, 'userCtx': {'name': self.user, 'roles': ['_admin'] if self.user == 'admin' else []},
-                   'info': {'authentication_handlers': ['cookie', 'default']}})
+        if self.command == 'POST':
+            return self._log_in()
+        info = {'authentication_handlers': ['cookie', 'default'], **({'authenticated': self.by} if self.user else {})}
+        self.json({'ok': True, 'userCtx': {'name': self.user, 'roles': self._roles()}, 'info': info})
+
+    def _roles(self):
+        return ['_admin'] if self.user == 'admin' else []
+
+    def _log_in(self):
+        given = json.loads(self.body)
+        self.user = self._known(given['name'], given['password'])
+        told = json.dumps({'ok': True, 'name': self.user, 'roles': self._roles()}, separators=(',', ':'))
+        self.answer(200, told, [('Set-Cookie', standin_session.make(self.server_state.config, self.user))])
 
     def server_all_dbs(self):
         self.json(sorted(self.server_state.databases, key=rawjson.encode))

@@ -9,7 +9,8 @@ The CouchDB is the stand-in of tests/integration, or what LIFEBOAT_TEST_COUCHDB_
 and a port, starts a CouchDB on 127.0.0.1 in the namespace that it is called in, and prints its URL with the administrator's
 name and password; LIFEBOAT_TEST_COUCHDB_STOP ends it by name.
 
-The front is what CHT's nginx is to clients: hooks start and stop it, and it has the certificate that netsvc installs.
+The front is what CHT's nginx is to clients: hooks start and stop it. Both have the same certificate, which signs itself and is no
+matter of Lifeboat's; test_failover_certificate.py has them serve what netsvc installs.
 """
 
 import base64
@@ -33,6 +34,7 @@ import urllib.parse
 from .lan import Lan
 from .netsvc import READY, USER, program
 from .process import PATIENCE, Process
+from .terminal import Terminal
 from .until import until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -201,6 +203,10 @@ class Node:
             ' '.join(arguments), said, self.name, self.netsvc.log, self.replicator.log if self.replicator else ''))
         return said
 
+    def at_terminal(self, *arguments):
+        """lifeboat, as a person runs it."""
+        return Terminal(self.test, self.host, [program('lifeboat'), *arguments, '--config', self.config])
+
     def status(self):
         done = self.call('status', '--json')[1].splitlines()
         for line in done:
@@ -279,6 +285,10 @@ class Pair:
                         '-subj', '/CN=' + NAME, '-addext', 'subjectAltName=DNS:%s,IP:%s' % (NAME, SERVICE),
                         '-keyout', self.path('front.key'), '-out', self.path('front.pem')], check=True, stderr=subprocess.DEVNULL)
 
+    def trust(self):
+        """What clients verify the front against."""
+        return ssl.create_default_context(cafile=self.path('front.pem'))
+
     def make_alike(self):
         """Secret, administrators and session settings, as lifeboat checks them: b gets a's."""
         for section in ('chttpd_auth', 'admins'):
@@ -320,7 +330,8 @@ class Pair:
 
 class Writer:
     """Writes one document after the other to the service address, as a client that knows it already; notes each that was
-    acknowledged, and when. A refused or broken request is tried again at once, as a new document."""
+    acknowledged, and when. A refused or broken request is tried again at once, as a new document. It logs in once, and again only where
+    its cookie is not taken any more."""
 
     def __init__(self, test, pair, host=None, database='clinic', timeout=2.0):
         self.pair, self.database, self.timeout = pair, database, timeout
@@ -333,7 +344,7 @@ class Writer:
         test.addCleanup(self.stop)
 
     def _connect(self):
-        context = ssl.create_default_context(cafile=self.pair.path('front.pem'))
+        context = self.pair.trust()
         connection = http.client.HTTPSConnection(NAME, 443, timeout=self.timeout, context=context)
         with self.host.entered():
             raw = socket.create_connection((SERVICE, 443), self.timeout)
@@ -341,21 +352,25 @@ class Writer:
         return connection
 
     def _log_in(self, connection):
+        """Its status. From then on the cookie alone says who writes."""
         user, password = self.pair.a.account
         connection.request('POST', '/_session', body=json.dumps({'name': user, 'password': password}), headers={'Content-Type': 'application/json'})
         answer = connection.getresponse()
         answer.read()
-        self.cookie = (answer.getheader('Set-Cookie') or '').split(';')[0]  # the stand-in gives none
-
-    def _identity(self):
-        return {'Cookie': self.cookie} if self.cookie else {'Authorization': basic(self.pair.a.account)}
+        if answer.status == 200:
+            self.cookie = answer.getheader('Set-Cookie').partition(';')[0]
+        return answer.status
 
     def _write(self, connection, number):
+        if self.cookie is None and (status := self._log_in(connection)) != 200:
+            return None, status
         id = 'doc-%06d-%s' % (number, secrets.token_hex(2))
         connection.request('PUT', '/%s/%s' % (self.database, id), body=json.dumps({'n': number}),
-                           headers={'Content-Type': 'application/json', **self._identity()})
+                           headers={'Content-Type': 'application/json', 'Cookie': self.cookie})
         answer = connection.getresponse()
         answer.read()
+        if answer.status == 401:
+            self.cookie = None
         return id if answer.status in (201, 202) else None, answer.status
 
     def _work(self):
@@ -364,8 +379,6 @@ class Writer:
             number += 1
             try:
                 connection = connection or self._connect()
-                if self.cookie is None:
-                    self._log_in(connection)
                 id, status = self._write(connection, number)
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 connection, id, status = None, None, repr(error)

@@ -15,12 +15,15 @@ class Writing(Case):
 
     def setUp(self):
         super().setUp()
-        self.pair = Pair(self, before=self.before, **self.more)
+        self.pair = self.make_pair()
         self.prepare()
         self.assertIn(self.pair.a.ask('PUT', '/clinic')[0], (201, 202))
         self.writer = Writer(self, self.pair, self.client(), timeout=self.patience)
         self.writer.wait(20)
         self.until_ready()
+
+    def make_pair(self):
+        return Pair(self, before=self.before, **self.more)
 
     def prepare(self):
         """Before anybody writes."""
