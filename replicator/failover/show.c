@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define LATE_SECONDS 120 /* that a standby has heard nothing of the other's CouchDB */
+
 /* ---- who is what ---- */
 
 static gboolean
@@ -64,10 +66,12 @@ append_lag(GString *out, struct slice replicator)
     json_member_unsigned(lag, "databases", &databases);
     g_autofree char *missing = tell_changes(lag, "changes", "counted");
     gint64 contact = json_member_time(lag, "contact");
+    const gboolean late =
+        contact > 0 && g_get_real_time() / G_USEC_PER_SEC - contact > LATE_SECONDS;
     if (!known)
         g_string_append(out, "does not know yet how far it is");
     else if (seconds == 0 && changes == 0 && databases == 0)
-        g_string_append(out, "has all");
+        g_string_append(out, late ? "has all that it knows of" : "has all");
     else
         g_string_append_printf(
             out, "is %" G_GUINT64_FORMAT " s behind: %s in %" G_GUINT64_FORMAT " database%s",

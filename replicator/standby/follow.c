@@ -185,17 +185,11 @@ run_one(struct standby *standby, struct followed *database, GError **error)
 }
 
 /* For those whose turn comes next. */
-static void
-read_ahead(const struct standby *standby, const struct followed *first)
+static gboolean
+read_ahead(const struct standby *standby, const struct followed *next)
 {
-    guint i = 0;
-    g_ptr_array_find(standby->databases, first, &i);
-    for (; i < standby->databases->len; i++) {
-        const struct followed *next = standby->databases->pdata[i];
-        if (next->due != 0 && pass_is_unmoved(standby, next) &&
-            !locals_ahead(standby->source, next->name))
-            return;
-    }
+    return next->due == 0 || !pass_is_unmoved(standby, next) ||
+           locals_ahead(standby->source, next->name);
 }
 
 static gboolean
@@ -205,7 +199,7 @@ run_due(struct standby *standby, GError **error)
     gboolean done = TRUE;
     gint64 now = g_get_monotonic_time(); /* what becomes due meanwhile waits for a look at hints */
     while (done && !stop_requested() && (database = next_due(standby, now)) != NULL) {
-        read_ahead(standby, database);
+        standby_ahead(standby, database, read_ahead);
         done = run_one(standby, database, error);
         if (done)
             report_tell(standby, FALSE);

@@ -317,17 +317,11 @@ hints_wait(struct hints *hints, guint milliseconds, GError **error)
 /* ---- the sweep ---- */
 
 /* Of those that are recalled next. */
-static void
-read_ahead(const struct standby *standby, const struct followed *first)
+static gboolean
+read_ahead(const struct standby *standby, const struct followed *next)
 {
-    guint i = 0;
-    g_ptr_array_find(standby->databases, first, &i);
-    for (; i < standby->databases->len; i++) {
-        const struct followed *next = standby->databases->pdata[i];
-        if (!next->is_read && !next->gone &&
-            !checkpoint_ahead(standby->target, next->name, standby->memory->id))
-            return;
-    }
+    return next->is_read || next->gone ||
+           checkpoint_ahead(standby->target, next->name, standby->memory->id);
 }
 
 /* How one stands that was lost from sight, or that this process has not looked at yet: equal, if
@@ -337,7 +331,7 @@ recall(struct standby *standby, struct followed *database, const struct server_d
        GError **error)
 {
     const struct checkpoint *checkpoint = &database->checkpoint;
-    read_ahead(standby, database);
+    standby_ahead(standby, database, read_ahead);
     g_clear_pointer(&database->seen, g_free);
     if (!trust_find(standby, database, source, error))
         return FALSE;

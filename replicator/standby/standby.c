@@ -44,6 +44,16 @@ standby_database(struct standby *standby, const char *name)
 }
 
 void
+standby_ahead(const struct standby *standby, const struct followed *first,
+              gboolean (*ask)(const struct standby *standby, const struct followed *next))
+{
+    guint i = 0;
+    gboolean room = g_ptr_array_find(standby->databases, first, &i);
+    for (; room && i < standby->databases->len; i++)
+        room = ask(standby, standby->databases->pdata[i]);
+}
+
+void
 standby_init(struct standby *standby, const struct standby_options *options)
 {
     *standby = (struct standby){.options = options};

@@ -99,6 +99,10 @@ struct standby {
 struct followed *standby_database(struct standby *standby, const char *name); /* made if need be */
 gboolean standby_takes(const struct standby *standby, const char *name);
 struct followed *standby_find(const struct standby *standby, const char *name);
+/* Asks for what is soon read (http_ahead) of `first` and those that come after it, until there is
+ * no room for more. */
+void standby_ahead(const struct standby *standby, const struct followed *first,
+                   gboolean (*ask)(const struct standby *standby, const struct followed *next));
 void standby_init(struct standby *standby, const struct standby_options *options);
 void standby_clear(struct standby *standby);
 
