@@ -17,6 +17,8 @@ network = 10.66.0.0/16
 interface = eth0
 [dns]
 names = clinic.example=10.66.0.10
+[failover]
+boot_wait = 1
 '''
 
 

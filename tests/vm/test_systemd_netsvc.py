@@ -45,6 +45,8 @@ listen = 10.66.0.10
 addresses = 10.66.0.1
 [peer b]
 addresses = 10.66.0.2
+[failover]
+boot_wait = 1
 '''
 RIGHTS = 'CHOWN DAC_OVERRIDE KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN NET_RAW SYS_CHROOT'.split()
 NUMBERS = {'CHOWN': 0, 'DAC_OVERRIDE': 1, 'KILL': 5, 'SETGID': 6, 'SETUID': 7, 'SETPCAP': 8, 'NET_BIND_SERVICE': 10, 'NET_ADMIN': 12,
