@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define SOON_SECONDS 10 /* after the nodes have met, or a role has begun */
+#define SOON_SECONDS 20 /* after the nodes have met, or a role has begun */
 #define AGAIN_SECONDS 300
-#define STALE_SECONDS 20 /* who asks how it stands has it looked at again after so long */
+#define STALE_SECONDS 30 /* who asks how it stands has it looked at again after so long */
 
 struct looking {
     struct failover *failover;

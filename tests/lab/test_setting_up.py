@@ -5,6 +5,7 @@ import re
 
 from support.case import Case
 from support.pair import Pair
+from support.process import PATIENCE
 
 
 class SettingUp(Case):
@@ -81,11 +82,12 @@ class SettingUp(Case):
         pair = Pair(self)
         pair.ready()
         for node in pair.nodes:
-            node.wait_until(lambda: re.search('switch now +possible, ', node.call('status')[1]), '%s has not looked' % node.name)
+            node.wait_until(lambda: re.search('switch now +possible, ', node.call('status')[1]), '%s has not looked' % node.name,
+                            2 * PATIENCE)
         pair.b.host.pull()
         for node in pair.nodes:
             node.wait_until(lambda: re.search('switch now +NOT POSSIBLE, .*\n +PROBLEM +node b: clients would not reach', node.call('status')[1]),
-                            '%s does not tell' % node.name)
+                            '%s does not tell' % node.name, 2 * PATIENCE)
         self.assertIn('clients would not reach', str(pair.a.status()['look']['nodes']))
         pair.b.kill()
         pair.a.wait_until(lambda: pair.a.status()['look'] is None, 'what was found of one that is away is told still')
