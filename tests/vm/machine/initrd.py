@@ -76,7 +76,7 @@ def under_busybox(kernel):
 def with_couch(kernel):
     tree = under_busybox(kernel)
     tree.copy(os.path.join(HERE, 'guest-couch'), 'bin/guest-couch')
-    for name in ('__init__', 'rawjson', 'standin', 'standin_store'):
+    for name in ('__init__', 'rawjson', 'standin', 'standin_session', 'standin_store'):
         tree.copy(os.path.join(ROOT, 'tests', 'integration', 'support', name + '.py'), 'lib/couch/support/%s.py' % name)
     _python(tree)
     return tree
