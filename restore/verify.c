@@ -82,10 +82,7 @@ tell(const struct verification *verification, const char *event_name,
     json_text_member_string(event, "id",
                             snapshot->catalogue != NULL ? snapshot->catalogue->id : NULL);
     json_text_member_string(event, "state", state);
-    json_text_member_array(event, "problems");
-    for (guint i = 0; i < verdict->problems->len; i++)
-        json_text_string(event, verdict->problems->pdata[i]);
-    json_text_end_array(event);
+    json_text_member_strings(event, "problems", verdict->problems);
     progress_event_end(verification->content.progress);
 }
 

@@ -229,6 +229,15 @@ json_text_member_time(GString *text, const char *name, gint64 time)
 }
 
 void
+json_text_member_strings(GString *text, const char *name, const GPtrArray *values)
+{
+    json_text_member_array(text, name);
+    for (guint i = 0; i < values->len; i++)
+        json_text_string(text, values->pdata[i]);
+    json_text_end_array(text);
+}
+
+void
 json_text_member_null(GString *text, const char *name)
 {
     json_text_name(text, name);

@@ -41,6 +41,8 @@ void json_text_name(GString *text, const char *name);
 void json_text_member_object(GString *text, const char *name); /* begins it */
 void json_text_member_array(GString *text, const char *name);  /* begins it */
 void json_text_member_string(GString *text, const char *name, const char *value);
+void json_text_member_strings(GString *text, const char *name,
+                              const GPtrArray *values); /* char * */
 void json_text_member_slice(GString *text, const char *name, struct slice value);
 void json_text_member_integer(GString *text, const char *name, gint64 value);
 void json_text_member_unsigned(GString *text, const char *name, guint64 value);

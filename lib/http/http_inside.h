@@ -1,5 +1,5 @@
 /*
- * http_inside: what http.c (servers), http_call.c (calls, and the wait for them) http_answer.c
+ * http_inside: what http.c (servers), http_call.c (calls, and the wait for them), http_answer.c
  * (whole answers, and what is wrong with them) and http_ahead.c share. For nobody else.
  */
 #pragma once

@@ -74,19 +74,10 @@ answers_issued(const struct site_issued *issued)
 }
 
 static void
-append_names(GString *out, const char *member, const GPtrArray *names)
-{
-    json_text_member_array(out, member);
-    for (guint i = 0; i < names->len; i++)
-        json_text_string(out, names->pdata[i]);
-    json_text_end_array(out);
-}
-
-static void
 append_missing(GString *out, const struct site *site)
 {
     g_autoptr(GPtrArray) missing = site_not_covered(site);
-    append_names(out, "missing", missing);
+    json_text_member_strings(out, "missing", missing);
 }
 
 GString *
@@ -101,7 +92,7 @@ answers_request(const struct site *site)
     json_text_member_string(out, "csr", state->request.text);
     json_text_member_time(out, "made", state->request.made);
     if (names != NULL)
-        append_names(out, "names", names);
+        json_text_member_strings(out, "names", names);
     json_text_end_object(out);
     return out;
 }
@@ -146,7 +137,7 @@ append_certificate(GString *out, const char *what, const char *chain, gboolean i
     json_text_member_string(out, "what", what);
     json_text_member_string(out, "subject", subject);
     json_text_member_string(out, "issuer", issuer);
-    append_names(out, "names", names);
+    json_text_member_strings(out, "names", names);
     json_text_member_string(out, "fingerprint", fingerprint);
     json_text_member_string(out, "serial", serial);
     json_text_member_time(out, "not_before", pem_not_before(leaf));

@@ -73,8 +73,8 @@ other_answered(struct failover *failover, gpointer context, gboolean done, const
     add(context, failover->config->other->name, done, text);
 }
 
-static void
-look(struct failover *failover, guint32 task)
+void
+look_begin(struct failover *failover, guint32 task)
 {
     const gboolean from = protocol_role(failover->protocol) == PROTOCOL_ACTIVE;
     struct looking *looking = g_new0(struct looking, 1);
@@ -86,12 +86,6 @@ look(struct failover *failover, guint32 task)
     json_text_member_array(looking->out, "nodes");
     remote_ask(failover, from ? "check to" : "check from", other_answered, looking);
     checks_run(failover->child, from, own_answered, looking);
-}
-
-void
-look_answer(struct failover *failover, guint32 task)
-{
-    look(failover, task);
 }
 
 /* ---- by itself ---- */
@@ -126,7 +120,7 @@ look_tick(struct failover *failover, gint64 now)
     if (failover->looks || now < failover->look_due || !is_settled(failover))
         return;
     failover->looks = TRUE;
-    look(failover, 0);
+    look_begin(failover, 0);
 }
 
 /* ---- what was found ---- */

@@ -138,7 +138,7 @@ operator_task(struct failover *failover, const struct child_task *task)
     if (strcmp(task->what, "status") == 0)
         tell_status(failover, task);
     else if (strcmp(task->what, "look") == 0)
-        look_answer(failover, task->number);
+        look_begin(failover, task->number);
     else if (strcmp(task->what, "switch") == 0 &&
              json_check((struct slice){task->body, task->size}, NULL))
         order_switch(failover, task);

@@ -80,8 +80,9 @@ void operator_append(const struct failover *failover, GString *out);
 /* ---- look.c ---- */
 
 /* failover/look: {"refused": …, "unlike": "[dns], [subnet]" or null, "nodes": [{"node": "a",
- * "findings": {"problems": […], "notes": […]}}, …]}; "failed" where it could not be looked. */
-void look_answer(struct failover *failover, guint32 task);
+ * "findings": {"problems": […], "notes": […]}}, …]}; "failed" where it could not be looked. `task`:
+ * who is answered; 0: nobody waits. */
+void look_begin(struct failover *failover, guint32 task);
 
 /* By itself. soon: what was found before tells nothing any more; refresh: somebody reads it. */
 void look_soon(struct failover *failover);

@@ -141,10 +141,7 @@ append_alerts(const struct world *world, GString *out)
 static void
 append_absent(const struct world *world, GString *out)
 {
-    json_text_member_array(out, "absent");
-    for (guint i = 0; i < world->sockets->absent->len; i++)
-        json_text_string(out, world->sockets->absent->pdata[i]);
-    json_text_end_array(out);
+    json_text_member_strings(out, "absent", world->sockets->absent);
 }
 
 static GString *

@@ -138,10 +138,7 @@ import_request(const GPtrArray *files, gboolean by_drive)
     json_text_begin_object(out);
     json_text_member_string(out, "ask", "cert/import");
     json_text_member_boolean(out, "drive", by_drive);
-    json_text_member_array(out, "files");
-    for (guint i = 0; i < files->len; i++)
-        json_text_string(out, files->pdata[i]);
-    json_text_end_array(out);
+    json_text_member_strings(out, "files", files);
     json_text_end_object(out);
     return g_string_free(out, FALSE);
 }

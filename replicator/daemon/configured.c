@@ -213,9 +213,6 @@ configured_append(const struct configured *configured, GString *out)
     json_text_member_time(out, "read", configured->read);
     json_text_member_string(out, "problem", problem);
     json_text_member_string(out, "hint", problem != NULL ? fail_hint(configured->problem) : NULL);
-    json_text_member_array(out, "waiting");
-    for (guint i = 0; i < configured->waiting->len; i++)
-        json_text_string(out, configured->waiting->pdata[i]);
-    json_text_end_array(out);
+    json_text_member_strings(out, "waiting", configured->waiting);
     json_text_end_object(out);
 }

@@ -259,58 +259,58 @@ append_failure(GString *out, struct slice entry, const char *node)
     return TRUE;
 }
 
-static void
-append_node(GString *out, struct slice entry, guint *problems)
+/* How many problems there are; `whole`: notes, too, and that a node has none. */
+static guint
+append_node(GString *out, struct slice entry, gboolean whole)
 {
     struct slice findings;
     g_autofree char *node = tell_text(entry, "node");
-    const guint before = *problems;
-    if (append_failure(out, entry, node))
-        (*problems)++;
+    guint problems = append_failure(out, entry, node);
     if (json_member(entry, "findings", &findings)) {
-        append_texts(out, findings, "problems", node, "PROBLEM", problems);
-        append_texts(out, findings, "notes", node, "note", NULL);
+        append_texts(out, findings, "problems", node, "PROBLEM", &problems);
+        if (whole)
+            append_texts(out, findings, "notes", node, "note", NULL);
     }
-    if (*problems == before)
+    if (problems == 0 && whole)
         g_string_append_printf(out, "  ok           node %s is ready\n", node);
+    return problems;
+}
+
+static guint
+append_findings(GString *out, struct slice answer, gboolean whole)
+{
+    struct slice list, each;
+    g_autofree char *refused = tell_text(answer, "refused");
+    g_autofree char *unlike = tell_text(answer, "unlike");
+    guint problems = refused != NULL;
+    if (refused != NULL)
+        g_string_append_printf(out, "  PROBLEM      %s\n", refused);
+    if (unlike != NULL && whole)
+        g_string_append_printf(out, "  note         the two nodes have different settings in %s\n",
+                               unlike);
+    if (json_member(answer, "nodes", &list) && json_type(list) == JSON_ARRAY)
+        for (gsize place = 0; json_next_element(list, &place, &each);)
+            problems += append_node(out, each, whole);
+    return problems;
 }
 
 char *
 show_findings(struct slice answer, guint *problems)
 {
     GString *out = g_string_new(NULL);
-    struct slice list, each;
-    g_autofree char *refused = tell_text(answer, "refused");
-    g_autofree char *unlike = tell_text(answer, "unlike");
-    *problems = 0;
-    if (refused != NULL) {
-        g_string_append_printf(out, "  PROBLEM      %s\n", refused);
-        (*problems)++;
-    }
-    if (unlike != NULL)
-        g_string_append_printf(out, "  note         the two nodes have different settings in %s\n",
-                               unlike);
-    if (json_member(answer, "nodes", &list) && json_type(list) == JSON_ARRAY)
-        for (gsize place = 0; json_next_element(list, &place, &each);)
-            append_node(out, each, problems);
+    *problems = append_findings(out, answer, TRUE);
     return g_string_free(out, FALSE);
 }
 
 char *
 show_look(struct slice pair)
 {
-    GString *out = g_string_new(NULL);
     struct slice look;
-    guint problems;
     if (!json_member(pair, "look", &look) || json_type(look) != JSON_OBJECT)
-        return g_string_free(out, FALSE);
-    g_autofree char *found = show_findings(look, &problems);
+        return g_strdup("");
+    g_autoptr(GString) problems = g_string_new(NULL);
+    const gboolean possible = append_findings(problems, look, FALSE) == 0;
     g_autofree char *when = tell_time(json_member_time(pair, "looked"));
-    g_auto(GStrv) lines = g_strsplit(found, "\n", -1);
-    g_string_append_printf(out, "  switch now   %s, %s\n",
-                           problems > 0 ? "NOT POSSIBLE" : "possible", when);
-    for (guint i = 0; lines[i] != NULL; i++)
-        if (g_str_has_prefix(lines[i], "  PROBLEM"))
-            g_string_append_printf(out, "%s\n", lines[i]);
-    return g_string_free(out, FALSE);
+    return g_strdup_printf("  switch now   %s, %s\n%s", possible ? "possible" : "NOT POSSIBLE",
+                           when, problems->str);
 }

@@ -65,10 +65,7 @@ open_keys(const struct command_line *line, struct keys **keys, GError **error)
 static void
 tell_problems(GString *event, const GPtrArray *problems)
 {
-    json_text_member_array(event, "problems");
-    for (guint i = 0; i < problems->len; i++)
-        json_text_string(event, problems->pdata[i]);
-    json_text_end_array(event);
+    json_text_member_strings(event, "problems", problems);
     if (problems->len > 0)
         json_text_member_string(event, "error", problems->pdata[0]);
 }

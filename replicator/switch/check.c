@@ -78,15 +78,6 @@ check_all(struct check *check)
     check_after(check);
 }
 
-static void
-append_list(GString *out, const char *name, const GPtrArray *list)
-{
-    json_text_member_array(out, name);
-    for (guint i = 0; i < list->len; i++)
-        json_text_string(out, list->pdata[i]);
-    json_text_end_array(out);
-}
-
 static gboolean
 run(struct check *check, struct step *step, GError **error)
 {
@@ -100,8 +91,8 @@ run(struct check *check, struct step *step, GError **error)
     if (check->other == NULL)
         return FALSE;
     check_all(check);
-    append_list(step->answer, "problems", check->problems);
-    append_list(step->answer, "notes", check->notes);
+    json_text_member_strings(step->answer, "problems", check->problems);
+    json_text_member_strings(step->answer, "notes", check->notes);
     return TRUE;
 }
 

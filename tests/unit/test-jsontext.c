@@ -106,6 +106,20 @@ times_are_local_with_their_offset(void)
     }
 }
 
+static void
+texts_of_an_array_are_a_list(void)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GPtrArray) values = g_ptr_array_new();
+    json_text_begin_object(text);
+    json_text_member_strings(text, "none", values);
+    g_ptr_array_add(values, (gpointer) "a\"b");
+    g_ptr_array_add(values, (gpointer) "c");
+    json_text_member_strings(text, "two", values);
+    json_text_end_object(text);
+    g_assert_cmpstr(text->str, ==, "{\"none\":[],\"two\":[\"a\\\"b\",\"c\"]}");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -118,5 +132,6 @@ main(int argc, char **argv)
     g_test_add_func("/jsontext/numbers-keep-their-digits", numbers_keep_their_digits);
     g_test_add_func("/jsontext/times-are-local-with-their-offset",
                     times_are_local_with_their_offset);
+    g_test_add_func("/jsontext/texts-of-an-array-are-a-list", texts_of_an_array_are_a_list);
     return g_test_run();
 }

@@ -111,8 +111,7 @@ struct protocol {
 
     gboolean linked, contact, unplugged;
     gint64 heard, said;
-    guint paths;                  /* that work */
-    gint64 both_at;               /* when two did, last */
+    gint64 both_at;               /* when two paths worked, last */
     gint64 ticked, awake;         /* since then it did not hang */
     struct protocol_message peer; /* what was heard last; cluster "": nothing since the start */
 
@@ -200,7 +199,9 @@ gboolean forced_done(struct protocol *self, enum protocol_effect effect, gboolea
                      const char *answer);
 void forced_tick(struct protocol *self);
 void forced_drop(struct protocol *self, const char *why);
-/* It would take over by itself, but for a path that had failed before. */
+/* It would take over by itself, but for a path that did not work when the other node was heard
+ * last.
+ */
 gboolean forced_lacks_path(const struct protocol *self);
 
 /* ---- merge.c ---- */

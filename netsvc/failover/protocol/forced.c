@@ -193,19 +193,22 @@ forced_done(struct protocol *self, enum protocol_effect effect, gboolean done, c
 
 /* ---- time ---- */
 
-/* Of two that worked, how the other node was heard last; or, while it is heard, now. */
+static gboolean
+is_automatic(const struct protocol *self)
+{
+    return self->times.automatic > 0 && protocol_role(self) == PROTOCOL_STANDBY;
+}
+
 gboolean
 forced_lacks_path(const struct protocol *self)
 {
-    return self->times.automatic > 0 && protocol_role(self) == PROTOCOL_STANDBY &&
-           self->heard - self->both_at > CORE_BOTH_MS;
+    return is_automatic(self) && self->heard - self->both_at > CORE_BOTH_MS;
 }
 
 static gboolean
 is_cut_due(const struct protocol *self)
 {
-    return !forced_lacks_path(self) && self->times.automatic > 0 &&
-           protocol_role(self) == PROTOCOL_STANDBY && self->force == FORCE_NONE &&
+    return is_automatic(self) && !forced_lacks_path(self) && self->force == FORCE_NONE &&
            !self->record.unmerged && !self->contact && self->again[PROTOCOL_CUT] == 0 &&
            self->now - MAX(self->heard, self->awake) >= self->times.automatic;
 }

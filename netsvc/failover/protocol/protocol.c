@@ -442,7 +442,6 @@ void
 protocol_paths(struct protocol *self, guint paths, gint64 now)
 {
     core_enter(self, now);
-    self->paths = paths;
     if (paths >= 2)
         self->both_at = self->now;
     core_leave(self);

@@ -76,8 +76,9 @@ def under_busybox(kernel):
 def with_couch(kernel):
     tree = under_busybox(kernel)
     tree.copy(os.path.join(HERE, 'guest-couch'), 'bin/guest-couch')
-    for name in ('__init__', 'rawjson', 'standin', 'standin_session', 'standin_store'):
-        tree.copy(os.path.join(ROOT, 'tests', 'integration', 'support', name + '.py'), 'lib/couch/support/%s.py' % name)
+    for pattern in ('__init__', 'rawjson', 'standin*'):
+        for path in glob.glob(os.path.join(ROOT, 'tests', 'integration', 'support', pattern + '.py')):
+            tree.copy(path, 'lib/couch/support/' + os.path.basename(path))
     _python(tree)
     return tree
 
